@@ -1,0 +1,65 @@
+/**
+ * The kinds of audit entries, each with the logins that may append it. `audit.append` in the store refuses every other
+ * pair, so that the worker cannot write "decided" and the reaper cannot write "granted"; a test holds this table
+ * against the one in the database.
+ *
+ * Bodies carry ids, codes, counts, instants and salted hashes: no names, e-mail, Slack ids or reasons.
+ */
+export const auditKinds = {
+  'request.opened': ['curfew_api'],
+  'request.refused': ['curfew_api'],
+  'decision.made': ['curfew_api'],
+  'decision.refused': ['curfew_api'],
+  'decision.voided': ['curfew_api', 'curfew_directory', 'curfew_worker'],
+  'code.minted': ['curfew_api'],
+  'code.refused': ['curfew_api'],
+  'claim.accepted': ['curfew_api'],
+  'claim.refused': ['curfew_api'],
+  'grant.made': ['curfew_worker'],
+  'grant.failed': ['curfew_worker'],
+  'end.asked': ['curfew_api', 'curfew_directory', 'curfew_worker'],
+  'end.refused': ['curfew_api'],
+  'grant.ended': ['curfew_worker'],
+  'request.closed': ['curfew_worker'],
+  'reaper.ended': ['curfew_reaper'],
+  'reaper.surprised': ['curfew_reaper'],
+  'breakglass.announced': ['curfew_api'],
+  'review.recorded': ['curfew_api'],
+  'review.refused': ['curfew_api'],
+  'person.changed': ['curfew_directory'],
+  'person.unknown': ['curfew_directory'],
+  'link.made': ['curfew_directory', 'curfew_admin'],
+  'delivery.refused': ['curfew_api', 'curfew_directory'],
+  'policy.applied': ['curfew_admin'],
+  'target.installed': ['curfew_admin'],
+  'target.checked': ['curfew_admin'],
+  'target.uninstalled': ['curfew_admin'],
+  'alarm.raised': ['curfew_api', 'curfew_directory', 'curfew_worker', 'curfew_reaper'],
+  'alarm.resolved': ['curfew_worker', 'curfew_reaper'],
+} as const satisfies Record<string, readonly Login[]>;
+
+export const logins = [
+  'curfew_api',
+  'curfew_directory',
+  'curfew_admin',
+  'curfew_worker',
+  'curfew_reaper',
+  'curfew_auditor',
+] as const;
+export type Login = (typeof logins)[number];
+
+export type AuditKind = keyof typeof auditKinds;
+
+/** Values of an entry's body: what RFC 8785 can write without loss. */
+export type AuditValue = string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue };
+
+/**
+ * One entry as its writer makes it. `actor` is a person's id, or the name of a login when no person acted;
+ * `subject` is the id of the request, person, target or policy that it is about.
+ */
+export type AuditEntry = {
+  readonly kind: AuditKind;
+  readonly actor: string;
+  readonly subject: string;
+  readonly body: { readonly [key: string]: AuditValue };
+};

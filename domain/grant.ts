@@ -1,0 +1,62 @@
+import type { CredentialId, PersonId, RequestId, TargetName, TemplateName } from './ids.ts';
+
+/** Everything a target needs to hear to make a login; `verifier` is a SCRAM-SHA-256 verifier and a secret. */
+export type GrantOrder = {
+  readonly requestId: RequestId;
+  readonly person: PersonId;
+  readonly target: TargetName;
+  readonly template: TemplateName;
+  readonly credentialId: CredentialId;
+  readonly verifier: string;
+  /** The hard end, fixed when the claim was accepted; whole milliseconds. */
+  readonly endAt: number;
+  readonly ticket: { readonly keyId: string; readonly mac: Buffer };
+};
+
+/** What a named operator states of a target that SQL cannot prove; printed on every receipt. */
+export type Attestation = { readonly code: string; readonly says: string; readonly operator: string; readonly at: number };
+
+/** The evidence of a grant: what a later transaction read back from the target's catalogs. */
+export type GrantReceipt = {
+  readonly kind: 'grant';
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly role: string;
+  readonly template: TemplateName;
+  readonly endAt: number;
+  readonly grantedAt: number;
+  readonly readAt: number;
+  readonly canLogin: boolean;
+  readonly memberships: number;
+  readonly attestations: readonly Attestation[];
+};
+
+/** What one node of the target answered after a revoke. `ended` is the node's own word; a node out of reach has none. */
+export type NodeEvidence = {
+  readonly node: string;
+  readonly standby: boolean;
+  readonly sessionsFound: number;
+  readonly sessionsLeft: number;
+  readonly canLogin: boolean;
+  readonly ended: boolean;
+  readonly verifiedAt: number;
+};
+
+/** The evidence of a revoke; exists only once every node said that nothing is left (I16). */
+export type RevokeReceipt = {
+  readonly kind: 'revoke';
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly role: string;
+  readonly startedAt: number;
+  readonly verifiedAt: number;
+  readonly rounds: number;
+  readonly nodes: readonly NodeEvidence[];
+  readonly attestations: readonly Attestation[];
+};
+
+export type Receipt = GrantReceipt | RevokeReceipt;
+
+/** Sessions that a revoke closed, over all nodes. */
+export const sessionsClosed = (receipt: RevokeReceipt): number =>
+  receipt.nodes.reduce((sum, node) => sum + node.sessionsFound - node.sessionsLeft, 0);

@@ -1,0 +1,80 @@
+/**
+ * The contract between Workflows and everybody else: task queues, ids, messages, search attribute keys. One object
+ * argument each. Updates where the caller needs the outcome, Signals where the message must be taken with no worker up.
+ */
+import { defineSearchAttributeKey, type SearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Verdict, ApproverFacts } from '../domain/decision.ts';
+import type { CredentialId, DecisionId, Digest, PersonId, RequestId, TargetName } from '../domain/ids.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { RequestState } from '../domain/request.ts';
+
+/** Workflows, and the activities that touch the store and Slack. */
+export const mainQueue = 'curfew';
+/** Activities that touch a target: a worker beside the database holds its credential, and no other place does. */
+export const targetQueue = (zone: string): string => `target-${zone}`;
+
+export const accessRequestType = 'accessRequest';
+export const leaveType = 'leave';
+export const accessRequestId = (id: RequestId): string => `access-request/${id}`;
+export const leaveId = (person: PersonId, event: string): string => `leave/${person}/${event}`;
+
+/** Never encrypted by Temporal, so: a target's name and an opaque id, nothing else. */
+export const targetKey: SearchAttributeKey<'KEYWORD'> = defineSearchAttributeKey('CurfewTarget', 'KEYWORD');
+export const requesterKey: SearchAttributeKey<'KEYWORD'> = defineSearchAttributeKey('CurfewRequester', 'KEYWORD');
+
+/** All that a request's Workflow is told at its start. Ids, rules and instants: no names, no reason. */
+export type AccessRequestInput = {
+  readonly requestId: RequestId;
+  readonly requester: Pick<PersonFacts, 'id' | 'aliases'>;
+  readonly target: TargetName;
+  readonly zone: string;
+  readonly digest: Digest;
+  readonly plan: GrantablePlan;
+  readonly decideByAt: number;
+  /** Painted in Slack? Without, only what must be recorded is. */
+  readonly slack: boolean;
+  /** How long before the end the holder is told; 0: not at all. */
+  readonly noticeMs: number;
+};
+
+/** What a Workflow says of itself. `version` grows by one with each change; the store keeps the newest. */
+export type RequestView = {
+  readonly version: number;
+  readonly state: RequestState;
+  readonly decideByAt: number;
+  /** Set once approved: the instant by which it must be claimed. */
+  readonly useByAt: number | null;
+  /** True once the notice before the end is due. */
+  readonly noticed: boolean;
+};
+
+export type DecideInput = {
+  readonly decisionId: DecisionId;
+  readonly verdict: Verdict;
+  readonly digest: Digest;
+  readonly stage: number;
+  readonly facts: ApproverFacts;
+  /** When the click was judged and recorded, by the store's writer. */
+  readonly madeAt: number;
+};
+
+export const decide = defineUpdate<RequestView, [DecideInput]>('decide');
+export const claim = defineUpdate<RequestView, [{ readonly credentialId: CredentialId }]>('claim');
+export const release = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('release');
+export const withdraw = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('withdraw');
+/** `cause` in words without names, e.g. `ended by an approver`, `the person left`. */
+export const revoke = defineSignal<[{ readonly actor: string; readonly cause: string }]>('revoke');
+export const voidDecisions = defineSignal<[{ readonly personId: PersonId }]>('voidDecisions');
+/** For tests and support; lists and pages read the store. */
+export const status = defineQuery<RequestView>('status');
+
+/** Input of `leave`: the intents are in the store already and the reaper is at work; this does the book-keeping. */
+export type LeaveInput = { readonly personId: PersonId; readonly event: string; readonly cause: 'left' | 'suspended'; readonly learnedAt: number };
+export type LeaveReport = {
+  readonly closed: readonly RequestId[];
+  readonly voided: readonly DecisionId[];
+  /** When every grant of the person was verified as ended; milliseconds from `learnedAt`. */
+  readonly safeAfterMs: number;
+};
