@@ -2,7 +2,7 @@
  * The contract between Workflows and everybody else: task queues, ids, messages, search attribute keys. One object
  * argument each. Updates where the caller needs the outcome, Signals where the message must be taken with no worker up.
  */
-import { defineSearchAttributeKey, type SearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict, ApproverFacts } from '../domain/decision.ts';
 import type { CredentialId, DecisionId, Digest, PersonId, RequestId, TargetName } from '../domain/ids.ts';
@@ -21,8 +21,8 @@ export const accessRequestId = (id: RequestId): string => `access-request/${id}`
 export const leaveId = (person: PersonId, event: string): string => `leave/${person}/${event}`;
 
 /** Never encrypted by Temporal, so: a target's name and an opaque id, nothing else. */
-export const targetKey: SearchAttributeKey<'KEYWORD'> = defineSearchAttributeKey('CurfewTarget', 'KEYWORD');
-export const requesterKey: SearchAttributeKey<'KEYWORD'> = defineSearchAttributeKey('CurfewRequester', 'KEYWORD');
+export const targetKey = defineSearchAttributeKey('CurfewTarget', 'KEYWORD');
+export const requesterKey = defineSearchAttributeKey('CurfewRequester', 'KEYWORD');
 
 /** All that a request's Workflow is told at its start. Ids, rules and instants: no names, no reason. */
 export type AccessRequestInput = {
