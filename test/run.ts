@@ -1,0 +1,55 @@
+/**
+ * `npm test`: one Vitest run over everything, and one more of the target's SQL suite for each older PostgreSQL named
+ * in CURFEW_TEST_MORE_PG (`.ci/run` names 17 and 16). The last line adds up what the runners themselves counted.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+type Counts = { passed: number; failed: number; skipped: number };
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+
+/** Runs Vitest and reads its own count; a run that wrote none counts as one failure. */
+async function run(arguments_: readonly string[], env: Readonly<Record<string, string>>): Promise<Counts> {
+  const folder = await mkdtemp(join(tmpdir(), 'curfew-test-'));
+  const output = join(folder, 'result.json');
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${output}`, ...arguments_],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } },
+  );
+  const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
+  try {
+    const result = JSON.parse(await readFile(output, 'utf8')) as Record<string, unknown>;
+    const count = (name: string): number => (typeof result[name] === 'number' ? result[name] : 0);
+    const failed = count('numFailedTests');
+    return {
+      passed: count('numPassedTests'),
+      // NB. A file that cannot even be loaded, or an unhandled error, fails the run and no test.
+      failed: code !== 0 && failed === 0 ? 1 : failed,
+      skipped: count('numPendingTests') + count('numTodoTests'),
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const filters = process.argv.slice(2);
+const total = await run(filters, {});
+const older = (process.env['CURFEW_TEST_MORE_PG'] ?? '').split(',').filter((version) => version !== '');
+for (const version of filters.length > 0 ? [] : older) {
+  process.stdout.write(`\nThe target's SQL on PostgreSQL ${version}\n`);
+  const more = await run(['test/targets.'], { CURFEW_TEST_PG: version });
+  total.passed += more.passed;
+  total.failed += more.failed;
+  total.skipped += more.skipped;
+}
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

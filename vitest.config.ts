@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real servers behind most tests: two files at a time on two cores, and room for a start of PostgreSQL or Temporal. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 30_000,
+    passWithNoTests: false,
+  },
+});
