@@ -1,0 +1,203 @@
+/**
+ * What the surfaces (Slack, HTTP, the command line) may ask for, and what they get. Every answer is the result or a
+ * `Refusal`: nothing expected is thrown, and that includes a store that does not answer (`NotRecorded`). Refusals of
+ * what a person tried to do are in the audit log.
+ *
+ * `confirmed: false` means: recorded, and Temporal has not said so yet; the outbox relay repeats it under the same id.
+ */
+import type { Verdict } from '../domain/decision.ts';
+import type { Refusal } from '../domain/errors.ts';
+import type { Digest, PersonId, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
+import type { AccountFacts, PersonState } from '../domain/person.ts';
+import type { GrantablePlan, Plan } from '../domain/plan.ts';
+import type { Outcome, StateKind } from '../domain/request.ts';
+import type { RequestView } from '../workflows/contract.ts';
+
+export type RequestKind = 'access' | 'break-glass';
+
+/** What somebody asks for. `target` and `role` are as typed: nothing is trusted. `ticket`: an incident for break-glass. */
+export type Ask = {
+  readonly person: PersonId;
+  readonly kind: RequestKind;
+  readonly target: string;
+  readonly role: string;
+  readonly durationMs: number;
+  readonly ticket?: string;
+};
+
+/** `key` is what makes a repeat the same request: the Slack view's or trigger's id, or an Idempotency-Key. */
+export type OpenInput = Ask & { readonly reason: string; readonly key: string };
+export type Opened = {
+  readonly requestId: RequestId;
+  readonly plan: GrantablePlan;
+  readonly repeated: boolean;
+  readonly confirmed: boolean;
+};
+
+/** The plan may be a denial, which is no refusal here. `seats`: who could decide, by stage. */
+export type Preview = { readonly plan: Plan; readonly seats: readonly (readonly PersonId[])[] };
+
+export type RoleOption = { readonly role: RoleName; readonly note: string; readonly maxMs: number };
+export type TargetOption = {
+  readonly target: TargetName;
+  readonly roles: readonly RoleOption[];
+  readonly breakGlass: readonly RoleOption[];
+};
+
+/** A live or coming grant of somebody, as an approver may see it. */
+export type HeldGrant = {
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly role: RoleName;
+  readonly endAt: number;
+};
+
+/** Everything that Review shows, read from the store; `digest` goes into the modal and comes back with the decision. */
+export type ReviewModel = {
+  readonly requestId: RequestId;
+  readonly kind: RequestKind;
+  readonly requester: PersonId;
+  readonly target: TargetName;
+  readonly databases: readonly string[];
+  readonly role: RoleName;
+  readonly template: TemplateName;
+  readonly durationMs: number;
+  readonly ticket: string | null;
+  /** Null once erased. Text that somebody else wrote: escape it. */
+  readonly reason: string | null;
+  readonly plan: GrantablePlan;
+  readonly digest: Digest;
+  readonly openedAt: number;
+  readonly view: RequestView;
+  readonly decisions: readonly {
+    readonly person: PersonId;
+    readonly stage: number;
+    readonly verdict: Verdict;
+    readonly madeAt: number;
+  }[];
+  readonly held: readonly HeldGrant[];
+  /** What the target's last check says that the template may do: one line a privilege; null without a check. */
+  readonly privileges: { readonly checkedAt: number; readonly lines: readonly string[] } | null;
+  /** Would a decision of the person who looks count now? If not, why not. */
+  readonly you: Refusal | null;
+};
+
+export type DecideInputFromClick = {
+  readonly requestId: RequestId;
+  readonly person: PersonId;
+  readonly account: AccountFacts;
+  readonly digest: string;
+  readonly verdict: Verdict;
+  /** Required to deny. */
+  readonly reason?: string;
+};
+export type Decided = {
+  readonly decided: 'recorded' | 'repeated';
+  readonly confirmed: boolean;
+  readonly view: RequestView;
+};
+
+/** The code is shown once, to its person; the store has its hash. */
+export type Minted = { readonly code: string; readonly url: string; readonly expiresAt: number };
+
+/** What the claim page says before the press. */
+export type Peeked = {
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly databases: readonly string[];
+  readonly role: RoleName;
+  readonly durationMs: number;
+  readonly expiresAt: number;
+};
+
+/** `address` is where the call came from: bounded in guesses, told to the requester, never in the audit log. */
+export type ClaimInput = { readonly code: string; readonly verifier: string; readonly address: string };
+export type Claimed = {
+  readonly requestId: RequestId;
+  /** `granting` until the login exists; `ended` when it never will, or is over. */
+  readonly state: 'granting' | 'active' | 'ended';
+  readonly outcome: Outcome | null;
+  readonly role: string;
+  readonly host: string;
+  readonly port: number;
+  readonly databases: readonly string[];
+  readonly endAt: number;
+};
+
+/** `already`: it was ending or closed before this call, and nothing more had to be done. */
+export type Ended = { readonly already: boolean; readonly confirmed: boolean };
+
+export type RevokeInput = {
+  readonly requestId: RequestId;
+  readonly person: PersonId;
+  readonly account?: AccountFacts;
+  /** The button "not you?": an approver, or the holder, says that it was somebody else. */
+  readonly disowned?: boolean;
+};
+
+export type LeaveInputFromSource = {
+  /** Which source says so, e.g. `hr`; names the actor in the audit log. */
+  readonly source: string;
+  /** The delivery's id: the same event twice is one leaving. */
+  readonly event: string;
+  readonly who: { readonly handle: string } | { readonly id: string };
+  readonly state: PersonState;
+  /** The source's; an older one changes nothing. */
+  readonly version: number;
+  readonly actor: string;
+};
+export type Left = {
+  /** Null: nobody by that name; alarmed. */
+  readonly person: PersonId | null;
+  readonly change: 'applied' | 'older' | 'unknown';
+  readonly state: PersonState;
+  readonly requests: readonly RequestId[];
+  readonly voided: number;
+  readonly confirmed: boolean;
+};
+
+export const reviewVerdicts = ['justified', 'not-justified', 'follow-up'] as const;
+export type ReviewVerdict = (typeof reviewVerdicts)[number];
+export type ReviewInput = {
+  readonly requestId: RequestId;
+  readonly person: PersonId;
+  readonly account?: AccountFacts;
+  readonly verdict: ReviewVerdict;
+  readonly note: string;
+};
+export type Reviewed = { readonly recorded: 'recorded' | 'repeated' };
+
+export type RequestStatus = {
+  readonly requestId: RequestId;
+  readonly kind: RequestKind;
+  readonly requester: PersonId;
+  readonly target: TargetName;
+  readonly role: RoleName;
+  readonly durationMs: number;
+  readonly openedAt: number;
+  readonly state: StateKind;
+  readonly view: RequestView;
+  readonly endAt: number | null;
+};
+
+/** Whose word: a person about one request. */
+export type Mine = { readonly requestId: RequestId; readonly person: PersonId };
+
+/** The use cases with their context bound: what Slack's listeners and the routes are given. */
+export type UseCases = {
+  open(input: OpenInput): Promise<Opened | Refusal>;
+  preview(input: Ask): Promise<Preview | Refusal>;
+  options(input: { readonly person: PersonId }): Promise<readonly TargetOption[] | Refusal>;
+  reviewModel(input: Mine): Promise<ReviewModel | Refusal>;
+  decide(input: DecideInputFromClick): Promise<Decided | Refusal>;
+  mintCode(input: Mine): Promise<Minted | Refusal>;
+  peek(input: { readonly code: string; readonly address: string }): Promise<Peeked | Refusal>;
+  claim(input: ClaimInput): Promise<Claimed | Refusal>;
+  claimStatus(input: { readonly code: string; readonly address: string }): Promise<Claimed | Refusal>;
+  release(input: Mine): Promise<Ended | Refusal>;
+  withdraw(input: Mine): Promise<Ended | Refusal>;
+  revoke(input: RevokeInput): Promise<Ended | Refusal>;
+  review(input: ReviewInput): Promise<Reviewed | Refusal>;
+  leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
+  status(input: { readonly requestId: string }): Promise<RequestStatus | Refusal>;
+};
