@@ -8,7 +8,9 @@ import type { Verdict, ApproverFacts } from '../domain/decision.ts';
 import type { CredentialId, DecisionId, Digest, PersonId, RequestId, TargetName } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import type { RequestState } from '../domain/request.ts';
+import type { RequestView } from '../domain/view.ts';
+
+export type { RequestView };
 
 /** Workflows, and the activities that touch the store and Slack. */
 export const mainQueue = 'curfew';
@@ -37,17 +39,6 @@ export type AccessRequestInput = {
   readonly slack: boolean;
   /** How long before the end the holder is told; 0: not at all. */
   readonly noticeMs: number;
-};
-
-/** What a Workflow says of itself. `version` grows by one with each change; the store keeps the newest. */
-export type RequestView = {
-  readonly version: number;
-  readonly state: RequestState;
-  readonly decideByAt: number;
-  /** Set once approved: the instant by which it must be claimed. */
-  readonly useByAt: number | null;
-  /** True once the notice before the end is due. */
-  readonly noticed: boolean;
 };
 
 export type DecideInput = {
