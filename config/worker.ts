@@ -1,0 +1,77 @@
+/** The Temporal worker's process. */
+import { defaulted, readShape, required, type Environment, type Problem, type Read, type ReadText } from './field.ts';
+import { oneOf, postgresUrl, webOrigin, word } from './forms.ts';
+import { processShape, type LogLevel } from './process.ts';
+import { slackWriterOf, slackWriterShape, type SlackWriterConfig } from './slack.ts';
+import { clusters, type Cluster } from './targets.ts';
+import { temporalOf, temporalShape, type TemporalConfig } from './temporal.ts';
+
+export const workerShape = {
+  CURFEW_STORE_URL: required(postgresUrl, {
+    what: 'the store, as curfew_worker',
+    mend: 'Set it to postgres://curfew_worker:PASSWORD@HOST:PORT/DATABASE.',
+  }),
+  ...temporalShape,
+  CURFEW_TARGETS: required(clusters, {
+    what: 'clusters, JSON: [{"name", "zone", "targets": [names], "database", "user", "password", "nodes": [{"name", "host", "port", "primary"}], "tls"}], as curfew_worker',
+    mend: 'Set it to a JSON list of clusters with the login curfew_worker, or @/path of a file with one.',
+  }),
+  CURFEW_SERVES: defaulted(oneOf(['all', 'workflows', 'targets']), 'all', {
+    what: 'which task queues it serves: all, workflows (and store and Slack), targets',
+    mend: 'Set it to all, workflows or targets.',
+  }),
+  ...slackWriterShape,
+  CURFEW_PUBLIC_URL: required(webOrigin, {
+    what: 'address under which people open the claim page',
+    mend: "Set it to the API's CURFEW_PUBLIC_URL.",
+  }),
+  CURFEW_IDENTITY: defaulted(word, 'curfew-worker', {
+    what: 'name of this process for Temporal',
+    mend: 'Set it to one word.',
+  }),
+  ...processShape(8081),
+} as const;
+
+export type WorkerConfig = {
+  readonly storeUrl: string;
+  readonly temporal: TemporalConfig;
+  readonly identity: string;
+  readonly serves: 'all' | 'workflows' | 'targets';
+  readonly clusters: readonly Cluster[];
+  readonly slack?: SlackWriterConfig;
+  readonly publicUrl: string;
+  readonly host: string;
+  readonly healthPort: number;
+  readonly logLevel: LogLevel;
+  readonly drainMs: number;
+};
+
+/** Reads the worker's configuration; every problem at once, and no value in any of them. */
+export const readWorkerConfig = (environment: Environment, readText?: ReadText): Read<WorkerConfig> =>
+  readShape<typeof workerShape, WorkerConfig>(
+    workerShape,
+    environment,
+    (values) => {
+      const temporal = temporalOf(values);
+      const slack = slackWriterOf(values);
+      const problems: Problem[] = [
+        ...('problems' in temporal ? temporal.problems : []),
+        ...(slack && 'problems' in slack ? slack.problems : []),
+      ];
+      if ('problems' in temporal || (slack && 'problems' in slack)) return { problems };
+      return {
+        storeUrl: values.CURFEW_STORE_URL,
+        temporal,
+        identity: values.CURFEW_IDENTITY,
+        serves: values.CURFEW_SERVES,
+        clusters: values.CURFEW_TARGETS,
+        ...(slack === undefined ? {} : { slack }),
+        publicUrl: values.CURFEW_PUBLIC_URL,
+        host: values.CURFEW_HOST,
+        healthPort: values.CURFEW_HEALTH_PORT,
+        logLevel: values.CURFEW_LOG_LEVEL,
+        drainMs: values.CURFEW_DRAIN,
+      };
+    },
+    readText,
+  );
