@@ -1,0 +1,205 @@
+import type { Statement } from './connection.ts';
+
+/**
+ * One function a call of `curfew.*` (sql/install.sql): its text, what goes in, and what comes out. Instants travel as
+ * ISO 8601 with a Z, which no DateStyle or TimeZone can move.
+ */
+const instant = (at: number): string => new Date(at).toISOString();
+
+/** Everything that `grant` takes. `attemptDeadlineAt`: after it the target refuses, so that a zombie cannot grant (CF003). */
+export type GrantCall = {
+  readonly grantId: string;
+  readonly personId: string;
+  readonly template: string;
+  readonly verifier: string;
+  readonly endAt: number;
+  readonly attemptDeadlineAt: number;
+  readonly keyId: string;
+  readonly ticket: Uint8Array;
+};
+/** `created: false`: the same call had succeeded before; `endAt` may then be later than asked, after an extension. */
+export type Granted = { readonly role: string; readonly endAt: number; readonly created: boolean };
+
+export const grantStatement = (call: GrantCall): Statement => ({
+  call: 'grant',
+  text: 'select role, until, created from curfew.grant($1::uuid, $2::uuid, $3, $4, $5::timestamptz, $6::timestamptz, $7, $8)',
+  values: [
+    call.grantId,
+    call.personId,
+    call.template,
+    call.verifier,
+    instant(call.endAt),
+    instant(call.attemptDeadlineAt),
+    call.keyId,
+    Buffer.from(call.ticket),
+  ],
+});
+export type GrantRow = { role: string; until: Date; created: boolean };
+export const grantedOf = (row: GrantRow): Granted => ({
+  role: row.role,
+  endAt: row.until.getTime(),
+  created: row.created,
+});
+
+export type ExtendCall = {
+  readonly grantId: string;
+  readonly endAt: number;
+  readonly attemptDeadlineAt: number;
+  readonly keyId: string;
+  readonly ticket: Uint8Array;
+};
+export const extendStatement = (call: ExtendCall): Statement => ({
+  call: 'extend',
+  text: 'select curfew.extend($1::uuid, $2::timestamptz, $3::timestamptz, $4, $5) as until',
+  values: [call.grantId, instant(call.endAt), instant(call.attemptDeadlineAt), call.keyId, Buffer.from(call.ticket)],
+});
+
+/**
+ * `absent`: a tombstone and no role. `blocked`: the login is off, a membership waits for its template's lock.
+ * `failed`: still enabled. Both of these: call again.
+ */
+export type RevokeOutcome = 'disabled' | 'absent' | 'blocked' | 'failed';
+export type Revoked = { readonly grantId: string; readonly outcome: RevokeOutcome; readonly memberships: number };
+
+export const revokeStatement = (ids: readonly string[]): Statement => ({
+  call: 'revoke',
+  text: 'select grant_id as "grantId", outcome, memberships from curfew.revoke_many($1::uuid[])',
+  values: [ids],
+});
+
+/** `sessionsLeft` after the wait; `signalled`: pids that were told to end by this call. */
+export type Killed = { readonly grantId: string; readonly sessionsLeft: number; readonly signalled: readonly number[] };
+
+export const killStatement = (ids: readonly string[], waitMs: number): Statement => ({
+  call: 'kill',
+  text: 'select grant_id as "grantId", sessions as "sessionsLeft", signalled from curfew.kill_many($1::uuid[], $2)',
+  values: [ids, waitMs],
+});
+
+/** What a later transaction read of a grant on one node. Only `ended` means that nothing is left there. */
+export type Verified = {
+  readonly grantId: string;
+  readonly state: 'active' | 'revoked' | 'dropped';
+  readonly roleExists: boolean;
+  readonly canLogin: boolean;
+  readonly memberships: number;
+  readonly sessions: number;
+  readonly prepared: number;
+  /** Backends in the middle of login, anybody's; the first answer's are the `watch` of the calls after it. */
+  readonly inFlight: readonly string[];
+  readonly ended: boolean;
+  /** Of the node, at the same moment. */
+  readonly inRecovery: boolean;
+};
+export const verifyStatement = (ids: readonly string[], watch: readonly string[] | undefined): Statement => ({
+  call: 'verify',
+  text: `select grant_id as "grantId", state, role_exists as "roleExists", can_login as "canLogin", memberships, sessions,
+           prepared, in_flight as "inFlight", ended, pg_catalog.pg_is_in_recovery() as "inRecovery"
+         from curfew.verify_many($1::uuid[], $2::text[])`,
+  values: [ids, watch ?? null],
+});
+
+/**
+ * `deps`: `detail` names the databases (comma-separated) to `clean` first. `prepared`, `failed`: somebody must look;
+ * `failed` has an SQLSTATE in `detail`.
+ */
+export type Dropped = {
+  readonly grantId: string;
+  readonly outcome: 'dropped' | 'active' | 'graveyard' | 'enabled' | 'sessions' | 'prepared' | 'deps' | 'failed';
+  readonly detail: string | null;
+};
+export const dropStatement = (ids: readonly string[]): Statement => ({
+  call: 'drop',
+  text: 'select grant_id as "grantId", outcome, detail from curfew.drop_many($1::uuid[])',
+  values: [ids],
+});
+
+/** `kept` (createrole mode only): an administrator must take what the grantee shared with others. */
+export type Cleaned = {
+  readonly outcome: 'clean' | 'absent' | 'enabled' | 'sessions' | 'failed' | 'kept';
+  readonly detail: string | null;
+};
+export const cleanStatement = (id: string): Statement => ({
+  call: 'clean',
+  text: 'select outcome, detail from curfew_db.clean($1::uuid)',
+  values: [id],
+});
+
+export const liveOfStatement = (personId: string): Statement => ({
+  call: 'live_of',
+  text: 'select g as "grantId" from curfew.live_of($1::uuid) g',
+  values: [personId],
+});
+
+/** A role and its ledger row side by side; what the one lacks is null in the other's fields. */
+export type Live = {
+  readonly grantId: string | null;
+  readonly personId: string | null;
+  readonly role: string;
+  readonly roleOid: number | null;
+  readonly state: 'active' | 'revoked' | null;
+  readonly template: string | null;
+  readonly endAt: number | null;
+  readonly revokedAt: number | null;
+  readonly canLogin: boolean | null;
+  /** VALID UNTIL: `-Infinity` once disabled. */
+  readonly validUntilAt: number | null;
+  readonly memberships: readonly string[];
+  readonly sessions: number;
+};
+export type LiveRow = {
+  grant_id: string | null;
+  person: string | null;
+  role: string;
+  role_oid: number | null;
+  state: 'active' | 'revoked' | null;
+  template: string | null;
+  until: Date | null;
+  revoked_at: Date | null;
+  can_login: boolean | null;
+  valid_until: Date | number | null;
+  memberships: string[];
+  sessions: number;
+};
+export const listLiveStatement: Statement = {
+  call: 'list_live',
+  text: `select grant_id, person, role, role_oid, state, template, until, revoked_at, can_login, valid_until, memberships, sessions
+         from curfew.list_live()`,
+  values: [],
+};
+export const liveOf = (row: LiveRow): Live => ({
+  grantId: row.grant_id,
+  personId: row.person,
+  role: row.role,
+  roleOid: row.role_oid,
+  state: row.state,
+  template: row.template,
+  endAt: row.until?.getTime() ?? null,
+  revokedAt: row.revoked_at?.getTime() ?? null,
+  canLogin: row.can_login,
+  // node-postgres answers plus or minus Infinity as a number.
+  validUntilAt: row.valid_until === null ? null : Number(row.valid_until),
+  memberships: row.memberships,
+  sessions: row.sessions,
+});
+
+/** What the reaper ended. `due`: its time was up. `repair`: it disagreed with the ledger. `stranger`: not Curfew's at all. */
+export type Reaped = {
+  readonly grantId: string | null;
+  readonly role: string;
+  readonly cause: 'due' | 'repair' | 'stranger';
+  readonly outcome: RevokeOutcome;
+  readonly memberships: number | null;
+};
+export const reapStatement = (limit: number): Statement => ({
+  call: 'reap',
+  text: 'select grant_id as "grantId", role, cause, outcome, memberships from curfew.reap($1)',
+  values: [limit],
+});
+
+export type ReapKilled = { readonly ended: number; readonly sessionsLeft: number; readonly inFlight: number };
+export const reapKillStatement = (waitMs: number): Statement => ({
+  call: 'reap_kill',
+  text: 'select ended, sessions_left as "sessionsLeft", in_flight as "inFlight" from curfew.reap_kill($1)',
+  values: [waitMs],
+});
