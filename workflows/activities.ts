@@ -15,7 +15,13 @@ export type GrantActivities = {
    * @returns the hard end as the target has it, in epoch milliseconds
    * @throws ApplicationFailure with the code of `domain/errors.ts` as its type
    */
-  grant(input: { readonly requestId: RequestId; readonly target: TargetName; readonly credentialId: CredentialId }): Promise<{ readonly endAt: number }>;
+  grant(input: {
+    readonly requestId: RequestId;
+    readonly target: TargetName;
+    readonly credentialId: CredentialId;
+    /** The one in `granting`: the active one is its next. */
+    readonly view: RequestView;
+  }): Promise<{ readonly endAt: number }>;
 };
 
 /** On the target's own queue; retried without end. */
@@ -24,7 +30,11 @@ export type RevokeActivities = {
    * Disables, kills and verifies on every node; returns only when nothing is left, after the receipt, the audit entry
    * and the closed view are in the store. `view` is the one in `revoking`.
    */
-  revoke(input: { readonly requestId: RequestId; readonly target: TargetName; readonly view: RequestView }): Promise<void>;
+  revoke(input: {
+    readonly requestId: RequestId;
+    readonly target: TargetName;
+    readonly view: RequestView;
+  }): Promise<void>;
 };
 
 export type LeaveActivities = {

@@ -62,7 +62,12 @@ export const voidDecisions = defineSignal<[{ readonly personId: PersonId }]>('vo
 export const status = defineQuery<RequestView>('status');
 
 /** Input of `leave`: the intents are in the store already and the reaper is at work; this does the book-keeping. */
-export type LeaveInput = { readonly personId: PersonId; readonly event: string; readonly cause: 'left' | 'suspended'; readonly learnedAt: number };
+export type LeaveInput = {
+  readonly personId: PersonId;
+  readonly event: string;
+  readonly cause: 'left' | 'suspended';
+  readonly learnedAt: number;
+};
 export type LeaveReport = {
   readonly closed: readonly RequestId[];
   readonly voided: readonly DecisionId[];

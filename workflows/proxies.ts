@@ -1,0 +1,51 @@
+import { proxyActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
+import type { BoundedActivities, GrantActivities, LeaveActivities, RevokeActivities } from './activities.ts';
+import { targetQueue } from './contract.ts';
+
+/** Short attempts, and a bound over all of them: for what may be late or lost without harm. */
+export const bounded: ActivityInterfaceFor<BoundedActivities> = proxyActivities<BoundedActivities>({
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: '60s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+});
+
+/** The same activity where its effect must not be lost: until it is done. */
+export const untilRecorded: ActivityInterfaceFor<BoundedActivities> = proxyActivities<BoundedActivities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+/**
+ * The attempt knows its deadline and hands it to the target, so that one which wakes up late cannot grant (F3). The
+ * bound over all attempts is what a person waits in front of the claim page.
+ */
+export const granting = (zone: string): ActivityInterfaceFor<GrantActivities> =>
+  proxyActivities<GrantActivities>({
+    taskQueue: targetQueue(zone),
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: '60s',
+    retry: { initialInterval: '500ms', maximumInterval: '5s' },
+  });
+
+/** One attempt, so that people are told soon when it does not work; and then without end (I17). The heartbeat tells of a dead worker. */
+export const revokingOnce = (zone: string): ActivityInterfaceFor<RevokeActivities> =>
+  proxyActivities<RevokeActivities>({
+    taskQueue: targetQueue(zone),
+    startToCloseTimeout: '30s',
+    retry: { maximumAttempts: 1 },
+  });
+
+export const revokingUntilDone = (zone: string): ActivityInterfaceFor<RevokeActivities> =>
+  proxyActivities<RevokeActivities>({
+    taskQueue: targetQueue(zone),
+    startToCloseTimeout: '30s',
+    heartbeatTimeout: '10s',
+    retry: { initialInterval: '1s', maximumInterval: '30s' },
+  });
+
+/** Waits for the evidence of many grants, so it says with heartbeats that it lives. */
+export const leaving: ActivityInterfaceFor<LeaveActivities> = proxyActivities<LeaveActivities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '1s', maximumInterval: '30s' },
+});
