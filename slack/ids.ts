@@ -1,0 +1,62 @@
+/**
+ * Every id that Slack sends back to us: callback ids of views, action ids of buttons and inputs, block ids of inputs.
+ * A button's `value` is a request's id (of "not me" on an approval too); `private_metadata` is parsed by
+ * `views/metadata.ts`. Nothing else in a payload is believed.
+ */
+export const callbacks = {
+  /** The request form. */
+  ask: 'curfew:ask',
+  /** Review of a request: approve or deny. */
+  decide: 'curfew:decide',
+  /** Review of a break-glass grant afterwards. */
+  review: 'curfew:review',
+  /** A modal that only tells something; it has no submit. */
+  told: 'curfew:told',
+} as const;
+
+export const actions = {
+  /** Card: opens Review. */
+  review: 'request:review',
+  /** Card: ends what somebody else holds. */
+  endNow: 'request:end',
+  /** Requester's messages. */
+  claim: 'request:claim',
+  claimLink: 'request:claim-link',
+  withdraw: 'request:withdraw',
+  release: 'request:release',
+  disownClaim: 'request:disown-claim',
+  askAgain: 'request:ask-again',
+  /** Approver's message: "I did not approve this". */
+  disownApproval: 'approval:disown',
+  /** Break-glass: opens the form in which a second person says whether it was justified. */
+  reviewBreakGlass: 'breakglass:review',
+  /** Inputs of forms. They do nothing by themselves; a select that loads its options asks by this id. */
+  target: 'ask:target',
+  role: 'ask:role',
+  duration: 'ask:duration',
+  reason: 'ask:reason',
+  ticket: 'ask:ticket',
+  verdict: 'decide:verdict',
+  why: 'decide:why',
+  finding: 'review:finding',
+  note: 'review:note',
+} as const;
+
+/** Blocks that can carry an error under their field. Each is named as the field of a `Refusal`. */
+export const blocks = {
+  target: 'target',
+  role: 'role',
+  duration: 'duration',
+  reason: 'reason',
+  ticket: 'ticket',
+  verdict: 'verdict',
+  why: 'why',
+  finding: 'finding',
+  note: 'note',
+} as const;
+
+/** The one slash command. */
+export const command = '/curfew';
+
+/** A global shortcut that opens the request form. */
+export const shortcut = 'curfew:ask-shortcut';

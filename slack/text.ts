@@ -1,0 +1,88 @@
+/**
+ * Text that goes to Slack. Slack reads `mrkdwn` as markup, where `<...>` is a link, a mention or `<!channel>`, so what
+ * people wrote must never get there as it is. `Mrkdwn` is text that is safe: it is made only by the `md` template,
+ * which escapes and shortens every plain string put into it, and by the tokens below; every builder takes only it.
+ *
+ * Escaping: https://docs.slack.dev/messaging/formatting-message-text#escaping (`&`, `<`, `>` and no others).
+ */
+export type Mrkdwn = { readonly kind: 'mrkdwn'; readonly mrkdwn: string };
+
+/** The longest value inside a sentence, in characters, so that one long value cannot hide the next. */
+export const valueMax = 120;
+
+/** Cuts to at most `max` characters (UTF-16 units, as Slack counts), the last of which is then an ellipsis. */
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const end = max - 1;
+  const last = text.charCodeAt(end - 1);
+  // Never half of a surrogate pair: Slack refuses the whole message for it.
+  return `${text.slice(0, last >= 0xd800 && last <= 0xdbff ? end - 1 : end)}…`;
+}
+
+/**
+ * Text that somebody wrote, made harmless to look at: no control characters but line breaks, no invisible marks, above
+ * all none that turn the direction of what follows (they can make one word read as another), no lone surrogates.
+ */
+export const tidy = (text: string): string =>
+  text
+    .toWellFormed()
+    .replaceAll(/\r\n?|[\u2028\u2029]/g, '\n')
+    // oxlint-disable-next-line no-control-regex -- finding control characters is what this is for
+    .replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g, ' ')
+    .replaceAll(/[\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g, '');
+
+/** One line: what `tidy` leaves, with every run of white space as one blank. */
+export const oneLine = (text: string): string => tidy(text).replaceAll(/\s+/g, ' ').trim();
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** One value inside a sentence: one line, at most `max` characters before escaping, and no way to begin or end bold. */
+export function value(text: string, max = valueMax): Mrkdwn {
+  const line = cut(oneLine(text), max).replaceAll(/[*~`]|(?<!\w)_|_(?!\w)/g, (mark) => lookalikes[mark] ?? mark);
+  return raw(line === '' ? '(empty)' : escaped(line));
+}
+/** Slack has no escape for these; a name in asterisks must not end the bold that the sentence began. */
+const lookalikes: Readonly<Record<string, string>> = { '*': '∗', _: 'ˍ', '~': '∼', '`': 'ˋ' };
+
+/**
+ * Builds `mrkdwn`: the template's own text is markup; every string in it is escaped and shortened by `value`, what is
+ * `Mrkdwn` already and numbers stay as they are.
+ */
+export const md = (parts: TemplateStringsArray, ...values: readonly (string | number | Mrkdwn)[]): Mrkdwn =>
+  raw(
+    parts.reduce((text, part, index) => {
+      const given = values[index - 1];
+      const shown = typeof given === 'string' ? value(given).mrkdwn : typeof given === 'object' ? given.mrkdwn : given;
+      return `${text}${shown ?? ''}${part}`;
+    }),
+  );
+
+/** Joins texts that are safe already. */
+export const joined = (texts: readonly Mrkdwn[], between: string): Mrkdwn =>
+  raw(texts.map((text) => text.mrkdwn).join(between));
+
+/** `Ana`, `Ana and Ben`, `Ana, Ben and 3 more`: never more than `shown` names. */
+export function listed(names: readonly string[], shown = 5): Mrkdwn {
+  const first = names.slice(0, names.length > shown ? shown : names.length).map((name) => value(name, 60));
+  const rest = names.length - first.length;
+  if (rest > 0) return md`${joined(first, ', ')} and ${rest} more`;
+  const last = first.at(-1);
+  if (!last) return raw('nobody');
+  return first.length === 1 ? last : md`${joined(first.slice(0, -1), ', ')} and ${last}`;
+}
+
+/** NB. Whatever is given here reaches Slack as markup: constants and tokens only. */
+const raw = (text: string): Mrkdwn => ({ kind: 'mrkdwn', mrkdwn: text });
+
+/**
+ * An instant in each viewer's own time and language, with UTC where a client cannot show that.
+ * https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+ */
+export function when(at: number, form: 'time' | 'seconds' | 'day' = 'day'): Mrkdwn {
+  const shape = { time: '{time}', seconds: '{time_secs}', day: '{date_short_pretty} at {time}' }[form];
+  const utc = new Date(at).toISOString().slice(0, 19).replace('T', ' ');
+  return raw(`<!date^${Math.floor(at / 1000)}^${shape}|${utc} UTC>`);
+}
+
+/** The same instant where Slack shows plain text, which knows no date tokens. */
+export const whenPlain = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -1,0 +1,87 @@
+/** The card of a request in the approvers' channel, and the announcement of a break-glass grant, which is its card. */
+import { shortId } from '../../domain/ids.ts';
+import { formatSpan } from '../../domain/time.ts';
+import { actions } from '../ids.ts';
+import { listed, md, value, when, type Mrkdwn } from '../text.ts';
+import { button, content, context, fields, row, section } from './kit.ts';
+import type { Block, Content } from './message.ts';
+import type { RequestModel } from './model.ts';
+import { progress, subject } from './progress.ts';
+import { nameOf } from './words.ts';
+
+/** Short on purpose: what is decided on is in Review. Its buttons are gone once they can do nothing more. */
+export function card(model: RequestModel): Content {
+  const asks = md`*${nameOf(model.people, model.requester)}* asks for ${subject(model)}`;
+  return content(
+    md`${asks} for ${formatSpan(model.durationMs)}. ${progress(model)}`,
+    section(asks),
+    facts(model),
+    ...excerpt(model),
+    section(progress(model)),
+    context(...footer(model)),
+    row(...buttons(model)),
+  );
+}
+
+/** Says what happened without approval, and where it stands. Posted before the login exists (I13). */
+export function announcement(model: RequestModel): Content {
+  const says = md`:rotating_light: *Break-glass*: *${nameOf(model.people, model.requester)}* opens ${subject(model)} without prior approval`;
+  return content(
+    md`${says}, incident ${model.ticket ?? 'unknown'}. ${progress(model)}`,
+    section(says),
+    facts(model),
+    ...excerpt(model),
+    section(progress(model)),
+    context(
+      md`
+Reviewed afterwards by a second person.
+      `,
+      md`Request ${shortId(model.requestId)}`,
+    ),
+    row(...buttons(model)),
+  );
+}
+
+const facts = (model: RequestModel): Block =>
+  fields([
+    md`*For*\n${formatSpan(model.durationMs)}`,
+    md`*Databases*\n${listed(model.databases, 5)}`,
+    md`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
+    md`*Asked*\n${when(model.openedAt)}`,
+  ]);
+
+/** The beginning of the reason; the whole of it is in Review. */
+const excerpt = (model: RequestModel): readonly Block[] =>
+  model.reason === null ? [] : [section(md`*Why*\n${value(model.reason, 200)}`)];
+
+function footer(model: RequestModel): readonly Mrkdwn[] {
+  const id = md`Request ${shortId(model.requestId)}`;
+  if (model.view.state.kind !== 'awaiting') return [id];
+  const others = model.eligible.map((person) => nameOf(model.people, person));
+  return [
+    others.length > 0
+      ? md`Can approve: ${listed(others)}`
+      : md`
+Nobody else can approve this now
+        `,
+    md`Lapses ${when(model.view.decideByAt)}`,
+    id,
+  ];
+}
+
+function buttons(model: RequestModel) {
+  const { kind } = model.view.state;
+  if (kind === 'awaiting') return [button(actions.review, 'Review', model.requestId, { style: 'primary' })];
+  if (kind === 'active' || (kind === 'granting' && !model.view.state.ending)) return [endNow(model)];
+  return [];
+}
+
+const endNow = (model: RequestModel) =>
+  button(actions.endNow, 'End now', model.requestId, {
+    style: 'danger',
+    confirm: {
+      title: 'End this access now?',
+      text: 'Open sessions are closed at once, and the login never works again.',
+      yes: 'End now',
+    },
+  });

@@ -1,0 +1,70 @@
+/** All that Slack is told about one request, as the store has it: collected by `activities/tell.ts`, painted by `paint.ts`. */
+import type { Verdict } from '../../domain/decision.ts';
+import type { GrantReceipt, RevokeReceipt } from '../../domain/grant.ts';
+import type { DecisionId, Digest, PersonId, RequestId } from '../../domain/ids.ts';
+import type { GrantablePlan } from '../../domain/plan.ts';
+import type { RequestView } from '../../workflows/contract.ts';
+
+/** How to name a person and where to write to them. Without a linked Slack account they are named but not written to. */
+export type Profile = { readonly name: string; readonly slackTeam?: string; readonly slackUser?: string };
+
+export type People = ReadonlyMap<PersonId, Profile>;
+
+/** Where Curfew speaks. `team` is the workspace; people linked in another one get no messages. */
+export type Workspace = {
+  readonly team: string;
+  /** Cards of requests. */
+  readonly approvals: string;
+  /** Break-glass, leavers: what nobody should miss. */
+  readonly announcements: string;
+};
+
+/** `reason` is a denial's, null where it was erased. `voidedAt`: when it stopped counting. */
+export type DecisionLine = {
+  readonly id: DecisionId;
+  readonly person: PersonId;
+  readonly verdict: Verdict;
+  readonly stage: number;
+  readonly madeAt: number;
+  readonly voidedAt: number | null;
+  readonly reason: string | null;
+};
+
+/** What a second person said of a break-glass grant. */
+export type ReviewLine = {
+  readonly person: PersonId;
+  readonly verdict: 'justified' | 'not-justified' | 'follow-up';
+  readonly note: string | null;
+  readonly reviewedAt: number;
+};
+
+export type RequestModel = {
+  readonly workspace: Workspace;
+  readonly requestId: RequestId;
+  readonly kind: 'access' | 'break-glass';
+  readonly requester: PersonId;
+  readonly target: string;
+  readonly databases: readonly string[];
+  readonly role: string;
+  readonly template: string;
+  readonly durationMs: number;
+  /** Break-glass: the incident's id. */
+  readonly ticket: string | null;
+  /** Null where it was erased. */
+  readonly reason: string | null;
+  readonly openedAt: number;
+  readonly digest: Digest;
+  readonly plan: GrantablePlan;
+  readonly view: RequestView;
+  /** Oldest first. */
+  readonly decisions: readonly DecisionLine[];
+  /** Who else could fill the stage that waits; without those who decided. Empty where none waits. */
+  readonly eligible: readonly PersonId[];
+  /** Everybody named above. Somebody who is missing is shown as "somebody". */
+  readonly people: People;
+  /** `address`: from where it was claimed, as the API saw it; null where it is not known. */
+  readonly claim: { readonly acceptedAt: number; readonly endAt: number; readonly address: string | null } | null;
+  readonly grantReceipt: GrantReceipt | null;
+  readonly revokeReceipt: RevokeReceipt | null;
+  readonly review: ReviewLine | null;
+};

@@ -1,0 +1,98 @@
+/**
+ * From what the store knows of a request to every message that should stand in Slack now. Pure: the activity `tell`
+ * compares it with what stands there already, sends what is new and edits what looks different. It is called with the
+ * newest state only, so it never relies on having seen the states before.
+ */
+import type { PersonId } from '../../domain/ids.ts';
+import { md, type Mrkdwn } from '../text.ts';
+import { counted } from './approver.ts';
+import { reviewDue } from './break-glass.ts';
+import { announcement, card } from './card.ts';
+import { content, section } from './kit.ts';
+import type { Content, Message } from './message.ts';
+import type { RequestModel } from './model.ts';
+import { decisionSentence, progress } from './progress.ts';
+import { approved, ended, held, notice, sent } from './requester.ts';
+
+/** The slot of the card. A break-glass request's card is its announcement, in the announcements' channel. */
+export const cardSlot = 'card';
+
+/**
+ * @returns in the order in which to send them; what is in a thread comes after what it answers. Nothing for a request
+ *   that has only just been written.
+ */
+export function paint(model: RequestModel): readonly Message[] {
+  if (model.view.state.kind === 'requested') return [];
+  return [paintCard(model), ...thread(model), ...toRequester(model), ...toApprovers(model), ...review(model)];
+}
+
+/** The card alone: what announces a break-glass request before its Workflow has begun. */
+export const paintCard = (model: RequestModel): Message => ({
+  slot: cardSlot,
+  to: { kind: 'channel', channel: channelOf(model) },
+  mode: 'send',
+  ...(model.kind === 'break-glass' ? announcement(model) : card(model)),
+});
+
+const channelOf = ({ kind, workspace }: RequestModel): string =>
+  kind === 'break-glass' ? workspace.announcements : workspace.approvals;
+
+/** One line for each transition that people wait for. */
+function thread(model: RequestModel): readonly Message[] {
+  const { state } = model.view;
+  const lines: { slot: string; says: Mrkdwn }[] = [];
+  for (const line of model.decisions) {
+    const slot = `thread:${line.voidedAt === null ? 'decision' : 'void'}:${line.id}`;
+    lines.push({ slot, says: decisionSentence(model, line) });
+  }
+  if (state.kind === 'active') lines.push({ slot: 'thread:active', says: progress(model) });
+  if (state.kind === 'closed') lines.push({ slot: 'thread:closed', says: progress(model) });
+  return lines.map(({ slot, says }) => ({
+    slot,
+    to: { kind: 'channel', channel: channelOf(model) },
+    thread: cardSlot,
+    mode: 'send',
+    ...content(says, section(says)),
+  }));
+}
+
+function toRequester(model: RequestModel): readonly Message[] {
+  const { kind } = model.view.state;
+  const began = model.claim !== null;
+  const shown: readonly (false | [slot: string, now: boolean, content: () => Content])[] = [
+    model.plan.verdict === 'approvals' && ['dm:sent', kind === 'awaiting', () => sent(model)],
+    ['dm:approved', kind === 'approved', () => approved(model)],
+    began && ['dm:held', kind === 'granting' || kind === 'active', () => held(model)],
+    began && ['dm:notice', kind === 'active' && model.view.noticed, () => notice(model)],
+    kind === 'closed' && ['dm:ended', true, () => ended(model)],
+  ];
+  return shown.flatMap((one) => (one ? direct(model, model.requester, one[0], one[1], one[2]()) : []));
+}
+
+/** To everybody whose approval counts. One that was voided keeps its message, without the button once it is closed. */
+const toApprovers = (model: RequestModel): readonly Message[] =>
+  model.decisions
+    .filter((line) => line.verdict === 'approve')
+    .flatMap((line) =>
+      direct(model, line.person, `dm:counted:${line.id}`, line.voidedAt === null, counted(model, line)),
+    );
+
+function review(model: RequestModel): readonly Message[] {
+  const over = model.view.state.kind === 'closed' && model.claim !== null;
+  if (model.kind !== 'break-glass' || !over) return [];
+  return [
+    {
+      slot: 'review',
+      to: { kind: 'channel', channel: model.workspace.announcements },
+      mode: 'send',
+      ...reviewDue(model),
+    },
+  ];
+}
+
+/** Nobody is written to in another workspace than ours: a linked account there is somebody else's to vouch for. */
+function direct(model: RequestModel, person: PersonId, slot: string, now: boolean, shows: Content): readonly Message[] {
+  const profile = model.people.get(person);
+  if (!profile?.slackUser || profile.slackTeam !== model.workspace.team) return [];
+  return [{ slot, to: { kind: 'user', user: profile.slackUser }, mode: now ? 'send' : 'edit', ...shows }];
+}
