@@ -28,25 +28,25 @@ create table curfew.person (
   handle text not null unique,      -- the source's key, e.g. in people.yaml
   state text not null check (state in ('active', 'suspended', 'left')),
   kind text not null check (kind in ('employee', 'contractor', 'service')),
-  manager uuid references curfew.person,
+  manager uuid references curfew.person deferrable initially deferred,   -- a file names managers in any order
   version bigint not null,          -- the source's; an older one never undoes a newer (I9)
   changed_at timestamptz not null);
 create table curfew.person_group (
   person uuid not null references curfew.person,
   name text not null,
-  added_by uuid references curfew.person,   -- null: the source does not say who
+  added_by uuid references curfew.person deferrable initially deferred,   -- null: the source does not say who
   primary key (person, name));
 create index person_group_name on curfew.person_group (name);
 create table curfew.person_alias (
   person uuid not null references curfew.person,
-  alias uuid not null references curfew.person,
+  alias uuid not null references curfew.person deferrable initially deferred,
   primary key (person, alias), check (person <> alias));
 
 -- == Policy and targets ======================================================================================
 create table curfew.policy_version (
   number int generated always as identity primary key,   -- the highest is the current one
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
-  text text not null,
+  text text not null check (hash = encode(sha256(convert_to(text, 'UTF8')), 'hex')),
   applied_by name not null default session_user,
   applied_at timestamptz not null default clock_timestamp());
 create table curfew.target_check (

@@ -1,0 +1,67 @@
+/**
+ * Alarms: one open at a time about one thing. Each is an audit entry and, through the outbox, a post in the ops
+ * channel; the relay makes that message from the open alarm itself, so that the reaper, which may not write to the
+ * outbox, is heard as well.
+ */
+import { bodyBytes } from './audit.ts';
+import type { Db } from './pool.ts';
+
+export type Alarm = {
+  /** What it is about, e.g. `revoke/<request id>`: while one is open, another with its key is no news. */
+  readonly key: string;
+  /** e.g. `revoke-late`. */
+  readonly code: string;
+  /** The id of the request, person or target. */
+  readonly subject: string;
+  /** One sentence for operators: no names, no secrets. */
+  readonly detail: string;
+};
+
+export type OpenAlarm = Alarm & { readonly id: string; readonly raisedBy: string; readonly raisedAt: number };
+
+/**
+ * One statement: alarm and entry `alarm.raised` together.
+ * @returns true where it is new; false where one with its key is open
+ */
+export async function raise(db: Db, { key, code, subject, detail }: Alarm): Promise<boolean> {
+  const made = await db.query(
+    `with made as (insert into curfew.alarm (key, code, subject, detail) values ($1, $2, $3, $4)
+       on conflict (key) where resolved_at is null do nothing returning subject)
+     select audit.append('alarm.raised', session_user, made.subject, $5) from made`,
+    [key, code, subject, detail, bodyBytes({ key, code })],
+  );
+  return made.length > 0;
+}
+
+/**
+ * Resolves what is open under a key, with its entry `alarm.resolved`; worker and reaper only.
+ * @returns false where nothing was
+ */
+export async function resolve(db: Db, key: string): Promise<boolean> {
+  const resolved = await db.query(
+    `with resolved as (update curfew.alarm set resolved_at = clock_timestamp() where key = $1 and resolved_at is null
+       returning subject)
+     select audit.append('alarm.resolved', session_user, resolved.subject, $2) from resolved`,
+    [key, bodyBytes({ key })],
+  );
+  return resolved.length > 0;
+}
+
+/** Open alarms, oldest first. */
+export const open = (db: Db): Promise<readonly OpenAlarm[]> =>
+  db.query(
+    `select id, key, code, subject, detail, raised_by as "raisedBy", raised_at as "raisedAt" from curfew.alarm
+     where resolved_at is null order by raised_at limit 1000`,
+  );
+
+/** A message `alarm`, keyed by the alarm's id, for each open alarm that has none; its payload is an OpenAlarm. */
+export async function enqueueOpen(db: Db): Promise<void> {
+  await db.query(
+    `insert into curfew.outbox (kind, key, payload)
+     select 'alarm', a.id::text, jsonb_build_object('id', a.id, 'key', a.key, 'code', a.code, 'subject', a.subject,
+       'detail', a.detail, 'raisedBy', a.raised_by, 'raisedAt', floor(extract(epoch from a.raised_at) * 1000))
+     from curfew.alarm a where a.resolved_at is null
+       and not exists (select from curfew.outbox o where o.kind = 'alarm' and o.key = a.id::text)
+     on conflict (kind, key) do nothing`,
+  );
+}

@@ -1,0 +1,73 @@
+/**
+ * The log of what happened. Rule of this folder: a function that takes an `actor` appends its own entry, in its own
+ * transaction; with every other, the entry is the caller's, in the same transaction (I11).
+ */
+import canonicalize from 'canonicalize';
+import type { AuditEntry, AuditKind, Login } from '../domain/events.ts';
+import type { Db } from './pool.ts';
+
+export type StoredEntry = AuditEntry & {
+  readonly id: number;
+  readonly at: number;
+  readonly login: Login;
+  /** The body as it was written (RFC 8785): what hashes are made of. */
+  readonly bytes: Buffer;
+};
+
+/** The bytes of a body, RFC 8785: written once and never made again from a parsed form. */
+export function bodyBytes(body: AuditEntry['body']): Buffer {
+  const text = canonicalize(body);
+  if (text === undefined) throw new TypeError('an audit body that is no JSON');
+  return Buffer.from(text, 'utf8');
+}
+
+/**
+ * Appends one entry. Call it in the transaction of the change that it records.
+ * @returns its id
+ * @throws StoreError CFA01 for a kind that is not this login's
+ */
+export async function append(db: Db, entry: AuditEntry): Promise<number> {
+  const rows = await db.query<{ id: number }>('select audit.append($1, $2, $3, $4) as id', [
+    entry.kind,
+    entry.actor,
+    entry.subject,
+    bodyBytes(entry.body),
+  ]);
+  const [row] = rows;
+  if (!row) throw new Error('audit.append answered nothing');
+  return row.id;
+}
+
+type EntryRow = {
+  readonly id: number;
+  readonly at: number;
+  readonly login: Login;
+  readonly kind: AuditKind;
+  readonly actor: string;
+  readonly subject: string;
+  readonly body: Buffer;
+};
+
+/** Everything about one request, person, target or policy, oldest first. Admin and auditor only. */
+export const entriesOf = async (db: Db, subject: string): Promise<readonly StoredEntry[]> =>
+  (
+    await db.query<EntryRow>(
+      'select id, at, login, kind, actor, subject, body from audit.entry where subject = $1 order by id',
+      [subject],
+    )
+  ).map(stored);
+
+/** Entries with a higher id, oldest first, at most `limit`. Admin and auditor only. */
+export const entriesAfter = async (db: Db, id: number, limit: number): Promise<readonly StoredEntry[]> =>
+  (
+    await db.query<EntryRow>(
+      'select id, at, login, kind, actor, subject, body from audit.entry where id > $1 order by id limit $2',
+      [id, limit],
+    )
+  ).map(stored);
+
+const stored = ({ body, ...row }: EntryRow): StoredEntry => ({
+  ...row,
+  body: JSON.parse(body.toString('utf8')) as AuditEntry['body'],
+  bytes: body,
+});

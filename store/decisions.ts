@@ -1,0 +1,114 @@
+/** Decisions and their voids: both only ever added. That nobody decides alone, or twice, is the table's own rule (I6). */
+import type { Decision } from '../domain/decision.ts';
+import { CurfewError } from '../domain/errors.ts';
+import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
+import { append } from './audit.ts';
+import type { Db } from './pool.ts';
+import { keepText, type SaltedText } from './requests.ts';
+
+/** A decision as it stands; `voidedAt` is there once it no longer counts. */
+export type StoredDecision = Decision & { readonly voidsBefore: number; readonly voidedAt?: number };
+
+/**
+ * Inserts a decision, and a denial's reason. The entry `decision.made` is the caller's, where the answer is `recorded`.
+ * @param voidsBefore how many decisions of this person on this request are void (`voidsOf`)
+ * @returns `repeated`: the very same decision is there; `other`: this person decided otherwise, and that one stands
+ * @throws StoreError 23514 for the requester's own decision, 23503 for another digest than the request's;
+ *   CurfewError `UnknownRequest`
+ */
+export async function insert(
+  tx: Db,
+  decision: Decision,
+  voidsBefore: number,
+  denial?: SaltedText,
+): Promise<'recorded' | 'repeated' | 'other'> {
+  const made = await tx.query(
+    `insert into curfew.decision (id, request_id, requester, digest, stage, person, verdict, facts, voids_before, made_at)
+     select $1, r.id, r.person, $3, $4, $5, $6, $7, $8, $9 from curfew.request r where r.id = $2
+     on conflict do nothing returning id`,
+    [
+      decision.id,
+      decision.requestId,
+      decision.digest,
+      decision.stage,
+      decision.person,
+      decision.verdict,
+      JSON.stringify(decision.facts),
+      voidsBefore,
+      new Date(decision.madeAt),
+    ],
+  );
+  if (made.length === 0) return whyNot(tx, decision);
+  if (denial) await keepText(tx, { kind: 'denial', id: decision.id, person: decision.person, ...denial });
+  return 'recorded';
+}
+
+async function whyNot(tx: Db, decision: Decision): Promise<'repeated' | 'other'> {
+  const [found] = await tx.query<{ request: boolean; decision: boolean }>(
+    `select exists (select from curfew.request where id = $1) as request,
+       exists (select from curfew.decision where id = $2) as decision`,
+    [decision.requestId, decision.id],
+  );
+  if (found?.request !== true) throw new CurfewError('UnknownRequest', 'There is no such request.');
+  return found.decision ? 'repeated' : 'other';
+}
+
+/** Every decision on a request, oldest first, the void ones with their instant. */
+export async function of(db: Db, requestId: RequestId): Promise<readonly StoredDecision[]> {
+  const rows = await db.query<Omit<StoredDecision, 'voidedAt'> & { voidedAt: number | null }>(
+    `select d.id, d.request_id as "requestId", d.digest, d.stage, d.person, d.verdict, d.facts,
+       d.voids_before as "voidsBefore", d.made_at as "madeAt", v.voided_at as "voidedAt"
+     from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id
+     where d.request_id = $1 order by d.made_at, d.id`,
+    [requestId],
+  );
+  return rows.map(({ voidedAt, ...row }) => (voidedAt === null ? row : { ...row, voidedAt }));
+}
+
+/** How many decisions of this person on this request are void: part of the next one's id. */
+export async function voidsOf(db: Db, requestId: RequestId, person: PersonId): Promise<number> {
+  const [row] = await db.query<{ voids: number }>(
+    `select count(*) as voids from curfew.decision d join curfew.decision_void v on v.decision_id = d.id
+     where d.request_id = $1 and d.person = $2`,
+    [requestId, person],
+  );
+  return row?.voids ?? 0;
+}
+
+/** The reason of a denial; null once erased; undefined where the decision has none. */
+export async function denial(db: Db, id: DecisionId): Promise<string | undefined> {
+  const [row] = await db.query<{ body: string }>(`select body from curfew.personal where kind = 'denial' and id = $1`, [
+    id,
+  ]);
+  return row?.body;
+}
+
+export type VoidedDecision = { readonly id: DecisionId; readonly requestId: RequestId };
+
+/**
+ * Voids every decision of a person on requests that nothing was granted for yet, each with its entry `decision.voided`.
+ * @param cause in words without names, e.g. `left`
+ * @param actor a person's id or a login's name
+ * @returns the decisions that it voided now; none where they were void before
+ */
+export async function voidAllOf(
+  tx: Db,
+  person: PersonId,
+  cause: string,
+  actor: string,
+): Promise<readonly VoidedDecision[]> {
+  const voided = await tx.query<VoidedDecision>(
+    `with void as (
+       insert into curfew.decision_void (decision_id, cause, actor)
+       select d.id, $2, $3 from curfew.decision d left join curfew.projection p on p.request_id = d.request_id
+       where d.person = $1 and coalesce(p.state, 'requested') in ('requested', 'awaiting', 'approved', 'granting')
+         and not exists (select from curfew.access_grant g where g.request_id = d.request_id)
+       on conflict do nothing returning decision_id)
+     select d.id, d.request_id as "requestId" from void join curfew.decision d on d.id = void.decision_id order by d.id`,
+    [person, cause, actor],
+  );
+  for (const { id, requestId } of voided) {
+    await append(tx, { kind: 'decision.voided', actor, subject: requestId, body: { decision: id, cause } });
+  }
+  return voided;
+}

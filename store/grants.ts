@@ -1,0 +1,94 @@
+/** What was granted and the evidence of it. A row of a grant changes once: when nothing is left of it on any node. */
+import type { GrantReceipt, RevokeReceipt } from '../domain/grant.ts';
+import type { PersonId, RequestId, TargetName, TemplateName } from '../domain/ids.ts';
+import type { Db } from './pool.ts';
+
+export type GrantRow = {
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly person: PersonId;
+  readonly template: TemplateName;
+  /** The login role on the target, `cfw_...`. */
+  readonly role: string;
+  readonly grantedAt: number;
+  readonly endAt: number;
+};
+
+export type StoredGrant = GrantRow & { readonly endedAt: number | null };
+
+/**
+ * Records a grant with its receipt. The entry `grant.made` is the caller's, where the answer is `recorded`.
+ * @returns `repeated` where this grant is recorded already: the first receipt stands
+ */
+export async function insert(tx: Db, grant: GrantRow, receipt: GrantReceipt): Promise<'recorded' | 'repeated'> {
+  const made = await tx.query(
+    `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at)
+     values ($1, $2, $3, $4, $5, $6, $7) on conflict (request_id) do nothing returning 1`,
+    [
+      grant.requestId,
+      grant.target,
+      grant.person,
+      grant.template,
+      grant.role,
+      new Date(grant.grantedAt),
+      new Date(grant.endAt),
+    ],
+  );
+  if (made.length === 0) return 'repeated';
+  await keep(tx, receipt, receipt.readAt);
+  return 'recorded';
+}
+
+/**
+ * Records that nothing is left, with the evidence; also where no grant was ever recorded (it failed half-way). The
+ * entry `grant.ended` is the caller's, where the answer is `recorded`.
+ */
+export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt): Promise<'recorded' | 'repeated'> {
+  await tx.query('update curfew.access_grant set ended_at = $2 where request_id = $1 and ended_at is null', [
+    requestId,
+    new Date(receipt.verifiedAt),
+  ]);
+  return (await keep(tx, receipt, receipt.verifiedAt)) ? 'recorded' : 'repeated';
+}
+
+async function keep(tx: Db, receipt: GrantReceipt | RevokeReceipt, madeAt: number): Promise<boolean> {
+  const made = await tx.query(
+    `insert into curfew.receipt (request_id, kind, body, made_at) values ($1, $2, $3, $4)
+     on conflict (request_id, kind) do nothing returning 1`,
+    [receipt.requestId, receipt.kind, JSON.stringify(receipt), new Date(madeAt)],
+  );
+  return made.length > 0;
+}
+
+const grantColumns = `request_id as "requestId", target, person, template, role, granted_at as "grantedAt",
+  end_at as "endAt", ended_at as "endedAt"`;
+
+/** Grants that are not known to have ended, soonest end first; of a target, of a person, or all. */
+export const live = (
+  db: Db,
+  { target, person }: { readonly target?: TargetName; readonly person?: PersonId } = {},
+): Promise<readonly StoredGrant[]> =>
+  db.query(
+    `select ${grantColumns} from curfew.access_grant
+     where ended_at is null and ($1::text is null or target = $1) and ($2::uuid is null or person = $2) order by end_at`,
+    [target ?? null, person ?? null],
+  );
+
+export async function byId(db: Db, requestId: RequestId): Promise<StoredGrant | undefined> {
+  const [row] = await db.query<StoredGrant>(`select ${grantColumns} from curfew.access_grant where request_id = $1`, [
+    requestId,
+  ]);
+  return row;
+}
+
+/** The evidence that there is: of the grant, of its end. */
+export async function receipts(
+  db: Db,
+  requestId: RequestId,
+): Promise<{ readonly grant?: GrantReceipt; readonly revoke?: RevokeReceipt }> {
+  const rows = await db.query<{ body: GrantReceipt | RevokeReceipt }>(
+    'select body from curfew.receipt where request_id = $1',
+    [requestId],
+  );
+  return Object.fromEntries(rows.map(({ body }) => [body.kind, body]));
+}

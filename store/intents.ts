@@ -1,0 +1,135 @@
+/** "This must end now", written by whoever learns it and read by the reaper every second. Rows are only ever added. */
+import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
+import type { Db } from './pool.ts';
+
+export const intentCauses = ['released', 'withdrawn', 'revoked', 'left', 'suspended', 'disowned'] as const;
+export type IntentCause = (typeof intentCauses)[number];
+
+/** Of one request's grant, or of everything that a person has anywhere. */
+export type IntentScope =
+  | { readonly kind: 'grant'; readonly requestId: RequestId; readonly target: TargetName }
+  | { readonly kind: 'person'; readonly person: PersonId };
+
+export type Intent = {
+  /** A UUID made by the caller: inserting it again is harmless. */
+  readonly id: string;
+  readonly scope: IntentScope;
+  /** A person's id, or a login's name. */
+  readonly actor: string;
+  readonly cause: IntentCause;
+};
+
+/** What one target still owes. An intent about a person is owed by each target. */
+export type PendingIntent = {
+  readonly id: string;
+  readonly target: TargetName;
+  readonly scope: IntentScope;
+  readonly cause: IntentCause;
+  readonly askedAt: number;
+};
+
+export type IntentOutcome = {
+  readonly intentId: string;
+  readonly target: TargetName;
+  /** What the target answered: JSON without secrets. */
+  readonly evidence: unknown;
+};
+
+export type StoredIntent = Intent & {
+  readonly askedAt: number;
+  readonly outcomes: readonly { readonly target: TargetName; readonly evidence: unknown; readonly endedAt: number }[];
+};
+
+/**
+ * The entry `end.asked` is the caller's, where the answer is true.
+ * @returns false where an intent of this id is there already
+ */
+export async function insert(tx: Db, { id, scope, actor, cause }: Intent): Promise<boolean> {
+  const made = await tx.query(
+    `insert into curfew.revoke_intent (id, request_id, target, person, actor, cause)
+     values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing returning 1`,
+    [
+      id,
+      scope.kind === 'grant' ? scope.requestId : null,
+      scope.kind === 'grant' ? scope.target : null,
+      scope.kind === 'person' ? scope.person : null,
+      actor,
+      cause,
+    ],
+  );
+  return made.length > 0;
+}
+
+type ScopeColumns = {
+  readonly requestId: RequestId | null;
+  readonly target: TargetName | null;
+  readonly person: PersonId | null;
+};
+
+const scopeOf = ({ requestId, target, person }: ScopeColumns): IntentScope => {
+  if (requestId !== null && target !== null) return { kind: 'grant', requestId, target };
+  if (person !== null) return { kind: 'person', person };
+  throw new Error('a revoke intent about nothing');
+};
+
+/** Intents that have no outcome on these targets yet, oldest first, at most 10,000. */
+export async function pending(db: Db, targets: readonly TargetName[]): Promise<readonly PendingIntent[]> {
+  const rows = await db.query<ScopeColumns & Omit<PendingIntent, 'scope' | 'target'> & { readonly owedBy: TargetName }>(
+    `select i.id, t.name as "owedBy", i.request_id as "requestId", i.target, i.person, i.cause, i.asked_at as "askedAt"
+     from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
+     where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name)
+     order by i.asked_at, i.id limit 10000`,
+    [targets],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    target: row.owedBy,
+    scope: scopeOf(row),
+    cause: row.cause,
+    askedAt: row.askedAt,
+  }));
+}
+
+/** Closes an intent on a target, once; the first evidence stands. */
+export const outcome = (db: Db, row: IntentOutcome): Promise<void> => outcomes(db, [row]);
+
+/** The same for many, in one statement. */
+export async function outcomes(db: Db, rows: readonly IntentOutcome[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db.query(
+    `insert into curfew.revoke_outcome (intent_id, target, evidence)
+     select * from unnest($1::uuid[], $2::text[], $3::jsonb[]) on conflict (intent_id, target) do nothing`,
+    [
+      rows.map((row) => row.intentId),
+      rows.map((row) => row.target),
+      rows.map((row) => JSON.stringify(row.evidence ?? null)),
+    ],
+  );
+}
+
+/**
+ * Every intent that asks for the end of this request, oldest first: its own, and those about its person that are not
+ * older than the request (a rehire starts clean).
+ */
+export async function ofRequest(db: Db, requestId: RequestId): Promise<readonly StoredIntent[]> {
+  const rows = await db.query<
+    ScopeColumns & Omit<StoredIntent, 'scope' | 'outcomes'> & { outcomes: StoredIntent['outcomes'] | null }
+  >(
+    `select i.id, i.request_id as "requestId", i.target, i.person, i.actor, i.cause, i.asked_at as "askedAt",
+       (select jsonb_agg(jsonb_build_object('target', o.target, 'evidence', o.evidence,
+          'endedAt', floor(extract(epoch from o.ended_at) * 1000)) order by o.ended_at)
+        from curfew.revoke_outcome o where o.intent_id = i.id) as outcomes
+     from curfew.request r join curfew.revoke_intent i
+       on i.request_id = r.id or (i.person = r.person and i.asked_at >= r.opened_at)
+     where r.id = $1 order by i.asked_at, i.id`,
+    [requestId],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    scope: scopeOf(row),
+    actor: row.actor,
+    cause: row.cause,
+    askedAt: row.askedAt,
+    outcomes: row.outcomes ?? [],
+  }));
+}

@@ -1,0 +1,82 @@
+/**
+ * What must reach Temporal or Slack although a process may die in between. Whoever writes a row sends it at once; the
+ * relay sends what was not done by then. Sending twice is harmless: `key` is the id of what it starts or updates.
+ */
+import { enqueueOpen } from './alarms.ts';
+import type { Db } from './pool.ts';
+
+export type NewMessage = {
+  readonly kind: string;
+  readonly key: string;
+  /** JSON without secrets. */
+  readonly payload: unknown;
+  /** How long the relay leaves it to the writer; 0 where absent. */
+  readonly delayMs?: number;
+};
+
+export type OutboxRow = {
+  readonly id: number;
+  readonly kind: string;
+  readonly key: string;
+  readonly payload: unknown;
+  /** How often it was taken, this time included. */
+  readonly attempts: number;
+  readonly createdAt: number;
+};
+
+/** @returns the row's id; the first one's where a message of this kind and key is there already */
+export async function enqueue(tx: Db, { kind, key, payload, delayMs = 0 }: NewMessage): Promise<number> {
+  const [made] = await tx.query<{ id: number }>(
+    `insert into curfew.outbox (kind, key, payload, next_at)
+     values ($1, $2, $3::jsonb, clock_timestamp() + $4 * interval '1 millisecond')
+     on conflict (kind, key) do nothing returning id`,
+    [kind, key, JSON.stringify(payload ?? null), delayMs],
+  );
+  if (made) return made.id;
+  const [there] = await tx.query<{ id: number }>('select id from curfew.outbox where kind = $1 and key = $2', [
+    kind,
+    key,
+  ]);
+  if (!there) throw new Error('the outbox neither took a message nor had it');
+  return there.id;
+}
+
+/**
+ * Takes what is due, oldest first, among it one message for each open alarm that was not sent yet. A row that is
+ * neither `done` nor `failed` within the lease is due again, so that a relay may die; two relays never take the same.
+ */
+export async function take(db: Db, limit: number, leaseMs: number): Promise<readonly OutboxRow[]> {
+  await enqueueOpen(db);
+  const rows = await db.query<OutboxRow>(
+    `update curfew.outbox o set attempts = o.attempts + 1, next_at = clock_timestamp() + $2 * interval '1 millisecond'
+     where o.id in (select id from curfew.outbox where done_at is null and next_at <= clock_timestamp()
+                    order by next_at, id limit $1 for update skip locked)
+     returning o.id, o.kind, o.key, o.payload, o.attempts, o.created_at as "createdAt"`,
+    [limit, leaseMs],
+  );
+  return [...rows].sort((a, b) => a.id - b.id);
+}
+
+export async function done(db: Db, id: number): Promise<void> {
+  await db.query(
+    'update curfew.outbox set done_at = clock_timestamp(), last_error = null where id = $1 and done_at is null',
+    [id],
+  );
+}
+
+/** @param error a code or a sentence without secrets; kept for `curfew doctor` */
+export async function failed(db: Db, id: number, error: string, retryAt: number): Promise<void> {
+  await db.query('update curfew.outbox set last_error = $2, next_at = $3 where id = $1 and done_at is null', [
+    id,
+    error.slice(0, 500),
+    new Date(retryAt),
+  ]);
+}
+
+/** How many are not done, and since when the oldest waits; for metrics and `curfew doctor`. */
+export async function backlog(db: Db): Promise<{ readonly count: number; readonly oldestAt: number | null }> {
+  const [row] = await db.query<{ count: number; oldestAt: number | null }>(
+    'select count(*) as count, min(created_at) as "oldestAt" from curfew.outbox where done_at is null',
+  );
+  return row ?? { count: 0, oldestAt: null };
+}

@@ -1,0 +1,205 @@
+/** What is known of people: facts for judging, profiles for showing. Changes end in `apply`, whatever their source. */
+import type { AuditValue } from '../domain/events.ts';
+import type { PersonId } from '../domain/ids.ts';
+import type { PersonFacts, PersonState } from '../domain/person.ts';
+import type { Selector } from '../domain/plan.ts';
+import { append } from './audit.ts';
+import {
+  applyAliases,
+  applyGroups,
+  applyLinks,
+  applyProfile,
+  applyState,
+  cleaned,
+  create,
+  isNews,
+  locked,
+  type PersonChange,
+} from './people-change.ts';
+import type { Db } from './pool.ts';
+
+export type { PersonChange };
+
+/** What may be shown of a person and must be erasable; nulls where the source did not say or it was erased. */
+export type Profile = {
+  readonly name: string | null;
+  readonly email: string | null;
+  /** The first linked Slack account, by team. */
+  readonly slackTeam?: string;
+  readonly slackUser?: string;
+};
+
+export type PersonRecord = PersonFacts &
+  Profile & {
+    /** The source's key of this person. */
+    readonly handle: string;
+    readonly version: number;
+    readonly changedAt: number;
+  };
+
+/**
+ * All aliases of one human, over any number of steps and from either side: A is an alias of B, and B of C, then A and
+ * C are one person (I6).
+ */
+const factsText = `
+  with recursive human (person, id) as (
+      select p.id, p.id from curfew.person p where p.id = any ($1::uuid[])
+    union
+      select h.person, case when a.person = h.id then a.alias else a.person end
+      from human h join curfew.person_alias a on h.id in (a.person, a.alias))
+  select p.id, p.state, p.kind, p.manager,
+    array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
+    array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
+    coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
+              from curfew.person_group g where g.person = p.id and g.added_by is not null), '[]') as "addedBy"
+  from curfew.person p where p.id = any ($1::uuid[])`;
+
+/** In any order; unknown ids are left out. */
+export const factsOfMany = (db: Db, ids: readonly PersonId[]): Promise<readonly PersonFacts[]> =>
+  db.query(factsText, [ids]);
+
+export async function factsOf(db: Db, id: PersonId): Promise<PersonFacts | undefined> {
+  const [facts] = await factsOfMany(db, [id]);
+  return facts;
+}
+
+/** The person behind a Slack account: by its linked id and team only, never by e-mail. */
+export async function personBySlack(
+  db: Db,
+  { team, user }: { readonly team: string; readonly user: string },
+): Promise<{ readonly person: PersonId } | undefined> {
+  const [row] = await db.query<{ person: PersonId }>(
+    `select person from curfew.personal where kind = 'link' and slack_team = $1 and slack_user = $2`,
+    [team, user],
+  );
+  return row;
+}
+
+/** The id behind the source's key. */
+export async function personByHandle(db: Db, handle: string): Promise<PersonId | undefined> {
+  return (await idsOfHandles(db, [handle])).get(handle);
+}
+
+export async function idsOfHandles(db: Db, handles: readonly string[]): Promise<ReadonlyMap<string, PersonId>> {
+  const rows = await db.query<{ handle: string; id: PersonId }>(
+    'select handle, id from curfew.person where handle = any ($1::text[])',
+    [handles],
+  );
+  return new Map(rows.map(({ handle, id }) => [handle, id]));
+}
+
+type ProfileRow = {
+  id: PersonId;
+  name: string | null;
+  email: string | null;
+  slackTeam: string | null;
+  slackUser: string | null;
+};
+
+const profileText = `
+  select p.id, t.name, t.email, l.slack_team as "slackTeam", l.slack_user as "slackUser" from curfew.person p
+  left join curfew.personal t on t.kind = 'person' and t.id = p.id::text
+  left join lateral (select slack_team, slack_user from curfew.personal where kind = 'link' and person = p.id
+                     order by slack_team, slack_user limit 1) l on true`;
+
+/** Unknown ids are left out. */
+export async function profiles(db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, Profile>> {
+  const rows = await db.query<ProfileRow>(`${profileText} where p.id = any ($1::uuid[])`, [ids]);
+  return new Map(rows.map((row) => [row.id, profileOf(row)]));
+}
+
+const profileOf = ({ name, email, slackTeam, slackUser }: ProfileRow): Profile => ({
+  name,
+  email,
+  ...(slackTeam === null || slackUser === null ? {} : { slackTeam, slackUser }),
+});
+
+/** Active people whom any of the selectors names, in order of their ids. Whether one may decide is `eligibility`'s to say. */
+export async function peopleMatching(db: Db, selectors: readonly Selector[]): Promise<readonly PersonId[]> {
+  const rows = await db.query<{ id: PersonId }>(
+    `select p.id from curfew.person p where p.state = 'active' and (p.id = any ($1::uuid[])
+       or exists (select from curfew.person_group g where g.person = p.id and g.name = any ($2::text[]))) order by p.id`,
+    [
+      selectors.flatMap((selector) => (selector.kind === 'person' ? [selector.person] : [])),
+      selectors.flatMap((selector) => (selector.kind === 'group' ? [selector.group] : [])),
+    ],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Everybody, or those in one state, by handle. */
+export async function list(db: Db, state?: PersonState): Promise<readonly PersonRecord[]> {
+  const rows = await db.query<{ id: PersonId }>('select id from curfew.person where $1::text is null or state = $1', [
+    state ?? null,
+  ]);
+  return records(
+    db,
+    rows.map((row) => row.id),
+  );
+}
+
+export async function show(db: Db, id: PersonId): Promise<PersonRecord | undefined> {
+  const [record] = await records(db, [id]);
+  return record;
+}
+
+async function records(db: Db, ids: readonly PersonId[]): Promise<readonly PersonRecord[]> {
+  const facts = new Map((await factsOfMany(db, ids)).map((one) => [one.id, one]));
+  const shown = await profiles(db, ids);
+  const rows = await db.query<Pick<PersonRecord, 'id' | 'handle' | 'version' | 'changedAt'>>(
+    `select id, handle, version, changed_at as "changedAt" from curfew.person where id = any ($1::uuid[])
+     order by handle collate "C"`,
+    [ids],
+  );
+  return rows.flatMap((row) => {
+    const known = facts.get(row.id);
+    return known ? [{ ...known, ...(shown.get(row.id) ?? { name: null, email: null }), ...row }] : [];
+  });
+}
+
+/**
+ * `stale`: the source said something newer before; nothing changed. `same`: it says what is there. `before` is null for
+ * a new person.
+ */
+export type AppliedChange = {
+  readonly kind: 'created' | 'changed' | 'same' | 'stale';
+  readonly before: PersonFacts | null;
+  readonly after: PersonFacts;
+};
+
+/**
+ * Applies a change in order of the source's versions: an older one changes nothing, so that a late "active" never
+ * undoes a newer "left" (I9). Of two with one version the one that takes more away holds. Somebody who comes back
+ * after having left starts clean: groups, manager and Slack accounts are what this change says and nothing else;
+ * aliases stay, for they only ever forbid.
+ *
+ * Writes its own entries: `person.changed`, and `link.made` for each new Slack account.
+ * @param actor a person's id or a login's name
+ * @throws CurfewError `InvalidInput` for a new person without a state, or a Slack account that is another person's
+ */
+export async function apply(tx: Db, change: PersonChange, actor: string): Promise<AppliedChange> {
+  const made = await create(tx, change);
+  const row = made ?? (await locked(tx, change.handle));
+  const before = await known(tx, row.id);
+  if (!made && !isNews(change, row)) return { kind: 'stale', before, after: before };
+
+  const full = !made && row.state === 'left' && change.state === 'active' ? cleaned(change) : change;
+  const changed = [
+    ...(await applyState(tx, row.id, full)),
+    ...(await applyGroups(tx, row.id, full)),
+    ...(await applyAliases(tx, row.id, full)),
+    ...(await applyProfile(tx, row.id, full)),
+    ...(await applyLinks(tx, row.id, full, actor)),
+  ];
+  const after = await known(tx, row.id);
+  if (!made && changed.length === 0) return { kind: 'same', before, after };
+  const body = { version: change.version, state: after.state, before: made ? null : before.state, changed };
+  await append(tx, { kind: 'person.changed', actor, subject: row.id, body: body satisfies Record<string, AuditValue> });
+  return { kind: made ? 'created' : 'changed', before: made ? null : before, after };
+}
+
+async function known(tx: Db, id: PersonId): Promise<PersonFacts> {
+  const facts = await factsOf(tx, id);
+  if (!facts) throw new Error('a person vanished');
+  return facts;
+}

@@ -1,0 +1,37 @@
+/** The newest view of each request. Writers race and repeat; the higher version wins (I10). */
+import type { RequestId } from '../domain/ids.ts';
+import type { RequestView } from '../domain/view.ts';
+import type { Db } from './pool.ts';
+
+export async function viewOf(db: Db, id: RequestId): Promise<RequestView | undefined> {
+  const [row] = await db.query<{ view: RequestView }>('select view from curfew.projection where request_id = $1', [id]);
+  return row?.view;
+}
+
+/**
+ * Keeps the view if it is newer than what is kept.
+ * @param at when it was learned, epoch ms
+ * @returns false where a view of this or a higher version is there already
+ */
+export async function save(db: Db, id: RequestId, view: RequestView, at: number): Promise<boolean> {
+  const { state } = view;
+  const endAt = state.kind === 'active' || state.kind === 'revoking' ? state.endAt : undefined;
+  const kept = await db.query(
+    `insert into curfew.projection as kept (request_id, version, state, outcome, view, end_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (request_id) do update set version = excluded.version, state = excluded.state,
+       outcome = excluded.outcome, view = excluded.view, end_at = coalesce(excluded.end_at, kept.end_at),
+       changed_at = excluded.changed_at
+     where kept.version < excluded.version returning 1`,
+    [
+      id,
+      view.version,
+      state.kind,
+      state.kind === 'closed' ? state.outcome : null,
+      JSON.stringify(view),
+      endAt === undefined ? null : new Date(endAt),
+      new Date(at),
+    ],
+  );
+  return kept.length > 0;
+}

@@ -1,0 +1,127 @@
+/** Requests as they were made: rows that never change. What became of one is its projection's to say. */
+import type { Digest, PersonId, PolicyHash, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
+import type { RequestView } from '../domain/view.ts';
+import type { Db } from './pool.ts';
+
+export type RequestRow = {
+  readonly id: RequestId;
+  readonly kind: 'access' | 'break-glass';
+  readonly person: PersonId;
+  readonly target: TargetName;
+  readonly databases: readonly string[];
+  readonly role: RoleName;
+  readonly template: TemplateName;
+  readonly durationMs: number;
+  /** A ticket's or incident's id, as it was given. */
+  readonly ticket: string | null;
+  /** SHA-256 of salt and reason, hex. */
+  readonly reasonHash: string;
+  readonly plan: GrantablePlan;
+  readonly policyHash: PolicyHash;
+  readonly digest: Digest;
+  readonly openedAt: number;
+  readonly decideByAt: number;
+};
+
+/** Free text with its salt: it stands in the erasable table, and only its salted hash elsewhere. */
+export type SaltedText = { readonly text: string; readonly salt: Buffer };
+
+/** A request with the newest view of it; null until its Workflow has said anything. */
+export type FollowedRequest = RequestRow & { readonly view: RequestView | null };
+
+/**
+ * Inserts the request and its reason. The entry `request.opened` is the caller's.
+ * @returns `repeated` where a request of this id is there already: nothing is changed then
+ */
+export async function insert(tx: Db, request: RequestRow, reason: SaltedText): Promise<'opened' | 'repeated'> {
+  const made = await tx.query(
+    `insert into curfew.request (id, kind, person, target, databases, role, template, duration_ms, ticket, reason_hash,
+       plan, policy_hash, digest, opened_at, decide_by)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict (id) do nothing returning id`,
+    [
+      request.id,
+      request.kind,
+      request.person,
+      request.target,
+      request.databases,
+      request.role,
+      request.template,
+      request.durationMs,
+      request.ticket,
+      request.reasonHash,
+      JSON.stringify(request.plan),
+      request.policyHash,
+      request.digest,
+      new Date(request.openedAt),
+      new Date(request.decideByAt),
+    ],
+  );
+  if (made.length === 0) return 'repeated';
+  await keepText(tx, { kind: 'reason', id: request.id, person: request.person, ...reason });
+  return 'opened';
+}
+
+/** Puts a text into the erasable table; `id` is the request's or the decision's to which it belongs. */
+export async function keepText(
+  tx: Db,
+  row: SaltedText & { readonly kind: 'reason' | 'denial' | 'review'; readonly id: string; readonly person: PersonId },
+): Promise<void> {
+  await tx.query('insert into curfew.personal (kind, id, person, body, salt) values ($1, $2, $3, $4, $5)', [
+    row.kind,
+    row.id,
+    row.person,
+    row.text,
+    row.salt,
+  ]);
+}
+
+/** The columns of a RequestRow, of the table `r`. */
+export const requestColumns = `r.id, r.kind, r.person, r.target, r.databases, r.role, r.template, r.duration_ms as "durationMs",
+  r.ticket, r.reason_hash as "reasonHash", r.plan, r.policy_hash as "policyHash", r.digest, r.opened_at as "openedAt",
+  r.decide_by as "decideByAt"`;
+
+export async function byId(db: Db, id: RequestId): Promise<RequestRow | undefined> {
+  const [row] = await db.query<RequestRow>(`select ${requestColumns} from curfew.request r where r.id = $1`, [id]);
+  return row;
+}
+
+/** The reason as written; `text` and `salt` are null once it was erased. Undefined: no such request. */
+export async function reason(
+  db: Db,
+  id: RequestId,
+): Promise<{ readonly text: string | null; readonly salt: Buffer | null; readonly hash: string } | undefined> {
+  const [row] = await db.query<{ text: string | null; salt: Buffer | null; hash: string }>(
+    `select t.body as text, t.salt, r.reason_hash as hash from curfew.request r
+     left join curfew.personal t on t.kind = 'reason' and t.id = r.id::text where r.id = $1`,
+    [id],
+  );
+  return row;
+}
+
+const followed = (where: string): string =>
+  `select ${requestColumns}, p.view from curfew.request r left join curfew.projection p on p.request_id = r.id where ${where}`;
+
+/** A person's requests that are not closed, newest first. */
+export const openOf = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>
+  db.query(`${followed(`r.person = $1 and p.state is distinct from 'closed'`)} order by r.opened_at desc`, [person]);
+
+/** What waits for a decision, of anybody, oldest first. */
+export const awaiting = (db: Db): Promise<readonly FollowedRequest[]> =>
+  db.query(`${followed(`p.state = 'awaiting'`)} order by r.opened_at limit 1000`);
+
+/** What a person holds: granting, active or still revoking, newest first. */
+export const heldBy = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>
+  db.query(`${followed(`r.person = $1 and p.state in ('granting', 'active', 'revoking')`)} order by r.opened_at desc`, [
+    person,
+  ]);
+
+/** The newest requests of everybody, or of one person. `limit`: 1 to 1,000. */
+export const recent = (
+  db: Db,
+  { person, limit }: { readonly person?: PersonId; readonly limit: number },
+): Promise<readonly FollowedRequest[]> =>
+  db.query(`${followed('$1::uuid is null or r.person = $1')} order by r.opened_at desc limit $2`, [
+    person ?? null,
+    limit,
+  ]);
