@@ -2,6 +2,7 @@
  * `SlackPort` on Slack's own Web API client. Nothing here retries by itself but a short wait that Slack asked for: a
  * message that may have been taken is not sent twice by accident, and whoever calls has a bound of their own.
  */
+// oxlint-disable unicorn/require-post-message-target-origin -- Slack's postMessage is not a window's.
 import { webApi, type types } from '@slack/bolt';
 import { CurfewError } from '../domain/errors.ts';
 import { secondMs } from '../domain/time.ts';

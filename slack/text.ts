@@ -1,6 +1,6 @@
 /**
  * Text that goes to Slack. Slack reads `mrkdwn` as markup, where `<...>` is a link, a mention or `<!channel>`, so what
- * people wrote must never get there as it is. `Mrkdwn` is text that is safe: it is made only by the `md` template,
+ * people wrote must never get there as it is. `Mrkdwn` is text that is safe: it is made only by the `mrkdwn` template,
  * which escapes and shortens every plain string put into it, and by the tokens below; every builder takes only it.
  *
  * Escaping: https://docs.slack.dev/messaging/formatting-message-text#escaping (`&`, `<`, `>` and no others).
@@ -48,7 +48,7 @@ const lookalikes: Readonly<Record<string, string>> = { '*': '∗', _: 'ˍ', '~':
  * Builds `mrkdwn`: the template's own text is markup; every string in it is escaped and shortened by `value`, what is
  * `Mrkdwn` already and numbers stay as they are.
  */
-export const md = (parts: TemplateStringsArray, ...values: readonly (string | number | Mrkdwn)[]): Mrkdwn =>
+export const mrkdwn = (parts: TemplateStringsArray, ...values: readonly (string | number | Mrkdwn)[]): Mrkdwn =>
   raw(
     parts.reduce((text, part, index) => {
       const given = values[index - 1];
@@ -65,10 +65,10 @@ export const joined = (texts: readonly Mrkdwn[], between: string): Mrkdwn =>
 export function listed(names: readonly string[], shown = 5): Mrkdwn {
   const first = names.slice(0, names.length > shown ? shown : names.length).map((name) => value(name, 60));
   const rest = names.length - first.length;
-  if (rest > 0) return md`${joined(first, ', ')} and ${rest} more`;
+  if (rest > 0) return mrkdwn`${joined(first, ', ')} and ${rest} more`;
   const last = first.at(-1);
   if (!last) return raw('nobody');
-  return first.length === 1 ? last : md`${joined(first.slice(0, -1), ', ')} and ${last}`;
+  return first.length === 1 ? last : mrkdwn`${joined(first.slice(0, -1), ', ')} and ${last}`;
 }
 
 /** NB. Whatever is given here reaches Slack as markup: constants and tokens only. */

@@ -2,7 +2,7 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { md, when } from '../text.ts';
+import { mrkdwn, when } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { DecisionLine, RequestModel } from './model.ts';
@@ -15,11 +15,11 @@ import { nameOf } from './words.ts';
  */
 export function counted(model: RequestModel, line: DecisionLine): Content {
   const open = model.view.state.kind !== 'closed' && model.view.state.kind !== 'revoking';
-  const says = md`You approved ${subject(model)} for *${nameOf(model.people, model.requester)}* (${formatSpan(model.durationMs)}), ${when(line.madeAt)}. Not you?`;
+  const says = mrkdwn`You approved ${subject(model)} for *${nameOf(model.people, model.requester)}* (${formatSpan(model.durationMs)}), ${when(line.madeAt)}. Not you?`;
   return content(
     says,
     section(says),
-    context(progress(model), md`Request ${shortId(model.requestId)}`),
+    context(progress(model), mrkdwn`Request ${shortId(model.requestId)}`),
     row(
       ...(open
         ? [

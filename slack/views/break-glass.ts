@@ -2,7 +2,7 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { md, value } from '../text.ts';
+import { mrkdwn, value } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { RequestModel, ReviewLine } from './model.ts';
@@ -20,17 +20,17 @@ export function reviewDue(model: RequestModel): Content {
   const { review } = model;
   const who = nameOf(model.people, model.requester);
   const says = review
-    ? md`Break-glass of *${who}*, ${subject(model)}: *${findingWords[review.verdict]}*, says ${nameOf(model.people, review.person)}.`
-    : md`Break-glass of *${who}*, ${subject(model)}, incident ${model.ticket ?? 'unknown'}, is over and has to be reviewed by somebody else${within(model)}.`;
+    ? mrkdwn`Break-glass of *${who}*, ${subject(model)}: *${findingWords[review.verdict]}*, says ${nameOf(model.people, review.person)}.`
+    : mrkdwn`Break-glass of *${who}*, ${subject(model)}, incident ${model.ticket ?? 'unknown'}, is over and has to be reviewed by somebody else${within(model)}.`;
   return content(
     says,
     section(says),
-    section(md`*Receipt*: ${receiptSentence(model) ?? 'none'}`),
-    ...(review?.note ? [section(md`*Note*: ${value(review.note, 500)}`)] : []),
-    context(md`Request ${shortId(model.requestId)}`),
+    section(mrkdwn`*Receipt*: ${receiptSentence(model) ?? 'none'}`),
+    ...(review?.note ? [section(mrkdwn`*Note*: ${value(review.note, 500)}`)] : []),
+    context(mrkdwn`Request ${shortId(model.requestId)}`),
     row(...(review ? [] : [button(actions.reviewBreakGlass, 'Record review', model.requestId, { style: 'primary' })])),
   );
 }
 
 const within = (model: RequestModel) =>
-  model.plan.verdict === 'break-glass' ? md` within ${formatSpan(model.plan.review.withinMs)}` : '';
+  model.plan.verdict === 'break-glass' ? mrkdwn` within ${formatSpan(model.plan.review.withinMs)}` : '';

@@ -2,7 +2,7 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { listed, md, value, when, type Mrkdwn } from '../text.ts';
+import { listed, mrkdwn, value, when, type Mrkdwn } from '../text.ts';
 import { button, content, context, fields, row, section } from './kit.ts';
 import type { Block, Content } from './message.ts';
 import type { RequestModel } from './model.ts';
@@ -11,9 +11,9 @@ import { nameOf } from './words.ts';
 
 /** Short on purpose: what is decided on is in Review. Its buttons are gone once they can do nothing more. */
 export function card(model: RequestModel): Content {
-  const asks = md`*${nameOf(model.people, model.requester)}* asks for ${subject(model)}`;
+  const asks = mrkdwn`*${nameOf(model.people, model.requester)}* asks for ${subject(model)}`;
   return content(
-    md`${asks} for ${formatSpan(model.durationMs)}. ${progress(model)}`,
+    mrkdwn`${asks} for ${formatSpan(model.durationMs)}. ${progress(model)}`,
     section(asks),
     facts(model),
     ...excerpt(model),
@@ -25,46 +25,37 @@ export function card(model: RequestModel): Content {
 
 /** Says what happened without approval, and where it stands. Posted before the login exists (I13). */
 export function announcement(model: RequestModel): Content {
-  const says = md`:rotating_light: *Break-glass*: *${nameOf(model.people, model.requester)}* opens ${subject(model)} without prior approval`;
+  const says = mrkdwn`:rotating_light: *Break-glass*: *${nameOf(model.people, model.requester)}* opens ${subject(model)} without prior approval`;
   return content(
-    md`${says}, incident ${model.ticket ?? 'unknown'}. ${progress(model)}`,
+    mrkdwn`${says}, incident ${model.ticket ?? 'unknown'}. ${progress(model)}`,
     section(says),
     facts(model),
     ...excerpt(model),
     section(progress(model)),
-    context(
-      md`
-Reviewed afterwards by a second person.
-      `,
-      md`Request ${shortId(model.requestId)}`,
-    ),
+    context(mrkdwn`Reviewed afterwards by a second person.`, mrkdwn`Request ${shortId(model.requestId)}`),
     row(...buttons(model)),
   );
 }
 
 const facts = (model: RequestModel): Block =>
   fields([
-    md`*For*\n${formatSpan(model.durationMs)}`,
-    md`*Databases*\n${listed(model.databases, 5)}`,
-    md`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
-    md`*Asked*\n${when(model.openedAt)}`,
+    mrkdwn`*For*\n${formatSpan(model.durationMs)}`,
+    mrkdwn`*Databases*\n${listed(model.databases, 5)}`,
+    mrkdwn`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
+    mrkdwn`*Asked*\n${when(model.openedAt)}`,
   ]);
 
 /** The beginning of the reason; the whole of it is in Review. */
 const excerpt = (model: RequestModel): readonly Block[] =>
-  model.reason === null ? [] : [section(md`*Why*\n${value(model.reason, 200)}`)];
+  model.reason === null ? [] : [section(mrkdwn`*Why*\n${value(model.reason, 200)}`)];
 
 function footer(model: RequestModel): readonly Mrkdwn[] {
-  const id = md`Request ${shortId(model.requestId)}`;
+  const id = mrkdwn`Request ${shortId(model.requestId)}`;
   if (model.view.state.kind !== 'awaiting') return [id];
   const others = model.eligible.map((person) => nameOf(model.people, person));
   return [
-    others.length > 0
-      ? md`Can approve: ${listed(others)}`
-      : md`
-Nobody else can approve this now
-        `,
-    md`Lapses ${when(model.view.decideByAt)}`,
+    others.length > 0 ? mrkdwn`Can approve: ${listed(others)}` : mrkdwn`Nobody else can approve this now`,
+    mrkdwn`Lapses ${when(model.view.decideByAt)}`,
     id,
   ];
 }

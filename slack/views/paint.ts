@@ -4,7 +4,7 @@
  * newest state only, so it never relies on having seen the states before.
  */
 import type { PersonId } from '../../domain/ids.ts';
-import { md, type Mrkdwn } from '../text.ts';
+import type { Mrkdwn } from '../text.ts';
 import { counted } from './approver.ts';
 import { reviewDue } from './break-glass.ts';
 import { announcement, card } from './card.ts';

@@ -3,7 +3,7 @@ import { sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
 import type { RequestState } from '../../domain/request.ts';
 import { formatSpan } from '../../domain/time.ts';
-import { joined, listed, md, when, type Mrkdwn } from '../text.ts';
+import { joined, listed, mrkdwn, when, type Mrkdwn } from '../text.ts';
 import type { DecisionLine, RequestModel } from './model.ts';
 import { nameOf, outcomeWords } from './words.ts';
 
@@ -11,34 +11,28 @@ type Waiting = Extract<RequestState, { kind: 'awaiting' }>;
 
 /** `*read* on *orders-prod*`. */
 export const subject = (model: Pick<RequestModel, 'role' | 'target'>): Mrkdwn =>
-  md`*${model.role}* on *${model.target}*`;
+  mrkdwn`*${model.role}* on *${model.target}*`;
 
 /** The request's state as the card says it. The word comes first; a sign before it only helps the eye. */
 export function progress(model: RequestModel): Mrkdwn {
   const { state, useByAt } = model.view;
   switch (state.kind) {
     case 'requested':
-      return md`
-:hourglass_flowing_sand: _Sent_
-      `;
+      return mrkdwn`:hourglass_flowing_sand: *Sent*`;
     case 'awaiting':
-      return md`:hourglass_flowing_sand: *Waiting for approval* - ${stageProgress(model, state)}`;
+      return mrkdwn`:hourglass_flowing_sand: *Waiting for approval* - ${stageProgress(model, state)}`;
     case 'approved':
-      return md`:white_check_mark: *Approved* - waiting to be claimed${useByAt === null ? '.' : md` until ${when(useByAt)}.`}`;
+      return mrkdwn`:white_check_mark: *Approved* - waiting to be claimed${useByAt === null ? '.' : mrkdwn` until ${when(useByAt)}.`}`;
     case 'granting':
       return state.ending
-        ? md`
-:hourglass_flowing_sand: _Ending_ - it was ended while the login was being made.
-          `
-        : md`
-:hourglass_flowing_sand: _Claimed_ - the login is being made.
-          `;
+        ? mrkdwn`:hourglass_flowing_sand: *Ending* - it was ended while the login was being made.`
+        : mrkdwn`:hourglass_flowing_sand: *Claimed* - the login is being made.`;
     case 'active':
-      return md`:key: *Active* until ${when(state.endAt, 'seconds')}.`;
+      return mrkdwn`:key: *Active* until ${when(state.endAt, 'seconds')}.`;
     case 'revoking':
-      return md`:hourglass_flowing_sand: *Ending* - ${state.end.cause}. Not over until every node says that no session is left.`;
+      return mrkdwn`:hourglass_flowing_sand: *Ending* - ${state.end.cause}. Not over until every node says that no session is left.`;
     case 'closed':
-      return md`:lock: *${outcomeWords[state.outcome]}* - ${ending(model, state)}`;
+      return mrkdwn`:lock: *${outcomeWords[state.outcome]}* - ${ending(model, state)}`;
   }
 }
 
@@ -50,9 +44,9 @@ function stageProgress(model: RequestModel, state: Waiting): Mrkdwn {
       const counted = state.approvals.filter((approval) => approval.stage === index);
       const who = counted.slice(0, 5).map((approval) => {
         const decision = model.decisions.find((line) => line.id === approval.decisionId);
-        return md`${nameOf(model.people, approval.person)}${decision ? md`, ${when(decision.madeAt)}` : ''}`;
+        return mrkdwn`${nameOf(model.people, approval.person)}${decision ? mrkdwn`, ${when(decision.madeAt)}` : ''}`;
       });
-      return md`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? md` (${joined(who, '; ')})` : ''}`;
+      return mrkdwn`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? mrkdwn` (${joined(who, '; ')})` : ''}`;
     }),
     ' - ',
   );
@@ -62,9 +56,9 @@ function stageProgress(model: RequestModel, state: Waiting): Mrkdwn {
 export function ending(model: RequestModel, state: Extract<RequestState, { kind: 'closed' }>): Mrkdwn {
   const denial = model.decisions.findLast((line) => line.verdict === 'deny');
   if (state.outcome === 'denied' && denial)
-    return md`${nameOf(model.people, denial.person)} said no ${when(denial.madeAt)}.`;
+    return mrkdwn`${nameOf(model.people, denial.person)} said no ${when(denial.madeAt)}.`;
   const receipt = receiptSentence(model);
-  return receipt ? md`${state.cause}; ${receipt}` : md`${state.cause}. Nothing had been granted.`;
+  return receipt ? mrkdwn`${state.cause}; ${receipt}` : mrkdwn`${state.cause}. Nothing had been granted.`;
 }
 
 /** The evidence of a revoke in one sentence, or undefined while there is none. */
@@ -75,16 +69,16 @@ export function receiptSentence({ revokeReceipt: receipt }: Pick<RequestModel, '
   const nodes = receipt.nodes.length === 1 ? '' : ` on ${receipt.nodes.length} nodes`;
   const took = formatSpan(Math.max(0, receipt.verifiedAt - receipt.startedAt));
   const attested = receipt.attestations.map((one) => `${one.says} (${one.operator})`);
-  return md`ended ${when(receipt.verifiedAt, 'seconds')}, ${sessions}${nodes}, verified in ${took}.${
-    attested.length > 0 ? md` Attested: ${listed(attested, 3)}.` : ''
+  return mrkdwn`ended ${when(receipt.verifiedAt, 'seconds')}, ${sessions}${nodes}, verified in ${took}.${
+    attested.length > 0 ? mrkdwn` Attested: ${listed(attested, 3)}.` : ''
   }`;
 }
 
 /** One line for the thread about somebody's word. */
 export function decisionSentence(model: RequestModel, line: DecisionLine): Mrkdwn {
   const who = nameOf(model.people, line.person);
-  if (line.voidedAt !== null) return md`The approval of ${who} counts no more: they may not approve this now.`;
-  if (line.verdict === 'deny') return md`${who} denied it${line.reason === null ? '' : md`: ${line.reason}`}.`;
+  if (line.voidedAt !== null) return mrkdwn`The approval of ${who} counts no more: they may not approve this now.`;
+  if (line.verdict === 'deny') return mrkdwn`${who} denied it${line.reason === null ? '' : mrkdwn`: ${line.reason}`}.`;
   const stage = stagesOf(model.plan)[line.stage];
-  return md`${who} approved it${stage ? md` (${stage.name})` : ''}.`;
+  return mrkdwn`${who} approved it${stage ? mrkdwn` (${stage.name})` : ''}.`;
 }

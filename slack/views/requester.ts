@@ -2,14 +2,14 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { md, value, when } from '../text.ts';
+import { mrkdwn, value, when } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { RequestModel } from './model.ts';
 import { progress, receiptSentence, subject } from './progress.ts';
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
-const reference = (model: RequestModel) => context(md`Request ${shortId(model.requestId)}`);
+const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
 
 const withdraw = (model: RequestModel) =>
   button(actions.withdraw, 'Withdraw', model.requestId, {
@@ -20,10 +20,10 @@ const withdraw = (model: RequestModel) =>
 /** Sent as soon as the request is open, so that its sender knows that it arrived. */
 export function sent(model: RequestModel): Content {
   const open = model.view.state.kind === 'awaiting';
-  const says = md`Your request for ${subject(model)} was sent. ${planSentence(model.plan, model.people)}`;
-  const lapses = md`It lapses ${when(model.view.decideByAt)} if nobody decides.`;
+  const says = mrkdwn`Your request for ${subject(model)} was sent. ${planSentence(model.plan, model.people)}`;
+  const lapses = mrkdwn`It lapses ${when(model.view.decideByAt)} if nobody decides.`;
   return content(
-    open ? md`${says} ${lapses}` : progress(model),
+    open ? mrkdwn`${says} ${lapses}` : progress(model),
     section(says),
     section(open ? lapses : progress(model)),
     reference(model),
@@ -35,15 +35,11 @@ export function sent(model: RequestModel): Content {
 export function approved(model: RequestModel): Content {
   const open = model.view.state.kind === 'approved';
   const by = model.view.useByAt;
-  const says = md`${subject(model)} for ${formatSpan(model.durationMs)} is approved for you.`;
+  const says = mrkdwn`${subject(model)} for ${formatSpan(model.durationMs)} is approved for you.`;
   const next =
-    by === null
-      ? md`
-Claim it when you start.
-        `
-      : md`Claim it by ${when(by)}; the clock starts when you do.`;
+    by === null ? mrkdwn`Claim it when you start.` : mrkdwn`Claim it by ${when(by)}; the clock starts when you do.`;
   return content(
-    open ? md`${says} ${next}` : md`${says} ${progress(model)}`,
+    open ? mrkdwn`${says} ${next}` : mrkdwn`${says} ${progress(model)}`,
     section(says),
     section(open ? next : progress(model)),
     reference(model),
@@ -55,22 +51,20 @@ Claim it when you start.
 export function held(model: RequestModel): Content {
   const { state } = model.view;
   const live = state.kind === 'active' || (state.kind === 'granting' && !state.ending);
-  const says = md`Your access, ${subject(model)}: ${progress(model)}`;
+  const says = mrkdwn`Your access, ${subject(model)}: ${progress(model)}`;
   return content(
     says,
     section(says),
     ...(live ? [section(connect)] : []),
     section(
-      md`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : ''} from ${model.claim?.address ?? 'an address that is not known'}. Not you? End it now.`,
+      mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : ''} from ${model.claim?.address ?? 'an address that is not known'}. Not you? End it now.`,
     ),
     reference(model),
     row(...(live ? [done(model), notMe(model)] : [])),
   );
 }
 
-const connect = md`
-Connect with the psql line that the claim page or \`curfew connect\` showed. The password was shown there once and is nowhere else.
-`;
+const connect = mrkdwn`Connect with the psql line that the claim page or \`curfew connect\` showed. The password was shown there once and is nowhere else.`;
 
 const done = (model: RequestModel) =>
   button(actions.release, "I'm done", model.requestId, {
@@ -97,8 +91,8 @@ export function notice(model: RequestModel): Content {
   const { state } = model.view;
   const active = state.kind === 'active' ? state : undefined;
   const says = active
-    ? md`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
-    : md`Your access, ${subject(model)}: ${progress(model)}`;
+    ? mrkdwn`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
+    : mrkdwn`Your access, ${subject(model)}: ${progress(model)}`;
   return content(says, section(says), reference(model), row(...(active ? [done(model)] : [])));
 }
 
@@ -110,19 +104,15 @@ export function ended(model: RequestModel): Content {
   const denial = model.decisions.findLast((line) => line.verdict === 'deny' && line.voidedAt === null);
   const said =
     state.kind === 'closed' && state.outcome === 'denied' && denial
-      ? md`${nameOf(model.people, denial.person)}: ${value(denial.reason ?? 'no reason is kept', 500)}`
-      : md`${cause}.`;
-  const evidence =
-    receiptSentence(model) ??
-    md`
-Nothing had been granted.
-    `;
-  const says = md`${subject(model)} - *${outcome}*`;
+      ? mrkdwn`${nameOf(model.people, denial.person)}: ${value(denial.reason ?? 'no reason is kept', 500)}`
+      : mrkdwn`${cause}.`;
+  const evidence = receiptSentence(model) ?? mrkdwn`Nothing had been granted.`;
+  const says = mrkdwn`${subject(model)} - *${outcome}*`;
   return content(
-    md`${says}. ${evidence}`,
+    mrkdwn`${says}. ${evidence}`,
     section(says),
     section(said),
-    section(md`*Receipt*: ${evidence}`),
+    section(mrkdwn`*Receipt*: ${evidence}`),
     reference(model),
     row(...(model.kind === 'access' ? [button(actions.askAgain, 'Ask again', model.requestId)] : [])),
   );

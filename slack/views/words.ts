@@ -3,7 +3,7 @@ import type { PersonId } from '../../domain/ids.ts';
 import { stagesOf, type GrantablePlan, type Selector, type Stage } from '../../domain/plan.ts';
 import type { Outcome } from '../../domain/request.ts';
 import { formatSpan } from '../../domain/time.ts';
-import { joined, listed, md, type Mrkdwn } from '../text.ts';
+import { joined, listed, mrkdwn, type Mrkdwn } from '../text.ts';
 import type { People } from './model.ts';
 
 export const nameOf = (people: People, id: PersonId): string => people.get(id)?.name ?? 'somebody';
@@ -13,21 +13,21 @@ const selectorWords = (selector: Selector, people: People): string =>
   selector.kind === 'group' ? `group ${selector.group}` : nameOf(people, selector.person);
 
 export const stageWords = (stage: Stage, people: People): Mrkdwn =>
-  md`${stage.need} of ${stage.name} (${listed(
+  mrkdwn`${stage.need} of ${stage.name} (${listed(
     stage.from.map((selector) => selectorWords(selector, people)),
     3,
   )})`;
 
 /** What has to happen before anything is granted, and within what limits. */
 export function planSentence(plan: GrantablePlan, people: People): Mrkdwn {
-  const limits = md`at most ${formatSpan(plan.limits.maxMs)}; starts when it is claimed, within ${formatSpan(plan.limits.useWithinMs)}`;
+  const limits = mrkdwn`at most ${formatSpan(plan.limits.maxMs)}; starts when it is claimed, within ${formatSpan(plan.limits.useWithinMs)}`;
   switch (plan.verdict) {
     case 'automatic':
-      return md`Needs nobody's approval; ${limits}.`;
+      return mrkdwn`Needs nobody's approval; ${limits}.`;
     case 'break-glass':
-      return md`Break-glass: no approval before, a review by a second person afterwards; ${limits}.`;
+      return mrkdwn`Break-glass: no approval before, a review by a second person afterwards; ${limits}.`;
     case 'approvals':
-      return md`Needs ${joined(
+      return mrkdwn`Needs ${joined(
         stagesOf(plan)
           .slice(0, 5)
           .map((stage) => stageWords(stage, people)),
