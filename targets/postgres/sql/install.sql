@@ -8,6 +8,8 @@
 --   select set_config('curfew.owner_mode', 'createrole', false);   -- default; works on managed PostgreSQL
 --   select set_config('curfew.owner_mode', 'superuser',  false);   -- where you run the server yourself
 -- LOGIN and passwords of curfew_worker and curfew_reaper are given elsewhere, never here.
+-- NB. No backslash in any function: with standard_conforming_strings = off, which a caller may set, it would read
+-- another way, and a pattern would match what it must not.
 begin;
 set local client_min_messages = warning;
 
@@ -275,7 +277,7 @@ begin
   -- Strict base64 and a bounded iteration count: what PostgreSQL does not recognise as a verifier it would take for
   -- a clear password and hash, and it runs the iterations inside CREATE ROLE (ten million take seconds).
   if length(p_verifier) > 300 or p_verifier !~
-     '^SCRAM-SHA-256\$(409[6-9]|4[1-9][0-9]{2}|[5-9][0-9]{3}|1[0-9]{4}):(?:[A-Za-z0-9+/]{4}){5,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$' then
+     '^SCRAM-SHA-256[$](409[6-9]|4[1-9][0-9]{2}|[5-9][0-9]{3}|1[0-9]{4}):(?:[A-Za-z0-9+/]{4}){5,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})[$][A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$' then
     raise exception 'not an acceptable SCRAM-SHA-256 verifier' using errcode = 'CF002';
   end if;
   v_digest := sha256(convert_to(p_verifier, 'UTF8'));
@@ -603,7 +605,7 @@ begin
   exception when lock_not_available then null;   -- somebody is inserting that tombstone; what is due must not wait for it
   end;
   perform set_config('lock_timeout', '5s', true);
-  for v_role in select p.rolname from pg_roles p where p.rolname like 'cfw\_%' and p.rolname !~ '^cfw_[0-9a-f]{32}$' and p.rolcanlogin loop
+  for v_role in select p.rolname from pg_roles p where p.rolname ~ '^cfw_' and p.rolname !~ '^cfw_[0-9a-f]{32}$' and p.rolcanlogin loop
     grant_id := null; role := v_role; cause := 'stranger'; memberships := null;
     begin
       execute format('alter role %I nologin connection limit 0 valid until ''-infinity'' password null', v_role); outcome := 'disabled';
@@ -665,7 +667,7 @@ begin
     v_pids := array(select a.pid from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
       where a.pid <> pg_backend_pid() and a.usesysid <> 0
         and (exists (select from curfew.ledger l where l.role_oid = a.usesysid and l.state <> 'active')
-             or (p.rolname like 'cfw\_%' and not p.rolcanlogin)));
+             or (p.rolname ~ '^cfw_' and not p.rolcanlogin)));
     exit when cardinality(v_pids) = 0 or (cardinality(v_seen) > 0 and clock_timestamp() >= v_deadline);
     perform curfew.end_pid(q) from unnest(v_pids) q;
     v_seen := v_seen || v_pids;
@@ -696,7 +698,7 @@ as $$
     array(select g.rolname::text from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = p.oid order by 1),
     coalesce(s.n, 0)
   from (select * from curfew.ledger where state <> 'dropped') l
-  full join (select * from pg_roles where rolname like 'cfw\_%') p on p.rolname = l.role
+  full join (select * from pg_roles where rolname ~ '^cfw_') p on p.rolname = l.role
   left join (select usesysid, count(*)::int as n from pg_stat_activity group by 1) s on s.usesysid = coalesce(p.oid, l.role_oid) $$;
 
 -- A leaver's live grants, asked of the target itself; the store may have been restored.

@@ -12,7 +12,7 @@ begin
       raise exception '% grants are live: end them first', v_live using errcode = 'CF014';
     end if;
   end if;
-  select count(*) into v_left from pg_catalog.pg_roles where rolname like 'cfw\_%';
+  select count(*) into v_left from pg_catalog.pg_roles where rolname ~ '^cfw_';
   if v_left > 0 then
     raise exception '% ended logins are still there: they are dropped 40 minutes after their end, while the worker runs', v_left using errcode = 'CF014';
   end if;
