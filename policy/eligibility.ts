@@ -32,13 +32,20 @@ export type Click = {
  * @param counted the people whose approvals of this request count already
  * @returns undefined if the decision counts, else why not
  */
-export function judge(request: Judged, click: Click, counted: readonly Pick<PersonFacts, 'id' | 'aliases'>[]): Refusal | undefined {
+export function judge(
+  request: Judged,
+  click: Click,
+  counted: readonly Pick<PersonFacts, 'id' | 'aliases'>[],
+): Refusal | undefined {
   const { person, account } = click.facts;
   if (sameHuman(person, request.requester)) {
     return refuse('SelfApproval', 'You asked for this yourself: somebody else has to decide.');
   }
   if (click.digest !== request.digest) {
-    return refuse('StaleView', 'What you were shown is not this request. Open Review again and decide on what it shows.');
+    return refuse(
+      'StaleView',
+      'What you were shown is not this request. Open Review again and decide on what it shows.',
+    );
   }
   if (account.readAt < click.madeAt - accountMaxAgeMs || account.readAt > click.madeAt + accountMaxAgeMs) {
     return refuse('NotRecorded', 'Your Slack account could not be checked just now. Not recorded: press again.');
@@ -59,7 +66,8 @@ export function judge(request: Judged, click: Click, counted: readonly Pick<Pers
 /** May this person fill a seat of this stage, now? Also asked of every counted approver inside the grant (I8). */
 export function maySit(person: PersonFacts, stage: Stage, requester: Judged['requester']): Refusal | undefined {
   if (sameHuman(person, requester)) return refuse('SelfApproval', 'Nobody decides on their own request.');
-  if (person.state !== 'active') return refuse('ApproverNotEligible', `The directory says that this person is ${person.state}.`);
+  if (person.state !== 'active')
+    return refuse('ApproverNotEligible', `The directory says that this person is ${person.state}.`);
   if (person.kind === 'service') return refuse('ApproverNotEligible', 'A service account cannot decide.');
   if (!stage.from.some((selector) => selects(selector, person, requester))) {
     return refuse('ApproverNotEligible', `This step is decided by ${stage.from.map(describe).join(' or ')}.`);
@@ -73,7 +81,9 @@ const selects = (selector: Selector, person: PersonFacts, requester: Judged['req
     ? selector.person === person.id
     : person.groups.includes(selector.group) &&
       !person.addedBy.some(
-        (added) => added.group === selector.group && (added.by === requester.id || requester.aliases.includes(added.by)),
+        (added) =>
+          added.group === selector.group && (added.by === requester.id || requester.aliases.includes(added.by)),
       );
 
-const describe = (selector: Selector): string => (selector.kind === 'group' ? `the group ${selector.group}` : 'a named person');
+const describe = (selector: Selector): string =>
+  selector.kind === 'group' ? `the group ${selector.group}` : 'a named person';

@@ -1,0 +1,40 @@
+import type { Refusal } from '../domain/errors.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { ReviewRule } from '../domain/plan.ts';
+import { maySit } from './eligibility.ts';
+import type { BreakGlassRule, LoadedPolicy } from './policy.ts';
+import { namesPerson } from './selectors.ts';
+
+/**
+ * May this person end a grant on this target that is not theirs? The owners of the target, and whom `endAnyGrant`
+ * names. Holders and counted approvers may as well; that is the request's to say, not the policy's.
+ * A target that has left the policy is nobody's: then `endAnyGrant` decides alone.
+ */
+export function mayEnd(policy: LoadedPolicy, person: PersonFacts, target: string): boolean {
+  const owners = policy.targets.get(target)?.owners ?? [];
+  return person.state === 'active' && (namesPerson(owners, person) || namesPerson(policy.endAnyGrant, person));
+}
+
+/** The rule under which this person may break glass for a role of a target, or undefined. */
+export function mayBreakGlass(
+  policy: LoadedPolicy,
+  person: PersonFacts,
+  target: string,
+  role: string,
+): BreakGlassRule | undefined {
+  if (person.state !== 'active') return undefined;
+  return policy.targets
+    .get(target)
+    ?.roles.get(role)
+    ?.breakGlass.find(({ who }) => namesPerson(who, person));
+}
+
+/**
+ * May this person review somebody's break-glass? By the rules of an approver's seat: active, named by the plan's
+ * review rule, and neither the responder nor an alias nor put into the group by the responder (I6, I13).
+ */
+export const mayReview = (
+  review: ReviewRule,
+  person: PersonFacts,
+  responder: Pick<PersonFacts, 'id' | 'aliases'>,
+): Refusal | undefined => maySit(person, { name: 'review', need: 1, from: review.from }, responder);

@@ -1,0 +1,53 @@
+/** Who is meant: `group:data-owners`, `person:ada`, and in stages `owner`, which a plan resolves to the target's owners. */
+import { isUuid, type PersonId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { Selector } from '../domain/plan.ts';
+import { personIdFrom } from './digest.ts';
+
+export type StageSelector = Selector | { readonly kind: 'owner' };
+
+export const groupPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const handlePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+/**
+ * Reads a selector. A person is named by the handle of the people file, or by the UUID where that file gives one.
+ * @returns undefined for what is neither of the forms
+ */
+export function parseSelector(text: string): StageSelector | undefined {
+  if (text === 'owner') return { kind: 'owner' };
+  const [, kind, name] = /^(group|person):(.+)$/.exec(text) ?? [];
+  if (kind === undefined || name === undefined) return undefined;
+  if (kind === 'group') return groupPattern.test(name) ? { kind: 'group', group: name } : undefined;
+  if (!handlePattern.test(name)) return undefined;
+  return { kind: 'person', person: isUuid(name) ? (name as PersonId) : personIdFrom(name) };
+}
+
+/** One text a selector, for comparing them. */
+export const selectorKey = (selector: StageSelector): string => {
+  if (selector.kind === 'owner') return 'owner';
+  return selector.kind === 'group' ? `group:${selector.group}` : `person:${selector.person}`;
+};
+
+/** Each selector once, in the order given. */
+export const distinct = <One extends StageSelector>(selectors: readonly One[]): readonly One[] => [
+  ...new Map(selectors.map((selector) => [selectorKey(selector), selector])).values(),
+];
+
+/** Does any of them name this person? Whether the person may act is another question. */
+export const namesPerson = (selectors: readonly Selector[], person: Pick<PersonFacts, 'id' | 'groups'>): boolean =>
+  selectors.some((selector) =>
+    selector.kind === 'group' ? person.groups.includes(selector.group) : selector.person === person.id,
+  );
+
+/** `the group a`, `the groups a and b`, `a named person`: names of people are not the policy's to tell. */
+export function describeSelectors(selectors: readonly Selector[], or = 'or'): string {
+  const groups = selectors.flatMap((selector) => (selector.kind === 'group' ? [selector.group] : []));
+  const parts = groups.length === 0 ? [] : [`the group${groups.length > 1 ? 's' : ''} ${listed(groups, or)}`];
+  if (groups.length < selectors.length)
+    parts.push(selectors.length - groups.length > 1 ? 'named people' : 'a named person');
+  return parts.join(` ${or} `);
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+export const listed = (words: readonly string[], or: string): string =>
+  words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} ${or} ${words.at(-1)}`;
