@@ -1,0 +1,78 @@
+import type { PersonId, TargetName } from '../../domain/ids.ts';
+import { outcomes, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
+import type { Db } from '../../store/pool.ts';
+import type { Target } from '../../targets/postgres/accessor.ts';
+import type { Ending } from './ending.ts';
+import { evidenceOf, type Evidence } from './evidence.ts';
+
+export type IntentOptions = {
+  readonly store: Db;
+  readonly target: Target;
+  /** The targets of this cluster, as its configuration names them. */
+  readonly names: readonly TargetName[];
+  readonly ending: Ending;
+  readonly onFailure: (error: unknown, intent: string) => void;
+};
+
+export type Intents = {
+  /** Reads what must end and begins to end it. @throws CurfewError `NotRecorded` when the store does not answer */
+  round(): Promise<void>;
+};
+
+/**
+ * Revoke intents of one cluster: begun in the second in which they are read, all at once, each followed until it is
+ * ended on every node, then closed with its evidence. What could not be closed, because the store died meanwhile, is
+ * pending still, and is ended again: that changes nothing on the target.
+ */
+export function followIntents({ store, target, names, ending, onFailure }: IntentOptions): Intents {
+  const underWay = new Set<string>();
+
+  async function follow(group: readonly PendingIntent[]): Promise<void> {
+    const [first] = group;
+    if (!first || underWay.has(first.id)) return;
+    underWay.add(first.id);
+    try {
+      const { scope } = first;
+      const ended = await (scope.kind === 'grant' ? endOne(scope.requestId) : endAllOf(scope.person));
+      if (!ended) return;
+      const evidence = { by: 'reaper', grants: ended };
+      await outcomes(
+        store,
+        group.map((intent): IntentOutcome => ({ intentId: intent.id, target: intent.target, evidence })),
+      );
+    } catch (error) {
+      onFailure(error, first.id);
+    } finally {
+      underWay.delete(first.id);
+    }
+  }
+
+  async function endOne(grantId: string): Promise<readonly Evidence[] | undefined> {
+    const receipt = await ending.end(grantId).ended;
+    return receipt && [evidenceOf(receipt)];
+  }
+
+  /** Asked of the ledger, which knows the person, and asked again, because a claim may have been under way (I9). */
+  async function endAllOf(person: PersonId): Promise<readonly Evidence[] | undefined> {
+    const evidence: Evidence[] = [];
+    for (let asked = 0; asked < longestLeave; asked += 1) {
+      const live = await target.liveOf(person);
+      if (live.length === 0) return evidence;
+      const receipts = await Promise.all(live.map((grantId) => ending.end(grantId).ended));
+      if (receipts.includes(undefined)) return undefined;
+      evidence.push(...receipts.flatMap((receipt) => (receipt ? [evidenceOf(receipt)] : [])));
+    }
+    return undefined; // still pending, so the next round goes on
+  }
+
+  return {
+    async round() {
+      const owed = await pending(store, names);
+      // An intent about a person is owed by each target of the cluster, and all of them have one ledger.
+      for (const group of Map.groupBy(owed, (intent) => intent.id).values()) void follow(group);
+    },
+  };
+}
+
+/** A person whose ledger fills as fast as it is emptied is met again in the next round. */
+const longestLeave = 10;

@@ -1,0 +1,113 @@
+import type { Log } from '../../config/log.ts';
+import type { TargetName } from '../../domain/ids.ts';
+import type { Store } from '../../store/pool.ts';
+import type { Target } from '../../targets/postgres/accessor.ts';
+import { reapRound, type Found } from './due.ts';
+import { Alarms, Surprises } from './alarms.ts';
+import { createEnding } from './ending.ts';
+import { evidenceOf } from './evidence.ts';
+import type { Pulse } from './health.ts';
+import { followIntents } from './intents.ts';
+import { pace } from './pace.ts';
+import type { Reports } from './reports.ts';
+
+export type WatchOptions = {
+  readonly target: Target;
+  /** The targets that are in this cluster. */
+  readonly names: readonly TargetName[];
+  readonly store: Store;
+  readonly reports: Reports;
+  readonly everyMs: number;
+  readonly signal: AbortSignal;
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+export type Watch = { readonly pulse: () => Pulse; readonly stopped: Promise<void> };
+
+/**
+ * Looks after one cluster until the signal: what is due, what has a revoke intent, and how both of it goes. Three loops
+ * that wait for nothing of each other, so that a dead store holds up no expiry and a dead cluster no other cluster.
+ */
+export function watchCluster(options: WatchOptions): Watch {
+  const { target, names, store, reports, everyMs, signal, clock, log } = options;
+  const startedAt = clock();
+  let lastSuccessAt: number | null = null;
+  let lastError: string | null = null;
+  const ending = createEnding(target, {
+    signal,
+    clock,
+    onAttempt: (grantId, missing) => log.warn({ grantId, target: target.name, missing }, 'not ended yet; trying again'),
+  });
+  const surprises = new Surprises(target.name, reports, clock);
+  const onFound = (found: Found): void => void tellFound(found, { options, surprises });
+  const intents = followIntents({
+    store,
+    target,
+    names,
+    ending,
+    onFailure: (err, intent) => log.warn({ err, target: target.name, intent }, 'a revoke intent is not closed yet'),
+  });
+
+  const due = pace(
+    everyMs,
+    signal,
+    async () => {
+      await reapRound({ target, ending, clock, onFound });
+      if (lastError !== null) log.info({ target: target.name }, 'the cluster answers again');
+      lastSuccessAt = clock();
+      lastError = null;
+    },
+    (err) => {
+      const message = err instanceof Error ? err.message : 'unexpected failure';
+      if (message !== lastError) log.error({ err, target: target.name }, 'the cluster cannot be looked after');
+      lastError = message;
+    },
+  );
+  let storeDead = false;
+  const asked = pace(
+    everyMs,
+    signal,
+    async () => {
+      await intents.round();
+      storeDead = false;
+    },
+    (err) => {
+      if (!storeDead)
+        log.warn({ err, target: target.name }, 'revoke intents cannot be read; what is due is ended all the same');
+      storeDead = true;
+    },
+  );
+  const pulse = (): Pulse => ({ name: target.name, startedAt, lastSuccessAt, lastError });
+  const alarms = new Alarms(target.name, reports, clock);
+  const watched = pace(
+    everyMs,
+    signal,
+    async () => {
+      surprises.calm();
+      alarms.judge(pulse(), ending);
+    },
+    (err) => log.error({ err, target: target.name }, 'alarms cannot be judged'),
+  );
+  return { pulse, stopped: Promise.all([due, asked, watched]).then(() => undefined) };
+}
+
+type Told = { readonly options: WatchOptions; readonly surprises: Surprises };
+
+/** Tells of what a round found, once it is known how it ended. */
+async function tellFound({ reaped, at, begun, ended }: Found, { options, surprises }: Told): Promise<void> {
+  const { target, reports, log } = options;
+  const subject = reaped.grantId ?? reaped.role;
+  if (reaped.cause !== 'due') {
+    if (surprises.met(subject, reaped.cause, reaped.outcome, at)) {
+      const { cause, outcome } = reaped;
+      log.error({ grantId: subject, target: target.name, cause, outcome }, 'ended what nobody expected');
+    }
+    return;
+  }
+  const receipt = begun ? await ended : undefined;
+  if (!receipt) return;
+  const evidence = evidenceOf(receipt);
+  log.info({ ...evidence, target: target.name }, 'ended what was due');
+  reports.add({ kind: 'ended', cluster: target.name, evidence, foundAt: at });
+}
