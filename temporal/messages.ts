@@ -44,93 +44,84 @@ export type Channels = {
   alarm(message: Payloads['alarm']): Promise<void>;
 };
 
-/** The row for the outbox. Its key is the id of what it starts or updates, so that sending twice is harmless. */
-export const toRow = (message: OutboxMessage): NewMessage => ({
-  kind: message.kind,
-  key: keyOf(message),
-  payload: message.payload,
-});
-
-function keyOf(message: OutboxMessage): string {
-  switch (message.kind) {
-    case 'start':
-      return accessRequestId(message.payload.requestId);
-    case 'decide':
-      return message.payload.input.decisionId;
-    case 'claim':
-      return `claim:${message.payload.input.credentialId}`;
-    case 'release':
-    case 'withdraw':
-    case 'revoke':
-    case 'announce':
-      return `${message.kind}:${message.payload.requestId}`;
-    case 'void':
-      return `void:${message.payload.decisionId}`;
-    case 'leave':
-      return leaveId(message.payload.personId, message.payload.event);
-    case 'alarm':
-      return message.payload.id;
-  }
-}
-
-const kinds: Readonly<Record<OutboxKind, true>> = {
-  start: true,
-  decide: true,
-  claim: true,
-  release: true,
-  withdraw: true,
-  revoke: true,
-  void: true,
-  leave: true,
-  announce: true,
-  alarm: true,
+type To = { readonly temporal: Temporal; readonly channels: Channels };
+type Way<Payload> = {
+  /** The id of what it starts or updates, so that sending twice is harmless. */
+  readonly key: (payload: Payload) => string;
+  /** Answers with a view where there is one. */
+  readonly send: (to: To, payload: Payload) => Promise<RequestView | string | void>;
 };
+
+const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
+  start: {
+    key: ({ requestId }) => accessRequestId(requestId),
+    send: ({ temporal }, payload) => temporal.startRequest(payload),
+  },
+  decide: {
+    key: ({ input }) => input.decisionId,
+    send: ({ temporal }, { requestId, input }) => temporal.decide(requestId, input),
+  },
+  claim: {
+    key: ({ input }) => `claim:${input.credentialId}`,
+    send: ({ temporal }, { requestId, input }) => temporal.claim(requestId, input),
+  },
+  release: {
+    key: ({ requestId }) => `release:${requestId}`,
+    send: ({ temporal }, { requestId, input }) => temporal.release(requestId, input),
+  },
+  withdraw: {
+    key: ({ requestId }) => `withdraw:${requestId}`,
+    send: ({ temporal }, { requestId, input }) => temporal.withdraw(requestId, input),
+  },
+  revoke: {
+    key: ({ requestId }) => `revoke:${requestId}`,
+    send: ({ temporal }, { requestId, input }) => temporal.revoke(requestId, input),
+  },
+  void: {
+    key: ({ decisionId }) => `void:${decisionId}`,
+    send: ({ temporal }, { requestId, input }) => temporal.voidDecisions(requestId, input),
+  },
+  leave: {
+    key: ({ personId, event }) => leaveId(personId, event),
+    send: ({ temporal }, payload) => temporal.startLeave(payload),
+  },
+  announce: {
+    key: ({ requestId }) => `announce:${requestId}`,
+    send: ({ channels }, payload) => channels.announce(payload),
+  },
+  alarm: {
+    key: ({ id }) => id,
+    send: ({ channels }, payload) => channels.alarm(payload),
+  },
+};
+
+type MessageOf<Kind extends OutboxKind> = { readonly kind: Kind; readonly payload: Payloads[Kind] };
+
+/** The row for the outbox; its key is unique for its kind. */
+export const toRow = <Kind extends OutboxKind>({ kind, payload }: MessageOf<Kind>): NewMessage => ({
+  kind,
+  key: ways[kind].key(payload),
+  payload,
+});
 
 /** @returns undefined for a kind that this version does not know: it is a newer one's to send */
 export const fromRow = (row: { readonly kind: string; readonly payload: unknown }): OutboxMessage | undefined =>
-  Object.hasOwn(kinds, row.kind) ? ({ kind: row.kind, payload: row.payload } as OutboxMessage) : undefined;
+  Object.hasOwn(ways, row.kind) ? ({ kind: row.kind, payload: row.payload } as OutboxMessage) : undefined;
 
 /** The request that a message is about; undefined for a leaver and an alarm. */
-export function requestOf(message: OutboxMessage): RequestId | undefined {
-  return message.kind === 'leave' || message.kind === 'alarm' ? undefined : message.payload.requestId;
-}
+export const requestOf = (message: OutboxMessage): RequestId | undefined =>
+  message.kind === 'leave' || message.kind === 'alarm' ? undefined : message.payload.requestId;
 
 /**
  * Sends one message, however often.
  * @returns the view that an Update answered with: whoever gets one keeps it in the store's projection
  * @throws CurfewError as `Temporal` does; for people's messages whatever the channel throws
  */
-export async function send(
+export async function send<Kind extends OutboxKind>(
   temporal: Temporal,
   channels: Channels,
-  message: OutboxMessage,
+  { kind, payload }: MessageOf<Kind>,
 ): Promise<RequestView | undefined> {
-  switch (message.kind) {
-    case 'start':
-      await temporal.startRequest(message.payload);
-      return undefined;
-    case 'decide':
-      return temporal.decide(message.payload.requestId, message.payload.input);
-    case 'claim':
-      return temporal.claim(message.payload.requestId, message.payload.input);
-    case 'release':
-      return temporal.release(message.payload.requestId, message.payload.input);
-    case 'withdraw':
-      return temporal.withdraw(message.payload.requestId, message.payload.input);
-    case 'revoke':
-      await temporal.revoke(message.payload.requestId, message.payload.input);
-      return undefined;
-    case 'void':
-      await temporal.voidDecisions(message.payload.requestId, message.payload.input);
-      return undefined;
-    case 'leave':
-      await temporal.startLeave(message.payload);
-      return undefined;
-    case 'announce':
-      await channels.announce(message.payload);
-      return undefined;
-    case 'alarm':
-      await channels.alarm(message.payload);
-      return undefined;
-  }
+  const answer = await ways[kind].send({ temporal, channels }, payload);
+  return typeof answer === 'object' ? answer : undefined;
 }
