@@ -35,15 +35,15 @@ export type ClaimRow = {
  * the caller's.
  * @throws StoreError 23503 where the person is not the request's
  */
-export async function mint(tx: Db, code: MintedCode): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.claim_code ' || $1, 0))`, [code.requestId]);
+export async function mint(tx: Db, minted: MintedCode): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.claim_code ' || $1, 0))`, [minted.requestId]);
   await tx.query(
     `update curfew.claim_code set replaced_at = $2 where request_id = $1 and replaced_at is null and used_at is null`,
-    [code.requestId, new Date(code.mintedAt)],
+    [minted.requestId, new Date(minted.mintedAt)],
   );
   await tx.query(
     'insert into curfew.claim_code (hash, request_id, person, minted_at, expires_at) values ($1, $2, $3, $4, $5)',
-    [code.hash, code.requestId, code.person, new Date(code.mintedAt), new Date(code.expiresAt)],
+    [minted.hash, minted.requestId, minted.person, new Date(minted.mintedAt), new Date(minted.expiresAt)],
   );
 }
 

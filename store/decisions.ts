@@ -20,7 +20,7 @@ export async function insert(
   tx: Db,
   decision: Decision,
   voidsBefore: number,
-  denial?: SaltedText,
+  denialReason?: SaltedText,
 ): Promise<'recorded' | 'repeated' | 'other'> {
   const made = await tx.query(
     `insert into curfew.decision (id, request_id, requester, digest, stage, person, verdict, facts, voids_before, made_at)
@@ -39,7 +39,7 @@ export async function insert(
     ],
   );
   if (made.length === 0) return whyNot(tx, decision);
-  if (denial) await keepText(tx, { kind: 'denial', id: decision.id, person: decision.person, ...denial });
+  if (denialReason) await keepText(tx, { kind: 'denial', id: decision.id, person: decision.person, ...denialReason });
   return 'recorded';
 }
 

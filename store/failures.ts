@@ -23,16 +23,18 @@ const plainSentences = ['23', '42', 'CF'];
 
 /**
  * SQLSTATEs that mean "not now": connection (08), resources (53), an operator's or a timeout's word (57), a lock (55P03),
- * an idle transaction ended (25P03), a transaction to be run again (40).
+ * an idle transaction ended (25P03), a transaction to be run again (40); and a store that is a standby now (25006), takes
+ * no password of ours (28) or is not there (3D): whatever the cause, nothing was recorded.
  */
-const notNow = ['08', '53', '57', '40', '55P03', '25P03'];
+const notNow = ['08', '53', '57', '40', '55P03', '25P03', '25006', '28', '3D'];
 
 /** What a driver's error becomes: `NotRecorded` (ask again) or a StoreError. Neither holds a value or an address. */
 export function failureOf(error: unknown): Error {
   const { code, message, constraint } = (error ?? {}) as DriverError;
   const sqlstate = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-  // A wrong password (28) is no wait's end, but for whoever asked it is the same: nothing was recorded.
-  if (sqlstate === undefined || [...notNow, '28', '3D'].some((start) => sqlstate.startsWith(start))) {
+  // What this process got wrong itself, e.g. a value that no parameter can carry, is no word of the store.
+  if (error instanceof TypeError || error instanceof RangeError) return error;
+  if (sqlstate === undefined || notNow.some((start) => sqlstate.startsWith(start))) {
     return new NotRecorded(sqlstate ?? (typeof code === 'string' ? code : 'no answer'));
   }
   const sentence =

@@ -2,12 +2,12 @@
  * Brings a database to the tables of this code. Two at once are fine: the second waits. Each file of `migrations/`
  * runs once, in one transaction with the note that it ran; its SHA-256 is kept and compared for ever.
  */
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, escapeLiteral } from 'pg';
 import { auditKinds, logins, type Login } from '../domain/events.ts';
 import { failureOf } from './failures.ts';
+import { appliedText, migrationsIn, ownFolder, pendingOf, type Applied, type Migration } from './migrations.ts';
 import { scramVerifier } from './scram.ts';
 
 export type MigrateOptions = {
@@ -19,23 +19,16 @@ export type MigrateOptions = {
   readonly folder?: string;
 };
 
-type Migration = { readonly name: string; readonly sha256: string; readonly sql: string };
-
 /** Whatever the number says, one lock for every Curfew: two of them on one database take turns. */
 const advisoryLock = 7_261_843_901;
-
-/** The store is not what this code can work with, and what to do. */
-export class MigrationError extends Error {
-  override readonly name = 'MigrationError';
-}
 
 /**
  * @returns the names of the files that ran now
  * @throws MigrationError for an edited or missing file, or a store that a newer Curfew has migrated
  */
 export async function migrate(options: MigrateOptions): Promise<{ readonly applied: readonly string[] }> {
-  const files = await migrationsIn(options.folder ?? join(import.meta.dirname, 'migrations'));
-  const client = new pg.Client({
+  const files = await migrationsIn(options.folder ?? ownFolder);
+  const client = new Client({
     connectionString: options.adminUrl,
     application_name: 'curfew-migrate',
     connectionTimeoutMillis: 10_000,
@@ -47,7 +40,7 @@ export async function migrate(options: MigrateOptions): Promise<{ readonly appli
     await client.connect().catch((error: unknown) => Promise.reject(failureOf(error)));
     await client.query('select pg_advisory_lock($1)', [advisoryLock]);
     await inTransaction(client, () => prepare(client));
-    const pending = pendingOf(files, await appliedIn(client));
+    const pending = pendingOf(files, await inTransaction(client, () => appliedIn(client)));
     for (const file of pending) await inTransaction(client, () => run(client, file));
     await inTransaction(client, () => fillAuditKinds(client));
     await setPasswords(client, options.passwords ?? {});
@@ -58,43 +51,18 @@ export async function migrate(options: MigrateOptions): Promise<{ readonly appli
   }
 }
 
-async function migrationsIn(folder: string): Promise<readonly Migration[]> {
-  const names = (await readdir(folder)).filter((name) => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = await readFile(join(folder, name), 'utf8');
-      return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
-    }),
-  );
-}
-
-type Applied = Pick<Migration, 'name' | 'sha256'>;
-
-const appliedIn = async (client: pg.Client): Promise<readonly Applied[]> =>
-  (await client.query<Applied>('select name, sha256 from migration.applied order by name')).rows;
-
-/** What is still to run; what ran must be the first files of this code, unchanged. */
-function pendingOf(files: readonly Migration[], applied: readonly Applied[]): readonly Migration[] {
-  for (const [index, ran] of applied.entries()) {
-    const file = files[index];
-    if (file?.name !== ran.name) {
-      throw new MigrationError(
-        `The store ran ${ran.name}, which this Curfew does not have in that place: it is older than the store. Run the newer one.`,
-      );
-    }
-    if (file.sha256 !== ran.sha256) {
-      throw new MigrationError(`${ran.name} was changed after it ran. Restore it, and put the change into a new file.`);
-    }
-  }
-  return files.slice(applied.length);
+/** NB. As the owner: an operator who is no superuser may act as the owner, but has none of its privileges. */
+async function appliedIn(client: Client): Promise<readonly Applied[]> {
+  await client.query('set local role curfew_store');
+  return (await client.query<Applied>(appliedText)).rows;
 }
 
 /** The roles, who may connect, and the table of what ran. Repeated on each run, so that it mends what was lost. */
-async function prepare(client: pg.Client): Promise<void> {
+async function prepare(client: Client): Promise<void> {
   await client.query(await readFile(join(import.meta.dirname, 'prepare.sql'), 'utf8'));
 }
 
-async function run(client: pg.Client, { name, sql, sha256 }: Migration): Promise<void> {
+async function run(client: Client, { name, sql, sha256 }: Migration): Promise<void> {
   await client.query(sql);
   await client.query('reset role');
   await client.query('set local role curfew_store');
@@ -102,7 +70,7 @@ async function run(client: pg.Client, { name, sql, sha256 }: Migration): Promise
 }
 
 /** The table in the database becomes what `domain/events.ts` says. */
-async function fillAuditKinds(client: pg.Client): Promise<void> {
+async function fillAuditKinds(client: Client): Promise<void> {
   const pairs = Object.entries(auditKinds).flatMap(([kind, writers]) => writers.map((login) => [kind, login] as const));
   await client.query('set local role curfew_store');
   await client.query('delete from audit.kind');
@@ -113,19 +81,20 @@ async function fillAuditKinds(client: pg.Client): Promise<void> {
 }
 
 /** NB. ALTER ROLE takes no parameters and is written to server logs, so what it carries is a verifier. */
-async function setPasswords(client: pg.Client, passwords: Partial<Readonly<Record<Login, string>>>): Promise<void> {
+async function setPasswords(client: Client, passwords: Partial<Readonly<Record<Login, string>>>): Promise<void> {
   for (const login of logins) {
     const password = passwords[login];
     if (password !== undefined)
-      await client.query(`alter role ${login} password ${pg.escapeLiteral(scramVerifier(password))}`);
+      await client.query(`alter role ${login} password ${escapeLiteral(scramVerifier(password))}`);
   }
 }
 
-async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
+async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
   await client.query('begin');
   try {
-    await work();
+    const result = await work();
     await client.query('commit');
+    return result;
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
     throw error;

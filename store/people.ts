@@ -152,8 +152,8 @@ async function records(db: Db, ids: readonly PersonId[]): Promise<readonly Perso
     [ids],
   );
   return rows.flatMap((row) => {
-    const known = facts.get(row.id);
-    return known ? [{ ...known, ...(shown.get(row.id) ?? { name: null, email: null }), ...row }] : [];
+    const one = facts.get(row.id);
+    return one ? [{ ...one, ...(shown.get(row.id) ?? { name: null, email: null }), ...row }] : [];
   });
 }
 

@@ -2,7 +2,7 @@
  * The only place that opens connections to Curfew's own PostgreSQL. Every wait ends: no answer in time, or no
  * connection, is `NotRecorded`, and whoever asked may ask the same again.
  */
-import pg from 'pg';
+import { Pool, types, type ClientBase, type CustomTypesConfig, type PoolClient, type QueryResultRow } from 'pg';
 import { CurfewError } from '../domain/errors.ts';
 import { failureOf, mayRunAgain } from './failures.ts';
 
@@ -38,7 +38,7 @@ const transactionTries = 3;
 
 /** Opens nothing yet: connections are made when they are needed, and again after a failure. */
 export function openStore({ url, applicationName, max = 10, statementTimeoutMs = 2_000 }: StoreOptions): Store {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     application_name: applicationName,
     max,
@@ -54,7 +54,7 @@ export function openStore({ url, applicationName, max = 10, statementTimeoutMs =
   // An idle connection that the server ended is no error of this process: the next query opens another.
   pool.on('error', () => undefined);
 
-  const withClient = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+  const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
     const client = await pool.connect().catch((error: unknown) => {
       throw failureOf(error);
     });
@@ -92,19 +92,19 @@ const notRecorded = (error: unknown): error is CurfewError =>
   error instanceof CurfewError && error.code === 'NotRecorded';
 
 async function statement<Row>(
-  client: pg.ClientBase,
+  client: ClientBase,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<readonly Row[]> {
   try {
-    const { rows } = await client.query<Row & pg.QueryResultRow>(text, [...values]);
+    const { rows } = await client.query<Row & QueryResultRow>(text, [...values]);
     return rows;
   } catch (error) {
     throw failureOf(error);
   }
 }
 
-async function inTransaction<T>(client: pg.ClientBase, work: (tx: Db) => Promise<T>): Promise<T> {
+async function inTransaction<T>(client: ClientBase, work: (tx: Db) => Promise<T>): Promise<T> {
   await statement(client, 'begin');
   let result: T;
   try {
@@ -114,15 +114,26 @@ async function inTransaction<T>(client: pg.ClientBase, work: (tx: Db) => Promise
     if (!notRecorded(error)) await statement(client, 'rollback');
     throw error;
   }
-  await statement(client, 'commit');
+  await commit(client);
   return result;
+}
+
+/** NB. PostgreSQL answers ROLLBACK, and no error, to the commit of a transaction in which a statement failed. */
+async function commit(client: ClientBase): Promise<void> {
+  const { command } = await client.query('commit').catch((error: unknown) => {
+    throw failureOf(error);
+  });
+  if (command !== 'COMMIT') throw new Error('a failed statement was overlooked: the transaction was rolled back');
 }
 
 const int8 = 20;
 const timestamptz = 1184;
 
-const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (oid: number, format?: string) => {
-  const parse = pg.types.getTypeParser(oid, format as 'text') as (text: string) => unknown;
+/** The driver's own typing knows only some oids by name and one parser's result. */
+const defaultParser = types.getTypeParser as (oid: number, format?: string) => (text: string) => unknown;
+
+const getTypeParser: CustomTypesConfig['getTypeParser'] = (oid: number, format?: string) => {
+  const parse = defaultParser(oid, format);
   if (format === 'binary') return parse;
   if (oid === int8) return safeInteger;
   return oid === timestamptz ? (text: string) => epochMs(text, parse(text)) : parse;

@@ -34,7 +34,7 @@ export type FollowedRequest = RequestRow & { readonly view: RequestView | null }
  * Inserts the request and its reason. The entry `request.opened` is the caller's.
  * @returns `repeated` where a request of this id is there already: nothing is changed then
  */
-export async function insert(tx: Db, request: RequestRow, reason: SaltedText): Promise<'opened' | 'repeated'> {
+export async function insert(tx: Db, request: RequestRow, why: SaltedText): Promise<'opened' | 'repeated'> {
   const made = await tx.query(
     `insert into curfew.request (id, kind, person, target, databases, role, template, duration_ms, ticket, reason_hash,
        plan, policy_hash, digest, opened_at, decide_by)
@@ -58,7 +58,7 @@ export async function insert(tx: Db, request: RequestRow, reason: SaltedText): P
     ],
   );
   if (made.length === 0) return 'repeated';
-  await keepText(tx, { kind: 'reason', id: request.id, person: request.person, ...reason });
+  await keepText(tx, { kind: 'reason', id: request.id, person: request.person, ...why });
   return 'opened';
 }
 
