@@ -13,6 +13,8 @@ export type AccountFlags = {
   readonly team_id?: string;
 };
 
+export const invalidAuth: SlackReply = { status: 200, body: { ok: false, error: 'invalid_auth' } };
+
 /** What Slack says to blocks and views that it does not take. */
 export const refusal = (problems: readonly string[]): SlackReply => ({
   status: 200,

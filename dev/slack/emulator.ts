@@ -43,9 +43,10 @@ export const startEmulator = async (seed: SlackSeed, publicUrl: string): Promise
     bot_user_id: slackIds.botUser,
   };
   const tokens = spares(seed.botToken).map((token) => ({ ...bot, token, scopes: seed.scopes }));
+  const port = await freePort();
   const emulator = await createEmulator({
     service: 'slack',
-    port: await freePort(),
+    port,
     baseUrl: publicUrl,
     seed: {
       // No token of the emulator's own.
@@ -77,7 +78,8 @@ export const startEmulator = async (seed: SlackSeed, publicUrl: string): Promise
       },
     },
   });
-  return { url: emulator.url, stop: () => emulator.close() };
+  // Its own `url` is the public one.
+  return { url: `http://127.0.0.1:${port}`, stop: () => emulator.close() };
 };
 
 /** Calls the emulator itself, with its own ids. Throws when it says no. */

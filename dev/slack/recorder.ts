@@ -7,7 +7,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../trouble.ts';
 import { parseJson, type Fault, type SlackCall, type SlackReply } from './calls.ts';
-import { learnDirectMessage, refusal, replyOf, withFlags, type AccountFlags } from './answers.ts';
+import { invalidAuth, learnDirectMessage, refusal, replyOf, withFlags, type AccountFlags } from './answers.ts';
 import { readExchange, send, type Exchange } from './exchange.ts';
 import { inspectorToken, tokenForCall } from './emulator.ts';
 import { scheduledMessages } from './scheduled.ts';
@@ -110,12 +110,13 @@ export const startRecorder = async (options: RecorderOptions): Promise<Recorder>
         fault.kind === 'rate-limited' ? { 'retry-after': String(fault.retryAfterSeconds) } : {},
       );
     }
-    // The bot's own token is known only here; any other goes on as it is, and is refused there.
-    const known = exchange.authorization === `Bearer ${options.botToken}`;
-    const reply =
-      problems.length > 0
+    // The emulator takes a token that it does not know for its first user's; Slack does not.
+    const authorized = exchange.authorization === `Bearer ${options.botToken}`;
+    const reply = !authorized
+      ? invalidAuth
+      : problems.length > 0
         ? refusal(problems)
-        : await forward(exchange, known ? `Bearer ${tokenForCall(options.botToken, seq)}` : exchange.authorization);
+        : await forward(exchange, `Bearer ${tokenForCall(options.botToken, seq)}`);
     schedule.note(method, args, reply.body);
     keep({ ...call, problems, fault: fault?.kind ?? null, reply });
     if (fault === null) send(response, reply);
