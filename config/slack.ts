@@ -14,6 +14,10 @@ const ops = optional(prefixed('C'), {
   what: "channel for alarms and break-glass, its id; unset: the approvers' channel",
   mend: "Set it to the id of the channel for alarms (C...), at the foot of the channel's details.",
 });
+const team = optional(prefixed('T'), {
+  what: "workspace's id; a payload of another workspace is refused, and nobody is written to there",
+  mend: "Set it to the workspace's id (T...).",
+});
 const address = optional(webAddress, {
   what: "Slack's Web API, where it is not Slack's own",
   mend: 'Set it to an http(s) address, or unset it for Slack itself.',
@@ -24,6 +28,7 @@ export const slackWriterShape = {
   CURFEW_SLACK_BOT_TOKEN: bot,
   CURFEW_SLACK_CHANNEL: channel,
   CURFEW_SLACK_OPS_CHANNEL: ops,
+  CURFEW_SLACK_TEAM_ID: team,
   CURFEW_SLACK_API_URL: address,
 } as const;
 
@@ -42,23 +47,19 @@ export const slackShape = {
     what: "app's id; a payload of another app is refused",
     mend: "Set it to the app's id (A...), under Basic Information.",
   }),
-  CURFEW_SLACK_TEAM_ID: optional(prefixed('T'), {
-    what: "workspace's id; a payload of another workspace is refused",
-    mend: "Set it to the workspace's id (T...).",
-  }),
 } as const;
 
 export type SlackWriterConfig = {
   readonly botToken: string;
   readonly channel: string;
   readonly opsChannel: string;
+  readonly teamId: string;
   /** Ends with a slash; undefined: Slack itself. */
   readonly apiUrl?: string;
 };
 
 export type SlackConfig = SlackWriterConfig & {
   readonly appId: string;
-  readonly teamId: string;
   readonly receiver:
     { readonly kind: 'http'; readonly signingSecret: string } | { readonly kind: 'socket'; readonly appToken: string };
 };
@@ -72,20 +73,23 @@ const missing = (variable: keyof typeof slackShape): Problem => ({
 
 export function slackWriterOf(values: Values<typeof slackWriterShape>): SlackWriterConfig | undefined | Problems {
   const { CURFEW_SLACK_BOT_TOKEN: botToken, CURFEW_SLACK_CHANNEL: to, CURFEW_SLACK_API_URL: apiUrl } = values;
+  const teamId = values.CURFEW_SLACK_TEAM_ID;
   if (botToken === undefined) return undefined;
-  if (to === undefined) return { problems: [missing('CURFEW_SLACK_CHANNEL')] };
+  const problems: Problem[] = [];
+  if (to === undefined) problems.push(missing('CURFEW_SLACK_CHANNEL'));
+  if (teamId === undefined) problems.push(missing('CURFEW_SLACK_TEAM_ID'));
+  if (to === undefined || teamId === undefined) return { problems };
   const opsChannel = values.CURFEW_SLACK_OPS_CHANNEL ?? to;
-  return { botToken, channel: to, opsChannel, ...(apiUrl === undefined ? {} : { apiUrl }) };
+  return { botToken, channel: to, opsChannel, teamId, ...(apiUrl === undefined ? {} : { apiUrl }) };
 }
 
 export function slackOf(values: Values<typeof slackShape>): SlackConfig | undefined | Problems {
   const writer = slackWriterOf(values);
   if (writer === undefined) return undefined;
   const problems = 'problems' in writer ? [...writer.problems] : [];
-  const { CURFEW_SLACK_APP_ID: appId, CURFEW_SLACK_TEAM_ID: teamId } = values;
+  const { CURFEW_SLACK_APP_ID: appId } = values;
   const { CURFEW_SLACK_APP_TOKEN: appToken, CURFEW_SLACK_SIGNING_SECRET: signingSecret } = values;
   if (appId === undefined) problems.push(missing('CURFEW_SLACK_APP_ID'));
-  if (teamId === undefined) problems.push(missing('CURFEW_SLACK_TEAM_ID'));
   if (appToken === undefined && signingSecret === undefined) problems.push(missing('CURFEW_SLACK_SIGNING_SECRET'));
   if (appToken !== undefined && signingSecret !== undefined) {
     problems.push({
@@ -94,10 +98,10 @@ export function slackOf(values: Values<typeof slackShape>): SlackConfig | undefi
       mend: 'Keep one: the app token for Socket Mode, the signing secret for HTTP.',
     });
   }
-  if ('problems' in writer || problems.length > 0 || appId === undefined || teamId === undefined) return { problems };
+  if ('problems' in writer || problems.length > 0 || appId === undefined) return { problems };
   const receiver =
     appToken === undefined
       ? { kind: 'http' as const, signingSecret: signingSecret ?? '' }
       : { kind: 'socket' as const, appToken };
-  return { ...writer, appId, teamId, receiver };
+  return { ...writer, appId, receiver };
 }
