@@ -95,7 +95,8 @@ async function attempt(
   try {
     const view = await send(temporal, channels, message);
     const id = requestOf(message);
-    if (view && id) await projections.save(store, id, view, clock());
+    // NB. A close is kept by the Workflow's own `tell` or `revoke`, with its audit entry (I11).
+    if (view && id && view.state.kind !== 'closed') await projections.save(store, id, view, clock());
     log.info(about, 'sent from the outbox');
     return undefined;
   } catch (error) {
