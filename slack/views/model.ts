@@ -3,10 +3,10 @@ import type { Verdict } from '../../domain/decision.ts';
 import type { GrantReceipt, RevokeReceipt } from '../../domain/grant.ts';
 import type { DecisionId, Digest, PersonId, RequestId } from '../../domain/ids.ts';
 import type { GrantablePlan } from '../../domain/plan.ts';
-import type { RequestView } from '../../workflows/contract.ts';
+import type { RequestView } from '../../domain/view.ts';
 
 /** How to name a person and where to write to them. Without a linked Slack account they are named but not written to. */
-export type Profile = { readonly name: string; readonly slackTeam?: string; readonly slackUser?: string };
+export type Profile = { readonly name: string | null; readonly slackTeam?: string; readonly slackUser?: string };
 
 export type People = ReadonlyMap<PersonId, Profile>;
 
