@@ -125,7 +125,7 @@ test('a migration against a store that is not there says so without the password
   expect(String((failure as Error).stack)).not.toContain('hidden-word');
 });
 
-test('a verifier has PostgreSQL’s form, and is made of passwords that SASLprep leaves alone', () => {
+test('a verifier has the form that PostgreSQL knows, and is made of passwords that SASLprep leaves alone', () => {
   for (const bad of ['pencil', 'a password with spaces', 'päßword-of-some-length', 'x'.repeat(201)]) {
     expect(() => scramVerifier(bad)).toThrow('16 to 200');
   }
