@@ -7,6 +7,8 @@ import { breakGlassSchema, fileSchema, powersSchema, roleSchema, ruleSchema, tar
 import { check } from './shape.ts';
 import { readYaml, type Source } from './source.ts';
 
+export type { LoadedPolicy };
+
 export type ParsedPolicy =
   | { readonly ok: true; readonly policy: LoadedPolicy; readonly warnings: readonly Issue[] }
   | { readonly ok: false; readonly issues: readonly Issue[] };

@@ -114,18 +114,26 @@ function durationReasons(ask: Ask, maxMs: number, target: TargetPolicy, role: Ro
 }
 
 function shortfall(stage: Stage, requester: PersonFacts, people: readonly PersonFacts[]): readonly string[] {
-  const able = seats(stage, requester, people);
+  const able = ableToSit(stage, requester, people, stage.need).length;
   if (able >= stage.need) return [];
-  const who = able === 0 ? 'nobody but you' : `only ${able} other than you`;
-  return [`"${stage.name}" needs ${stage.need} of ${describeSelectors(stage.from)}, and ${who} could decide.`];
+  const there = able === 0 ? 'nobody' : `only ${able}`;
+  return [`"${stage.name}" needs ${stage.need} of ${describeSelectors(stage.from)} besides you; there is ${there}.`];
 }
 
-/** How many different humans could fill a seat of this stage, counted up to its need; the requester is not counted (I6). */
-function seats(stage: Stage, requester: PersonFacts, people: readonly PersonFacts[]): number {
+/**
+ * The different humans who could fill a seat of this stage, each by one of their accounts; never the requester (I6).
+ * @param most enough: the rest is not looked at
+ */
+export function ableToSit(
+  stage: Stage,
+  requester: PersonFacts,
+  people: readonly PersonFacts[],
+  most = Infinity,
+): readonly PersonFacts[] {
   const able: PersonFacts[] = [];
   for (const person of people) {
-    if (able.length >= stage.need) break;
+    if (able.length >= most) break;
     if (!maySit(person, stage, requester) && !able.some((other) => sameHuman(person, other))) able.push(person);
   }
-  return able.length;
+  return able;
 }
