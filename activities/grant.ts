@@ -1,0 +1,147 @@
+import { CurfewError, isRefusal } from '../domain/errors.ts';
+import type { Attestation, GrantReceipt } from '../domain/grant.ts';
+import { roleOf, type RequestId } from '../domain/ids.ts';
+import { next } from '../domain/request.ts';
+import type { RequestView } from '../domain/view.ts';
+import * as alarms from '../store/alarms.ts';
+import { append } from '../store/audit.ts';
+import * as grants from '../store/grants.ts';
+import type { Store } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
+import type { Granted } from '../targets/postgres/calls.ts';
+import { TargetError } from '../targets/postgres/failures.ts';
+import { probeAll } from '../targets/postgres/probe.ts';
+import type { GrantActivities } from '../workflows/activities.ts';
+import { attestationsOf } from './attestations.ts';
+import type { Cluster, ClusterOf } from './clusters.ts';
+import type { CurrentPolicy } from './current-policy.ts';
+import { attemptDeadlineAt } from './deadline.ts';
+import { failing, toFailure, type Log } from './failures.ts';
+import { readGrantCase, type GrantCase } from './grant-case.ts';
+import { judgeGrant } from './judge-grant.ts';
+
+export type GrantDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  readonly policyOf: CurrentPolicy;
+  readonly clusterOf: ClusterOf;
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+type Input = Parameters<GrantActivities['grant']>[0];
+
+/**
+ * Judge, probe, one call on the target, read back, record. Each step may be repeated: a process that dies after the
+ * call finds the same login again, and whatever is not known (store, policy, directory, clock) is a no (I18).
+ */
+export const createGrant = (deps: GrantDeps): GrantActivities => ({
+  grant: failing({ log: deps.log, activity: 'grant', as: toFailure }, async (input) => {
+    const deadlineAt = attemptDeadlineAt(deps.clock());
+    try {
+      return await grant(deps, input, deadlineAt);
+    } catch (error) {
+      await alarmIfStrange(deps, input, error);
+      throw error;
+    }
+  }),
+});
+
+async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise<{ readonly endAt: number }> {
+  const { store, clock } = deps;
+  const { requestId, target, credentialId } = input;
+  const cluster = deps.clusterOf(target);
+  if (!cluster) throw new CurfewError('UnknownTarget', 'This worker does not serve that target.');
+
+  const found = await readGrantCase(store, deps.policyOf, requestId);
+  const { request } = found;
+  if (request.target !== target) throw new CurfewError('UnknownTarget', 'The request is for another target.');
+  const judged = judgeGrant(found, credentialId, clock());
+  if (isRefusal(judged)) throw new CurfewError(judged.code, judged.message);
+  const { claim } = judged;
+
+  await askForPassword(cluster, requestId, request.databases);
+  const grantedAt = clock();
+  const granted = await cluster.target.grant(
+    {
+      grantId: requestId,
+      personId: request.person,
+      template: request.template,
+      verifier: claim.verifier,
+      endAt: claim.endAt,
+      attemptDeadlineAt: deadlineAt,
+      keyId: claim.ticketKey,
+      ticket: claim.ticket,
+    },
+    judged.cluster,
+  );
+  const receipt = await readBack(deps, cluster, found, granted, grantedAt);
+  await record(deps, input.view, found, receipt);
+  return { endAt: granted.endAt };
+}
+
+/** Under the future login's name: a server that lets it in without a password would outlive every revoke (P1). */
+async function askForPassword({ nodes }: Cluster, id: RequestId, databases: readonly string[]): Promise<void> {
+  const answer = await probeAll(nodes, databases, roleOf(id));
+  if (answer.kind === 'sasl') return;
+  const code = answer.kind === 'refused' ? 'TargetNotReady' : 'TargetUnavailable';
+  throw new CurfewError(code, `The target was asked how it lets the login in: ${answer.why}.`);
+}
+
+/** What a later transaction reads from the catalogs of the node that can be written to. */
+async function readBack(
+  { clock }: GrantDeps,
+  { target }: Cluster,
+  { request, check }: GrantCase,
+  { role, endAt }: Granted,
+  grantedAt: number,
+): Promise<GrantReceipt> {
+  let trouble: unknown;
+  for (const node of target.nodes) {
+    try {
+      const [seen] = await target.verifyMany(node, [request.id]);
+      if (!seen || seen.inRecovery) continue;
+      const attestations: readonly Attestation[] = attestationsOf(check);
+      const { canLogin, memberships } = seen;
+      const evidence = { role, template: request.template, endAt, grantedAt, readAt: clock(), canLogin, memberships };
+      return { kind: 'grant', requestId: request.id, target: request.target, ...evidence, attestations };
+    } catch (error) {
+      trouble = error;
+    }
+  }
+  throw trouble ?? new CurfewError('TargetUnavailable', 'No node of the target told what was granted.');
+}
+
+/** Grant, receipt, entry and view in one transaction (I11); a repeat finds them and changes nothing. */
+async function record(
+  { store, clock }: GrantDeps,
+  view: RequestView,
+  found: GrantCase,
+  receipt: GrantReceipt,
+): Promise<void> {
+  const { request } = found;
+  const { requestId, target, template, role, grantedAt, endAt } = receipt;
+  await store.transaction(async (tx) => {
+    const row = { requestId, target, template, role, grantedAt, endAt, person: request.person };
+    if ((await grants.insert(tx, row, receipt)) === 'recorded') {
+      const body = { target, template, role, endAt, canLogin: receipt.canLogin, memberships: receipt.memberships };
+      await append(tx, { kind: 'grant.made', actor: request.person, subject: requestId, body });
+    }
+    const state = next(view.state, { kind: 'granted', endAt });
+    if (!isRefusal(state))
+      await projections.save(tx, requestId, { ...view, version: view.version + 1, state }, clock());
+  });
+}
+
+/**
+ * A target that rejects a judged grant, or a row that does not match its digest, is nobody's everyday mistake. A
+ * tombstone (CF001, CF011) is: somebody ended the request while it was granted.
+ */
+async function alarmIfStrange({ store, log }: GrantDeps, { requestId, target }: Input, error: unknown): Promise<void> {
+  if (!(error instanceof CurfewError)) return;
+  const ended = error instanceof TargetError && ['CF001', 'CF011'].includes(error.sqlstate ?? '');
+  if (ended || (error.code !== 'TargetRejected' && error.code !== 'StaleView')) return;
+  log.error({ requestId, target, code: error.code }, 'a grant was refused that should not have been');
+  const alarm = { key: `grant/${requestId}`, code: 'grant-refused', subject: requestId, detail: error.message };
+  await alarms.raise(store, alarm).catch(() => undefined);
+}

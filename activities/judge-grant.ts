@@ -1,0 +1,94 @@
+/**
+ * May this grant be made, now? Asked once more, right before the login exists, of nothing but the store and the policy:
+ * what the Workflow was told counts for nothing here (I6, I7, I8). Pure.
+ */
+import { refuse, type Refusal } from '../domain/errors.ts';
+import type { CredentialId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { stagesOf } from '../domain/plan.ts';
+import { dayMs, secondMs } from '../domain/time.ts';
+import { digestOf } from '../policy/digest.ts';
+import { judge } from '../policy/eligibility.ts';
+import { stricter } from '../policy/stricter.ts';
+import type { ClaimRow } from '../store/claims.ts';
+import type { Expected } from '../targets/postgres/accessor.ts';
+import type { GrantCase } from './grant-case.ts';
+
+/** A check of the target counts for this long. */
+export const checkHoldsMs = 7 * dayMs;
+
+export type Judged = { readonly kind: 'fit'; readonly claim: ClaimRow; readonly cluster: Expected } | Refusal;
+
+export function judgeGrant(grant: GrantCase, credentialId: CredentialId, now: number): Judged {
+  const claim = claimOf(grant, credentialId, now);
+  if ('code' in claim) return claim;
+  const cluster = clusterOf(grant, now);
+  if ('code' in cluster) return cluster;
+  return asShown(grant) ?? byPolicy(grant) ?? byPeople(grant) ?? { kind: 'fit', claim, cluster };
+}
+
+/** One accepted claim, the very one that the Workflow was told of, for no longer than was approved. */
+function claimOf({ claim, request, endAsked }: GrantCase, credentialId: CredentialId, now: number): ClaimRow | Refusal {
+  if (endAsked) return refuse('NotPending', 'It was ended before it was granted.');
+  if (!claim) return refuse('NotPending', 'Nobody has claimed this request.');
+  if (claim.credentialId !== credentialId) return refuse('NotPending', 'Another claim was accepted for this request.');
+  if (claim.ticket.byteLength === 0) return refuse('NotPending', 'The claim has no ticket.');
+  if (claim.endAt <= now) return refuse('NotPending', 'Its time was over before it was granted.');
+  if (claim.endAt - claim.acceptedAt > request.durationMs + secondMs) {
+    return refuse('PolicyDenied', 'The claim asks for more time than was approved.');
+  }
+  return claim;
+}
+
+/** What was approved is what stands in the row: a digest of other words approves nothing (I7). */
+function asShown({ request }: GrantCase): Refusal | undefined {
+  const digest = digestOf({ ...request, requestId: request.id, requester: request.person });
+  return digest === request.digest
+    ? undefined
+    : refuse('StaleView', 'The request in the store is not the one that was shown.');
+}
+
+/** A policy that became stricter voids what was approved under the old one (I7). */
+function byPolicy({ request, planned }: GrantCase): Refusal | undefined {
+  const reasons = stricter(request, planned);
+  return reasons.length > 0 ? refuse('PolicyDenied', reasons.join(' ')) : undefined;
+}
+
+/** The requester is active, nobody said no, and each stage has its distinct people, active and eligible as of now (I8). */
+function byPeople({ request, decisions, facts }: GrantCase): Refusal | undefined {
+  const requester = facts.get(request.person);
+  if (requester?.state !== 'active') return refuse('PolicyDenied', 'The requester is not active any more.');
+  const standing = decisions.filter((decision) => decision.voidedAt === undefined);
+  if (standing.some((decision) => decision.verdict === 'deny')) return refuse('NotPending', 'An approver said no.');
+
+  const stages = stagesOf(request.plan);
+  const judged = { requester, digest: request.digest, stages };
+  const counted: PersonFacts[] = [];
+  const seats = stages.map(() => 0);
+  for (const { person, stage, digest, verdict, madeAt, facts: recorded } of standing) {
+    const now = facts.get(person);
+    if (!now) continue;
+    // The account is what the click recorded; the person is what the directory says now.
+    const click = { verdict, digest, stage, madeAt, facts: { person: now, account: recorded.account } };
+    if (judge(judged, click, counted)) continue;
+    counted.push(now);
+    seats[stage] = (seats[stage] ?? 0) + 1;
+  }
+  const short = stages.find((stage, index) => (seats[index] ?? 0) < stage.need);
+  if (!short) return undefined;
+  return refuse('ApproverNotEligible', `"${short.name}" needs ${short.need} who may approve this now.`);
+}
+
+/** The target was found fit, not long ago, and the cluster that answers must be the one that was looked at (P10). */
+function clusterOf({ check }: GrantCase, now: number): Expected | Refusal {
+  if (!check) return refuse('TargetNotReady', 'The target was never checked: run `curfew target check`.');
+  if (!check.ok) return refuse('TargetNotReady', 'The last check of the target failed: run `curfew target check`.');
+  if (now - check.checkedAt > checkHoldsMs) {
+    return refuse('TargetNotReady', 'The last check of the target is older than a week: run `curfew target check`.');
+  }
+  const { systemIdentifier, timeline } = (check.result ?? {}) as { systemIdentifier?: unknown; timeline?: unknown };
+  if (typeof systemIdentifier !== 'string' || systemIdentifier === '' || typeof timeline !== 'number') {
+    return refuse('TargetNotReady', 'The last check of the target does not say which cluster it saw.');
+  }
+  return { systemIdentifier, timeline };
+}
