@@ -3,7 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../targets/postgres/accessor.ts';
 import { endGrants } from '../targets/postgres/end.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
-import { catalog, extension, granted, installSample, makeSample, openWorker, prepareGrant, workerPassword, type Prepared, type Sample } from './support/target.ts';
+import {
+  catalog,
+  extension,
+  granted,
+  installSample,
+  makeSample,
+  openWorker,
+  prepareGrant,
+  workerPassword,
+  type Prepared,
+  type Sample,
+} from './support/target.ts';
 
 let postgres: Postgres;
 let sample: Sample;
@@ -38,7 +49,16 @@ const steps: readonly Step[] = [
     name: 'grant',
     before: async () => prepareGrant(),
     text: 'select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)',
-    values: ({ call }) => [call.grantId, call.personId, call.template, call.verifier, iso(call.endAt), iso(call.attemptDeadlineAt), call.keyId, call.ticket],
+    values: ({ call }) => [
+      call.grantId,
+      call.personId,
+      call.template,
+      call.verifier,
+      iso(call.endAt),
+      iso(call.attemptDeadlineAt),
+      call.keyId,
+      call.ticket,
+    ],
     retry: (target, holder) => target.grant(holder.call),
     done: { state: 'active', login: true, members: 1 },
   },
@@ -73,7 +93,11 @@ const steps: readonly Step[] = [
     name: 'drop',
     before: async (target) => {
       const holder = await revoked(target);
-      await postgres.query('control', "update curfew.ledger set disabled_at = disabled_at - interval '1 hour' where grant_id = $1", [holder.call.grantId]);
+      await postgres.query(
+        'control',
+        "update curfew.ledger set disabled_at = disabled_at - interval '1 hour' where grant_id = $1",
+        [holder.call.grantId],
+      );
       return holder;
     },
     text: 'select * from curfew.drop_many($1)',
@@ -96,8 +120,10 @@ const stateOf = async ({ call, role }: Prepared): Promise<unknown> =>
 
 const asWorker = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
   postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, work);
-const strike = (pid: unknown): Promise<unknown> => postgres.query('postgres', 'select pg_terminate_backend($1, 5000)', [pid]);
-const pidOf = async (client: Client): Promise<number> => Number((await client.query('select pg_backend_pid() as pid')).rows[0]?.pid);
+const strike = (pid: unknown): Promise<unknown> =>
+  postgres.query('postgres', 'select pg_terminate_backend($1, 5000)', [pid]);
+const pidOf = async (client: Client): Promise<number> =>
+  Number((await client.query('select pg_backend_pid() as pid')).rows[0]?.pid);
 
 describe.each(steps)('$name', (step) => {
   test('ended before COMMIT leaves nothing, and the retry does it', async () => {
@@ -132,9 +158,18 @@ describe.each(steps)('$name', (step) => {
     await postgres.crash();
     expect(await stateOf(holder)).toEqual(step.done);
     // NB. Every pooled connection is dead now: each call finds that out once, as a worker would, and is tried again.
-    await until(() => step.retry(sample.worker, holder).then(() => true, () => false), 'the retry');
+    await until(
+      () =>
+        step.retry(sample.worker, holder).then(
+          () => true,
+          () => false,
+        ),
+      'the retry',
+    );
     const ended = await until(async () => {
-      const [receipt] = await endGrants(sample.worker, [holder.call.grantId], { deadlineAt: Date.now() + 3_000 }).catch(() => []);
+      const [receipt] = await endGrants(sample.worker, [holder.call.grantId], { deadlineAt: Date.now() + 3_000 }).catch(
+        () => [],
+      );
       return receipt?.ended;
     }, 'the end');
     expect(ended).toBe(true);
@@ -166,7 +201,9 @@ describe.each(places)('%s, struck %s', (name, _, lock) => {
       );
       const pid = await until(async () => {
         // NB. On the blocker's own connection: a new one could not log in while pg_authid is locked against writers of its kind.
-        const { rows } = await blocker.query<{ pid: number }>("select pid from pg_stat_activity where usename = 'curfew_worker' and wait_event_type = 'Lock'");
+        const { rows } = await blocker.query<{ pid: number }>(
+          "select pid from pg_stat_activity where usename = 'curfew_worker' and wait_event_type = 'Lock'",
+        );
         await blocker.query('select pg_stat_clear_snapshot()');
         return rows[0]?.pid;
       }, 'the call is held up');

@@ -38,7 +38,16 @@ const soon = (ms = 600_000): string => new Date(Date.now() + ms).toISOString();
 /** The eight arguments as they go over the wire, right in everything, with a ticket that fits. */
 function wire(more: Parameters<typeof prepareGrant>[0] = {}): unknown[] {
   const { call } = prepareGrant(more);
-  return [call.grantId, call.personId, call.template, call.verifier, new Date(call.endAt).toISOString(), soon(30_000), call.keyId, call.ticket];
+  return [
+    call.grantId,
+    call.personId,
+    call.template,
+    call.verifier,
+    new Date(call.endAt).toISOString(),
+    soon(30_000),
+    call.keyId,
+    call.ticket,
+  ];
 }
 const changed = (at: number, value: unknown): unknown[] => wire().with(at, value);
 
@@ -87,7 +96,14 @@ describe('grant refuses, and changes nothing', () => {
 
   test('what PostgreSQL would take for a clear password, or would hash for seconds', async () => {
     const good = makeVerifier('a-password-of-length');
-    const verifiers = ['hunter2', '', good.replace('4096', '4095'), good.replace('4096', '9999999'), `${good}'; drop table x`, `${good}\n`];
+    const verifiers = [
+      'hunter2',
+      '',
+      good.replace('4096', '4095'),
+      good.replace('4096', '9999999'),
+      `${good}'; drop table x`,
+      `${good}\n`,
+    ];
     await refused(verifiers.map((verifier) => [verifier, wire({ verifier }), 'CF002'] as const));
   });
 
@@ -125,7 +141,15 @@ describe('grant refuses, and changes nothing', () => {
 
   test('a ticket that was made for anything else', async () => {
     const { call } = prepareGrant();
-    const right = { key: ticketKey, op: 'grant' as const, grantId: call.grantId, personId: call.personId, template: call.template, verifier: call.verifier, endAt: call.endAt };
+    const right = {
+      key: ticketKey,
+      op: 'grant' as const,
+      grantId: call.grantId,
+      personId: call.personId,
+      template: call.template,
+      verifier: call.verifier,
+      endAt: call.endAt,
+    };
     const end = new Date(call.endAt).toISOString();
     const base = [call.grantId, call.personId, call.template, call.verifier, end, soon(30_000), 'key-1'];
     const { verifier: _, ...extendFields } = right;
@@ -151,7 +175,8 @@ describe('grant refuses, and changes nothing', () => {
 
   test('a replay with anything changed, and the grant stays what it was', async () => {
     const { call } = await granted(sample.worker);
-    const again = (more: Parameters<typeof prepareGrant>[0]): unknown[] => wire({ ...call, ticket: undefined, ...more } as typeof call);
+    const again = (more: Parameters<typeof prepareGrant>[0]): unknown[] =>
+      wire({ ...call, ticket: undefined, ...more } as typeof call);
     await refused([
       ['template', again({ template: 'orders_write' }), 'CF006'],
       ['person', again({ personId: randomUUID() }), 'CF006'],
@@ -193,7 +218,16 @@ describe('whatever the caller has set', () => {
     const { call, role } = prepareGrant();
     await asWorker(async (client) => {
       await client.query(setting);
-      const values = [call.grantId, call.personId, call.template, call.verifier, new Date(call.endAt).toISOString(), soon(30_000), 'key-1', call.ticket];
+      const values = [
+        call.grantId,
+        call.personId,
+        call.template,
+        call.verifier,
+        new Date(call.endAt).toISOString(),
+        soon(30_000),
+        'key-1',
+        call.ticket,
+      ];
       await client.query(grantText, values);
     });
     const [row] = await postgres.query<{ until: Date; super: boolean; members: number }>(
@@ -240,10 +274,21 @@ describe('whatever the caller has set', () => {
         create function pg_temp.clock_timestamp() returns timestamptz language sql as $$ select 'epoch'::timestamptz $$;
         set search_path = pg_temp, pg_catalog`);
       expect(await sqlstateOf(client.query(grantText, wire({ template: 'postgres' })))).toBe('CF004');
-      const values = [call.grantId, call.personId, call.template, call.verifier, new Date(call.endAt).toISOString(), soon(30_000), 'key-1', call.ticket];
+      const values = [
+        call.grantId,
+        call.personId,
+        call.template,
+        call.verifier,
+        new Date(call.endAt).toISOString(),
+        soon(30_000),
+        'key-1',
+        call.ticket,
+      ];
       await client.query(grantText, values);
       await client.query('select * from curfew.revoke_many($1)', [[call.grantId]]);
-      expect((await client.query('select can_login, ended from curfew.verify_many($1)', [[call.grantId]])).rows).toEqual([{ can_login: false, ended: true }]);
+      expect(
+        (await client.query('select can_login, ended from curfew.verify_many($1)', [[call.grantId]])).rows,
+      ).toEqual([{ can_login: false, ended: true }]);
     });
     await postgres.query('control', 'revoke temporary on database control from curfew_worker');
   });
@@ -267,7 +312,9 @@ describe('the calls that take many ids', () => {
 
   test('an unknown id is tombstoned, so that its grant can never happen (CF001)', async () => {
     const { call } = prepareGrant();
-    expect(await sample.worker.revokeMany([call.grantId])).toEqual([{ grantId: call.grantId, outcome: 'absent', memberships: 0 }]);
+    expect(await sample.worker.revokeMany([call.grantId])).toEqual([
+      { grantId: call.grantId, outcome: 'absent', memberships: 0 },
+    ]);
     expect(await sqlstateOf(sample.worker.grant(call))).toBe('CF001');
   });
 
@@ -287,6 +334,8 @@ describe('the calls that take many ids', () => {
 
   test.each([0, -1, 1_001, null])('reap refuses a limit of %s', async (limit) => {
     const reaper = { user: 'curfew_reaper', password: reaperPassword, database: 'control' };
-    expect(await sqlstateOf(postgres.as(reaper, (client) => client.query('select * from curfew.reap($1)', [limit])))).toBe('CF008');
+    expect(
+      await sqlstateOf(postgres.as(reaper, (client) => client.query('select * from curfew.reap($1)', [limit]))),
+    ).toBe('CF008');
   });
 });

@@ -3,7 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres, type Postgres } from './support/postgres.ts';
-import { catalog, granted, installSample, makeSample, reaperPassword, sqlstateOf, workerPassword, type Prepared, type Sample } from './support/target.ts';
+import {
+  catalog,
+  granted,
+  installSample,
+  makeSample,
+  reaperPassword,
+  sqlstateOf,
+  workerPassword,
+  type Prepared,
+  type Sample,
+} from './support/target.ts';
 
 let postgres: Postgres;
 let sample: Sample;
@@ -73,14 +83,20 @@ const forbidden: readonly (readonly [string, string])[] = [
   ['check tickets', "select curfew.check_ticket('grant', null, null, null, null, null, 'key-1', '')"],
   ['end without tombstone', "select * from curfew.end_locked('{}')"],
   ['end a backend', 'select curfew.end_pid(pg_backend_pid())'],
-  ['signal a backend', "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'postgres' and backend_type is null limit 1"],
+  [
+    'signal a backend',
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'postgres' and backend_type is null limit 1",
+  ],
   ['become the owner', 'set role curfew_owner'],
   ['become the quarantine', 'set role curfew_quarantine'],
   ['take the template', 'grant orders_read to current_user'],
   ['make a role', 'create role mine login'],
   ['change another role', 'alter role orders_read login'],
   ['change the owner', 'alter role curfew_owner superuser'],
-  ['replace a function', 'create or replace function curfew.role_of(uuid) returns name language sql as $$ select null::name $$'],
+  [
+    'replace a function',
+    'create or replace function curfew.role_of(uuid) returns name language sql as $$ select null::name $$',
+  ],
   ['add to the schema', 'create table curfew.mine ()'],
   ['make a schema', 'create schema mine'],
   ['make a table', 'create table public.mine ()'],
@@ -91,9 +107,27 @@ const forbidden: readonly (readonly [string, string])[] = [
   ['change the server', "alter system set log_statement = 'none'"],
   ['silence the log', "set log_statement = 'none'"],
   ['load a library', "load 'dblink'"],
-  ['add a trigger', 'create trigger mine before insert on curfew.ledger execute function suppress_redundant_updates_trigger()'],
+  [
+    'add a trigger',
+    'create trigger mine before insert on curfew.ledger execute function suppress_redundant_updates_trigger()',
+  ],
 ];
-const functions = ['grant', 'extend', 'revoke', 'revoke_many', 'kill', 'kill_many', 'verify', 'verify_many', 'drop_many', 'list_live', 'live_of', 'whoami', 'reap', 'reap_kill'] as const;
+const functions = [
+  'grant',
+  'extend',
+  'revoke',
+  'revoke_many',
+  'kill',
+  'kill_many',
+  'verify',
+  'verify_many',
+  'drop_many',
+  'list_live',
+  'live_of',
+  'whoami',
+  'reap',
+  'reap_kill',
+] as const;
 const ids = `array['${randomUUID()}']::uuid[]`;
 const id = `'${randomUUID()}'::uuid`;
 const calls: Record<(typeof functions)[number], string> = {
@@ -114,7 +148,10 @@ const calls: Record<(typeof functions)[number], string> = {
 };
 const logins = {
   curfew_worker: { may: functions.filter((name) => !name.startsWith('reap')), password: () => workerPassword },
-  curfew_reaper: { may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'whoami'], password: () => reaperPassword },
+  curfew_reaper: {
+    may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'whoami'],
+    password: () => reaperPassword,
+  },
   holder: { may: [] as string[], password: () => holder.password },
 } as const;
 
@@ -142,7 +179,8 @@ describe.each(Object.entries(logins))('%s', (name, { may, password }) => {
   });
 
   test('may not touch the grantees’ data', async () => {
-    const mine = name === 'holder' ? ['select * from sales.hidden', 'delete from sales.orders'] : ['select * from sales.orders'];
+    const mine =
+      name === 'holder' ? ['select * from sales.hidden', 'delete from sales.orders'] : ['select * from sales.orders'];
     if (name === 'curfew_reaper') {
       expect(await sqlstateOf(as('orders', async () => undefined))).toBe('42501');
       return;

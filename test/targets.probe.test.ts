@@ -22,7 +22,8 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-const ask = (database: string, port = postgres.port): Promise<unknown> => probe({ name: 'primary', host: '127.0.0.1', port }, { role, database, timeoutMs: 1_000 });
+const ask = (database: string, port = postgres.port): Promise<unknown> =>
+  probe({ name: 'primary', host: '127.0.0.1', port }, { role, database, timeoutMs: 1_000 });
 
 describe('a server that a role would meet with', () => {
   test('scram-sha-256 is fit, though neither role nor database exists', async () => {
@@ -46,7 +47,9 @@ describe('a server that a role would meet with', () => {
     const node = { name: 'primary', host: '127.0.0.1', port: postgres.port };
     expect(await probeAll([node], ['scram_sha_256'], role)).toMatchObject({ kind: 'sasl' });
     expect(await probeAll([node], ['scram_sha_256', 'trust'], role)).toMatchObject({ kind: 'refused' });
-    expect(await probeAll([node, { name: 'second', host: '127.0.0.1', port: 1 }], ['scram_sha_256'], role)).toMatchObject({ kind: 'unavailable' });
+    expect(
+      await probeAll([node, { name: 'second', host: '127.0.0.1', port: 1 }], ['scram_sha_256'], role),
+    ).toMatchObject({ kind: 'unavailable' });
     expect(await probeAll([], [], role)).toMatchObject({ kind: 'unavailable' });
   });
 });
@@ -65,20 +68,30 @@ describe('a server that is none', () => {
       server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
 
-  test('a closed port is unavailable', async () => expect(await ask('any', 1)).toEqual({ kind: 'unavailable', why: 'primary: ECONNREFUSED' }));
+  test('a closed port is unavailable', async () =>
+    expect(await ask('any', 1)).toEqual({ kind: 'unavailable', why: 'primary: ECONNREFUSED' }));
   test('silence is unavailable after the timeout', async () => {
     const port = await listen(() => undefined);
     const startedAt = performance.now();
     expect(await ask('any', port)).toMatchObject({ kind: 'unavailable' });
     expect(performance.now() - startedAt).toBeLessThan(1_500);
   });
-  test('a hang-up is unavailable', async () => expect(await ask('any', await listen((socket) => socket.end()))).toMatchObject({ kind: 'unavailable' }));
+  test('a hang-up is unavailable', async () =>
+    expect(await ask('any', await listen((socket) => socket.end()))).toMatchObject({ kind: 'unavailable' }));
   test('garbage is refused', async () => {
-    expect(await ask('any', await listen((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')))).toMatchObject({ kind: 'refused' });
-    expect(await ask('any', await listen((socket) => socket.write(Buffer.alloc(64))))).toMatchObject({ kind: 'refused' });
+    expect(await ask('any', await listen((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')))).toMatchObject({
+      kind: 'refused',
+    });
+    expect(await ask('any', await listen((socket) => socket.write(Buffer.alloc(64))))).toMatchObject({
+      kind: 'refused',
+    });
   });
   test('an answer that drips in byte by byte is read whole', async () => {
-    const answer = Buffer.concat([Buffer.from('R'), Buffer.from([0, 0, 0, 23, 0, 0, 0, 10]), Buffer.from('SCRAM-SHA-256\0\0')]);
+    const answer = Buffer.concat([
+      Buffer.from('R'),
+      Buffer.from([0, 0, 0, 23, 0, 0, 0, 10]),
+      Buffer.from('SCRAM-SHA-256\0\0'),
+    ]);
     const port = await listen((socket) => {
       socket.setNoDelay(true);
       let at = 0;
@@ -90,14 +103,23 @@ describe('a server that is none', () => {
     expect(await ask('any', port)).toEqual({ kind: 'sasl', tls: false });
   });
   test('SASL without SCRAM-SHA-256 is refused', async () => {
-    const answer = Buffer.concat([Buffer.from('R'), Buffer.from([0, 0, 0, 20, 0, 0, 0, 10]), Buffer.from('OAUTHBEARER\0')]);
-    expect(await ask('any', await listen((socket) => socket.write(answer)))).toMatchObject({ kind: 'refused', why: expect.stringContaining('offer') });
+    const answer = Buffer.concat([
+      Buffer.from('R'),
+      Buffer.from([0, 0, 0, 20, 0, 0, 0, 10]),
+      Buffer.from('OAUTHBEARER\0'),
+    ]);
+    expect(await ask('any', await listen((socket) => socket.write(answer)))).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining('offer'),
+    });
   });
   test('a full or starting server is unavailable, not refused', async () => {
     const body = Buffer.from('SFATAL\0C53300\0Mtoo many\0\0');
     const head = Buffer.alloc(5, 'E');
     head.writeInt32BE(body.length + 4, 1);
-    expect(await ask('any', await listen((socket) => socket.write(Buffer.concat([head, body]))))).toMatchObject({ kind: 'unavailable' });
+    expect(await ask('any', await listen((socket) => socket.write(Buffer.concat([head, body]))))).toMatchObject({
+      kind: 'unavailable',
+    });
   });
 });
 
@@ -109,7 +131,26 @@ describe('where TLS is required', () => {
     folder = mkdtempSync(join(tmpdir(), 'curfew-test-tls-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const subject = ['-subj', '/CN=db.test', '-addext', 'subjectAltName=DNS:db.test'];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        ...subject,
+      ],
+      { stdio: 'ignore' },
+    );
     keys = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
   });
   afterAll(() => {
@@ -126,7 +167,15 @@ describe('where TLS is required', () => {
           socket.write(before);
           const secure = new TLSSocket(socket, { isServer: true, ...keys });
           secure.on('error', () => undefined);
-          secure.once('data', () => secure.write(Buffer.concat([Buffer.from('R'), Buffer.from([0, 0, 0, 23, 0, 0, 0, 10]), Buffer.from('SCRAM-SHA-256\0\0')])));
+          secure.once('data', () =>
+            secure.write(
+              Buffer.concat([
+                Buffer.from('R'),
+                Buffer.from([0, 0, 0, 23, 0, 0, 0, 10]),
+                Buffer.from('SCRAM-SHA-256\0\0'),
+              ]),
+            ),
+          );
         });
       });
       tlsServer?.close();
@@ -134,14 +183,23 @@ describe('where TLS is required', () => {
       server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
   const over = (port: number, tls: { ca?: string; serverName?: string }): Promise<unknown> =>
-    probe({ name: 'primary', host: '127.0.0.1', port, tls: { kind: 'verified', ...tls } }, { role, database: 'any', timeoutMs: 2_000 });
+    probe(
+      { name: 'primary', host: '127.0.0.1', port, tls: { kind: 'verified', ...tls } },
+      { role, database: 'any', timeoutMs: 2_000 },
+    );
 
   test('a server with the right certificate is fit', async () => {
     expect(await over(await serve(), { ca: keys.cert, serverName: 'db.test' })).toEqual({ kind: 'sasl', tls: true });
   });
   test('an unknown or a wrong certificate is refused', async () => {
-    expect(await over(await serve(), { serverName: 'db.test' })).toMatchObject({ kind: 'refused', why: expect.stringContaining('TLS') });
-    expect(await over(await serve(), { ca: keys.cert, serverName: 'other.test' })).toMatchObject({ kind: 'refused', why: expect.stringContaining('TLS') });
+    expect(await over(await serve(), { serverName: 'db.test' })).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining('TLS'),
+    });
+    expect(await over(await serve(), { ca: keys.cert, serverName: 'other.test' })).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining('TLS'),
+    });
   });
   test('a server without TLS is refused, not spoken to in the clear', async () => {
     expect(await over(postgres.port, {})).toEqual({ kind: 'refused', why: 'the server does not speak TLS' });

@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TargetError } from '../targets/postgres/failures.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
-import { granted, installSample, makeSample, openWorker, prepareGrant, sqlstateOf, workerPassword, type Sample } from './support/target.ts';
+import {
+  granted,
+  installSample,
+  makeSample,
+  openWorker,
+  prepareGrant,
+  sqlstateOf,
+  workerPassword,
+  type Sample,
+} from './support/target.ts';
 
 let postgres: Postgres;
 let sample: Sample;
@@ -83,16 +92,24 @@ describe('grant against revoke', () => {
     const unknown = Array.from({ length: 20 }, () => randomUUID());
     const orders = [[...ids, ...unknown], [...ids, ...unknown].toReversed(), [...unknown, ...ids], ids];
     for (const rows of await Promise.all(orders.map((order) => sample.worker.revokeMany(order)))) {
-      for (const row of rows) expect(row).toMatchObject({ outcome: unknown.includes(row.grantId) ? 'absent' : 'disabled', memberships: 0 });
+      for (const row of rows)
+        expect(row).toMatchObject({ outcome: unknown.includes(row.grantId) ? 'absent' : 'disabled', memberships: 0 });
     }
     expect(await leaks()).toEqual(none);
   });
 
   test('a revoke and the reaper at the same grant agree', async () => {
-    const holders = await Promise.all(Array.from({ length: 30 }, () => granted(sample.worker, { endAt: Date.now() + 800 })));
+    const holders = await Promise.all(
+      Array.from({ length: 30 }, () => granted(sample.worker, { endAt: Date.now() + 800 })),
+    );
     await until(() => holders.every((holder) => holder.call.endAt < Date.now()), 'all are due');
     const ids = holders.map((holder) => holder.call.grantId);
-    await Promise.all([sample.reaper.reap(100), sample.worker.revokeMany(ids), sample.reaper.reap(100), ...ids.map((id) => sample.worker.revokeMany([id]))]);
+    await Promise.all([
+      sample.reaper.reap(100),
+      sample.worker.revokeMany(ids),
+      sample.reaper.reap(100),
+      ...ids.map((id) => sample.worker.revokeMany([id])),
+    ]);
     expect(await leaks()).toEqual(none);
   });
 });
@@ -136,7 +153,9 @@ describe('a zombie attempt', () => {
       await target.whoami('primary');
       console.log('ready');
       process.stdin.once('data', () => target.grant(call).then(() => 'granted', (error) => error.sqlstate).then((said) => { console.log(said); process.exit(0); }));`;
-    const zombie = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const zombie = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     let said = '';
     zombie.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     try {
@@ -154,24 +173,32 @@ describe('a zombie attempt', () => {
     expect(await leaks()).toEqual(none);
   });
 
-  test('that sits in its transaction is ended by the server, and the revoke goes through', { timeout: 30_000 }, async () => {
-    const { call } = prepareGrant();
-    await postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, async (zombie) => {
-      await zombie.query('begin');
-      await zombie.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)', [
-        call.grantId,
-        call.personId,
-        call.template,
-        call.verifier,
-        new Date(call.endAt).toISOString(),
-        new Date(call.attemptDeadlineAt).toISOString(),
-        call.keyId,
-        call.ticket,
-      ]);
-      // 55P03 after 5 s of waiting, or in time because the zombie's own 5 s were over first: either way the retry ends it.
-      const outcome = await until(async () => (await sample.worker.revokeMany([call.grantId]).catch(() => undefined))?.[0]?.outcome, 'the revoke', 15_000);
-      expect(['absent', 'disabled']).toContain(outcome);
-    });
-    expect(await leaks()).toEqual(none);
-  });
+  test(
+    'that sits in its transaction is ended by the server, and the revoke goes through',
+    { timeout: 30_000 },
+    async () => {
+      const { call } = prepareGrant();
+      await postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, async (zombie) => {
+        await zombie.query('begin');
+        await zombie.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)', [
+          call.grantId,
+          call.personId,
+          call.template,
+          call.verifier,
+          new Date(call.endAt).toISOString(),
+          new Date(call.attemptDeadlineAt).toISOString(),
+          call.keyId,
+          call.ticket,
+        ]);
+        // 55P03 after 5 s of waiting, or in time because the zombie's own 5 s were over first: either way the retry ends it.
+        const outcome = await until(
+          async () => (await sample.worker.revokeMany([call.grantId]).catch(() => undefined))?.[0]?.outcome,
+          'the revoke',
+          15_000,
+        );
+        expect(['absent', 'disabled']).toContain(outcome);
+      });
+      expect(await leaks()).toEqual(none);
+    },
+  );
 });

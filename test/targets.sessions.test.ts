@@ -3,7 +3,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { endGrants, type EndReceipt } from '../targets/postgres/end.ts';
 import type { InstallOptions } from '../targets/postgres/install.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
-import { asHolder, extension, granted, installSample, makeSample, sqlstateOf, type Prepared, type Sample } from './support/target.ts';
+import {
+  asHolder,
+  extension,
+  granted,
+  installSample,
+  makeSample,
+  sqlstateOf,
+  type Prepared,
+  type Sample,
+} from './support/target.ts';
 
 /** What a grantee may do with a session, and what is left of it afterwards: in both ways to install. */
 describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNullable<InstallOptions['mode']>) => {
@@ -13,13 +22,20 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
   beforeAll(async () => {
     postgres = await startPostgres({ config: { max_prepared_transactions: '5' } });
     await makeSample(postgres);
-    await postgres.query('postgres', 'grant create, temporary on database orders, models to orders_write; grant connect on database models to orders_write');
-    for (const database of ['orders', 'models']) await postgres.query(database, 'create schema attic; grant create, usage on schema attic to orders_write');
+    await postgres.query(
+      'postgres',
+      'grant create, temporary on database orders, models to orders_write; grant connect on database models to orders_write',
+    );
+    for (const database of ['orders', 'models'])
+      await postgres.query(database, 'create schema attic; grant create, usage on schema attic to orders_write');
     sample = await installSample(postgres, { mode });
   });
   afterEach(async () => {
     for (const client of open.splice(0)) await client.end().catch(() => undefined);
-    const [left] = await postgres.query<{ n: number }>('postgres', "select count(*)::int as n from pg_stat_activity where usename ~ '^cfw_'");
+    const [left] = await postgres.query<{ n: number }>(
+      'postgres',
+      "select count(*)::int as n from pg_stat_activity where usename ~ '^cfw_'",
+    );
     expect(left?.n).toBe(0);
   });
   afterAll(async () => {
@@ -29,7 +45,14 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
 
   /** A session that stays open until the test is over, and does not mind being ended. */
   async function session(holder: Prepared, more: { database?: string; options?: string } = {}): Promise<Client> {
-    const client = new Client({ host: postgres.host, port: postgres.port, user: holder.role, password: holder.password, database: 'orders', ...more });
+    const client = new Client({
+      host: postgres.host,
+      port: postgres.port,
+      user: holder.role,
+      password: holder.password,
+      database: 'orders',
+      ...more,
+    });
     client.on('error', () => undefined);
     open.push(client);
     await client.connect();
@@ -40,13 +63,19 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     if (!receipt) throw new Error('no receipt');
     return receipt;
   };
-  const restIsOver = (): Promise<unknown> => postgres.query('control', "update curfew.ledger set disabled_at = disabled_at - interval '1 hour'");
+  const restIsOver = (): Promise<unknown> =>
+    postgres.query('control', "update curfew.ledger set disabled_at = disabled_at - interval '1 hour'");
 
   test('a login works, is bounded by its template, and is over after the end', async () => {
     const holder = await granted(sample.worker);
     await asHolder(postgres, holder, async (client) => {
       expect((await client.query('select count(*)::int as n from sales.orders')).rows).toEqual([{ n: 500 }]);
-      for (const forbidden of ['update sales.orders set total = 0', 'select * from sales.hidden', 'create table public.mine ()', 'select rolpassword from pg_authid']) {
+      for (const forbidden of [
+        'update sales.orders set total = 0',
+        'select * from sales.hidden',
+        'create table public.mine ()',
+        'select rolpassword from pg_authid',
+      ]) {
         expect([forbidden, await sqlstateOf(client.query(forbidden))]).toEqual([forbidden, '42501']);
       }
     });
@@ -57,7 +86,9 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
 
   test('SET ROLE to the template is refused, in the session and as a start-up option', async () => {
     const holder = await granted(sample.worker);
-    await asHolder(postgres, holder, async (client) => expect(await sqlstateOf(client.query('set role orders_read'))).toBe('42501'));
+    await asHolder(postgres, holder, async (client) =>
+      expect(await sqlstateOf(client.query('set role orders_read'))).toBe('42501'),
+    );
     expect(await sqlstateOf(session(holder, { options: '-c role=orders_read' }))).toBe('42501');
     await end(holder);
   });
@@ -68,9 +99,14 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await client.query('begin; declare c cursor for select * from sales.orders');
     await sample.worker.revokeMany([holder.call.grantId]);
     expect((await client.query('fetch 1 from c')).rows).toHaveLength(1);
-    expect(await sample.worker.verifyMany('primary', [holder.call.grantId])).toMatchObject([{ sessions: 1, ended: false }]);
+    expect(await sample.worker.verifyMany('primary', [holder.call.grantId])).toMatchObject([
+      { sessions: 1, ended: false },
+    ]);
     const receipt = await end(holder);
-    expect(receipt).toMatchObject({ ended: true, nodes: [{ node: 'primary', sessionsFound: 1, sessionsClosed: 1, facts: { sessions: 0 } }] });
+    expect(receipt).toMatchObject({
+      ended: true,
+      nodes: [{ node: 'primary', sessionsFound: 1, sessionsClosed: 1, facts: { sessions: 0 } }],
+    });
     expect(await sqlstateOf(client.query('fetch 1 from c'))).toMatch(/^57P01$|not queryable|terminated/);
   });
 
@@ -78,15 +114,25 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const holder = await granted(sample.worker);
     const held = session(holder, { options: '-c post_auth_delay=2' });
     held.catch(() => undefined);
-    await until(async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1, 'the login is in flight');
+    await until(
+      async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1,
+      'the login is in flight',
+    );
     await sample.worker.revokeMany([holder.call.grantId]);
     await sample.worker.killMany('primary', [holder.call.grantId], 100);
-    expect(await sample.worker.verifyMany('primary', [holder.call.grantId])).toMatchObject([{ sessions: 0, inFlight: [expect.any(String)], ended: false }]);
+    expect(await sample.worker.verifyMany('primary', [holder.call.grantId])).toMatchObject([
+      { sessions: 0, inFlight: [expect.any(String)], ended: false },
+    ]);
     expect(await end(holder, 500)).toMatchObject({ ended: false, nodes: [{ ended: false }] });
     expect(await end(holder, 8_000)).toMatchObject({ ended: true });
     // Whether it got so far before it was ended or not: it may read nothing.
     const read = held.then((client) => client.query('select * from sales.orders'));
-    expect(await read.then((answer) => answer.rows.length, () => 0)).toBe(0);
+    expect(
+      await read.then(
+        (answer) => answer.rows.length,
+        () => 0,
+      ),
+    ).toBe(0);
   });
 
   test('another person’s login that is held open does not keep a grant from being ended', async () => {
@@ -96,8 +142,13 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const first = await sample.worker.verifyMany('primary', [holder.call.grantId]);
     const held = session(stranger, { options: '-c post_auth_delay=3' });
     held.catch(() => undefined);
-    await until(async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1, 'the login is in flight');
-    expect(await sample.worker.verifyMany('primary', [holder.call.grantId], first[0]?.inFlight ?? [])).toMatchObject([{ ended: true }]);
+    await until(
+      async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1,
+      'the login is in flight',
+    );
+    expect(await sample.worker.verifyMany('primary', [holder.call.grantId], first[0]?.inFlight ?? [])).toMatchObject([
+      { ended: true },
+    ]);
     await held;
     await end(stranger);
   });
@@ -108,7 +159,11 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await postgres.query('postgres', `alter role ${holder.role} rename to innocent`);
     // A SCRAM password survives a rename, so the new name could log in.
     expect(await end(holder)).toMatchObject({ ended: true, nodes: [{ sessionsFound: 1, sessionsClosed: 1 }] });
-    expect(await sqlstateOf(postgres.as({ user: 'innocent', password: holder.password, database: 'orders' }, async () => undefined))).toBe('28P01');
+    expect(
+      await sqlstateOf(
+        postgres.as({ user: 'innocent', password: holder.password, database: 'orders' }, async () => undefined),
+      ),
+    ).toBe('28P01');
     await client.end().catch(() => undefined);
     await restIsOver();
     expect(await sample.worker.dropMany([holder.call.grantId])).toMatchObject([{ outcome: 'dropped' }]);
@@ -118,7 +173,10 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const holder = await granted(sample.worker, { endAt: Date.now() + 700 });
     const client = await session(holder);
     const closed = new Promise((resolve) => client.once('end', resolve));
-    const reaped = await until(async () => (await sample.reaper.reap(100)).find((row) => row.grantId === holder.call.grantId), 'the reaper finds it');
+    const reaped = await until(
+      async () => (await sample.reaper.reap(100)).find((row) => row.grantId === holder.call.grantId),
+      'the reaper finds it',
+    );
     expect(reaped).toMatchObject({ cause: 'due', outcome: 'disabled', memberships: 0 });
     expect(await sample.reaper.reapKill(1_000)).toMatchObject({ ended: 1, sessionsLeft: 0 });
     await closed;
@@ -162,9 +220,13 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
       expect(await sample.worker.clean(holder.call.grantId, database)).toEqual({ outcome: 'clean', detail: null });
     }
     expect(await sample.worker.dropMany([holder.call.grantId])).toMatchObject([{ outcome: 'dropped' }]);
-    const owners = await postgres.query<{ owner: string }>('orders', "select relowner::regrole::text as owner from pg_class where relnamespace = 'attic'::regnamespace and relkind in ('r', 'v', 'S')");
+    const owners = await postgres.query<{ owner: string }>(
+      'orders',
+      "select relowner::regrole::text as owner from pg_class where relnamespace = 'attic'::regnamespace and relkind in ('r', 'v', 'S')",
+    );
     expect(new Set(owners.map((row) => row.owner))).toEqual(new Set(['curfew_quarantine']));
-    for (const database of ['orders', 'models']) await postgres.query(database, 'drop owned by curfew_quarantine cascade');
+    for (const database of ['orders', 'models'])
+      await postgres.query(database, 'drop owned by curfew_quarantine cascade');
   });
 
   test('a grantee’s own back door is closed before it changes hands, or kept powerless and told (P12, I22)', async () => {
@@ -178,17 +240,25 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await restIsOver();
     const cleaned = await sample.worker.clean(holder.call.grantId, 'orders');
     expect(cleaned.outcome).toBe(mode === 'superuser' ? 'clean' : 'kept');
-    await asHolder(postgres, next, async (client) => expect(await sqlstateOf(client.query('select * from trap.door()'))).toBe('42501'));
+    await asHolder(postgres, next, async (client) =>
+      expect(await sqlstateOf(client.query('select * from trap.door()'))).toBe('42501'),
+    );
     await end(next);
     await postgres.query('orders', 'drop schema trap cascade');
-    if (mode === 'createrole') expect(await sample.worker.clean(holder.call.grantId, 'orders')).toMatchObject({ outcome: 'clean' });
+    if (mode === 'createrole')
+      expect(await sample.worker.clean(holder.call.grantId, 'orders')).toMatchObject({ outcome: 'clean' });
     expect(await sample.worker.dropMany([holder.call.grantId])).toMatchObject([{ outcome: 'dropped' }]);
   });
 
   test('a prepared transaction keeps a grant from being called ended (P14)', async () => {
     const holder = await granted(sample.worker, { template: 'orders_write' });
-    await asHolder(postgres, holder, (client) => client.query("begin; update sales.orders set note = '' where id = 1; prepare transaction 'left'"));
-    expect(await end(holder, 300)).toMatchObject({ ended: false, nodes: [{ facts: { prepared: 1, sessions: 0, canLogin: false }, ended: false }] });
+    await asHolder(postgres, holder, (client) =>
+      client.query("begin; update sales.orders set note = '' where id = 1; prepare transaction 'left'"),
+    );
+    expect(await end(holder, 300)).toMatchObject({
+      ended: false,
+      nodes: [{ facts: { prepared: 1, sessions: 0, canLogin: false }, ended: false }],
+    });
     await restIsOver();
     expect(await sample.worker.dropMany([holder.call.grantId])).toMatchObject([{ outcome: 'prepared' }]);
     await postgres.query('orders', "rollback prepared 'left'");
@@ -197,7 +267,10 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
 
   test('a second membership that a superuser added, and the grantee passed on, is gone or keeps it from being ended (P20)', async () => {
     const holder = await granted(sample.worker);
-    await postgres.query('postgres', `create role third nologin; grant orders_write to ${holder.role} with admin option`);
+    await postgres.query(
+      'postgres',
+      `create role third nologin; grant orders_write to ${holder.role} with admin option`,
+    );
     await asHolder(postgres, holder, (client) => client.query('grant orders_write to third'));
     const receipt = await end(holder, 400);
     const members = "select count(*)::int as n from pg_auth_members where member = 'third'::regrole";
@@ -222,11 +295,19 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
        create role cfw_00000000000000000000000000000001 login; create role cfw_by_hand login`,
     );
     const reaped = await sample.reaper.reap(100);
-    expect(reaped).toContainEqual(expect.objectContaining({ grantId: ended.call.grantId, cause: 'repair', outcome: 'disabled' }));
-    expect(reaped).toContainEqual(expect.objectContaining({ grantId: moved.call.grantId, cause: 'repair', outcome: 'disabled' }));
+    expect(reaped).toContainEqual(
+      expect.objectContaining({ grantId: ended.call.grantId, cause: 'repair', outcome: 'disabled' }),
+    );
+    expect(reaped).toContainEqual(
+      expect.objectContaining({ grantId: moved.call.grantId, cause: 'repair', outcome: 'disabled' }),
+    );
     const stranger = mode === 'superuser' ? 'disabled' : 'failed';
-    expect(reaped).toContainEqual(expect.objectContaining({ role: 'cfw_00000000000000000000000000000001', outcome: stranger }));
-    expect(reaped).toContainEqual(expect.objectContaining({ role: 'cfw_by_hand', cause: 'stranger', outcome: stranger }));
+    expect(reaped).toContainEqual(
+      expect.objectContaining({ role: 'cfw_00000000000000000000000000000001', outcome: stranger }),
+    );
+    expect(reaped).toContainEqual(
+      expect.objectContaining({ role: 'cfw_by_hand', cause: 'stranger', outcome: stranger }),
+    );
     await postgres.query('postgres', 'drop role cfw_00000000000000000000000000000001; drop role cfw_by_hand');
     expect(await end(moved)).toMatchObject({ ended: true });
   });
@@ -235,12 +316,21 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const holder = await granted(sample.worker, { endAt: Date.now() + 60_000 });
     const later = Date.now() + 3_600_000;
     expect(await sample.worker.extend(extension(holder.call, later))).toBe(later);
-    expect((await sample.worker.listLive()).find((row) => row.grantId === holder.call.grantId)).toMatchObject({ endAt: later, validUntilAt: later });
+    expect((await sample.worker.listLive()).find((row) => row.grantId === holder.call.grantId)).toMatchObject({
+      endAt: later,
+      validUntilAt: later,
+    });
     expect(await sample.worker.grant(holder.call)).toEqual({ role: holder.role, endAt: later, created: false });
     expect(await sqlstateOf(sample.worker.extend(extension(holder.call, later - 1)))).toBe('CF005');
     expect(await sqlstateOf(sample.worker.extend(extension(holder.call, Date.now() + 9 * 3_600_000)))).toBe('CF005');
-    expect(await sqlstateOf(sample.worker.extend({ ...extension(holder.call, later + 1), ticket: Buffer.alloc(32) }))).toBe('CF013');
-    expect(await sqlstateOf(sample.worker.extend({ ...extension(holder.call, later + 1), attemptDeadlineAt: Date.now() - 1 }))).toBe('CF003');
+    expect(
+      await sqlstateOf(sample.worker.extend({ ...extension(holder.call, later + 1), ticket: Buffer.alloc(32) })),
+    ).toBe('CF013');
+    expect(
+      await sqlstateOf(
+        sample.worker.extend({ ...extension(holder.call, later + 1), attemptDeadlineAt: Date.now() - 1 }),
+      ),
+    ).toBe('CF003');
     await end(holder);
     expect(await sqlstateOf(sample.worker.extend(extension(holder.call, later + 1)))).toBe('CF001');
   });
@@ -248,14 +338,24 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
   test('a leaver’s grants are found by the target itself', async () => {
     const [one, two] = [await granted(sample.worker), await granted(sample.worker)];
     const third = await granted(sample.worker, { personId: one.call.personId });
-    expect((await sample.worker.liveOf(one.call.personId)).toSorted()).toEqual([one.call.grantId, third.call.grantId].toSorted());
-    await endGrants(sample.worker, [one.call.grantId, two.call.grantId, third.call.grantId], { deadlineAt: Date.now() + 5_000 });
+    expect((await sample.worker.liveOf(one.call.personId)).toSorted()).toEqual(
+      [one.call.grantId, third.call.grantId].toSorted(),
+    );
+    await endGrants(sample.worker, [one.call.grantId, two.call.grantId, third.call.grantId], {
+      deadlineAt: Date.now() + 5_000,
+    });
     expect(await sample.worker.liveOf(one.call.personId)).toEqual([]);
   });
 
   test('a frozen grant holds up its template but not the end of logins', async () => {
     const victim = await granted(sample.worker, { endAt: Date.now() + 60_000 });
-    const holder = new Client({ host: postgres.host, port: postgres.port, user: 'postgres', password: postgres.admin.password, database: 'control' });
+    const holder = new Client({
+      host: postgres.host,
+      port: postgres.port,
+      user: 'postgres',
+      password: postgres.admin.password,
+      database: 'control',
+    });
     holder.on('error', () => undefined);
     open.push(holder);
     await holder.connect();
@@ -271,7 +371,11 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
   test('every session of a holder carries the grant’s name (I21)', async () => {
     const holder = await granted(sample.worker);
     await session(holder);
-    expect(await postgres.query('postgres', 'select count(*)::int as n from pg_stat_activity where usename = $1', [holder.role])).toEqual([{ n: 1 }]);
+    expect(
+      await postgres.query('postgres', 'select count(*)::int as n from pg_stat_activity where usename = $1', [
+        holder.role,
+      ]),
+    ).toEqual([{ n: 1 }]);
     await end(holder);
   });
 });

@@ -3,7 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeTicket, ticketText } from '../targets/postgres/ticket.ts';
 import { isVerifier, makeVerifier, parseVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
-import { asHolder, granted, installSample, makeSample, prepareGrant, sqlstateOf, ticketKey, type Sample } from './support/target.ts';
+import {
+  asHolder,
+  granted,
+  installSample,
+  makeSample,
+  prepareGrant,
+  sqlstateOf,
+  ticketKey,
+  type Sample,
+} from './support/target.ts';
 
 let postgres: Postgres;
 let sample: Sample;
@@ -20,9 +29,17 @@ afterAll(async () => {
 /** RFC 4231, test cases 1 to 4, 6 and 7 (5 is a truncation). */
 const vectors = [
   ['0b'.repeat(20), '4869205468657265', 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7'],
-  ['4a656665', '7768617420646f2079612077616e7420666f72206e6f7468696e673f', '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'],
+  [
+    '4a656665',
+    '7768617420646f2079612077616e7420666f72206e6f7468696e673f',
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  ],
   ['aa'.repeat(20), 'dd'.repeat(50), '773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe'],
-  ['0102030405060708090a0b0c0d0e0f10111213141516171819', 'cd'.repeat(50), '82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b'],
+  [
+    '0102030405060708090a0b0c0d0e0f10111213141516171819',
+    'cd'.repeat(50),
+    '82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b',
+  ],
   [
     'aa'.repeat(131),
     Buffer.from('Test Using Larger Than Block-Size Key - Hash Key First').toString('hex'),
@@ -68,7 +85,9 @@ describe('a ticket', () => {
     const key = ticketKey;
     expect(() => makeTicket({ key: key.subarray(0, 31), op: 'extend', ...fields })).toThrow('32 bytes');
     expect(() => makeTicket({ key, op: 'extend', ...fields, grantId: 'x|y' })).toThrow('UUID');
-    expect(() => makeTicket({ key, op: 'extend', ...fields, endAt: Number.POSITIVE_INFINITY })).toThrow('whole milliseconds');
+    expect(() => makeTicket({ key, op: 'extend', ...fields, endAt: Number.POSITIVE_INFINITY })).toThrow(
+      'whole milliseconds',
+    );
     expect(() => makeTicket({ key, op: 'extend', ...fields, endAt: 1.5 })).toThrow('whole milliseconds');
   });
 
@@ -81,7 +100,10 @@ describe('a ticket', () => {
       expect(await sqlstateOf(sample.worker.grant({ ...call, ticket }))).toBe('CF013');
       await client.query('select curfew.register_ticket_key($1, $2)', ['rotated', Buffer.alloc(32, 7)]);
       expect((await sample.worker.grant({ ...call, ticket })).created).toBe(true);
-      const { rows } = await client.query('select curfew.register_ticket_key($1, $2) as taken', ['short', Buffer.alloc(31, 7)]);
+      const { rows } = await client.query('select curfew.register_ticket_key($1, $2) as taken', [
+        'short',
+        Buffer.alloc(31, 7),
+      ]);
       expect(rows[0]).toEqual({ taken: null });
     });
   });
@@ -90,10 +112,12 @@ describe('a ticket', () => {
 describe('a verifier', () => {
   test('that Node made lets the holder in with the password, and with no other', async () => {
     const holder = await granted(sample.worker);
-    expect(await asHolder(postgres, holder, async (client) => (await client.query('select session_user')).rows)).toEqual([
-      { session_user: holder.role },
-    ]);
-    expect(await sqlstateOf(asHolder(postgres, { ...holder, password: `${holder.password}x` }, async () => undefined))).toBe('28P01');
+    expect(
+      await asHolder(postgres, holder, async (client) => (await client.query('select session_user')).rows),
+    ).toEqual([{ session_user: holder.role }]);
+    expect(
+      await sqlstateOf(asHolder(postgres, { ...holder, password: `${holder.password}x` }, async () => undefined)),
+    ).toBe('28P01');
   });
 
   test('is taken apart into bytes', () => {

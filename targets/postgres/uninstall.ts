@@ -59,10 +59,13 @@ async function takeFromDatabase(client: Client): Promise<void> {
     end $$`);
     await client.query('drop schema if exists curfew_login cascade');
     await client.query('drop schema if exists curfew_db cascade');
-    const { rows } = await client.query<{ rolname: string }>(
-      "select rolname from pg_catalog.pg_roles where rolname in ('curfew_worker', 'curfew_reaper', 'curfew_owner')",
-    );
-    for (const { rolname } of rows) await client.query(`drop owned by ${rolname}`);
+    // DROP OWNED asks for the role's own rights; whoever made the role, and is no superuser, may lend them to itself.
+    await client.query(`do $$ declare v_role name; begin
+      for v_role in select rolname from pg_catalog.pg_roles where rolname in ('curfew_worker', 'curfew_reaper', 'curfew_owner') loop
+        if not pg_catalog.pg_has_role(v_role, 'usage') then execute format('grant %I to current_user with inherit true', v_role); end if;
+        execute format('drop owned by %I', v_role);
+      end loop;
+    end $$`);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTarget, type Target } from '../targets/postgres/accessor.ts';
+import type { StatementEvent } from '../targets/postgres/connection.ts';
+import { endGrants } from '../targets/postgres/end.ts';
+import { TargetError, toTargetError } from '../targets/postgres/failures.ts';
+import { createRevoker } from '../targets/postgres/revoker.ts';
+import { startPostgres, until, type Postgres } from './support/postgres.ts';
+import {
+  asHolder,
+  granted,
+  installSample,
+  makeSample,
+  openWorker,
+  prepareGrant,
+  sqlstateOf,
+  workerPassword,
+  type Sample,
+} from './support/target.ts';
+
+let postgres: Postgres;
+let sample: Sample;
+beforeAll(async () => {
+  postgres = await startPostgres();
+  await makeSample(postgres);
+  sample = await installSample(postgres);
+});
+afterAll(async () => {
+  await sample?.close();
+  await postgres?.stop();
+});
+
+/** A target whose round trips are counted; one on a new connection that asks who is there is none of the call's. */
+function counted(maxConnections?: number): { target: Target; calls: () => string[]; events: StatementEvent[] } {
+  const events: StatementEvent[] = [];
+  const target = openWorker(postgres, (event) => events.push(event), maxConnections);
+  return { target, events, calls: () => events.filter((event) => event.purpose === 'call').map((event) => event.call) };
+}
+
+describe('round trips', () => {
+  test('a grant is one, in one transaction; a revoke is one, a kill and a verify one each a round', async () => {
+    const { target, calls, events } = counted();
+    const { call } = prepareGrant();
+    const transactions = async (): Promise<number> =>
+      Number((await postgres.query('control', 'select pg_current_xact_id()::text as id'))[0]?.['id']);
+    await target.grant(call);
+    const before = await transactions();
+    const second = prepareGrant();
+    await target.grant(second.call);
+    // NB. The grant's own, its CREATE ROLE's subtransaction, and the one that reads the counter.
+    expect((await transactions()) - before).toBe(3);
+    expect(calls()).toEqual(['grant', 'grant']);
+    await endGrants(target, [call.grantId, second.call.grantId], { deadlineAt: Date.now() + 5_000 });
+    expect(calls()).toEqual(['grant', 'grant', 'revoke', 'kill', 'verify']);
+    expect(events.filter((event) => event.purpose === 'connect').length).toBeGreaterThan(0);
+    await target.close();
+  });
+
+  test('40 concurrent single revokes are gathered into one batch, and each gets its own receipt', async () => {
+    const holders = await Promise.all(Array.from({ length: 40 }, () => granted(sample.worker)));
+    const { target, calls } = counted();
+    const revoker = createRevoker(target);
+    const receipts = await Promise.all(holders.map((holder) => revoker.end(holder.call.grantId)));
+    expect(receipts.map((receipt) => receipt.grantId)).toEqual(holders.map((holder) => holder.call.grantId));
+    expect(receipts.every((receipt) => receipt.ended && receipt.outcome === 'disabled')).toBe(true);
+    expect(calls()).toEqual(['revoke', 'kill', 'verify']);
+    await target.close();
+  });
+
+  test('501 are two batches, and more than 500 ids a call are refused', async () => {
+    const { target, calls } = counted();
+    const revoker = createRevoker(target);
+    const receipts = await Promise.all(Array.from({ length: 501 }, () => revoker.end(randomUUID())));
+    expect(receipts.every((receipt) => receipt.ended && receipt.outcome === 'absent')).toBe(true);
+    expect(calls().filter((call) => call === 'revoke')).toHaveLength(2);
+    expect(() => target.revokeMany(Array.from({ length: 501 }, () => randomUUID()))).toThrow('at most 500');
+    await target.close();
+  });
+
+  test('one that cannot be ended yet does not hold up the others of its batch', async () => {
+    const [stuck, easy] = [await granted(sample.worker), await granted(sample.worker)];
+    await postgres.query('postgres', `grant orders_write to ${stuck.role}`);
+    const revoker = createRevoker(sample.worker, { attemptMs: 1_500 });
+    const startedAt = performance.now();
+    const late = revoker.end(stuck.call.grantId);
+    expect(await revoker.end(easy.call.grantId)).toMatchObject({ ended: true });
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(await late).toMatchObject({ ended: false, memberships: 1 });
+    await postgres.query('postgres', `revoke orders_write from ${stuck.role}`);
+  });
+});
+
+describe('a node that does not answer', () => {
+  let silent: Server;
+  let silentPort: number;
+  beforeAll(async () => {
+    silent = createServer((socket) => socket.on('error', () => undefined));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    silentPort = (silent.address() as AddressInfo).port;
+  });
+  afterAll(() => silent.close());
+  const twoNodes = (port: number, first = true): Target => {
+    const good = { name: 'primary', host: postgres.host, port: postgres.port };
+    const bad = { name: 'standby', host: postgres.host, port };
+    return openTarget({
+      name: 'orders-prod',
+      controlDatabase: 'control',
+      nodes: first ? [good, bad] : [bad, good],
+      user: 'curfew_worker',
+      password: workerPassword,
+      applicationName: 'curfew-worker',
+    });
+  };
+
+  test.each([
+    ['refuses connections', () => 1],
+    ['is a black hole', () => silentPort],
+  ])('and %s is named, and the grant is not ended', async (_, port) => {
+    const target = twoNodes(port());
+    const holder = await granted(sample.worker);
+    await asHolder(postgres, holder, async () => {
+      const startedAt = Date.now();
+      const [receipt] = await endGrants(target, [holder.call.grantId], { deadlineAt: startedAt + 800 });
+      expect(Date.now() - startedAt).toBeLessThan(1_500);
+      expect(receipt).toMatchObject({ ended: false, outcome: 'disabled', verifiedAt: null });
+      expect(receipt?.nodes[0]).toMatchObject({
+        node: 'primary',
+        ended: true,
+        sessionsFound: 1,
+        sessionsClosed: 1,
+        problem: null,
+      });
+      expect(receipt?.nodes[1]).toMatchObject({
+        node: 'standby',
+        ended: false,
+        facts: null,
+        problem: expect.stringMatching(/standby|not asked/),
+      });
+    });
+    await target.close();
+  });
+
+  test('and comes first in the list does not keep a grant or a revoke from the primary', async () => {
+    const target = twoNodes(1, false);
+    const holder = await granted(target);
+    expect(await target.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
+    await target.close();
+  });
+
+  test('and is the only one fails the revoke, within its time', async () => {
+    const target = openTarget({
+      name: 'orders-prod',
+      controlDatabase: 'control',
+      nodes: [{ name: 'primary', host: postgres.host, port: silentPort }],
+      user: 'curfew_worker',
+      password: workerPassword,
+      applicationName: 'curfew-worker',
+    });
+    const startedAt = Date.now();
+    await expect(endGrants(target, [randomUUID()], { deadlineAt: startedAt + 300 })).rejects.toMatchObject({
+      code: 'TargetUnavailable',
+    });
+    expect(Date.now() - startedAt).toBeLessThan(1_000);
+    await expect(createRevoker(target, { attemptMs: 300 }).end(randomUUID())).rejects.toMatchObject({
+      code: 'TargetUnavailable',
+    });
+    await target.close();
+  });
+});
+
+describe('who answers', () => {
+  test('another cluster or timeline than was checked refuses grants, never revokes', async () => {
+    const identity = await sample.worker.whoami('primary');
+    expect(identity).toMatchObject({ inRecovery: false, timeline: 1, skewMs: 0 });
+    const { call } = prepareGrant();
+    for (const expected of [
+      { ...identity, timeline: 2 },
+      { ...identity, systemIdentifier: '1' },
+    ]) {
+      await expect(sample.worker.grant(call, expected)).rejects.toMatchObject({ code: 'TargetNotReady' });
+    }
+    expect(await sample.worker.grant(call, identity)).toMatchObject({ created: true });
+    expect(await sample.worker.revokeMany([call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
+  });
+
+  test('a target whose whoami fails refuses grants, and still revokes', async () => {
+    const holder = await granted(sample.worker);
+    await postgres.query('control', 'revoke execute on function curfew.whoami() from curfew_worker');
+    const target = openWorker(postgres);
+    await expect(target.grant(prepareGrant().call)).rejects.toMatchObject({ code: 'TargetUnavailable' });
+    expect(await endGrants(target, [holder.call.grantId], { deadlineAt: Date.now() + 5_000 })).toMatchObject([
+      { ended: true },
+    ]);
+    await postgres.query('control', 'grant execute on function curfew.whoami() to curfew_worker');
+    await target.close();
+  });
+
+  test('a clock that is off by more than two seconds refuses grants, and still revokes', async () => {
+    const holder = await granted(sample.worker);
+    const real = Date.now;
+    const target = openWorker(postgres);
+    try {
+      Date.now = () => real() + 2_500;
+      await expect(target.grant(prepareGrant().call)).rejects.toMatchObject({
+        code: 'TargetNotReady',
+        message: expect.stringContaining('clock'),
+      });
+      expect(await target.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
+    } finally {
+      Date.now = real;
+      await target.close();
+    }
+  });
+
+  test('a server that restarted is found again by the next call', async () => {
+    const holder = await granted(sample.worker);
+    await postgres.crash();
+    const receipts = await until(
+      () => endGrants(sample.worker, [holder.call.grantId], { deadlineAt: Date.now() + 2_000 }).catch(() => undefined),
+      'the end',
+    );
+    expect(receipts).toMatchObject([{ ended: true }]);
+  });
+});
+
+describe('failures', () => {
+  const server = (code: string): Error =>
+    Object.assign(new Error('SECRET'), { code, severity: 'ERROR', detail: 'SECRET' });
+
+  test.each([
+    ...['28P01', '28000', '42501', '42883', '22P02', '23505', 'CF001', 'CF002', 'CF013'].map(
+      (code) => [code, 'TargetRejected'] as const,
+    ),
+    ...['08006', '57P01', '57014', '53300', '40P01', '40001', '55P03', 'XX000', 'CF007', '25006', '58030'].map(
+      (code) => [code, 'TargetUnavailable'] as const,
+    ),
+  ])('%s is %s, with its SQLSTATE and none of the server’s words', (sqlstate, code) => {
+    const error = toTargetError(server(sqlstate), 'orders-prod: grant');
+    expect(error).toMatchObject({ code, sqlstate, name: code });
+    expect(error.message).toContain(sqlstate);
+    expect(error.message).not.toContain('SECRET');
+    expect(error.cause).toBeUndefined();
+  });
+
+  test('sockets and timeouts are unavailable, without what they said', () => {
+    expect(
+      toTargetError(
+        Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' }),
+        'x: grant',
+      ).message,
+    ).toBe('x: grant: ECONNREFUSED');
+    expect(toTargetError(new Error('postgres://user:SECRET@host'), 'x: grant').message).toBe(
+      'x: grant: no answer in time',
+    );
+    expect(toTargetError('SECRET', 'x: grant')).toMatchObject({
+      code: 'TargetUnavailable',
+      message: 'x: grant: no answer in time',
+    });
+  });
+
+  test('an error that was mapped stays as it is', async () => {
+    const error = new TargetError('TargetRejected', 'x', '42501');
+    expect(toTargetError(error, 'y')).toBe(error);
+    expect(await sqlstateOf(Promise.reject(error))).toBe('42501');
+  });
+});
