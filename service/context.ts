@@ -1,5 +1,5 @@
 import type { PersonId, RequestId, TargetName, TemplateName } from '../domain/ids.ts';
-import type { LoadedPolicy } from '../policy/parse.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
 import type { Store } from '../store/pool.ts';
 import type { Temporal } from '../temporal/connection.ts';
 

@@ -11,7 +11,7 @@ import type { Digest, PersonId, RequestId, RoleName, TargetName, TemplateName } 
 import type { AccountFacts, PersonState } from '../domain/person.ts';
 import type { GrantablePlan, Plan } from '../domain/plan.ts';
 import type { Outcome, StateKind } from '../domain/request.ts';
-import type { RequestView } from '../workflows/contract.ts';
+import type { RequestView } from '../domain/view.ts';
 
 export type RequestKind = 'access' | 'break-glass';
 
@@ -110,7 +110,7 @@ export type Peeked = {
   readonly expiresAt: number;
 };
 
-/** `address` is where the call came from: bounded in guesses, told to the requester, never in the audit log. */
+/** `address` is where the call came from: told to the requester, never in the audit log. */
 export type ClaimInput = { readonly code: string; readonly verifier: string; readonly address: string };
 export type Claimed = {
   readonly requestId: RequestId;
@@ -191,9 +191,9 @@ export type UseCases = {
   reviewModel(input: Mine): Promise<ReviewModel | Refusal>;
   decide(input: DecideInputFromClick): Promise<Decided | Refusal>;
   mintCode(input: Mine): Promise<Minted | Refusal>;
-  peek(input: { readonly code: string; readonly address: string }): Promise<Peeked | Refusal>;
+  peek(input: { readonly code: string }): Promise<Peeked | Refusal>;
   claim(input: ClaimInput): Promise<Claimed | Refusal>;
-  claimStatus(input: { readonly code: string; readonly address: string }): Promise<Claimed | Refusal>;
+  claimStatus(input: { readonly code: string }): Promise<Claimed | Refusal>;
   release(input: Mine): Promise<Ended | Refusal>;
   withdraw(input: Mine): Promise<Ended | Refusal>;
   revoke(input: RevokeInput): Promise<Ended | Refusal>;

@@ -6,12 +6,12 @@ import { makePassword, makeVerifier } from './scram.js';
 
 const byId = (id) => document.getElementById(id);
 const sections = ['ask-code', 'offer', 'again', 'terminal', 'ready'];
-const pollMs = 1_000;
+const pollMs = 500;
 /** A grant takes well under a second; a minute covers a worker that is being restarted. */
 const longestWaitMs = 60_000;
 
 /** The code and, from the press on, password and verifier: kept so that a lost reply can be asked for again. */
-const held = { code: '', password: '', verifier: '' };
+const held = { code: '', password: '', verifier: '', retry: () => Promise.resolve() };
 
 /** Shows one state: its sentence, and the sections that belong to it. */
 function show(heading, message, ...visible) {
@@ -59,7 +59,7 @@ function refused({ status, body }, retry) {
 
 function offerRetry(heading, message, retry) {
   show(heading, message, 'again');
-  byId('retry').onclick = () => void retry();
+  held.retry = retry;
   byId('retry').focus();
 }
 
@@ -124,7 +124,7 @@ const ended = (body) =>
   );
 
 /** Hosts on this machine speak without TLS; everywhere else psql must insist on it. */
-const isLoopback = (host) => host === 'localhost' || host === '::1' || /^127\./.test(host);
+const isLoopback = (host) => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 function psqlLine(body, database) {
   const tls = isLoopback(body.host) ? '' : ' sslmode=require';
@@ -156,7 +156,7 @@ function lineOf(text, index) {
   return line;
 }
 
-document.addEventListener('click', async (event) => {
+async function copy(event) {
   const id = event.target instanceof HTMLElement ? event.target.dataset.copies : undefined;
   if (!id) return;
   try {
@@ -167,9 +167,12 @@ document.addEventListener('click', async (event) => {
     getSelection()?.selectAllChildren(byId(id));
     byId('copied').textContent = 'Selected: press Ctrl+C or Cmd+C.';
   }
-});
+}
+
+document.addEventListener('click', (event) => void copy(event));
 
 byId('press').addEventListener('click', () => void claim());
+byId('retry').addEventListener('click', () => void held.retry());
 byId('ask-code').addEventListener('submit', (event) => {
   event.preventDefault();
   begin(byId('code').value);

@@ -11,12 +11,12 @@ set local role curfew_store;
 -- Names, e-mail, Slack ids and free text stand here and nowhere else. The rest of the store, the audit log and every
 -- Workflow history carry ids and, of a text, the SHA-256 of salt and text: erasing a row breaks no proof.
 create table curfew.personal (
-  kind text not null check (kind in ('person', 'link', 'reason', 'denial', 'review')),
+  kind text not null check (kind in ('person', 'link', 'reason', 'denial', 'review', 'claim')),
   id text not null,                 -- the person's, link's, request's or decision's id
   person uuid not null,             -- whose it is
   name text, email text,            -- kind person
   slack_team text, slack_user text, -- kind link
-  body text,                        -- kinds reason, denial, review
+  body text,                        -- kinds reason, denial, review; claim: the address it came from
   salt bytea not null,
   primary key (kind, id));
 create unique index personal_link on curfew.personal (slack_team, slack_user) where kind = 'link';

@@ -1,0 +1,133 @@
+import { raw, Router, type Request, type RequestHandler, type Response } from 'express';
+import { Webhook } from 'standardwebhooks';
+import { z } from 'zod';
+import { isRefusal, refuse } from '../../domain/errors.ts';
+import type { PersonState } from '../../domain/person.ts';
+import type { HrEvent, HrUseCases } from '../../service/deliver.ts';
+import { httpProblem, problemOf, sendProblem } from '../problem.ts';
+import { idOf } from '../trace.ts';
+
+/** An event names one person and holds nothing else that is read. */
+const largestBody = '64kb';
+
+const states: Readonly<Record<string, PersonState>> = {
+  'person.left': 'left',
+  'person.suspended': 'suspended',
+  'person.active': 'active',
+};
+
+/** Vendors add fields of their own, so unknown ones are passed over; what is read is read strictly. */
+const eventBody = z.object({
+  type: z.enum(['person.left', 'person.suspended', 'person.active']),
+  data: z
+    .object({
+      handle: z
+        .string()
+        .trim()
+        .min(1)
+        .max(200)
+        .regex(/^[^\0-\x1f\x7f]+$/)
+        .optional(),
+      id: z.uuid().toLowerCase().optional(),
+      version: z.int().min(0).optional(),
+      effectiveAt: z.iso.datetime({ offset: true }).optional(),
+    })
+    .refine((data) => (data.handle === undefined) !== (data.id === undefined), 'either handle or id'),
+});
+
+/** Ids are part of what is signed, joined by dots to the stamp and the body; without dots there is one reading only. */
+const deliveryId = /^[A-Za-z0-9_-]{1,100}$/;
+
+/**
+ * HR's hook, as Standard Webhooks has it (standardwebhooks.com): `webhook-id`, `webhook-timestamp` within five minutes
+ * either way, `webhook-signature` over `{id}.{timestamp}.{body}`. Several secrets may hold at once, so that one can be
+ * replaced without a gap. A delivery has one effect, and its repeats get the first answer (I10).
+ *
+ * `GET /hooks/hr/default/:delivery` is signed in the same way over an empty body, with the delivery's id.
+ * @throws Error for no secret, or an empty one: it would let everybody in
+ */
+export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
+  if (secrets.length === 0) throw new Error('the HR hook needs a secret');
+  const keys = secrets.map((secret) => new Webhook(secret));
+  const router = Router({ caseSensitive: true, strict: true });
+  const body = raw({ type: () => true, limit: largestBody, inflate: false });
+  router.post('/hooks/hr/default', jsonOnly, body, async (request, response) => {
+    const signed = verify(keys, request, rawBody(request));
+    if (!signed) return refuseSignature(response, hr);
+    const event = readEvent(signed.text, signed.id, signed.stampedAt);
+    const answer = isRefusal(event)
+      ? await hr.refuseEvent({ delivery: signed.id, refusal: event })
+      : await hr.deliver(event);
+    if (isRefusal(answer)) return sendProblem(response, problemOf(answer, idOf(response)));
+    response.set('Cache-Control', 'no-store').json(answer);
+  });
+  router.get('/hooks/hr/default/:delivery', async (request, response) => {
+    const signed = verify(keys, request, '');
+    if (!signed || signed.id !== request.params['delivery']) return refuseSignature(response, hr);
+    const report = await hr.report({ delivery: signed.id });
+    if (isRefusal(report)) return sendProblem(response, problemOf(report, idOf(response)));
+    response.set('Cache-Control', 'no-store').json(report);
+  });
+  return router;
+}
+
+type Signed = { readonly id: string; readonly stampedAt: number; readonly text: string };
+
+/** @returns undefined unless one of the keys made this signature, now: which check failed is nobody's business */
+function verify(keys: readonly Webhook[], request: Request, text: string): Signed | undefined {
+  const id = request.get('webhook-id') ?? '';
+  const stamp = request.get('webhook-timestamp') ?? '';
+  const signature = request.get('webhook-signature') ?? '';
+  if (!deliveryId.test(id) || !/^\d{1,12}$/.test(stamp) || signature.length > 2_000) return undefined;
+  const headers = { 'webhook-id': id, 'webhook-timestamp': stamp, 'webhook-signature': signature };
+  const holds = keys.some((key) => {
+    try {
+      key.verify(text, headers, { jsonParse: false });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return holds ? { id, stampedAt: Number(stamp) * 1_000, text } : undefined;
+}
+
+/** Without a body the parser leaves nothing behind. */
+const rawBody = (request: Request): string => (Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
+
+function readEvent(text: string, delivery: string, stampedAt: number): HrEvent | ReturnType<typeof refuse> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refuse('InvalidInput', 'The body is not JSON.');
+  }
+  const parsed = eventBody.safeParse(value);
+  const state = parsed.success ? states[parsed.data.type] : undefined;
+  if (!parsed.success || !state) {
+    const path = parsed.error?.issues[0]?.path.join('.') ?? '';
+    const where = path === '' ? 'The body' : `The field ${path}`;
+    return refuse(
+      'InvalidInput',
+      `${where} is not what this hook takes: {type: person.left | person.suspended | person.active, data: {handle or id, version?, effectiveAt?}}.`,
+    );
+  }
+  const { handle, id, version, effectiveAt } = parsed.data.data;
+  return {
+    delivery,
+    state,
+    who: handle === undefined ? { id: id ?? '' } : { handle },
+    version: version ?? stampedAt,
+    ...(effectiveAt === undefined ? {} : { effectiveAt: Date.parse(effectiveAt) }),
+  };
+}
+
+async function refuseSignature(response: Response, hr: HrUseCases): Promise<void> {
+  await hr.refuseSignature();
+  const detail = 'The headers webhook-id, webhook-timestamp and webhook-signature do not hold for this body, now.';
+  sendProblem(response, httpProblem('BadSignature', detail, idOf(response)));
+}
+
+const jsonOnly: RequestHandler = (request, response, next) => {
+  if (request.is('application/json')) return next();
+  sendProblem(response, httpProblem('UnsupportedMediaType', 'Send application/json.', idOf(response)));
+};

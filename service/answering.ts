@@ -1,0 +1,38 @@
+import { CurfewError, refuse, type Refusal } from '../domain/errors.ts';
+import type { AuditEntry, AuditValue } from '../domain/events.ts';
+import { append } from '../store/audit.ts';
+import type { Db } from '../store/pool.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Runs one use case: whatever was thrown with a code (a store or a Temporal that did not answer) becomes its refusal,
+ * because every surface has to show something and none should need two ways to. Broken assumptions go on as they are.
+ */
+export async function answering<Result>(
+  ctx: Context,
+  useCase: string,
+  work: () => Promise<Result | Refusal>,
+): Promise<Result | Refusal> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CurfewError)) throw error;
+    ctx.log.warn({ useCase, code: error.code }, error.message);
+    return refuse(error.code, error.message);
+  }
+}
+
+/** What somebody tried: who, on what, and the codes and ids that tell it; never their words. */
+export type Attempt = Pick<AuditEntry, 'kind' | 'actor' | 'subject'> & {
+  readonly body?: Readonly<Record<string, AuditValue>>;
+};
+
+/** What a payload names may be anything; the log takes this much of it. */
+const longestSubject = 100;
+
+/** Writes a refusal down, with its code, and hands it on. */
+export async function refused(db: Db, { body, subject, ...entry }: Attempt, refusal: Refusal): Promise<Refusal> {
+  const named = subject.toWellFormed().replaceAll('\0', '').slice(0, longestSubject);
+  await append(db, { ...entry, subject: named, body: { ...body, code: refusal.code } });
+  return refusal;
+}

@@ -1,0 +1,112 @@
+/**
+ * The API's own judgement of a claim, before it signs a ticket: everything that was true at the approval, once more.
+ * The worker judges the same again inside the grant; neither believes the other (two-key rule, I7, I8).
+ */
+import { refuse, type Refusal } from '../domain/errors.ts';
+import { sameHuman, type PersonFacts } from '../domain/person.ts';
+import { stagesOf } from '../domain/plan.ts';
+import { dayMs } from '../domain/time.ts';
+import { digestOf } from '../policy/digest.ts';
+import { maySit } from '../policy/eligibility.ts';
+import { stricter } from '../policy/stricter.ts';
+import { factsOfMany } from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
+import * as checks from '../store/target-checks.ts';
+import type { Context, TargetPlace } from './context.ts';
+import { activePerson, planNow } from './planning.ts';
+import { notPending, type Standing } from './standing.ts';
+import { isRefusal } from '../domain/errors.ts';
+
+/** A target's check counts for a week. */
+const checkLifeMs = 7 * dayMs;
+
+/** Is it approved, in time, and asked by nobody to end? Of what the store says alone. */
+export function claimable({ state, view, intents, useByAt }: Standing, now: number): Refusal | undefined {
+  if (state.kind !== 'approved') return notPending(state);
+  if (intents.length > 0) return refuse('NotPending', 'This request is being ended.');
+  if (view.state.kind !== 'approved') {
+    return refuse('NotPending', 'The last approval is still being confirmed: try again in a moment.');
+  }
+  return useByAt !== null && now >= useByAt ? refuse('NotPending', 'The time to claim this is over.') : undefined;
+}
+
+/**
+ * @returns where the grant will be, or why not: `NotPending`, `StaleView`, `ApproverNotEligible`, `PolicyDenied`,
+ *   `UnknownTarget`, `TargetNotReady`, `NotAllowed`, `UnknownPerson`
+ */
+export async function judgeClaim(
+  ctx: Context,
+  tx: Db,
+  standing: Standing,
+  now: number,
+): Promise<TargetPlace | Refusal> {
+  const { row } = standing;
+  const early = claimable(standing, now);
+  if (early) return early;
+  if (digestOf({ ...row, requestId: row.id, requester: row.person }) !== row.digest) {
+    return refuse('StaleView', 'This request is not what was approved. Ask again.');
+  }
+  const requester = await activePerson(tx, row.person);
+  if (isRefusal(requester)) return requester;
+  return (
+    (await approversStand(tx, standing, requester)) ??
+    (await policyStands(ctx, tx, standing, requester)) ??
+    targetStands(ctx, tx, standing, now)
+  );
+}
+
+/** Each stage still has its number of different people, every one of them active and eligible now (I6, I8). */
+async function approversStand(
+  tx: Db,
+  { row, decisions }: Standing,
+  requester: PersonFacts,
+): Promise<Refusal | undefined> {
+  const people = await factsOfMany(
+    tx,
+    decisions.map((decision) => decision.person),
+  );
+  const seated: PersonFacts[] = [];
+  for (const [index, stage] of stagesOf(row.plan).entries()) {
+    let filled = 0;
+    for (const decision of decisions) {
+      const person = people.find(({ id }) => id === decision.person);
+      if (decision.stage !== index || decision.verdict !== 'approve' || decision.digest !== row.digest) continue;
+      if (!person || maySit(person, stage, requester) || seated.some((other) => sameHuman(other, person))) continue;
+      seated.push(person);
+      filled += 1;
+    }
+    if (filled < stage.need) {
+      return refuse(
+        'ApproverNotEligible',
+        'Somebody who approved this may not approve any more. Withdraw it and ask again.',
+      );
+    }
+  }
+  return undefined;
+}
+
+/** A newer policy counts where it is stricter (I7). */
+async function policyStands(
+  ctx: Context,
+  tx: Db,
+  { row }: Standing,
+  requester: PersonFacts,
+): Promise<Refusal | undefined> {
+  const { kind, target, role, durationMs, plan, template, databases } = row;
+  const now = await planNow(tx, await ctx.policy(), { kind, requester, target, role, durationMs });
+  const reasons = stricter({ plan, template, databases }, now);
+  return reasons.length === 0
+    ? undefined
+    : refuse('PolicyDenied', `The policy has become stricter since this was approved. ${reasons.join(' ')}`);
+}
+
+async function targetStands(ctx: Context, tx: Db, { row }: Standing, now: number): Promise<TargetPlace | Refusal> {
+  const place = ctx.targets.find(({ name }) => name === row.target);
+  if (!place) return refuse('UnknownTarget', 'This installation does not serve that target any more.');
+  const check = await checks.latest(tx, row.target);
+  if (!check) return refuse('TargetNotReady', 'The target was never checked: an operator runs `curfew target check`.');
+  if (!check.ok) return refuse('TargetNotReady', 'The target failed its last check: an operator has to mend it first.');
+  return check.checkedAt > now - checkLifeMs
+    ? place
+    : refuse('TargetNotReady', 'The target was not checked for a week: an operator runs `curfew target check`.');
+}

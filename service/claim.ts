@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { CredentialId } from '../domain/ids.ts';
+import { append } from '../store/audit.ts';
+import * as claims from '../store/claims.ts';
+import type { ClaimRow } from '../store/claims.ts';
+import type { Db } from '../store/pool.ts';
+import { keepText } from '../store/requests.ts';
+import { answering, refused } from './answering.ts';
+import { findCode, unknownCode, whySpent } from './claim-code.ts';
+import { judgeClaim } from './claim-judgement.ts';
+import { claimedOf } from './claim-status.ts';
+import type { Context } from './context.ts';
+import type { Claimed, ClaimInput } from './contract.ts';
+import { queue, sendNow, type Queued } from './outbox.ts';
+import { standingOf, takeTurn } from './standing.ts';
+
+/**
+ * Takes a code and the verifier that its holder's own client made. Judges everything once more, fixes the end, signs
+ * the ticket without which the target makes no login, and writes claim, audit entry and Update in one transaction.
+ *
+ * The clock starts here: the end is now and the request's duration, whatever the grant takes.
+ * The same code with the same verifier gets the same answer again (a lost reply); with another one it is spent.
+ * @returns `UnknownCode`, `CodeSpent`, `InvalidInput` for a verifier that the target would refuse, and all that
+ *   `judgeClaim` says; audited where the code was one of ours
+ */
+export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusal> =>
+  answering(ctx, 'claim', async () => {
+    const found = await findCode(ctx.store, input.code);
+    if (isRefusal(found)) return found;
+    const { id: requestId, person } = found.row.request;
+    const attempt = { kind: 'claim.refused', actor: person, subject: requestId } as const;
+    const accepted = await ctx.store.transaction(async (tx) => {
+      await takeTurn(tx, requestId);
+      const result = await accept(ctx, tx, found.hash, input);
+      return isRefusal(result) ? refused(tx, attempt, result) : result;
+    });
+    if (isRefusal(accepted)) return accepted;
+    const sent = await sendNow(ctx, ctx.store, accepted.queued);
+    if (sent.kind === 'refused' && !accepted.repeated) return refused(ctx.store, attempt, sent.refusal);
+    return claimedOf(ctx, requestId, accepted.claim);
+  });
+
+type Accepted = { readonly claim: ClaimRow; readonly queued: Queued; readonly repeated: boolean };
+
+async function accept(ctx: Context, tx: Db, hash: Buffer, input: ClaimInput): Promise<Accepted | Refusal> {
+  const row = await claims.code(tx, hash);
+  if (!row) return unknownCode;
+  if (!ctx.tickets.accepts(input.verifier)) {
+    return refuse('InvalidInput', 'That is no SCRAM-SHA-256 verifier of 4,096 to 19,999 iterations.', 'verifier');
+  }
+  const { request } = row;
+  const earlier = await claims.of(tx, request.id);
+  if (earlier && row.usedAt !== null && earlier.verifier === input.verifier) {
+    return { claim: earlier, queued: await queue(tx, messageOf(earlier)), repeated: true };
+  }
+  const now = ctx.clock();
+  const spent = whySpent(row, now);
+  if (spent) return spent;
+  const standing = await standingOf(tx, request.id);
+  if (isRefusal(standing)) return standing;
+  const place = await judgeClaim(ctx, tx, standing, now);
+  if (isRefusal(place)) return place;
+
+  const endAt = now + request.durationMs;
+  const { id: requestId, person, template } = request;
+  const ticket = ctx.tickets.make(place.cluster, { requestId, person, template, verifier: input.verifier, endAt });
+  if (!ticket) return refuse('TargetNotReady', 'This process holds no ticket key for that target: tell an operator.');
+  const made: ClaimRow = {
+    requestId,
+    credentialId: randomUUID() as CredentialId,
+    verifier: input.verifier,
+    ticket: ticket.mac,
+    ticketKey: ticket.keyId,
+    endAt,
+    acceptedAt: now,
+  };
+  if ((await claims.insert(tx, made)) !== 'accepted' || !(await claims.use(tx, hash, now))) {
+    throw new Error('a claim that another one overtook while it had the turn');
+  }
+  await keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
+  const body = { credential: made.credentialId, endAt, ticketKey: ticket.keyId };
+  await append(tx, { kind: 'claim.accepted', actor: person, subject: requestId, body });
+  return { claim: made, queued: await queue(tx, messageOf(made)), repeated: false };
+}
+
+const messageOf = ({ requestId, credentialId }: ClaimRow) =>
+  ({ kind: 'claim', payload: { requestId, input: { credentialId } } }) as const;

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import type { Decision } from '../domain/decision.ts';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { Digest } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { stagesOf } from '../domain/plan.ts';
+import { decisionId } from '../policy/digest.ts';
+import { judge } from '../policy/eligibility.ts';
+import { append } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import { factsOf, factsOfMany } from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
+import { answering, refused } from './answering.ts';
+import type { Context } from './context.ts';
+import type { Decided, DecideInputFromClick } from './contract.ts';
+import { queue, sendNow, type Queued } from './outbox.ts';
+import { notPending, standingOf, takeTurn, type Standing } from './standing.ts';
+import { readText } from './texts.ts';
+
+/**
+ * One person's word on what they were shown. Judged on the facts of this moment, recorded with its audit entry and its
+ * Update in one transaction, then sent. Clicks on one request take turns, so that the first one that settles it wins.
+ * The same click again is the same decision and gets `repeated`.
+ * @returns `SelfApproval`, `StaleView`, `ApproverNotEligible`, `NotPending`, `InvalidInput` (a denial without a
+ *   reason), `UnknownRequest`, `UnknownPerson`, `NotRecorded`: all audited but the last
+ */
+export const decide = (ctx: Context, input: DecideInputFromClick): Promise<Decided | Refusal> =>
+  answering(ctx, 'decide', async () => {
+    const recorded = await ctx.store.transaction(async (tx) => {
+      const result = await record(ctx, tx, input);
+      return isRefusal(result) ? refused(tx, attemptOf(input), result) : result;
+    });
+    if (isRefusal(recorded)) return recorded;
+    const sent = await sendNow(ctx, ctx.store, recorded.queued);
+    if (sent.kind === 'refused') return refused(ctx.store, attemptOf(input), sent.refusal);
+    const view = sent.kind === 'confirmed' ? sent.view : undefined;
+    return { decided: recorded.decided, confirmed: sent.kind === 'confirmed', view: view ?? recorded.standing.view };
+  });
+
+const attemptOf = ({ person, requestId, verdict }: DecideInputFromClick) =>
+  ({ kind: 'decision.refused', actor: person, subject: requestId, body: { verdict } }) as const;
+
+type Recorded = { readonly decided: Decided['decided']; readonly queued: Queued; readonly standing: Standing };
+
+async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promise<Recorded | Refusal> {
+  await takeTurn(tx, input.requestId);
+  const standing = await standingOf(tx, input.requestId);
+  if (isRefusal(standing)) return standing;
+  const person = await factsOf(tx, input.person);
+  if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
+  const earlier = standing.decisions.find((decision) => decision.person === person.id);
+  if (earlier && earlier.verdict === input.verdict && earlier.digest === input.digest) {
+    return { decided: 'repeated', queued: await queue(tx, messageOf(earlier)), standing };
+  }
+  const madeAt = ctx.clock();
+  const wrong = await mayDecide(tx, standing, input, person, madeAt);
+  if (wrong) return wrong;
+  const reason = input.verdict === 'deny' ? readText(input.reason ?? '', 'reason', 'why you deny it') : undefined;
+  if (isRefusal(reason)) return reason;
+  const voidsBefore = await decisions.voidsOf(tx, standing.row.id, person.id);
+  const stage = standing.state.kind === 'awaiting' ? standing.state.stage : 0;
+  const of = {
+    requestId: standing.row.id,
+    digest: standing.row.digest,
+    stage,
+    person: person.id,
+    verdict: input.verdict,
+  };
+  const decision: Decision = {
+    id: decisionId({ ...of, voidsBefore }),
+    ...of,
+    facts: { person, account: input.account },
+    madeAt,
+  };
+  const denial = reason === undefined ? undefined : { text: reason, salt: randomBytes(16) };
+  const inserted = await decisions.insert(tx, decision, voidsBefore, denial);
+  if (inserted === 'other') return refuse('NotPending', 'You decided on this request already, and otherwise.');
+  if (inserted === 'recorded') {
+    const body = { decision: decision.id, digest: decision.digest, stage, verdict: decision.verdict };
+    await append(tx, { kind: 'decision.made', actor: person.id, subject: standing.row.id, body });
+  }
+  return { decided: inserted, queued: await queue(tx, messageOf(decision)), standing };
+}
+
+/** The rules of eligibility first: who may not decide is told so, whatever became of the request. */
+async function mayDecide(
+  tx: Db,
+  { row, decisions: live, state, intents }: Standing,
+  input: DecideInputFromClick,
+  person: PersonFacts,
+  madeAt: number,
+): Promise<Refusal | undefined> {
+  const requester = await factsOf(tx, row.person);
+  if (!requester) throw new Error('a request of nobody');
+  const stages = stagesOf(row.plan);
+  const stage = state.kind === 'awaiting' ? state.stage : Math.max(0, stages.length - 1);
+  const approvers = live.filter(({ verdict }) => verdict === 'approve').map((decision) => decision.person);
+  const counted = await factsOfMany(tx, approvers);
+  const facts = { person, account: input.account };
+  const click = { verdict: input.verdict, digest: input.digest as Digest, stage, facts, madeAt };
+  const refusal = judge({ requester, digest: row.digest, stages }, click, counted);
+  if (refusal && refusal.code !== 'NotPending') return refusal;
+  if (state.kind !== 'awaiting') return notPending(state);
+  if (intents.length > 0) return refuse('NotPending', 'This request is being ended.');
+  if (live.some((decision) => decision.person === person.id)) {
+    return refuse('NotPending', 'You decided on this request already, and otherwise.');
+  }
+  return madeAt >= row.decideByAt ? refuse('NotPending', 'The time to decide is over.') : refusal;
+}
+
+const messageOf = ({ id, requestId, verdict, digest, stage, facts, madeAt }: Decision) =>
+  ({
+    kind: 'decide',
+    payload: { requestId, input: { decisionId: id, verdict, digest, stage, facts, madeAt } },
+  }) as const;

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { Refusal } from '../domain/errors.ts';
+import { isUuid, type PersonId, type RequestId } from '../domain/ids.ts';
+import { personIdFrom } from '../policy/digest.ts';
+import * as alarms from '../store/alarms.ts';
+import { append } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import * as intents from '../store/intents.ts';
+import * as people from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
+import * as requests from '../store/requests.ts';
+import type { OutboxMessage } from '../temporal/messages.ts';
+import { answering } from './answering.ts';
+import type { Context } from './context.ts';
+import type { Left, LeaveInputFromSource } from './contract.ts';
+import { queue, sendNow, type Queued } from './outbox.ts';
+
+/** Messages that this process sends itself; the relay does the rest, so that HR is not kept waiting. */
+const sentAtOnce = 25;
+
+/**
+ * HR's word on a person. Safe first, with Temporal dead too: one transaction of the directory's login marks the person,
+ * asks for the end of everything they hold and of every request of theirs that is open, claimed or not, and voids what
+ * they approved and is not granted yet (I9). Then the Workflows are told, which only keep books.
+ *
+ * `active` gives nothing back: a rehire starts clean. Somebody whom nobody knows is audited and alarmed; one who left
+ * also gets a tombstone, so that an older import cannot make them active.
+ * @throws Error in a process without the directory's login
+ */
+export const leave = (ctx: Context, input: LeaveInputFromSource): Promise<Left | Refusal> =>
+  answering(ctx, 'leave', async () => {
+    const store = ctx.directory;
+    if (!store) throw new Error('this process takes no HR events: it has no directory login');
+    const handle = await handleOf(store, input);
+    const { left, queued } = await store.transaction((tx) =>
+      handle === undefined ? unknown(tx, input) : change(ctx, tx, input, handle),
+    );
+    const sent = await Promise.all(queued.slice(0, sentAtOnce).map((message) => sendNow(ctx, store, message)));
+    const confirmed = queued.length <= sentAtOnce && sent.every(({ kind }) => kind !== 'unconfirmed');
+    return { ...left, confirmed };
+  });
+
+type Changed = { readonly left: Omit<Left, 'confirmed'>; readonly queued: readonly Queued[] };
+
+/** @returns the source's key of somebody who is known, else undefined */
+async function handleOf(db: Db, { who }: LeaveInputFromSource): Promise<string | undefined> {
+  if ('handle' in who) return (await people.personByHandle(db, who.handle)) === undefined ? undefined : who.handle;
+  return isUuid(who.id) ? (await people.show(db, who.id as PersonId))?.handle : undefined;
+}
+
+async function change(ctx: Context, tx: Db, input: LeaveInputFromSource, handle: string): Promise<Changed> {
+  const { state, version, actor } = input;
+  const applied = await people.apply(tx, { handle, state, version }, actor);
+  const person = applied.after.id;
+  const base = { person, state: applied.after.state, requests: [], voided: 0 };
+  if (applied.kind === 'stale') return { left: { ...base, change: 'older' }, queued: [] };
+  if (state === 'active') return { left: { ...base, change: 'applied' }, queued: [] };
+
+  const open = await requests.openOf(tx, person);
+  await askForTheEnd(tx, input, person, open);
+  const voided = await decisions.voidAllOf(tx, person, state, actor);
+  const cause = state === 'left' ? 'the person left' : 'the person was suspended';
+  const messages: readonly OutboxMessage[] = [
+    { kind: 'leave', payload: { personId: person, event: input.event, cause: state, learnedAt: ctx.clock() } },
+    ...open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const),
+    ...voided.map(
+      ({ id, requestId }) =>
+        ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId: person } } }) as const,
+    ),
+  ];
+  const queued: Queued[] = [];
+  for (const message of messages) queued.push(await queue(tx, message));
+  const closing = open.map(({ id }): RequestId => id);
+  return { left: { ...base, change: 'applied', requests: closing, voided: voided.length }, queued };
+}
+
+/** One intent for the person, which each target's ledger answers, and one for each request: its grant may be under way. */
+async function askForTheEnd(
+  tx: Db,
+  { state, actor, event }: LeaveInputFromSource,
+  person: PersonId,
+  open: readonly requests.FollowedRequest[],
+): Promise<void> {
+  const cause = state === 'left' ? 'left' : 'suspended';
+  await intents.insert(tx, { id: randomUUID(), scope: { kind: 'person', person }, actor, cause });
+  await append(tx, { kind: 'end.asked', actor, subject: person, body: { cause, event, requests: open.length } });
+  for (const { id, target } of open) {
+    await intents.insert(tx, { id: randomUUID(), scope: { kind: 'grant', requestId: id, target }, actor, cause });
+    await append(tx, { kind: 'end.asked', actor, subject: id, body: { cause, event } });
+  }
+}
+
+async function unknown(tx: Db, input: LeaveInputFromSource): Promise<Changed> {
+  const { who, state, version, actor, event } = input;
+  // Of a handle the log keeps what it would be as an id: a handle is a name.
+  const subject = 'handle' in who ? personIdFrom(who.handle) : who.id;
+  await append(tx, { kind: 'person.unknown', actor, subject, body: { event, state } });
+  const key = `person-unknown/${subject}`;
+  const detail = `An event of ${input.source} says "${state}" of somebody whom the directory does not know.`;
+  await alarms.raise(tx, { key, code: 'person-unknown', subject, detail });
+  if ('handle' in who && state !== 'active') {
+    await people.apply(tx, { handle: who.handle, id: personIdFrom(who.handle), state, version }, actor);
+  }
+  return { left: { person: null, change: 'unknown', state, requests: [], voided: 0 }, queued: [] };
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { RequestId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
+import { digestOf, reasonHash, requestIdFrom } from '../policy/digest.ts';
+import { append } from '../store/audit.ts';
+import { factsOf } from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
+import * as requests from '../store/requests.ts';
+import type { RequestRow } from '../store/requests.ts';
+import type { AccessRequestInput } from '../workflows/contract.ts';
+import { answering, refused } from './answering.ts';
+import { breakGlassLimit } from './break-glass.ts';
+import type { Context } from './context.ts';
+import type { Opened, OpenInput } from './contract.ts';
+import { queue, sendNow, type Queued } from './outbox.ts';
+import { activePerson, placeOf, planNow, type Place } from './planning.ts';
+import { firstView } from './standing.ts';
+import { firstRefusal, readDuration, readIncident, readText, readTicket } from './texts.ts';
+
+/**
+ * Opens a request, or a break-glass: judged, then written with its audit entry, its first view and its start in one
+ * transaction, then started. Asking again with one key opens nothing new and answers the first.
+ *
+ * A break-glass is announced in the very transaction that opens it, long before there is a credential (I13).
+ * @returns `InvalidInput` with its field, `UnknownTarget`, `UnknownPerson`, `NotAllowed`, `PolicyDenied` with every
+ *   unmet rule, `NotRecorded`
+ */
+export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> =>
+  answering(ctx, 'open', async () => {
+    const id = requestIdFrom(`${input.kind} ${input.person} ${input.key}`);
+    const first = await requests.byId(ctx.store, id);
+    if (first) return startAgain(ctx, first);
+    const judged = await judge(ctx, input, id);
+    if (isRefusal(judged)) {
+      return refused(
+        ctx.store,
+        { kind: 'request.refused', actor: input.person, subject: id, body: { ask: input.kind } },
+        judged,
+      );
+    }
+    const started = await ctx.store.transaction((tx) => record(ctx, tx, judged));
+    if (started === 'repeated') {
+      const there = await requests.byId(ctx.store, id);
+      return there ? startAgain(ctx, there) : refuse('NotRecorded', 'Not recorded: try again.');
+    }
+    const sent = await sendNow(ctx, ctx.store, started);
+    return { requestId: id, plan: judged.row.plan, repeated: false, confirmed: sent.kind === 'confirmed' };
+  });
+
+type Judged = { readonly row: RequestRow; readonly reason: requests.SaltedText; readonly start: AccessRequestInput };
+
+async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Judged | Refusal> {
+  const text = readText(input.reason, 'reason', 'why you need it');
+  const ticket = input.kind === 'break-glass' ? readIncident(input.ticket) : readTicket(input.ticket);
+  const durationMs = readDuration(input.durationMs);
+  const wrong = firstRefusal(text, ticket, durationMs);
+  if (wrong || isRefusal(text) || isRefusal(ticket) || isRefusal(durationMs))
+    return wrong ?? refuse('InvalidInput', 'Not valid.');
+  const policy = await ctx.policy();
+  const place = placeOf(ctx, policy, input);
+  if (isRefusal(place)) return place;
+  const requester = await activePerson(ctx.store, input.person);
+  if (isRefusal(requester)) return requester;
+  const { target, role } = place;
+  const { plan, gives } = await planNow(ctx.store, policy, { kind: input.kind, requester, target, role, durationMs });
+  if (plan.verdict === 'denied') return refuse('PolicyDenied', plan.reasons.join(' '));
+  if (!gives) throw new Error('a plan that grants and gives nothing');
+  const debt = plan.verdict === 'break-glass' ? await breakGlassLimit(ctx.store, requester, ctx.clock()) : undefined;
+  if (debt) return debt;
+  const salt = randomBytes(16);
+  const openedAt = ctx.clock();
+  const shown = {
+    requestId: id,
+    requester: requester.id,
+    target,
+    role,
+    durationMs,
+    ticket,
+    plan,
+    ...gives,
+    reasonHash: reasonHash(salt, text),
+  };
+  const row: RequestRow = {
+    id,
+    kind: input.kind,
+    person: requester.id,
+    target,
+    databases: gives.databases,
+    role,
+    template: gives.template,
+    durationMs,
+    ticket,
+    reasonHash: shown.reasonHash,
+    plan,
+    policyHash: policy.hash,
+    digest: digestOf(shown),
+    openedAt,
+    decideByAt: openedAt + plan.limits.decideWithinMs,
+  };
+  return { row, reason: { text, salt }, start: startOf(ctx, row, requester, place.place) };
+}
+
+/** Everything that opening writes; nothing of it is there without the rest. */
+async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Promise<Queued | 'repeated'> {
+  if ((await requests.insert(tx, row, reason)) === 'repeated') return 'repeated';
+  await append(tx, { kind: 'request.opened', actor: row.person, subject: row.id, body: openedBody(row) });
+  if (row.kind === 'break-glass') {
+    const body = { target: row.target, role: row.role, incident: row.ticket, durationMs: row.durationMs };
+    await append(tx, { kind: 'breakglass.announced', actor: row.person, subject: row.id, body });
+    await queue(tx, { kind: 'announce', payload: { requestId: row.id } });
+  }
+  await projections.save(tx, row.id, firstView(row.plan, row.decideByAt, row.openedAt), ctx.clock());
+  return queue(tx, { kind: 'start', payload: start });
+}
+
+const openedBody = (row: RequestRow) => ({
+  kind: row.kind,
+  target: row.target,
+  role: row.role,
+  template: row.template,
+  durationMs: row.durationMs,
+  digest: row.digest,
+  policy: row.policyHash,
+  rule: row.plan.rule,
+  verdict: row.plan.verdict,
+  reason: row.reasonHash,
+});
+
+/** A request that is there already: the first answer, and its start once more in case nobody took it. */
+async function startAgain(ctx: Context, row: RequestRow): Promise<Opened | Refusal> {
+  const requester = await factsOf(ctx.store, row.person);
+  const place = ctx.targets.find(({ name }) => name === row.target);
+  if (!requester || !place) return { requestId: row.id, plan: row.plan, repeated: true, confirmed: false };
+  const queued = await queue(ctx.store, { kind: 'start', payload: startOf(ctx, row, requester, place) });
+  const sent = await sendNow(ctx, ctx.store, queued);
+  return { requestId: row.id, plan: row.plan, repeated: true, confirmed: sent.kind === 'confirmed' };
+}
+
+const startOf = (
+  ctx: Context,
+  row: Pick<RequestRow, 'id' | 'target' | 'digest' | 'decideByAt'> & { readonly plan: GrantablePlan },
+  requester: PersonFacts,
+  { zone }: Place['place'],
+): AccessRequestInput => ({
+  requestId: row.id,
+  requester: { id: requester.id, aliases: requester.aliases },
+  target: row.target,
+  zone,
+  digest: row.digest,
+  plan: row.plan,
+  decideByAt: row.decideByAt,
+  slack: ctx.slackEnabled,
+  noticeMs: ctx.noticeMs,
+});

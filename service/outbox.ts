@@ -1,0 +1,69 @@
+import { CurfewError, refuse, type Refusal } from '../domain/errors.ts';
+import { secondMs } from '../domain/time.ts';
+import type { RequestView } from '../domain/view.ts';
+import * as rows from '../store/outbox.ts';
+import type { Db } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
+import { requestOf, send, toRow, type OutboxMessage } from '../temporal/messages.ts';
+import type { Context } from './context.ts';
+
+/** How long the relay leaves a row to the process that wrote it. */
+const leftToWriterMs = 3 * secondMs;
+
+/** A message with its row in the outbox. */
+export type Queued = { readonly id: number; readonly message: OutboxMessage };
+
+/** Writes a message in the transaction of the change that it follows from; `send` after the commit. */
+export async function queue(tx: Db, message: OutboxMessage): Promise<Queued> {
+  const own = message.kind === 'announce' || message.kind === 'alarm';
+  // What goes to people is the worker's to send, at once.
+  return { id: await rows.enqueue(tx, { ...toRow(message), delayMs: own ? 0 : leftToWriterMs }), message };
+}
+
+/**
+ * `confirmed`: Temporal took it; `view` where it answered with one. `refused`: the Workflow's final no.
+ * `unconfirmed`: not known; the relay repeats it under the same id.
+ */
+export type Sent =
+  | { readonly kind: 'confirmed'; readonly view?: RequestView }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'unconfirmed' };
+
+/** Sends a queued message now. Never throws: it is recorded, and a relay will do what this does not. */
+export async function sendNow(ctx: Context, store: Db, { id, message }: Queued): Promise<Sent> {
+  try {
+    const view = await send(ctx.temporal, noChannels, message);
+    await quietly(ctx, async () => {
+      const requestId = requestOf(message);
+      // NB. That a request closed is the worker's to keep, because its entry `request.closed` belongs to the same
+      // transaction (I11), and only the worker may write that kind.
+      if (view && requestId && view.state.kind !== 'closed') {
+        await projections.save(store, requestId, view, ctx.clock());
+      }
+      await rows.done(store, id);
+    });
+    return view ? { kind: 'confirmed', view } : { kind: 'confirmed' };
+  } catch (error) {
+    if (error instanceof CurfewError && error.code !== 'NotConfirmed') {
+      await quietly(ctx, () => rows.done(store, id));
+      return { kind: 'refused', refusal: refuse(error.code, error.message) };
+    }
+    const code = error instanceof CurfewError ? error.code : 'unexpected';
+    ctx.log.warn({ outbox: message.kind, code, err: error }, 'recorded, not confirmed: the relay sends it again');
+    return { kind: 'unconfirmed' };
+  }
+}
+
+/** Book-keeping after the effect: if it fails the relay repeats both, and that is harmless. */
+async function quietly(ctx: Context, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    ctx.log.warn({ err: error }, 'a message was sent and could not be ticked off');
+  }
+}
+
+const noChannels = {
+  announce: () => Promise.reject(new CurfewError('NotConfirmed', 'Announcements are sent by the worker.')),
+  alarm: () => Promise.reject(new CurfewError('NotConfirmed', 'Alarms are sent by the worker.')),
+};

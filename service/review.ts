@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { mayReview } from '../policy/powers.ts';
+import { append } from '../store/audit.ts';
+import { factsOf } from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
+import * as reviews from '../store/reviews.ts';
+import { answering, refused } from './answering.ts';
+import type { Context } from './context.ts';
+import type { Reviewed, ReviewInput } from './contract.ts';
+import { standingOf, takeTurn } from './standing.ts';
+import { readText } from './texts.ts';
+
+/**
+ * The second look at a break-glass after its end: by somebody whom the plan's review rule names, never the responder
+ * or an alias of theirs; once, for ever (I13).
+ * @returns `SelfApproval`, `ApproverNotEligible`, `NotPending` (not over yet, or reviewed already), `InvalidInput`
+ */
+export const review = (ctx: Context, input: ReviewInput): Promise<Reviewed | Refusal> =>
+  answering(ctx, 'review', () =>
+    ctx.store.transaction(async (tx) => {
+      await takeTurn(tx, input.requestId);
+      const result = await record(ctx, tx, input);
+      const attempt = { kind: 'review.refused', actor: input.person, subject: input.requestId } as const;
+      return isRefusal(result) ? refused(tx, attempt, result) : result;
+    }),
+  );
+
+async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewed | Refusal> {
+  const standing = await standingOf(tx, input.requestId);
+  if (isRefusal(standing)) return standing;
+  const { row, state } = standing;
+  if (row.plan.verdict !== 'break-glass') return refuse('NotPending', 'Only a break-glass is reviewed.');
+  const person = await factsOf(tx, input.person);
+  const responder = await factsOf(tx, row.person);
+  if (!person || !responder)
+    return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
+  const account = input.account;
+  if (account && (account.deleted || account.bot || account.restricted || account.stranger)) {
+    return refuse('ApproverNotEligible', 'Only full members of this workspace may review.');
+  }
+  const wrong = mayReview(row.plan.review, person, responder);
+  if (wrong) return wrong;
+  if (state.kind !== 'closed') return refuse('NotPending', 'It is not over yet: review it after its end.');
+  const note = readText(input.note, 'note', 'what was done, and why it was right or not');
+  if (isRefusal(note)) return note;
+  const reviewed = { requestId: row.id, person: person.id, verdict: input.verdict, reviewedAt: ctx.clock() };
+  const inserted = await reviews.insert(tx, reviewed, { text: note, salt: randomBytes(16) });
+  if (inserted === 'other') return refuse('NotPending', 'This was reviewed already.');
+  if (inserted === 'recorded') {
+    await append(tx, { kind: 'review.recorded', actor: person.id, subject: row.id, body: { verdict: input.verdict } });
+  }
+  return { recorded: inserted };
+}
