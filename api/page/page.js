@@ -156,7 +156,7 @@ function lineOf(text, index) {
   return line;
 }
 
-async function copy(event) {
+async function copyFrom(event) {
   const id = event.target instanceof HTMLElement ? event.target.dataset.copies : undefined;
   if (!id) return;
   try {
@@ -169,7 +169,7 @@ async function copy(event) {
   }
 }
 
-document.addEventListener('click', (event) => void copy(event));
+document.addEventListener('click', (event) => void copyFrom(event));
 
 byId('press').addEventListener('click', () => void claim());
 byId('retry').addEventListener('click', () => void held.retry());
