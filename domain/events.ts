@@ -23,6 +23,7 @@ export const auditKinds = {
   'request.closed': ['curfew_worker'],
   'reaper.ended': ['curfew_reaper'],
   'reaper.surprised': ['curfew_reaper'],
+  'leave.reported': ['curfew_worker'],
   'breakglass.announced': ['curfew_api'],
   'review.recorded': ['curfew_api'],
   'review.refused': ['curfew_api'],
@@ -51,7 +52,8 @@ export type Login = (typeof logins)[number];
 export type AuditKind = keyof typeof auditKinds;
 
 /** Values of an entry's body: what RFC 8785 can write without loss. */
-export type AuditValue = string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue };
+export type AuditValue =
+  string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue };
 
 /**
  * One entry as its writer makes it. `actor` is a person's id, or the name of a login when no person acted;

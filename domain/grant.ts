@@ -14,7 +14,12 @@ export type GrantOrder = {
 };
 
 /** What a named operator states of a target that SQL cannot prove; printed on every receipt. */
-export type Attestation = { readonly code: string; readonly says: string; readonly operator: string; readonly at: number };
+export type Attestation = {
+  readonly code: string;
+  readonly says: string;
+  readonly operator: string;
+  readonly at: number;
+};
 
 /** The evidence of a grant: what a later transaction read back from the target's catalogs. */
 export type GrantReceipt = {

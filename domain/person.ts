@@ -31,5 +31,7 @@ export type AccountFacts = {
 };
 
 /** True where two sets of facts describe one human: the same id, or an alias on either side (I6). */
-export const sameHuman = (one: Pick<PersonFacts, 'id' | 'aliases'>, other: Pick<PersonFacts, 'id' | 'aliases'>): boolean =>
-  one.id === other.id || one.aliases.includes(other.id) || other.aliases.includes(one.id);
+export const sameHuman = (
+  one: Pick<PersonFacts, 'id' | 'aliases'>,
+  other: Pick<PersonFacts, 'id' | 'aliases'>,
+): boolean => one.id === other.id || one.aliases.includes(other.id) || other.aliases.includes(one.id);

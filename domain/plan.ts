@@ -2,8 +2,7 @@ import type { PersonId, PolicyHash } from './ids.ts';
 
 /** Who may fill a seat: everybody in a group, or one person. `owner` and `manager` are resolved when a plan is made. */
 export type Selector =
-  | { readonly kind: 'group'; readonly group: string }
-  | { readonly kind: 'person'; readonly person: PersonId };
+  { readonly kind: 'group'; readonly group: string } | { readonly kind: 'person'; readonly person: PersonId };
 
 /** One step of a plan: `need` distinct people out of those whom a selector names. */
 export type Stage = { readonly name: string; readonly need: number; readonly from: readonly Selector[] };
@@ -19,7 +18,12 @@ export type ReviewRule = { readonly from: readonly Selector[]; readonly withinMs
  * by its Workflow; never computed again for that request, but the grant compares it with what the policy says then.
  */
 export type Plan =
-  | { readonly verdict: 'denied'; readonly policy: PolicyHash; readonly rule: string | null; readonly reasons: readonly string[] }
+  | {
+      readonly verdict: 'denied';
+      readonly policy: PolicyHash;
+      readonly rule: string | null;
+      readonly reasons: readonly string[];
+    }
   | { readonly verdict: 'automatic'; readonly policy: PolicyHash; readonly rule: string; readonly limits: Limits }
   | {
       readonly verdict: 'approvals';

@@ -27,9 +27,19 @@ export type End = { readonly outcome: Outcome; readonly cause: string };
  */
 export type RequestState =
   | { readonly kind: 'requested'; readonly needs: readonly number[] }
-  | { readonly kind: 'awaiting'; readonly needs: readonly number[]; readonly stage: number; readonly approvals: readonly Approval[] }
+  | {
+      readonly kind: 'awaiting';
+      readonly needs: readonly number[];
+      readonly stage: number;
+      readonly approvals: readonly Approval[];
+    }
   | { readonly kind: 'approved'; readonly needs: readonly number[]; readonly approvals: readonly Approval[] }
-  | { readonly kind: 'granting'; readonly approvals: readonly Approval[]; readonly credentialId: CredentialId; readonly ending?: End }
+  | {
+      readonly kind: 'granting';
+      readonly approvals: readonly Approval[];
+      readonly credentialId: CredentialId;
+      readonly ending?: End;
+    }
   | { readonly kind: 'active'; readonly approvals: readonly Approval[]; readonly endAt: number }
   | { readonly kind: 'revoking'; readonly approvals: readonly Approval[]; readonly end: End; readonly endAt?: number }
   | { readonly kind: 'closed'; readonly outcome: Outcome; readonly cause: string };
@@ -61,19 +71,22 @@ type Held = Extract<RequestState, { kind: 'granting' | 'active' }>;
  * refusal (`NotPending`, or `ApproverNotEligible` for a second seat).
  *
  * First terminal decision wins. Denied is final. From `granting` on there is one way out, through `revoking`, which
- * only `verified` leaves (I16, I17). Events that repeat what already holds return the same state, so that redelivery
- * is harmless (I10).
+ * only `verified` leaves (I16, I17). An approval, a claim or an end that repeats what already holds returns the same
+ * state, so that redelivery is harmless (I10).
  */
 export function next(state: RequestState, event: RequestEvent): RequestState | Refusal {
   switch (event.kind) {
     case 'opened':
       return state.kind === 'requested' ? settle(state.needs, []) : closedTo(state);
     case 'approved':
+      if ('approvals' in state && state.approvals.some((a) => a.decisionId === event.decisionId)) return state;
       return state.kind === 'awaiting' ? approve(state, event) : closedTo(state);
     case 'denied':
       return state.kind === 'awaiting' ? close('denied', 'an approver said no') : closedTo(state);
     case 'voided':
-      return state.kind === 'awaiting' || state.kind === 'approved' ? withdrawApprovals(state, event.person) : closedTo(state);
+      return state.kind === 'awaiting' || state.kind === 'approved'
+        ? withdrawApprovals(state, event.person)
+        : closedTo(state);
     case 'lapsed':
       return state.kind === 'awaiting' || state.kind === 'approved' ? close('lapsed', event.cause) : closedTo(state);
     case 'claimed':
@@ -86,11 +99,17 @@ export function next(state: RequestState, event: RequestEvent): RequestState | R
     case 'grant-failed':
       if (state.kind !== 'granting') return closedTo(state);
       // NB. A grant that failed may yet have happened (a lost reply), so it is revoked like any other.
-      return { kind: 'revoking', approvals: state.approvals, end: state.ending ?? { outcome: 'failed', cause: event.cause } };
+      return {
+        kind: 'revoking',
+        approvals: state.approvals,
+        end: state.ending ?? { outcome: 'failed', cause: event.cause },
+      };
     case 'expired':
       return state.kind === 'active' ? revoking(state, { outcome: 'expired', cause: 'time is up' }) : closedTo(state);
     case 'released':
-      return state.kind === 'active' ? revoking(state, { outcome: 'released', cause: 'the holder was done' }) : closedTo(state);
+      return state.kind === 'active'
+        ? revoking(state, { outcome: 'released', cause: 'the holder was done' })
+        : closedTo(state);
     case 'withdrawn':
       return end(state, { outcome: 'withdrawn', cause: 'the requester withdrew it' }, 'the holder was done');
     case 'ended':
@@ -109,7 +128,6 @@ function settle(needs: readonly number[], approvals: readonly Approval[]): Reque
 }
 
 function approve(state: Extract<RequestState, { kind: 'awaiting' }>, event: Approval): RequestState | Refusal {
-  if (state.approvals.some((a) => a.decisionId === event.decisionId)) return state;
   if (state.approvals.some((a) => a.person === event.person)) {
     return refuse('ApproverNotEligible', 'You already approved this request: one person counts once.');
   }
@@ -121,7 +139,10 @@ function approve(state: Extract<RequestState, { kind: 'awaiting' }>, event: Appr
 /** Approvals of somebody who may not approve any more do not count; the stage opens again. */
 const withdrawApprovals = (state: Open, person: PersonId): RequestState =>
   state.approvals.some((a) => a.person === person)
-    ? settle(state.needs, state.approvals.filter((a) => a.person !== person))
+    ? settle(
+        state.needs,
+        state.approvals.filter((a) => a.person !== person),
+      )
     : state;
 
 function claim(state: RequestState, credentialId: CredentialId): RequestState | Refusal {
@@ -156,9 +177,15 @@ function end(state: RequestState, why: End, heldCause: string): RequestState | R
 }
 
 /** A requester who withdraws what is already held releases it. */
-const heldEnd = (why: End, cause: string): End => ({ outcome: why.outcome === 'withdrawn' ? 'released' : why.outcome, cause });
+const heldEnd = (why: End, cause: string): End => ({
+  outcome: why.outcome === 'withdrawn' ? 'released' : why.outcome,
+  cause,
+});
 
 const close = (outcome: Outcome, cause: string): RequestState => ({ kind: 'closed', outcome, cause });
 
 const closedTo = (state: RequestState): Refusal =>
-  refuse('NotPending', state.kind === 'closed' ? `This request is closed: ${state.outcome}.` : `This request is ${state.kind}.`);
+  refuse(
+    'NotPending',
+    state.kind === 'closed' ? `This request is closed: ${state.outcome}.` : `This request is ${state.kind}.`,
+  );

@@ -1,0 +1,384 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { isRefusal, type Refusal } from '../domain/errors.ts';
+import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
+import {
+  next,
+  outcomes,
+  type Approval,
+  type RequestEvent,
+  type RequestState,
+  type StateKind,
+} from '../domain/request.ts';
+
+const [ada, ben, cy] = ['ada', 'ben', 'cy'] as unknown as readonly [PersonId, PersonId, PersonId];
+const credential = 'credential' as CredentialId;
+const approval = (person: PersonId, stage = 0): Approval => ({
+  decisionId: `by ${person}` as DecisionId,
+  person,
+  stage,
+});
+
+/** One state of each kind, and `granting` once more with an end that came in while it ran. */
+const states = {
+  requested: { kind: 'requested', needs: [2] },
+  awaiting: { kind: 'awaiting', needs: [2], stage: 0, approvals: [approval(ada)] },
+  approved: { kind: 'approved', needs: [2], approvals: [approval(ada), approval(ben)] },
+  granting: { kind: 'granting', approvals: [approval(ada), approval(ben)], credentialId: credential },
+  'granting, to be ended': {
+    kind: 'granting',
+    approvals: [approval(ada), approval(ben)],
+    credentialId: credential,
+    ending: { outcome: 'revoked', cause: 'an approver ended it' },
+  },
+  active: { kind: 'active', approvals: [approval(ada), approval(ben)], endAt: 5_000 },
+  revoking: {
+    kind: 'revoking',
+    approvals: [approval(ada), approval(ben)],
+    end: { outcome: 'expired', cause: 'time is up' },
+    endAt: 5_000,
+  },
+  closed: { kind: 'closed', outcome: 'denied', cause: 'an approver said no' },
+} as const satisfies Record<StateKind | 'granting, to be ended', RequestState>;
+
+const events = {
+  opened: { kind: 'opened' },
+  approved: { kind: 'approved', decisionId: 'by cy' as DecisionId, person: cy, stage: 0 },
+  denied: { kind: 'denied', decisionId: 'no, by cy' as DecisionId, person: cy },
+  voided: { kind: 'voided', person: ada },
+  lapsed: { kind: 'lapsed', cause: 'nobody decided' },
+  claimed: { kind: 'claimed', credentialId: credential },
+  granted: { kind: 'granted', endAt: 7_000 },
+  'grant-failed': { kind: 'grant-failed', cause: 'the target refused' },
+  expired: { kind: 'expired' },
+  released: { kind: 'released' },
+  withdrawn: { kind: 'withdrawn' },
+  ended: { kind: 'ended', cause: 'an owner ended it' },
+  cancelled: { kind: 'cancelled' },
+  verified: { kind: 'verified' },
+} as const satisfies Record<RequestEvent['kind'], RequestEvent>;
+
+/** What a state and an event come to, in a few words: `same` is the very same state; a code is a refusal. */
+function inWords(state: RequestState, after: RequestState | Refusal): string {
+  if (isRefusal(after)) return after.code;
+  if (after === state) return 'same';
+  switch (after.kind) {
+    case 'requested':
+      return 'requested';
+    case 'awaiting':
+      return `awaiting ${after.approvals.length}/${after.needs[after.stage]}`;
+    case 'approved':
+      return `approved by ${after.approvals.length}`;
+    case 'granting':
+      return after.ending ? `granting, then ${after.ending.outcome}: ${after.ending.cause}` : 'granting';
+    case 'active':
+      return `active until ${after.endAt}`;
+    case 'revoking':
+      return `revoking, ${after.end.outcome}: ${after.end.cause}${after.endAt === undefined ? '' : ` (${after.endAt})`}`;
+    case 'closed':
+      return `closed, ${after.outcome}: ${after.cause}`;
+  }
+}
+
+const no = 'NotPending';
+/** Every pair. The type demands each state and each event, so that a new one of either does not compile without. */
+const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> = {
+  requested: {
+    opened: 'awaiting 0/2',
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    expired: no,
+    released: no,
+    withdrawn: 'closed, withdrawn: the requester withdrew it',
+    ended: 'closed, withdrawn: an owner ended it',
+    cancelled: 'closed, cancelled: an operator cancelled it',
+    verified: no,
+  },
+  awaiting: {
+    opened: no,
+    approved: 'approved by 2',
+    denied: 'closed, denied: an approver said no',
+    voided: 'awaiting 0/2',
+    lapsed: 'closed, lapsed: nobody decided',
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    expired: no,
+    released: no,
+    withdrawn: 'closed, withdrawn: the requester withdrew it',
+    ended: 'closed, withdrawn: an owner ended it',
+    cancelled: 'closed, cancelled: an operator cancelled it',
+    verified: no,
+  },
+  approved: {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: 'awaiting 1/2',
+    lapsed: 'closed, lapsed: nobody decided',
+    claimed: 'granting',
+    granted: no,
+    'grant-failed': no,
+    expired: no,
+    released: no,
+    withdrawn: 'closed, withdrawn: the requester withdrew it',
+    ended: 'closed, withdrawn: an owner ended it',
+    cancelled: 'closed, cancelled: an operator cancelled it',
+    verified: no,
+  },
+  granting: {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: 'same',
+    granted: 'active until 7000',
+    'grant-failed': 'revoking, failed: the target refused',
+    expired: no,
+    released: no,
+    withdrawn: 'granting, then released: the holder was done',
+    ended: 'granting, then revoked: an owner ended it',
+    cancelled: 'granting, then cancelled: an operator cancelled it',
+    verified: no,
+  },
+  'granting, to be ended': {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: 'same',
+    granted: 'revoking, revoked: an approver ended it (7000)',
+    'grant-failed': 'revoking, revoked: an approver ended it',
+    expired: no,
+    released: no,
+    withdrawn: 'same',
+    ended: 'same',
+    cancelled: 'same',
+    verified: no,
+  },
+  active: {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    expired: 'revoking, expired: time is up (5000)',
+    released: 'revoking, released: the holder was done (5000)',
+    withdrawn: 'revoking, released: the holder was done (5000)',
+    ended: 'revoking, revoked: an owner ended it (5000)',
+    cancelled: 'revoking, cancelled: an operator cancelled it (5000)',
+    verified: no,
+  },
+  revoking: {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    expired: no,
+    released: no,
+    withdrawn: 'same',
+    ended: 'same',
+    cancelled: 'same',
+    verified: 'closed, expired: time is up',
+  },
+  closed: {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    expired: no,
+    released: no,
+    withdrawn: no,
+    ended: no,
+    cancelled: no,
+    verified: no,
+  },
+};
+
+describe('every state meets every event', () => {
+  for (const [state, row] of Object.entries(table) as [keyof typeof states, Record<RequestEvent['kind'], string>][]) {
+    test(state, () => {
+      const seen = Object.fromEntries(
+        Object.entries(events).map(([name, event]) => [name, inWords(states[state], next(states[state], event))]),
+      );
+      expect(seen).toEqual(row);
+    });
+  }
+});
+
+describe('the details that one state of each kind does not show', () => {
+  test('an automatic request is approved as soon as it is opened', () => {
+    expect(next({ kind: 'requested', needs: [] }, events.opened)).toEqual({
+      kind: 'approved',
+      needs: [],
+      approvals: [],
+    });
+  });
+
+  test('stages are worked through in order, and an approval of another stage is refused', () => {
+    const first: RequestState = { kind: 'awaiting', needs: [1, 1], stage: 0, approvals: [] };
+    expect(next(first, { kind: 'approved', ...approval(ada, 1) })).toMatchObject({ code: 'NotPending' });
+    const second = next(first, { kind: 'approved', ...approval(ada, 0) });
+    expect(second).toMatchObject({ kind: 'awaiting', stage: 1 });
+    expect(next(second as RequestState, { kind: 'approved', ...approval(ben, 1) })).toMatchObject({ kind: 'approved' });
+  });
+
+  test('one person counts once in the whole request, not once a stage', () => {
+    const second: RequestState = { kind: 'awaiting', needs: [1, 1], stage: 1, approvals: [approval(ada, 0)] };
+    const again = { kind: 'approved', decisionId: 'another of ada' as DecisionId, person: ada, stage: 1 } as const;
+    expect(next(second, again)).toMatchObject({ code: 'ApproverNotEligible' });
+  });
+
+  test('an approval that is delivered again changes nothing, however far the request has come (I10)', () => {
+    for (const state of [states.awaiting, states.approved, states.granting, states.active, states.revoking]) {
+      expect(next(state, { kind: 'approved', ...approval(ada) })).toBe(state);
+    }
+  });
+
+  test('a claim with another credential is refused while the first is granted', () => {
+    const other = { kind: 'claimed', credentialId: 'another' as CredentialId } as const;
+    expect(next(states.granting, other)).toMatchObject({ code: 'NotPending' });
+  });
+
+  test('a void of somebody who did not approve changes nothing', () => {
+    expect(next(states.awaiting, { kind: 'voided', person: cy })).toBe(states.awaiting);
+    expect(next(states.approved, { kind: 'voided', person: cy })).toBe(states.approved);
+  });
+
+  test('a void in an earlier stage opens that stage again and keeps the later approval', () => {
+    const approved: RequestState = { kind: 'approved', needs: [1, 1], approvals: [approval(ada, 0), approval(ben, 1)] };
+    const opened = next(approved, { kind: 'voided', person: ada });
+    expect(opened).toEqual({ kind: 'awaiting', needs: [1, 1], stage: 0, approvals: [approval(ben, 1)] });
+    expect(next(opened as RequestState, { kind: 'approved', ...approval(cy, 0) })).toMatchObject({ kind: 'approved' });
+  });
+
+  test('a refusal says where the request is', () => {
+    expect(next(states.closed, events.claimed)).toMatchObject({ message: 'This request is closed: denied.' });
+    expect(next(states.active, events.claimed)).toMatchObject({ message: 'This request is active.' });
+  });
+});
+
+const person = fc.constantFrom(ada, ben, cy, 'dora' as PersonId);
+const event: fc.Arbitrary<RequestEvent> = fc.oneof(
+  ...Object.values(events)
+    .filter(({ kind }) => kind !== 'approved' && kind !== 'voided' && kind !== 'claimed')
+    .map((one) => fc.constant<RequestEvent>(one)),
+  fc.record({
+    kind: fc.constant('approved' as const),
+    decisionId: fc.constantFrom('1', '2', '3', '4') as fc.Arbitrary<DecisionId>,
+    person,
+    stage: fc.integer({ min: -1, max: 3 }),
+  }),
+  fc.record({ kind: fc.constant('voided' as const), person }),
+  fc.record({
+    kind: fc.constant('claimed' as const),
+    credentialId: fc.constantFrom(credential, 'another' as CredentialId),
+  }),
+);
+const needs = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 });
+const history = fc.array(event, { maxLength: 40 });
+
+/** All states that a request comes through; refused events leave it where it is. */
+function live(from: RequestState, all: readonly RequestEvent[]): readonly RequestState[] {
+  const passed = [from];
+  for (const one of all) {
+    const after = next(passed.at(-1) ?? from, one);
+    if (!isRefusal(after)) passed.push(after);
+  }
+  return passed;
+}
+
+const order: readonly StateKind[] = ['requested', 'awaiting', 'approved', 'granting', 'active', 'revoking', 'closed'];
+
+describe('whatever happens, in whatever order', () => {
+  test('next answers with a state or a refusal, never throws, and changes nothing that it was given', () => {
+    fc.assert(
+      fc.property(needs, history, (wanted, all) => {
+        for (const state of live({ kind: 'requested', needs: wanted }, all)) {
+          const before = structuredClone(state);
+          for (const one of Object.values(events)) {
+            const after = next(state, one);
+            expect(isRefusal(after) || order.includes(after.kind)).toBe(true);
+          }
+          expect(state).toEqual(before);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a request that was granted closes only through revoking, and closed is for ever (I16, I17)', () => {
+    fc.assert(
+      fc.property(needs, history, (wanted, all) => {
+        const passed = live({ kind: 'requested', needs: wanted }, all).map((state) => state.kind);
+        passed.forEach((kind, index) => {
+          const before = passed[index - 1];
+          if (kind === 'closed' && before !== 'closed') expect(['granting', 'active']).not.toContain(before);
+          if (before === 'closed') expect(kind).toBe('closed');
+          if (before === 'granting') expect(['granting', 'active', 'revoking']).toContain(kind);
+          if (before === 'revoking') expect(['revoking', 'closed']).toContain(kind);
+        });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('approved means that as many different people as each stage needs said yes (I6)', () => {
+    fc.assert(
+      fc.property(needs, history, (wanted, all) => {
+        for (const state of live({ kind: 'requested', needs: wanted }, all)) {
+          if (!('approvals' in state)) continue;
+          expect(new Set(state.approvals.map((one) => one.person)).size).toBe(state.approvals.length);
+          if (state.kind !== 'approved' && state.kind !== 'granting') continue;
+          wanted.forEach((need, stage) => {
+            expect(state.approvals.filter((one) => one.stage === stage).length).toBe(need);
+          });
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('one more approval never takes a request back, nor closes it', () => {
+    fc.assert(
+      fc.property(needs, history, person, fc.integer({ min: 0, max: 2 }), (wanted, all, who, stage) => {
+        const state = live({ kind: 'requested', needs: wanted }, all).at(-1);
+        if (!state) return;
+        const after = next(state, { kind: 'approved', decisionId: 'one more' as DecisionId, person: who, stage });
+        if (isRefusal(after)) return;
+        expect(order.indexOf(after.kind)).toBeGreaterThanOrEqual(order.indexOf(state.kind));
+        if (state.kind !== 'closed') expect(after.kind).not.toBe('closed');
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('every outcome is one that the list knows', () => {
+    fc.assert(
+      fc.property(needs, history, (wanted, all) => {
+        for (const state of live({ kind: 'requested', needs: wanted }, all)) {
+          if (state.kind === 'closed') expect(outcomes).toContain(state.outcome);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
