@@ -112,3 +112,11 @@ export async function voidAllOf(
   }
   return voided;
 }
+
+/** A person's decisions that became void at `sinceAt` (epoch ms) or later, for whatever cause. */
+export const voidedSince = (db: Db, person: PersonId, sinceAt: number): Promise<readonly VoidedDecision[]> =>
+  db.query(
+    `select d.id, d.request_id as "requestId" from curfew.decision d join curfew.decision_void v on v.decision_id = d.id
+     where d.person = $1 and v.voided_at >= $2 order by v.voided_at, d.id`,
+    [person, new Date(sinceAt)],
+  );

@@ -133,3 +133,20 @@ export async function ofRequest(db: Db, requestId: RequestId): Promise<readonly 
     outcomes: row.outcomes ?? [],
   }));
 }
+
+/**
+ * The requests of a person whose end was asked for because they left or were suspended, oldest first: what a report on
+ * that is about.
+ * @param sinceAt epoch ms; older intents are another leaving's
+ */
+export async function ofLeaver(
+  db: Db,
+  { person, cause, sinceAt }: { readonly person: PersonId; readonly cause: IntentCause; readonly sinceAt: number },
+): Promise<readonly RequestId[]> {
+  const rows = await db.query<{ id: RequestId }>(
+    `select r.id from curfew.request r join curfew.revoke_intent i on i.request_id = r.id
+     where r.person = $1 and i.cause = $2 and i.asked_at >= $3 group by r.id, r.opened_at order by r.opened_at, r.id`,
+    [person, cause, new Date(sinceAt)],
+  );
+  return rows.map((row) => row.id);
+}

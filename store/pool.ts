@@ -21,6 +21,7 @@ export type Store = Db & {
    * the beginning, at most twice: `work` must do nothing but query.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+  /** Waits for what runs; may be called again. */
   close(): Promise<void>;
 };
 
@@ -54,6 +55,8 @@ export function openStore({ url, applicationName, max = 10, statementTimeoutMs =
   // An idle connection that the server ended is no error of this process: the next query opens another.
   pool.on('error', () => undefined);
 
+  let closing: Promise<void> | undefined;
+
   const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
     const client = await pool.connect().catch((error: unknown) => {
       throw failureOf(error);
@@ -84,7 +87,7 @@ export function openStore({ url, applicationName, max = 10, statementTimeoutMs =
         }
       }
     },
-    close: () => pool.end(),
+    close: () => (closing ??= pool.end()),
   };
 }
 

@@ -65,7 +65,11 @@ export async function insert(tx: Db, request: RequestRow, why: SaltedText): Prom
 /** Puts a text into the erasable table; `id` is the request's or the decision's to which it belongs. */
 export async function keepText(
   tx: Db,
-  row: SaltedText & { readonly kind: 'reason' | 'denial' | 'review' | 'claim'; readonly id: string; readonly person: PersonId },
+  row: SaltedText & {
+    readonly kind: 'reason' | 'denial' | 'review' | 'claim';
+    readonly id: string;
+    readonly person: PersonId;
+  },
 ): Promise<void> {
   await tx.query('insert into curfew.personal (kind, id, person, body, salt) values ($1, $2, $3, $4, $5)', [
     row.kind,

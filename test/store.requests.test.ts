@@ -13,6 +13,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => store.end());
 
+const ids = (rows: readonly requests.FollowedRequest[]): string[] => rows.map((row) => row.id).sort();
 const insertOnce = (row: requests.RequestRow): Promise<'opened' | 'repeated'> =>
   store.as.curfew_api.transaction((tx) => requests.insert(tx, row, { text: 'a reason', salt: Buffer.alloc(16) }));
 
@@ -103,7 +104,6 @@ test('lists follow the view: open until closed, held while granting, active or r
   await projections.save(worker, active, sampleView(1, { kind: 'active', approvals: [], endAt: at }), at);
   await projections.save(worker, closed, sampleView(1, { kind: 'closed', outcome: 'denied', cause: 'no' }), at);
 
-  const ids = (rows: readonly requests.FollowedRequest[]): string[] => rows.map((row) => row.id).sort();
   expect(ids(await requests.openOf(store.as.curfew_directory, someone))).toEqual([silent, awaiting, active].sort());
   expect(ids(await requests.heldBy(worker, someone))).toEqual([active]);
   expect((await requests.awaiting(worker)).filter((row) => row.person === someone)).toMatchObject([
