@@ -9,6 +9,21 @@ import { stagesOf, type Plan } from '../domain/plan.ts';
 
 const id = '0190c5a2-7e4b-8a31-9f00-3b5c6d7e8f90' as RequestId;
 
+const node = (sessionsFound: number, sessionsLeft: number): NodeEvidence => ({
+  node: 'primary',
+  standby: false,
+  sessionsFound,
+  sessionsLeft,
+  canLogin: false,
+  ended: true,
+  verifiedAt: 0,
+});
+
+const written = (login: string): readonly string[] =>
+  Object.entries(auditKinds).flatMap(([kind, writers]) =>
+    (writers as readonly string[]).includes(login) ? [kind] : [],
+  );
+
 describe('ids', () => {
   test('only lower-case UUIDs are UUIDs', () => {
     expect(isUuid(id)).toBe(true);
@@ -77,10 +92,6 @@ describe('what is recorded', () => {
   });
 
   test('the worker cannot record a decision, and the reaper cannot record a grant', () => {
-    const written = (login: string): readonly string[] =>
-      Object.entries(auditKinds).flatMap(([kind, writers]) =>
-        (writers as readonly string[]).includes(login) ? [kind] : [],
-      );
     expect(written('curfew_worker')).not.toContain('decision.made');
     expect(written('curfew_worker')).not.toContain('claim.accepted');
     expect(written('curfew_reaper')).not.toContain('grant.made');
@@ -88,15 +99,6 @@ describe('what is recorded', () => {
   });
 
   test('sessions that a revoke closed are counted over all nodes', () => {
-    const node = (sessionsFound: number, sessionsLeft: number): NodeEvidence => ({
-      node: 'primary',
-      standby: false,
-      sessionsFound,
-      sessionsLeft,
-      canLogin: false,
-      ended: true,
-      verifiedAt: 0,
-    });
     const receipt: RevokeReceipt = {
       kind: 'revoke',
       requestId: id,
