@@ -21,6 +21,8 @@ export type ServerParts = {
   readonly clock: () => number;
   readonly log: Log;
   readonly guesses?: Guesses;
+  /** How many proxies in front are believed about where a call came from; none where absent. */
+  readonly trustedProxies?: number;
 };
 
 /** The HTTP surface. Knows no environment and opens nothing: the composition root listens. */
@@ -29,6 +31,7 @@ export function createServer(parts: ServerParts): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', false);
+  app.set('trust proxy', parts.trustedProxies ?? 0);
   app.use(trace(parts.log, parts.clock));
   // NB. Before anything that parses a body: Slack's signature is over the raw stream, and the receiver reads it itself.
   if (parts.slack) app.use(parts.slack);

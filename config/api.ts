@@ -9,7 +9,7 @@ import {
   type Read,
   type ReadText,
 } from './field.ts';
-import { listOf, port, postgresUrl, span, webhookSecret, webOrigin, word, type NamedKey } from './forms.ts';
+import { listOf, oneOf, port, postgresUrl, span, webhookSecret, webOrigin, word, type NamedKey } from './forms.ts';
 import { logShape, processShape, type LogLevel } from './process.ts';
 import { slackOf, slackShape, type SlackConfig } from './slack.ts';
 import { apiTargets, ticketKeys, type ApiTarget } from './targets.ts';
@@ -46,6 +46,10 @@ export const apiShape = {
   }),
   CURFEW_HOST,
   CURFEW_PORT: defaulted(port, '8080', { what: 'port to listen on; 0: a free one', mend: 'Set it to a free port.' }),
+  CURFEW_TRUSTED_PROXIES: defaulted(oneOf(['0', '1', '2', '3']), '0', {
+    what: 'proxies in front of this process whose X-Forwarded-For is believed',
+    mend: 'Set it to how many proxies stand between people and this process, 0 to 3.',
+  }),
   CURFEW_NOTICE: defaulted(span, '15m', {
     what: 'how long before the end the holder is told; 0: not at all',
     mend: 'Set it to a span such as 15m, or 0.',
@@ -72,6 +76,8 @@ export type ApiConfig = {
   readonly publicUrl: string;
   readonly host: string;
   readonly port: number;
+  /** Claims are bounded and told by address; without this every one seems to come from the proxy. */
+  readonly trustedProxies: number;
   readonly noticeMs: number;
   readonly logLevel: LogLevel;
   readonly drainMs: number;
@@ -105,6 +111,7 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
         publicUrl: values.CURFEW_PUBLIC_URL,
         host: values.CURFEW_HOST,
         port: values.CURFEW_PORT,
+        trustedProxies: Number(values.CURFEW_TRUSTED_PROXIES),
         noticeMs: values.CURFEW_NOTICE,
         logLevel: values.CURFEW_LOG_LEVEL,
         drainMs: values.CURFEW_DRAIN,

@@ -4,7 +4,7 @@ import type { RequestView } from '../domain/view.ts';
 import * as rows from '../store/outbox.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
-import { requestOf, send, toRow, type OutboxMessage } from '../temporal/messages.ts';
+import { isForPeople, requestOf, send, toRow, type OutboxMessage } from '../temporal/messages.ts';
 import type { Context } from './context.ts';
 
 /** How long the relay leaves a row to the process that wrote it. */
@@ -15,9 +15,11 @@ export type Queued = { readonly id: number; readonly message: OutboxMessage };
 
 /** Writes a message in the transaction of the change that it follows from; `send` after the commit. */
 export async function queue(tx: Db, message: OutboxMessage): Promise<Queued> {
-  const own = message.kind === 'announce' || message.kind === 'alarm';
   // What goes to people is the worker's to send, at once.
-  return { id: await rows.enqueue(tx, { ...toRow(message), delayMs: own ? 0 : leftToWriterMs }), message };
+  return {
+    id: await rows.enqueue(tx, { ...toRow(message), delayMs: isForPeople(message) ? 0 : leftToWriterMs }),
+    message,
+  };
 }
 
 /**
@@ -63,7 +65,6 @@ async function quietly(ctx: Context, work: () => Promise<void>): Promise<void> {
   }
 }
 
-const noChannels = {
-  announce: () => Promise.reject(new CurfewError('NotConfirmed', 'Announcements are sent by the worker.')),
-  alarm: () => Promise.reject(new CurfewError('NotConfirmed', 'Alarms are sent by the worker.')),
-};
+const byWorker = (): Promise<never> =>
+  Promise.reject(new CurfewError('NotConfirmed', 'What goes to people is sent by the worker.'));
+const noChannels = { announce: byWorker, left: byWorker, alarm: byWorker };

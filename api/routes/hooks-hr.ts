@@ -24,9 +24,8 @@ const eventBody = z.object({
       handle: z
         .string()
         .trim()
-        .min(1)
         .max(200)
-        .regex(/^[^\0-\x1f\x7f]+$/)
+        .regex(/^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u)
         .optional(),
       id: z.uuid().toLowerCase().optional(),
       version: z.int().min(0).optional(),
