@@ -1,4 +1,5 @@
 /** What is shown for each error code: the sentence of whoever refused, what to do next, and a reference for support. */
+import { webApi } from '@slack/bolt';
 import { CurfewError, errors, isRefusal, refuse, type ErrorCode, type Refusal } from '../domain/errors.ts';
 import { mrkdwn, value, type Mrkdwn } from './text.ts';
 
@@ -28,6 +29,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
 export function refusalOf(thrown: unknown): Refusal {
   if (isRefusal(thrown)) return thrown;
   if (thrown instanceof CurfewError) return refuse(thrown.code, knownMessages[thrown.code] ?? thrown.message);
+  if (thrown instanceof webApi.SlackError) return refuse('SlackGone', 'Slack did not take what we answered.');
   return refuse('NotRecorded', 'Something went wrong on our side, so this may not be recorded.');
 }
 

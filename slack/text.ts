@@ -46,16 +46,18 @@ const lookalikes: Readonly<Record<string, string>> = { '*': '∗', _: 'ˍ', '~':
 
 /**
  * Builds `mrkdwn`: the template's own text is markup; every string in it is escaped and shortened by `value`, what is
- * `Mrkdwn` already and numbers stay as they are.
+ * `Mrkdwn` already and numbers stay as they are, and `''` is nothing.
  */
 export const mrkdwn = (parts: TemplateStringsArray, ...values: readonly (string | number | Mrkdwn)[]): Mrkdwn =>
   raw(
     parts.reduce((text, part, index) => {
       const given = values[index - 1];
-      const shown = typeof given === 'string' ? value(given).mrkdwn : typeof given === 'object' ? given.mrkdwn : given;
-      return `${text}${shown ?? ''}${part}`;
+      return `${text}${given === undefined || given === '' ? '' : inserted(given)}${part}`;
     }),
   );
+
+const inserted = (given: string | number | Mrkdwn): string =>
+  typeof given === 'number' ? String(given) : (typeof given === 'string' ? value(given) : given).mrkdwn;
 
 /** Joins texts that are safe already. */
 export const joined = (texts: readonly Mrkdwn[], between: string): Mrkdwn =>

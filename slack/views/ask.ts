@@ -1,6 +1,6 @@
 /** The request form. */
 import type { types } from '@slack/bolt';
-import { formatSpan, hourMs } from '../../domain/time.ts';
+import { dayMs, formatSpan, hourMs, minuteMs, secondMs } from '../../domain/time.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { cut, oneLine, type Mrkdwn } from '../text.ts';
 import { input, modal, textInput } from './form.ts';
@@ -126,5 +126,20 @@ export function targetOptions(offers: readonly Offer[], typed: string): readonly
   return [...begins, ...contains].slice(0, 100).map(targetOption);
 }
 
-/** A span as `parseSpan` reads it: `1 h 30 min` becomes `1h30m`. */
-const spanText = (ms: number): string => formatSpan(ms).replaceAll(' ', '').replace('min', 'm');
+/** A span as `parseSpan` reads it, whole seconds: 5,400,000 becomes `1h30m`. */
+function spanText(ms: number): string {
+  let rest = Math.max(secondMs, Math.round(ms / secondMs) * secondMs);
+  return spanUnits
+    .map(([unit, unitMs]) => {
+      const many = Math.floor(rest / unitMs);
+      rest -= many * unitMs;
+      return many > 0 ? `${many}${unit}` : '';
+    })
+    .join('');
+}
+const spanUnits = [
+  ['d', dayMs],
+  ['h', hourMs],
+  ['m', minuteMs],
+  ['s', secondMs],
+] as const;

@@ -57,7 +57,7 @@ function privileges({ privileges: found }: ReviewModel): Mrkdwn {
   if (found === null) return mrkdwn`The target was not checked yet, so this is not known.`;
   const lines = found.lines.slice(0, 20).map((line) => mrkdwn`- ${value(line, 100)}`);
   const rest = found.lines.length - lines.length;
-  return mrkdwn`${lines.length > 0 ? joined(lines, '\n') : 'Nothing.'}${rest > 0 ? `\n... and ${rest} more` : ''}\n_As checked ${when(found.checkedAt)}_`;
+  return mrkdwn`${lines.length > 0 ? joined(lines, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : ''}\n_As checked ${when(found.checkedAt)}_`;
 }
 
 function held({ held: grants }: ReviewModel): Mrkdwn {

@@ -1,0 +1,121 @@
+/** Curfew's Slack app: a receiver, the gate, and the listeners. Two ways in, one `if`. */
+import { LogLevel, SocketModeReceiver, type Logger, type webApi } from '@slack/bolt';
+import type { ExpressReceiver } from '@slack/bolt';
+import { secondMs } from '../domain/time.ts';
+import type { Store } from '../store/pool.ts';
+import { createGate, GatedApp } from './delivery.ts';
+import { httpReceiver } from './http.ts';
+import { cachedAccounts, type SlackUser } from './identity.ts';
+import { register as registerActions } from './listeners/actions.ts';
+import { register as registerCommands } from './listeners/commands.ts';
+import { register as registerFormChanges } from './listeners/form-changes.ts';
+import { register as registerOptions } from './listeners/options.ts';
+import { register as registerShortcuts } from './listeners/shortcuts.ts';
+import { register as registerViews } from './listeners/views.ts';
+import { createSlackPort } from './port.ts';
+import { storeRecords } from './records.ts';
+import type { Desk, Log, SlackService } from './service.ts';
+
+export type SlackAppConfig = {
+  readonly botToken: string;
+  readonly appId: string;
+  readonly teamId: string;
+  /** Slack's Web API, where it is not Slack's own; ends with a slash. */
+  readonly apiUrl?: string;
+  readonly receiver:
+    { readonly kind: 'http'; readonly signingSecret: string } | { readonly kind: 'socket'; readonly appToken: string };
+};
+
+export type SlackAppParts = {
+  readonly config: SlackAppConfig;
+  readonly service: SlackService;
+  /** As the login `curfew_api`. */
+  readonly store: Store;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+export type SlackApp = {
+  readonly app: GatedApp;
+  readonly desk: Desk;
+  /** HTTP only: mount it before any body parser (`web.use(slack.router)`). Socket Mode has none. */
+  readonly router?: ExpressReceiver['router'];
+  /** Socket Mode: connects. HTTP: nothing, the API listens. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** @throws TypeError for an empty signing secret */
+export function createSlackApp({ config, service, store, clock, log }: SlackAppParts): SlackApp {
+  const clientOptions: webApi.WebClientOptions = {
+    ...(config.apiUrl === undefined ? {} : { slackApiUrl: config.apiUrl }),
+    // Within the three seconds in which a trigger opens a modal; a second try would come too late.
+    timeout: 2 * secondMs,
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+  };
+  const token = (): string => config.botToken;
+  const apiUrl = config.apiUrl === undefined ? {} : { apiUrl: config.apiUrl };
+  const desk: Desk = {
+    service,
+    records: storeRecords(store),
+    accounts: cachedAccounts({ ask: (user) => askSlack(app.client, token(), user), clock, log }),
+    port: createSlackPort({ token, ...apiUrl, timeoutMs: 2 * secondMs, maxWaitMs: secondMs }),
+    clock,
+    log,
+  };
+  const logger = boltLogger(log);
+  const http = config.receiver.kind === 'http' ? httpReceiver(desk, config.receiver.signingSecret, logger) : undefined;
+  const receiver =
+    config.receiver.kind === 'socket'
+      ? new SocketModeReceiver({ appToken: config.receiver.appToken, installerOptions: { clientOptions }, logger })
+      : undefined;
+  const app = new GatedApp(
+    {
+      receiver: (http ?? receiver) as ExpressReceiver | SocketModeReceiver,
+      authorize: () => Promise.resolve({ botToken: token(), teamId: config.teamId }),
+      convoStore: false,
+      // Answers go through the gate, which knows the delivery; here the error only passes on, as it was thrown.
+      extendedErrorHandler: true,
+      clientOptions,
+      logger,
+    },
+    createGate(desk, config),
+  );
+  app.error(({ error }) => Promise.reject((error as { original?: Error }).original ?? error));
+  for (const register of [
+    registerCommands,
+    registerShortcuts,
+    registerActions,
+    registerFormChanges,
+    registerViews,
+    registerOptions,
+  ]) {
+    register(app, desk);
+  }
+  return {
+    app,
+    desk,
+    ...(http ? { router: http.router } : {}),
+    start: async () => void (await receiver?.start()),
+    stop: async () => void (await receiver?.stop()),
+  };
+}
+
+/** @returns undefined where Slack knows no such user, or not for this workspace */
+async function askSlack(client: webApi.WebClient, token: string, user: string): Promise<SlackUser | undefined> {
+  const answer = await client.users.info({ token, user });
+  return answer.user as SlackUser | undefined;
+}
+
+/** Bolt's own words at warning and above; its debug lines hold whole payloads. */
+const boltLogger = (log: Log): Logger => ({
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (...words) => log.warn({ from: 'bolt' }, words.map(String).join(' ')),
+  error: (...words) => log.error({ from: 'bolt' }, words.map(String).join(' ')),
+  setLevel: () => undefined,
+  getLevel: () => LogLevel.WARN,
+  setName: () => undefined,
+});
