@@ -38,12 +38,13 @@ function counted(maxConnections?: number): { target: Target; calls: () => string
   return { target, events, calls: () => events.filter((event) => event.purpose === 'call').map((event) => event.call) };
 }
 
+const transactions = async (): Promise<number> =>
+  Number((await postgres.query('control', 'select pg_current_xact_id()::text as id'))[0]?.['id']);
+
 describe('round trips', () => {
   test('a grant is one, in one transaction; a revoke is one, a kill and a verify one each a round', async () => {
     const { target, calls, events } = counted();
     const { call } = prepareGrant();
-    const transactions = async (): Promise<number> =>
-      Number((await postgres.query('control', 'select pg_current_xact_id()::text as id'))[0]?.['id']);
     await target.grant(call);
     const before = await transactions();
     const second = prepareGrant();
@@ -91,6 +92,19 @@ describe('round trips', () => {
   });
 });
 
+const twoNodes = (port: number, first = true): Target => {
+  const good = { name: 'primary', host: postgres.host, port: postgres.port };
+  const bad = { name: 'standby', host: postgres.host, port };
+  return openTarget({
+    name: 'orders-prod',
+    controlDatabase: 'control',
+    nodes: first ? [good, bad] : [bad, good],
+    user: 'curfew_worker',
+    password: workerPassword,
+    applicationName: 'curfew-worker',
+  });
+};
+
 describe('a node that does not answer', () => {
   let silent: Server;
   let silentPort: number;
@@ -100,18 +114,6 @@ describe('a node that does not answer', () => {
     silentPort = (silent.address() as AddressInfo).port;
   });
   afterAll(() => silent.close());
-  const twoNodes = (port: number, first = true): Target => {
-    const good = { name: 'primary', host: postgres.host, port: postgres.port };
-    const bad = { name: 'standby', host: postgres.host, port };
-    return openTarget({
-      name: 'orders-prod',
-      controlDatabase: 'control',
-      nodes: first ? [good, bad] : [bad, good],
-      user: 'curfew_worker',
-      password: workerPassword,
-      applicationName: 'curfew-worker',
-    });
-  };
 
   test.each([
     ['refuses connections', () => 1],
@@ -224,10 +226,11 @@ describe('who answers', () => {
   });
 });
 
-describe('failures', () => {
-  const server = (code: string): Error =>
-    Object.assign(new Error('SECRET'), { code, severity: 'ERROR', detail: 'SECRET' });
+/** As node-postgres throws it. */
+const server = (code: string): Error =>
+  Object.assign(new Error('SECRET'), { code, severity: 'ERROR', detail: 'SECRET' });
 
+describe('failures', () => {
   test.each([
     ...['28P01', '28000', '42501', '42883', '22P02', '23505', 'CF001', 'CF002', 'CF013'].map(
       (code) => [code, 'TargetRejected'] as const,

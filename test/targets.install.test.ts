@@ -348,6 +348,26 @@ describe('on an installed target', () => {
   });
 });
 
+/** The file is read anew by the view, so a running server's is judged without a restart. */
+async function hbaErrors(hba: string, attestations: NonNullable<CheckOptions['attestations']>): Promise<string[]> {
+  const [file] = await postgres.query<{ hba_file: string }>('postgres', 'show hba_file');
+  const [kept] = await postgres.query<{ text: string }>('postgres', 'select pg_read_file($1) as text', [
+    file?.hba_file,
+  ]);
+  const write = (text: string): Promise<unknown> =>
+    postgres.as({}, (client) =>
+      client.query(
+        `copy (select unnest(string_to_array('${text.trimEnd()}', E'\\n'))) to program 'cat > ${file?.hba_file}'`,
+      ),
+    );
+  await write(hba);
+  try {
+    return errorsOf(await check({ attestations })).filter((code) => code.startsWith('hba'));
+  } finally {
+    await write(kept?.text ?? '');
+  }
+}
+
 describe('what pg_hba.conf says', () => {
   test.each([
     ['host all all 127.0.0.1/32 trust\n', ['hba']],
@@ -365,24 +385,4 @@ describe('what pg_hba.conf says', () => {
     const attestations = [{ code: 'hba-unseen' as const, by: 'olga', says: 'it is fine' }];
     expect(await hbaErrors(hba, attestations)).toEqual(codes);
   });
-
-  /** The file is read anew by the view, so a running server's is judged without a restart. */
-  async function hbaErrors(hba: string, attestations: NonNullable<CheckOptions['attestations']>): Promise<string[]> {
-    const [file] = await postgres.query<{ hba_file: string }>('postgres', 'show hba_file');
-    const [kept] = await postgres.query<{ text: string }>('postgres', 'select pg_read_file($1) as text', [
-      file?.hba_file,
-    ]);
-    const write = (text: string): Promise<unknown> =>
-      postgres.as({}, (client) =>
-        client.query(
-          `copy (select unnest(string_to_array('${text.trimEnd()}', E'\\n'))) to program 'cat > ${file?.hba_file}'`,
-        ),
-      );
-    await write(hba);
-    try {
-      return errorsOf(await check({ attestations })).filter((code) => code.startsWith('hba'));
-    } finally {
-      await write(kept?.text ?? '');
-    }
-  }
 });

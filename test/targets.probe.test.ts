@@ -123,6 +123,12 @@ describe('a server that is none', () => {
   });
 });
 
+const over = (port: number, tls: { ca?: string; serverName?: string }): Promise<unknown> =>
+  probe(
+    { name: 'primary', host: '127.0.0.1', port, tls: { kind: 'verified', ...tls } },
+    { role, database: 'any', timeoutMs: 2_000 },
+  );
+
 describe('where TLS is required', () => {
   let folder: string;
   let keys: { key: string; cert: string };
@@ -182,11 +188,6 @@ describe('where TLS is required', () => {
       tlsServer = server;
       server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
-  const over = (port: number, tls: { ca?: string; serverName?: string }): Promise<unknown> =>
-    probe(
-      { name: 'primary', host: '127.0.0.1', port, tls: { kind: 'verified', ...tls } },
-      { role, database: 'any', timeoutMs: 2_000 },
-    );
 
   test('a server with the right certificate is fit', async () => {
     expect(await over(await serve(), { ca: keys.cert, serverName: 'db.test' })).toEqual({ kind: 'sasl', tls: true });

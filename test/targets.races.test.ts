@@ -6,6 +6,7 @@ import type { TargetError } from '../targets/postgres/failures.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
 import {
+  extension,
   granted,
   installSample,
   makeSample,
@@ -89,7 +90,7 @@ describe('grant against revoke', () => {
   test('two batches over the same grants in opposite order both succeed', async () => {
     const holders = await Promise.all(Array.from({ length: 20 }, () => granted(sample.worker)));
     const ids = holders.map((holder) => holder.call.grantId);
-    const unknown = Array.from({ length: 20 }, () => randomUUID());
+    const unknown: string[] = Array.from({ length: 20 }, () => randomUUID());
     const orders = [[...ids, ...unknown], [...ids, ...unknown].toReversed(), [...unknown, ...ids], ids];
     for (const rows of await Promise.all(orders.map((order) => sample.worker.revokeMany(order)))) {
       for (const row of rows)
@@ -201,4 +202,30 @@ describe('a zombie attempt', () => {
       expect(await leaks()).toEqual(none);
     },
   );
+});
+
+test('a synchronous standby that is dead holds up neither a grant nor a revoke (P8)', async () => {
+  const configure = (text: string): Promise<unknown> =>
+    postgres.as({}, async (client) => {
+      await client.query(text);
+      await client.query('select pg_reload_conf()');
+    });
+  await configure("alter system set synchronous_standby_names = 'dead'");
+  try {
+    await until(async () => {
+      const rows = await postgres.query<{ synchronous_standby_names: string }>(
+        'postgres',
+        'show synchronous_standby_names',
+      );
+      return rows[0]?.synchronous_standby_names === 'dead';
+    }, 'the setting');
+    const startedAt = performance.now();
+    const holder = await granted(sample.worker);
+    await sample.worker.extend(extension(holder.call, holder.call.endAt + 1_000));
+    expect(await sample.worker.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
+    await sample.reaper.reapKill(0);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  } finally {
+    await configure('alter system reset synchronous_standby_names');
+  }
 });
