@@ -1,7 +1,7 @@
 /** Makes the sample databases where they are missing, installs Curfew on their cluster, and has each target checked. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, escapeIdentifier } from 'pg';
+import { escapeIdentifier, type Client } from 'pg';
 import type { Store } from '../../store/pool.ts';
 import { insert as keepCheck } from '../../store/target-checks.ts';
 import { asAdministrator, type Administrator } from '../../targets/postgres/administrator.ts';
@@ -47,7 +47,8 @@ export async function checkSample(admin: Administrator, store: Store): Promise<v
     const result = await checkTarget(admin, { controlDatabase, databases: own, templates });
     await store.transaction((tx) => keepCheck(tx, { target: name, ok: result.ok, result }, 'curfew_admin'));
     const errors = result.findings.filter((finding) => finding.severity === 'error');
-    if (errors.length > 0) throw new Error(`${name} is not fit: ${errors.map((each) => `${each.code} (${each.what})`).join(', ')}`);
+    if (errors.length > 0)
+      throw new Error(`${name} is not fit: ${errors.map((each) => `${each.code} (${each.what})`).join(', ')}`);
   }
 }
 
