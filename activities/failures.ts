@@ -38,7 +38,7 @@ export type Log = {
 
 /** An activity whose errors are logged here and leave as failures. */
 export const failing =
-  <Input extends { readonly requestId?: string }, Output>(
+  <Input extends object, Output>(
     { log, activity, as }: { readonly log: Log; readonly activity: string; readonly as: (error: unknown) => Error },
     work: (input: Input) => Promise<Output>,
   ) =>
@@ -46,7 +46,8 @@ export const failing =
     try {
       return await work(input);
     } catch (error) {
-      log.warn({ activity, requestId: input.requestId, err: error }, 'an attempt failed');
+      const requestId = 'requestId' in input ? input.requestId : undefined;
+      log.warn({ activity, requestId, err: error }, 'an attempt failed');
       throw as(error);
     }
   };

@@ -30,6 +30,15 @@ export type Payloads = {
   readonly leave: LeaveInput;
   /** A break-glass request, before there is any credential (I13). */
   readonly announce: { readonly requestId: RequestId };
+  /** Everything of somebody who left or was suspended has ended. */
+  readonly left: {
+    readonly personId: PersonId;
+    readonly event: string;
+    readonly cause: 'left' | 'suspended';
+    readonly closed: number;
+    readonly voided: number;
+    readonly safeAfterMs: number;
+  };
   readonly alarm: OpenAlarm;
 };
 
@@ -41,6 +50,7 @@ export type OutboxMessage = {
 /** Where messages to people go: Slack in the worker, the log alone where there is no Slack. Both may be sent twice. */
 export type Channels = {
   announce(message: Payloads['announce']): Promise<void>;
+  left(message: Payloads['left']): Promise<void>;
   alarm(message: Payloads['alarm']): Promise<void>;
 };
 
@@ -89,6 +99,10 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     key: ({ requestId }) => `announce:${requestId}`,
     send: ({ channels }, payload) => channels.announce(payload),
   },
+  left: {
+    key: ({ personId, event }) => leaveId(personId, event),
+    send: ({ channels }, payload) => channels.left(payload),
+  },
   alarm: {
     key: ({ id }) => id,
     send: ({ channels }, payload) => channels.alarm(payload),
@@ -109,8 +123,12 @@ export const fromRow = (row: { readonly kind: string; readonly payload: unknown 
   Object.hasOwn(ways, row.kind) ? ({ kind: row.kind, payload: row.payload } as OutboxMessage) : undefined;
 
 /** The request that a message is about; undefined for a leaver and an alarm. */
-export const requestOf = (message: OutboxMessage): RequestId | undefined =>
-  message.kind === 'leave' || message.kind === 'alarm' ? undefined : message.payload.requestId;
+export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
+  'requestId' in payload ? payload.requestId : undefined;
+
+/** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
+export const isForPeople = ({ kind }: OutboxMessage): boolean =>
+  kind === 'announce' || kind === 'left' || kind === 'alarm';
 
 /**
  * Sends one message, however often.

@@ -6,7 +6,7 @@ import * as outbox from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { Temporal } from './connection.ts';
-import { fromRow, requestOf, send, type Channels, type OutboxMessage } from './messages.ts';
+import { fromRow, isForPeople, requestOf, send, type Channels, type OutboxMessage } from './messages.ts';
 
 /** As pino's: ids and codes first, then a sentence. */
 export type RelayLog = {
@@ -114,8 +114,7 @@ const isRefused = (message: OutboxMessage, error: unknown): error is CurfewError
   error instanceof CurfewError &&
   error.code !== 'NotConfirmed' &&
   error.code !== 'NotRecorded' &&
-  message.kind !== 'announce' &&
-  message.kind !== 'alarm';
+  !isForPeople(message);
 
 const lateKey = 'outbox/late';
 

@@ -4,14 +4,14 @@ import { targetQueue } from './contract.ts';
 
 /** Short attempts, and a bound over all of them: for what may be late or lost without harm. */
 export const bounded: ActivityInterfaceFor<BoundedActivities> = proxyActivities<BoundedActivities>({
-  startToCloseTimeout: '10s',
-  scheduleToCloseTimeout: '60s',
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '90s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
 
 /** The same activity where its effect must not be lost: until it is done. */
 export const untilRecorded: ActivityInterfaceFor<BoundedActivities> = proxyActivities<BoundedActivities>({
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '30s',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 

@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { heartbeat } from '@temporalio/activity';
+import { CurfewError } from '../domain/errors.ts';
+import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
+import { secondMs } from '../domain/time.ts';
+import { append } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import * as grants from '../store/grants.ts';
+import * as intents from '../store/intents.ts';
+import * as outbox from '../store/outbox.ts';
+import type { NewMessage } from '../store/outbox.ts';
+import type { Store } from '../store/pool.ts';
+import * as requests from '../store/requests.ts';
+import type { LeaveActivities } from '../workflows/activities.ts';
+import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
+import { failing, toRetry, type Log } from './failures.ts';
+
+/** What is said to the Workflows of requests; `Temporal` is one. Each may be said again. */
+export type Requests = {
+  revoke(id: RequestId, input: { readonly actor: string; readonly cause: string }): Promise<void>;
+  voidDecisions(id: RequestId, input: { readonly personId: PersonId }): Promise<void>;
+};
+
+export type LeaveDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  readonly requests: Requests;
+  /** The outbox's row for the notice to people. */
+  readonly notice: (input: LeaveInput, report: LeaveReport) => NewMessage;
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+const lookMs = 500;
+/** Whoever wrote the intents told the Workflows too; what is open after this is told again, as often. */
+const repeatMs = 5 * secondMs;
+/** The store's clock stamps what the API's clock learned. */
+const clocksApartMs = 5 * secondMs;
+
+/**
+ * Follows a leaving until all of it is done: nothing of the person is open, and every grant has its receipt. What may
+ * have slipped in beside the leaving itself (a decision in the same second) is done here again.
+ */
+export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
+  closeRequestsOf: failing({ log: deps.log, activity: 'leave', as: toRetry }, async (input: LeaveInput) => {
+    await voidWhatIsLeft(deps, input);
+    await untilClosed(deps, input);
+    const report = await reportOn(deps, input);
+    await deps.store.transaction(async (tx) => {
+      const { cause, event } = input;
+      const body = { cause, event, closed: report.closed, voided: report.voided, safeAfterMs: report.safeAfterMs };
+      await append(tx, { kind: 'leave.reported', actor: 'curfew_worker', subject: input.personId, body });
+      await outbox.enqueue(tx, deps.notice(input, report));
+    });
+    return report;
+  }),
+});
+
+async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, { personId, cause }: LeaveInput): Promise<void> {
+  const voided = await store.transaction((tx) => decisions.voidAllOf(tx, personId, cause, 'curfew_worker'));
+  for (const { requestId } of voided) await saidOrOver(told.voidDecisions(requestId, { personId }));
+}
+
+async function untilClosed(
+  { store, requests: told, clock }: LeaveDeps,
+  { personId, cause }: LeaveInput,
+): Promise<void> {
+  let toldAt = clock();
+  for (;;) {
+    heartbeat();
+    const open = await requests.openOf(store, personId);
+    if (open.length === 0) return;
+    if (clock() - toldAt >= repeatMs) {
+      toldAt = clock();
+      const why = cause === 'left' ? 'the person left' : 'the person was suspended';
+      for (const { id } of open) await saidOrOver(told.revoke(id, { actor: 'curfew_worker', cause: why }));
+    }
+    await pause(lookMs);
+  }
+}
+
+/** A request that closed in between needs to hear nothing. One that cannot be reached now is told in the next round. */
+async function saidOrOver(saying: Promise<void>): Promise<void> {
+  await saying.catch((error: unknown) => {
+    if (!(error instanceof CurfewError)) throw error;
+  });
+}
+
+async function reportOn({ store }: LeaveDeps, input: LeaveInput): Promise<LeaveReport> {
+  const { personId: person, cause, learnedAt } = input;
+  const sinceAt = learnedAt - clocksApartMs;
+  const closed = await intents.ofLeaver(store, { person, cause, sinceAt });
+  const voided = await decisions.voidedSince(store, person, sinceAt);
+  const receipts = await Promise.all(closed.map((id) => grants.receipts(store, id)));
+  const safeAt = Math.max(learnedAt, ...receipts.map(({ revoke }) => revoke?.verifiedAt ?? learnedAt));
+  return { closed, voided: voided.map(({ id }): DecisionId => id), safeAfterMs: safeAt - learnedAt };
+}

@@ -1,0 +1,74 @@
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { RequestId } from '../domain/ids.ts';
+import { minuteMs } from '../domain/time.ts';
+import type { RequestView } from '../domain/view.ts';
+import { SlackBusy } from '../slack/views/message.ts';
+import type { Workspace } from '../slack/views/model.ts';
+import { paint } from '../slack/views/paint.ts';
+import { append } from '../store/audit.ts';
+import type { Store } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
+import type { BoundedActivities } from '../workflows/activities.ts';
+import { failing, toFailure, type Log } from './failures.ts';
+import type { Painter } from './painter.ts';
+import { requestModel } from './request-model.ts';
+
+export type TellDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  /** Absent where there is no Slack: then telling is recording. */
+  readonly slack?: { readonly workspace: Workspace; readonly painter: Painter };
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+/** How long Slack's trouble is waited out; after that the next change paints what this one did not. */
+const patienceMs = minuteMs;
+
+/** Records what a Workflow says of itself, then shows it to people. Recording is not given up; showing is, in the end. */
+export const createTell = (deps: TellDeps): BoundedActivities => ({
+  tell: failing({ log: deps.log, activity: 'tell', as: toTelling }, async ({ requestId, view }) => {
+    await record(deps, requestId, view);
+    if (deps.slack) await show(deps, deps.slack, requestId, view);
+  }),
+});
+
+/** The entry `request.closed` where a close was recorded here first; where a grant had to end, the revoke wrote its own (I11). */
+function record({ store, clock }: TellDeps, requestId: RequestId, view: RequestView): Promise<void> {
+  return store.transaction(async (tx) => {
+    const newer = await projections.save(tx, requestId, view, clock());
+    if (!newer || view.state.kind !== 'closed') return;
+    const { outcome, cause } = view.state;
+    await append(tx, { kind: 'request.closed', actor: 'curfew_worker', subject: requestId, body: { outcome, cause } });
+  });
+}
+
+/** Paints the newest view, which may be newer than the one told: it is one card, whoever comes last. */
+async function show(
+  { store, clock, log }: TellDeps,
+  { workspace, painter }: NonNullable<TellDeps['slack']>,
+  requestId: RequestId,
+  told: RequestView,
+): Promise<void> {
+  try {
+    const kept = await projections.viewOf(store, requestId);
+    const view = kept && kept.version > told.version ? kept : told;
+    const model = await requestModel(store, workspace, requestId, view);
+    if (model) await painter(store, requestId, paint(model));
+  } catch (error) {
+    if (clock() - activityInfo().scheduledTimestampMs < patienceMs) throw error;
+    log.error({ requestId, err: error }, 'not shown: Slack was out of reach for too long');
+  }
+}
+
+/** Slack says itself how long to wait. */
+const toTelling = (error: unknown): Error =>
+  error instanceof SlackBusy
+    ? ApplicationFailure.create({
+        type: 'SlackBusy',
+        message: error.message,
+        nonRetryable: false,
+        nextRetryDelay: Math.min(Math.max(error.retryAfterMs, 0), patienceMs),
+      })
+    : toFailure(error);
