@@ -49,6 +49,8 @@ export type RunningProcess = {
 };
 
 const defaultStop: readonly StopStep[] = [{ signal: 'SIGTERM', withinMs: 10_000 }];
+/** At most so long may a child outlive a parent that died without stopping it. */
+const orphanLifeMs = 5_000;
 const logLimitBytes = 8 * 1024 * 1024;
 
 /** @throws Trouble when the program cannot be run at all. */
@@ -56,7 +58,8 @@ export const startProcess = async (spec: ProcessSpec): Promise<RunningProcess> =
   const child = await spawnInto(spec);
   const pid = child.pid as number;
   const stopSteps = spec.stop ?? defaultStop;
-  guard(`watch ${pid} ${stopSteps[0]?.signal ?? 'SIGTERM'}`);
+  const [first] = stopSteps;
+  guard(`watch ${pid} ${first?.signal ?? 'SIGTERM'} ${Math.min(first?.withinMs ?? 0, orphanLifeMs)}`);
   let wanted = false;
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {

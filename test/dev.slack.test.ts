@@ -68,9 +68,9 @@ let workspace: Workspace;
 let tiny: TinyApp;
 let driver: Driver;
 
-const client = (): TinyApp['app']['client'] => tiny.app.client;
+const web = (): TinyApp['app']['client'] => tiny.app.client;
 const say = (text: string): Promise<unknown> =>
-  client().chat.postMessage({ channel: workspace.channelId('access'), text });
+  web().chat.postMessage({ channel: workspace.channelId('access'), text });
 const ids = (one: Workspace): readonly string[] => [
   one.userId('ines'),
   one.channelId('access'),
@@ -156,7 +156,7 @@ describe('signatures', () => {
 
 describe('messages', () => {
   test('a press on a message carries that message, its channel and the button', async () => {
-    await client().chat.postMessage({
+    await web().chat.postMessage({
       channel: workspace.channelId('access'),
       text: 'card 17',
       blocks: [{ type: 'actions', block_id: 'b', elements: [button('17'), button('18')] }] as never,
@@ -183,10 +183,10 @@ describe('messages', () => {
   });
 
   test('the bot may post to a private channel, a thread and a person, and each can be read', async () => {
-    const { ts } = await client().chat.postMessage({ channel: workspace.channelId('ops'), text: 'alarm' });
-    await client().chat.postMessage({ channel: workspace.channelId('ops'), text: 'resolved', thread_ts: ts as string });
-    const { channel } = await client().chat.postMessage({ channel: workspace.userId('ines'), text: 'claim by 17:40' });
-    await client().chat.postEphemeral({
+    const { ts } = await web().chat.postMessage({ channel: workspace.channelId('ops'), text: 'alarm' });
+    await web().chat.postMessage({ channel: workspace.channelId('ops'), text: 'resolved', thread_ts: ts as string });
+    const { channel } = await web().chat.postMessage({ channel: workspace.userId('ines'), text: 'claim by 17:40' });
+    await web().chat.postEphemeral({
       channel: channel as string,
       user: workspace.userId('ines'),
       text: 'your link',
@@ -202,9 +202,9 @@ describe('messages', () => {
   test('a scheduled message is posted at its second, and one that was deleted never', async () => {
     const channel = workspace.channelId('access');
     const postAt = Math.floor(Date.now() / 1_000) + 1;
-    await client().chat.scheduleMessage({ channel, text: 'fifteen minutes left', post_at: postAt });
-    const deleted = await client().chat.scheduleMessage({ channel, text: 'deleted in time', post_at: postAt });
-    await client().chat.deleteScheduledMessage({
+    await web().chat.scheduleMessage({ channel, text: 'fifteen minutes left', post_at: postAt });
+    const deleted = await web().chat.scheduleMessage({ channel, text: 'deleted in time', post_at: postAt });
+    await web().chat.deleteScheduledMessage({
       channel,
       scheduled_message_id: deleted.scheduled_message_id as string,
     });
@@ -214,14 +214,14 @@ describe('messages', () => {
 
   test('accounts can be guests, strangers and gone, which the emulator cannot hold', async () => {
     workspace.setFlags('omar', { is_restricted: true, deleted: true, team_id: 'T0OTHER' });
-    const { user } = await client().users.info({ user: workspace.userId('omar') });
+    const { user } = await web().users.info({ user: workspace.userId('omar') });
     expect(user).toMatchObject({
       id: workspace.userId('omar'),
       is_restricted: true,
       deleted: true,
       team_id: 'T0OTHER',
     });
-    const { user: other } = await client().users.info({ user: workspace.userId('ines') });
+    const { user: other } = await web().users.info({ user: workspace.userId('ines') });
     expect(other).toMatchObject({ is_restricted: false, deleted: false, is_bot: false, team_id: workspace.team.id });
     workspace.setFlags('omar', { is_restricted: false, deleted: false, team_id: workspace.team.id });
   });

@@ -1,5 +1,5 @@
 /** A Slack workspace on loopback: the emulator, with the recorder before it. */
-import { freePort } from '../ports.ts';
+import { claimPort, freePort } from '../ports.ts';
 import { adminToken, callEmulator, slackIds, startEmulator, type SlackSeed } from './emulator.ts';
 import type { AccountFlags } from './answers.ts';
 import { startRecorder, type Recorder, type ValidateCall } from './recorder.ts';
@@ -37,6 +37,7 @@ export type WorkspaceOptions = {
 
 export const startWorkspace = async ({ seed, validate, port: wanted }: WorkspaceOptions): Promise<Workspace> => {
   const port = wanted ?? (await freePort());
+  await claimPort(port, 'the Slack emulator');
   const emulator = await startEmulator(seed, `http://127.0.0.1:${port}`);
   const ids = stableIds();
   const recorder = await startRecorder({
