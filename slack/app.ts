@@ -1,5 +1,5 @@
 /** Curfew's Slack app: a receiver, the gate, and the listeners. Two ways in, one `if`. */
-import { LogLevel, SocketModeReceiver, type Logger, type webApi } from '@slack/bolt';
+import { LogLevel, SocketModeReceiver, webApi, type Logger } from '@slack/bolt';
 import type { ExpressReceiver } from '@slack/bolt';
 import { secondMs } from '../domain/time.ts';
 import type { Store } from '../store/pool.ts';
@@ -83,7 +83,7 @@ export function createSlackApp({ config, service, store, clock, log }: SlackAppP
     },
     createGate(desk, config),
   );
-  app.error(({ error }) => Promise.reject((error as { original?: Error }).original ?? error));
+  app.error(({ error }: { error: Error & { original?: Error } }) => Promise.reject(error.original ?? error));
   for (const register of [
     registerCommands,
     registerShortcuts,
@@ -99,15 +99,20 @@ export function createSlackApp({ config, service, store, clock, log }: SlackAppP
     desk,
     ...(http ? { router: http.router } : {}),
     start: async () => void (await receiver?.start()),
-    stop: async () => void (await receiver?.stop()),
+    stop: async () => await receiver?.stop(),
   };
 }
 
 /** @returns undefined where Slack knows no such user, or not for this workspace */
 async function askSlack(client: webApi.WebClient, token: string, user: string): Promise<SlackUser | undefined> {
-  const answer = await client.users.info({ token, user });
-  return answer.user as SlackUser | undefined;
+  try {
+    return (await client.users.info({ token, user })).user;
+  } catch (error) {
+    if (error instanceof webApi.WebAPIPlatformError && unknownUser.has(error.data.error)) return undefined;
+    throw error;
+  }
 }
+const unknownUser: ReadonlySet<string> = new Set(['user_not_found', 'user_not_visible', 'users_not_found']);
 
 /** Bolt's own words at warning and above; its debug lines hold whole payloads. */
 const boltLogger = (log: Log): Logger => ({
