@@ -1,0 +1,30 @@
+/** `curfew`: the composition root of the command line. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { runCurfew } from './program.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A Ctrl-C on the terminal is the child's to answer: psql ends its query with it, not its session. */
+const leaveToChild = (): void => undefined;
+
+const terminal: Terminal = {
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  clock: Date.now,
+  readText: (path) => readFileSync(path, 'utf8'),
+  run: (program, words, env) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(program, words, { stdio: 'inherit', env: { ...process.env, ...env } });
+      process.on('SIGINT', leaveToChild);
+      child.once('error', reject);
+      child.once('exit', (code) => {
+        process.off('SIGINT', leaveToChild);
+        resolve(code ?? 1);
+      });
+    }),
+};
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.exitCode = await runCurfew(process.argv.slice(2), terminal);

@@ -1,0 +1,42 @@
+/** What commands get out of the environment, opened and closed around their work. */
+import { readCliConfig, type CliConfig } from '../config/cli.ts';
+import { describeProblems } from '../config/field.ts';
+import { openStore, type Store } from '../store/pool.ts';
+import { exitCodes, Stopped, type Terminal } from './terminal.ts';
+
+/** @throws Stopped with every problem at once, where something that is wanted is not set or is wrong */
+export function settings<Wanted extends keyof CliConfig>(
+  terminal: Terminal,
+  ...wanted: readonly Wanted[]
+): Required<Pick<CliConfig, Wanted>> {
+  const read = readCliConfig(terminal.env, wanted, terminal.readText);
+  if (!read.ok) throw new Stopped(describeProblems(read.problems), exitCodes.usage);
+  return read.config;
+}
+
+/** Opens a store, hands it over and closes it. A person waits here, so a statement may take longer than Slack's. */
+export async function withStore<T>(url: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = openStore({ url, applicationName: 'curfew-cli', max: 2, statementTimeoutMs: 15_000 });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The store as curfew_admin. */
+export const withAdminStore = <T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> =>
+  withStore(settings(terminal, 'adminStoreUrl').adminStoreUrl, work);
+
+/** A file that somebody named. @throws Stopped where it cannot be read */
+export function readFileOf(terminal: Terminal, path: string): string {
+  try {
+    return terminal.readText(path);
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    throw new Stopped(
+      `${path} cannot be read (${typeof code === 'string' ? code : 'unknown error'}).`,
+      exitCodes.usage,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/** What a command may touch of the world around it; `main.ts` gives the real one, tests give their own. */
+import type { ReadText } from '../config/field.ts';
+
+export type Terminal = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Standard output: what was asked for. */
+  out(text: string): void;
+  /** Standard error: progress, and why not. */
+  err(text: string): void;
+  readonly clock: () => number;
+  /** Reads a file's text. @throws the system's error */
+  readonly readText: ReadText;
+  /**
+   * Runs a program on this terminal, with these variables in its environment alone.
+   * @returns its exit code; 1 where a signal ended it
+   */
+  run(program: string, words: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
+};
+
+/** 0: done. 1: refused, or something was found. 2: called or configured wrongly; nothing was done. */
+export const exitCodes = { done: 0, refused: 1, usage: 2 } as const;
+export type ExitCode = number;
+
+/** Why a command stopped, for the person who called it: what was wrong and what mends it. No secrets, no stack. */
+export class Stopped extends Error {
+  readonly exitCode: ExitCode;
+  constructor(message: string, exitCode: ExitCode = exitCodes.refused) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export const printJson = (terminal: Terminal, value: unknown): void =>
+  terminal.out(`${JSON.stringify(value, null, 2)}\n`);
+
+/** Rows under headings, in columns as wide as their widest cell; control characters become spaces. */
+export function printTable(
+  terminal: Terminal,
+  headings: readonly string[],
+  rows: readonly (readonly unknown[])[],
+): void {
+  const cells = [headings, ...rows.map((row) => row.map(cellOf))];
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
+  for (const row of cells) {
+    terminal.out(
+      `${row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
+  }
+}
+
+const cellOf = (value: unknown): string => {
+  if (value === null || value === undefined) return '-';
+  const text =
+    value instanceof Date ? value.toISOString() : typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+};
