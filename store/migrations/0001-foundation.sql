@@ -213,6 +213,7 @@ create table curfew.slack_message (
   painted text not null,            -- hash of what it shows: an equal paint is not sent again
   posted_at timestamptz not null default clock_timestamp(),
   primary key (request_id, slot));
+create index slack_message_place on curfew.slack_message (channel, ts);
 
 -- == Operations ==============================================================================================
 create table curfew.heartbeat (
