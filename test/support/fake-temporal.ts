@@ -1,0 +1,130 @@
+/**
+ * A fake of `Temporal`, by hand, for tests of what calls it. It moves requests with the Workflow's own state object and
+ * keeps what the SDK promises (an Update's id answers its first outcome for ever; a closed run takes nothing new), but
+ * has no timers, no activities and no history: a test says `granted` and `ended` itself. It can be dead, and slow.
+ */
+import { ApplicationFailure } from '@temporalio/workflow';
+import { CurfewError, type ErrorCode } from '../../domain/errors.ts';
+import type { RequestId } from '../../domain/ids.ts';
+import type { RequestEvent } from '../../domain/request.ts';
+import type { RequestView } from '../../domain/view.ts';
+import type { Temporal } from '../../temporal/connection.ts';
+import type { AccessRequestInput, LeaveInput } from '../../workflows/contract.ts';
+import { Life } from '../../workflows/life.ts';
+
+export type FakeTemporal = Temporal & {
+  /** While true nothing arrives, and every call ends as a deadline does. */
+  dead: boolean;
+  /** While true everything arrives and no answer comes back. */
+  mute: boolean;
+  /** What arrived, in order: `decide <request>`. */
+  readonly heard: readonly string[];
+  readonly leaves: readonly LeaveInput[];
+  readonly starts: readonly AccessRequestInput[];
+  view(id: RequestId): RequestView;
+  /** What the main loop would do: `granted`, `expired`, `verified`, ... */
+  happens(id: RequestId, event: RequestEvent): RequestView;
+};
+
+export function fakeTemporal(): FakeTemporal {
+  const lives = new Map<string, Life>();
+  const inputs = new Map<string, AccessRequestInput>();
+  const outcomes = new Map<string, RequestView | CurfewError>();
+  const heard: string[] = [];
+  const leaves: LeaveInput[] = [];
+
+  const lifeOf = (id: RequestId): Life => {
+    const life = lives.get(id);
+    if (!life) throw new CurfewError('NotConfirmed', 'Recorded, and not confirmed yet.');
+    return life;
+  };
+  async function arrives<T>(what: string, work: () => T): Promise<T> {
+    await Promise.resolve();
+    if (fake.dead) throw new CurfewError('NotConfirmed', 'Recorded, and not confirmed yet.');
+    heard.push(what);
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      if (error instanceof ApplicationFailure) throw new CurfewError(error.type as ErrorCode, error.message);
+      throw error;
+    }
+    if (fake.mute) throw new CurfewError('NotConfirmed', 'Recorded, and not confirmed yet.');
+    return result;
+  }
+  const update = (
+    id: RequestId,
+    updateId: string,
+    kind: string,
+    work: (life: Life) => RequestView,
+  ): Promise<RequestView> =>
+    arrives(`${kind} ${id}`, () => {
+      const known = outcomes.get(`${id} ${updateId}`);
+      if (known instanceof CurfewError) throw known;
+      if (known) return known;
+      const life = lifeOf(id);
+      const view = work(life);
+      outcomes.set(`${id} ${updateId}`, view);
+      return view;
+    });
+
+  const fake: FakeTemporal = {
+    dead: false,
+    mute: false,
+    heard,
+    leaves,
+    get starts() {
+      return [...inputs.values()];
+    },
+    view: (id) => lifeOf(id).view(),
+    happens: (id, event) => {
+      const refusal = lifeOf(id).happened(event);
+      if (refusal) throw new Error(`${event.kind}: ${refusal.message}`);
+      return lifeOf(id).view();
+    },
+    startRequest: (input) =>
+      arrives(`start ${input.requestId}`, () => {
+        if (lives.has(input.requestId)) return 'already-there';
+        inputs.set(input.requestId, input);
+        lives.set(input.requestId, new Life(input));
+        return 'started';
+      }),
+    decide: (id, input) =>
+      update(id, input.decisionId, 'decide', (life) => {
+        life.mayDecide(input);
+        return life.decide(input);
+      }),
+    claim: (id, input) =>
+      update(id, `claim:${input.credentialId}`, 'claim', (life) => {
+        life.mayClaim(input);
+        return life.claim(input);
+      }),
+    release: (id, input) =>
+      update(id, `release:${id}`, 'release', (life) => {
+        life.mayEnd(input);
+        return life.release();
+      }),
+    withdraw: (id, input) =>
+      update(id, `withdraw:${id}`, 'withdraw', (life) => {
+        life.mayEnd(input);
+        return life.withdraw();
+      }),
+    revoke: (id, input) =>
+      arrives(`revoke ${id}`, () => {
+        if (lifeOf(id).is('closed')) throw new CurfewError('NotPending', 'This request is closed.');
+        lifeOf(id).revoke(input);
+      }),
+    voidDecisions: (id, input) =>
+      arrives(`void ${id}`, () => {
+        lifeOf(id).voidDecisions(input);
+      }),
+    startLeave: (input) =>
+      arrives(`leave ${input.personId}`, () => {
+        const there = leaves.some((leave) => leave.personId === input.personId && leave.event === input.event);
+        if (!there) leaves.push(input);
+        return there ? 'already-there' : 'started';
+      }),
+    close: () => Promise.resolve(),
+  };
+  return fake;
+}
