@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 
 /** 32 bytes, and the name by which a payload says which key opens it. */
 export type CodecKey = { readonly id: string; readonly key: Buffer };
@@ -12,7 +12,7 @@ const cipherName = 'aes-256-gcm';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-const { Payload: wire } = temporal.api.common.v1;
+const { Payload: wire } = proto.temporal.api.common.v1;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array | null | undefined): string => new TextDecoder().decode(data ?? new Uint8Array());
 

@@ -38,11 +38,15 @@ const lateMs = minuteMs;
 /** Sends what was not sent, until the signal. Two relays share the work; one that dies loses nothing. Never throws. */
 export async function runRelay(options: RelayOptions): Promise<void> {
   const { signal, log, everyMs = secondMs } = options;
+  let silent = false;
   while (!signal.aborted) {
     const sent = await relayOnce(options).catch((error: unknown) => {
-      log.warn({ err: error }, 'the outbox could not be read');
-      return 0;
+      if (!silent) log.warn({ err: error }, 'the outbox cannot be read; trying again');
+      silent = true;
+      return undefined;
     });
+    if (sent !== undefined && silent) log.info({}, 'the outbox is read again');
+    silent &&= sent === undefined;
     if (sent === batch) continue;
     await pause(everyMs, undefined, { signal }).catch(() => undefined);
   }

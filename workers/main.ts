@@ -1,0 +1,210 @@
+/**
+ * The Temporal worker: `node workers/main.ts`. Serves the main queue (Workflows, the store, Slack) and the queue of each
+ * zone whose clusters its environment names, and runs the outbox relay. One process does all by default; beside a
+ * database that must not be reached from elsewhere, one with `CURFEW_SERVES=targets` holds that credential alone.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { loggedChannels, leftOf, slackChannels, type Announcements } from '../activities/channels.ts';
+import type { Cluster } from '../activities/clusters.ts';
+import { createMainActivities, createTargetActivities } from '../activities/index.ts';
+import { createPainter } from '../activities/painter.ts';
+import type { TellDeps } from '../activities/tell.ts';
+import { describeProblems } from '../config/field.ts';
+import { createLog, type Log } from '../config/log.ts';
+import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
+import type { TargetName } from '../domain/ids.ts';
+import { createSlackPort } from '../slack/port.ts';
+import { beat } from '../store/heartbeats.ts';
+import { backlog } from '../store/outbox.ts';
+import { openStore, type Store } from '../store/pool.ts';
+import { openTarget } from '../targets/postgres/accessor.ts';
+import { createRevoker } from '../targets/postgres/revoker.ts';
+import { createTemporal } from '../temporal/connection.ts';
+import { toRow } from '../temporal/messages.ts';
+import { runRelay } from '../temporal/relay.ts';
+import { healthOf, serveHealth, type Health } from './worker/health.ts';
+import { createMetrics, type Metrics } from './worker/metrics.ts';
+import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
+
+export type WorkerProcess = {
+  readonly health: () => Health;
+  readonly healthPort: number;
+  /** Resolves after `stop`; rejects when a queue's worker died. */
+  readonly stopped: Promise<void>;
+  /** Takes nothing new, lets work under way finish for at most `drainMs`, then closes every connection. */
+  stop(): Promise<void>;
+};
+
+const beatMs = 5_000;
+const connectAgainMs = 1_000;
+
+/**
+ * Waits for Temporal where it is not there yet; the store and the targets may come later.
+ * @throws where the health port is taken
+ */
+export async function startWorker(
+  config: WorkerConfig,
+  log: Log,
+  clock: () => number = Date.now,
+): Promise<WorkerProcess> {
+  installRuntime(log);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const metrics = createMetrics();
+  const store = openStore({ url: config.storeUrl, applicationName: 'curfew-worker', max: 20 });
+  const temporal = createTemporal({ ...config.temporal, identity: config.identity });
+  const clusters = openClusters(config);
+  const people = speaking(config, store, log);
+
+  const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
+  const clusterOf = (target: TargetName): Cluster | undefined => clusters.get(target);
+  const served: Served = {
+    ...(config.serves === 'targets'
+      ? {}
+      : {
+          main: createMainActivities({
+            store,
+            clock,
+            log,
+            requests: temporal,
+            ...people.showing,
+            notice: (input, report) => toRow({ kind: 'left', payload: leftOf(input, report) }),
+          }),
+        }),
+    zones: new Map(zones.map((zone) => [zone, createTargetActivities({ store, clock, log, clusterOf })])),
+  };
+
+  let queues: Queues | undefined;
+  let storeAnsweredAt: number | null = null;
+  const health = (): Health => healthOf(queues?.states() ?? {}, storeAnsweredAt, clock());
+  const server = await serveHealth({ host: config.host, port: config.healthPort }, health, metrics);
+  const opened = openWhenThere(config, served, metrics, log, signal).then((there) => (queues = there));
+  const relayed =
+    config.serves === 'targets'
+      ? Promise.resolve()
+      : runRelay({ store, temporal, channels: people.channels, clock, log, signal });
+  const beaten = keepBeating(signal, async () => {
+    await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {} } });
+    storeAnsweredAt = clock();
+    metrics.outboxWaiting.set((await backlog(store)).count);
+  });
+
+  const stopped = opened.then((there) => there?.stopped);
+  // Whoever does not wait for it sees it in /healthz.
+  stopped.catch(() => undefined);
+
+  return {
+    health,
+    healthPort: server.port,
+    stopped,
+    async stop() {
+      stopping.abort();
+      queues?.drain();
+      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten]);
+      // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
+      await Promise.race([drained, pause(config.drainMs + 1_000, undefined, { ref: false })]);
+      await Promise.allSettled([server.close(), temporal.close(), queues?.close(), closeAll(store, clusters)]);
+    },
+  };
+}
+
+/** One pool a cluster, however many targets are in it. */
+function openClusters(config: WorkerConfig): ReadonlyMap<TargetName, Cluster> {
+  if (config.serves === 'workflows') return new Map();
+  return new Map(
+    config.clusters.flatMap(({ name, database, nodes, user, password, targets }) => {
+      const target = openTarget({
+        name,
+        controlDatabase: database,
+        nodes,
+        user,
+        password,
+        applicationName: 'curfew-worker',
+      });
+      const cluster: Cluster = { target, revoker: createRevoker(target), nodes };
+      return targets.map((each): [TargetName, Cluster] => [each, cluster]);
+    }),
+  );
+}
+
+async function closeAll(store: Store, clusters: ReadonlyMap<TargetName, Cluster>): Promise<void> {
+  const targets = new Set([...clusters.values()].map(({ target }) => target));
+  await Promise.allSettled([store.close(), ...[...targets].map((target) => target.close())]);
+}
+
+/** Slack where there is one, else the log. */
+function speaking(
+  { slack }: WorkerConfig,
+  store: Store,
+  log: Log,
+): { readonly showing: Pick<TellDeps, 'slack'>; readonly channels: Announcements } {
+  if (!slack) return { showing: {}, channels: loggedChannels(log) };
+  const { botToken, apiUrl } = slack;
+  const port = createSlackPort({ token: () => botToken, ...(apiUrl === undefined ? {} : { apiUrl }) });
+  const painter = createPainter(port, log);
+  const workspace = { team: slack.teamId, approvals: slack.channel, announcements: slack.opsChannel };
+  return {
+    showing: { slack: { workspace, painter } },
+    channels: slackChannels({ store, workspace, port, painter, log }),
+  };
+}
+
+/** A server that is not there yet is waited for: processes start in any order, and after a power cut all at once. */
+async function openWhenThere(
+  config: WorkerConfig,
+  served: Served,
+  metrics: Metrics,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Queues | undefined> {
+  for (let tried = 0; !signal.aborted; tried += 1) {
+    try {
+      const queues = await openQueues(config, served, metrics);
+      log.info({ queues: Object.keys(queues.states()) }, 'serving these task queues');
+      if (signal.aborted) queues.drain();
+      return queues;
+    } catch (err) {
+      if (tried % 30 === 0)
+        log.warn({ err, address: config.temporal.address }, 'Temporal is not there yet; trying again');
+      await pause(connectAgainMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+async function keepBeating(signal: AbortSignal, once: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    // The store being away shows in /healthz.
+    await once().catch(() => undefined);
+    await pause(beatMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+if (import.meta.main) {
+  const read = readWorkerConfig(process.env);
+  if (read.ok) await run(read.config);
+  else {
+    process.stderr.write(`The worker is not configured:\n${describeProblems(read.problems)}\n`);
+    process.exitCode = 2;
+  }
+}
+
+async function run(config: WorkerConfig): Promise<void> {
+  const log = createLog('worker', config.logLevel);
+  const worker = await startWorker(config, log);
+  log.info({ port: worker.healthPort }, '/healthz and /metrics are there');
+  let stops = 0;
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      stops += 1;
+      // A second signal does not wait for the drain.
+      if (stops > 1) process.exit(1);
+      log.info({ signal: name }, 'draining');
+      void worker.stop().then(() => process.exit(0));
+    });
+  }
+  await worker.stopped.catch((err: unknown) => {
+    log.fatal({ err }, 'a worker died; whoever supervises this process starts it again');
+    process.exit(1);
+  });
+}
