@@ -19,9 +19,19 @@ export type Path = readonly (string | number)[];
 export const formatIssue = (issue: Issue): string =>
   `${issue.file}:${issue.line}:${issue.column}: ${issue.severity}: ${issue.message} [${issue.code}]`;
 
-/** In the order in which a reader meets them. */
-export const inFileOrder = (issues: readonly Issue[]): readonly Issue[] =>
-  issues.toSorted((a, b) => a.line - b.line || a.column - b.column || (a.code < b.code ? -1 : Number(a.code > b.code)));
+/** A file with more mistakes than this is not a file with mistakes. */
+const mostIssues = 200;
+
+/** In the order in which a reader meets them; of very many, the first and how many more. */
+export function inFileOrder(issues: readonly Issue[]): readonly Issue[] {
+  const ordered = issues.toSorted(
+    (a, b) => a.line - b.line || a.column - b.column || (a.code < b.code ? -1 : Number(a.code > b.code)),
+  );
+  const last = ordered[mostIssues];
+  if (!last) return ordered;
+  const rest: Issue = { ...last, severity: 'error', code: 'more', message: `and ${ordered.length - mostIssues} more` };
+  return [...ordered.slice(0, mostIssues), rest];
+}
 
 export const formatPath = (path: Path): string =>
   path.reduce<string>((text, step) => {

@@ -140,5 +140,5 @@ export const fileSchema = strict({
   targets: z.record(targetName, z.unknown()),
   rules: z.array(z.unknown()).max(200, { error: 'at most 200 rules' }),
   breakGlass: z.array(z.unknown()).max(50, { error: 'at most 50 entries' }).default([]),
-  powers: z.unknown(),
+  powers: z.unknown().optional(),
 });

@@ -3,12 +3,23 @@
  * depth and number of values are bounded (also through aliases, so that a few lines cannot unfold into millions), keys
  * are unique, and no key can reach a prototype.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml';
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type Node,
+} from 'yaml';
 import { formatPath, quote, type Issue, type Path } from './issue.ts';
 
 export const longestFileBytes = 256 * 1024;
 const deepest = 24;
 const mostValues = 20_000;
+const tooDeep = `values are nested more than ${deepest} deep`;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** The data of a file; `issue` makes an issue that points at a value, or at the key under which it stands. */
@@ -28,90 +39,80 @@ type Read = { readonly ok: true; readonly source: Source } | { readonly ok: fals
 export function readYaml(text: string, file: string): Read {
   const lines = new LineCounter();
   const places = new Map<string, number>();
-  const issue: Source['issue'] = (at, code, message, more = {}) => {
-    const offset = offsetOf(places, at, more.onKey === true);
-    return {
-      severity: more.warning ? 'warning' : 'error',
-      code,
-      message,
-      file,
-      ...placeAt(lines, offset),
-      path: formatPath(at),
-    };
+  const tellAt = (offset: number, code: string, message: string, at: Path = [], warning = false): Issue => {
+    const { line, col } = lines.linePos(offset);
+    const place = { file, line: Math.max(1, line), column: Math.max(1, col), path: formatPath(at) };
+    return { severity: warning ? 'warning' : 'error', code, message, ...place };
   };
+  const issue: Source['issue'] = (at, code, message, more = {}) =>
+    tellAt(offsetOf(places, at, more.onKey === true), code, message, at, more.warning);
   if (Buffer.byteLength(text, 'utf8') > longestFileBytes) {
     return { ok: false, issues: [issue([], 'too-large', `the file is larger than ${longestFileBytes / 1024} KiB`)] };
   }
-  const parsed = compose(text, lines);
-  if (parsed === 'too-deep') {
-    return { ok: false, issues: [issue([], 'too-deep', `values are nested more than ${deepest} deep`)] };
-  }
-  const [document, second] = parsed;
-  const syntax = parsed
-    .flatMap((each) => [...each.errors, ...each.warnings])
-    .filter((error) => error.code !== 'MULTIPLE_DOCS')
-    .map((error): Issue => {
-      const message = error.message.split('\n')[0] ?? error.message;
-      return { severity: 'error', code: 'bad-yaml', message, file, ...placeAt(lines, error.pos[0]), path: '' };
-    });
-  if (second) {
-    const place = placeAt(lines, second.range[0]);
-    const message = 'one document a file: take away what follows "---"';
-    syntax.push({ severity: 'error', code: 'several-documents', message, file, ...place, path: '' });
-  }
-  if (syntax.length > 0 || !document) {
-    return { ok: false, issues: syntax.length > 0 ? syntax : [issue([], 'empty', 'the file is empty')] };
-  }
-  const reader = new Reader(document, places, issue);
-  const data = reader.read(document.contents, []);
+  const documents = compose(text.replace(/^\uFEFF/, ''), lines);
+  const syntax = syntaxIssues(documents, tellAt);
+  if (syntax.length > 0) return { ok: false, issues: syntax };
+  const reader = new Reader(places, issue);
+  const data = reader.read(documents[0]?.contents, []);
   if (reader.issues.length > 0) return { ok: false, issues: reader.issues };
   if (data === null) return { ok: false, issues: [issue([], 'empty', 'the file is empty')] };
   return { ok: true, source: { data, issue } };
 }
 
 /** NB. Unique keys are checked by the reader: the parser's own check takes quadratic time. */
-function compose(text: string, lineCounter: LineCounter): readonly Document.Parsed[] | 'too-deep' {
-  try {
-    const documents = parseAllDocuments(text, {
-      lineCounter,
-      version: '1.2',
-      schema: 'core',
-      resolveKnownTags: false,
-      merge: false,
-      stringKeys: true,
-      uniqueKeys: false,
-      prettyErrors: false,
-      logLevel: 'silent',
-    });
-    return 'empty' in documents ? [] : documents;
-  } catch (error) {
-    // The parser recurses: text that is nothing but opening brackets exhausts the stack before it is refused.
-    if (error instanceof RangeError) return 'too-deep';
-    throw error;
-  }
+function compose(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
+  const documents = parseAllDocuments(text, {
+    lineCounter,
+    version: '1.2',
+    schema: 'core',
+    resolveKnownTags: false,
+    merge: false,
+    stringKeys: true,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  return 'empty' in documents ? [] : documents;
 }
 
-/** Turns nodes into data: one walk, in which every bound is kept. */
+/** What is not YAML as Curfew reads it; warnings of the parser count, for they are about tags. */
+function syntaxIssues(
+  documents: readonly Document.Parsed[],
+  tellAt: (offset: number, code: string, message: string) => Issue,
+): readonly Issue[] {
+  const errors = documents.flatMap((each) => [...each.errors, ...each.warnings]);
+  // The parser recurses, and says so when its stack is exhausted; all else that it says then follows from that.
+  const exhausted = errors.find((error) => error.code === 'RESOURCE_EXHAUSTION');
+  if (exhausted) return [tellAt(exhausted.pos[0], 'too-deep', tooDeep)];
+  const issues = errors.map((error) => tellAt(error.pos[0], 'bad-yaml', error.message));
+  const second = documents[1];
+  if (!second) return issues;
+  return [...issues, tellAt(second.range[0], 'several-documents', 'one document a file: take away what follows "---"')];
+}
+
+/** Turns nodes into data: one walk, in which every bound is kept. Once a bound is broken, the rest is not read. */
 class Reader {
   readonly issues: Issue[] = [];
-  readonly #document: Document.Parsed;
   readonly #places: Map<string, number>;
   readonly #issue: Source['issue'];
+  readonly #anchors = new Map<string, Node>();
   #values = 0;
+  #stopped = false;
 
-  constructor(document: Document.Parsed, places: Map<string, number>, issue: Source['issue']) {
-    this.#document = document;
+  constructor(places: Map<string, number>, issue: Source['issue']) {
     this.#places = places;
     this.#issue = issue;
   }
 
   read(node: unknown, path: Path): unknown {
+    if (this.#stopped) return null;
     if (!this.#places.has(keyOf(path))) this.#places.set(keyOf(path), startOf(node));
     this.#values += 1;
     if (this.#values > mostValues)
-      return this.#refuseOnce('too-many-values', `the file holds more than ${mostValues} values`);
-    if (path.length > deepest) return this.#refuseOnce('too-deep', `values are nested more than ${deepest} deep`, path);
-    if (isAlias(node)) return this.#aliased(node.resolve(this.#document), path);
+      return this.#stop([], 'too-many-values', `the file holds more than ${mostValues} values`);
+    if (path.length > deepest) return this.#stop(path, 'too-deep', tooDeep);
+    if (isAlias(node)) return this.#aliased(node.source, path);
+    if ((isScalar(node) || isCollection(node)) && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
     if (isScalar(node)) return node.value;
     if (isSeq(node)) return node.items.map((item, index) => this.read(item, [...path, index]));
     return isMap(node) ? this.#map(node.items, path) : null;
@@ -135,13 +136,20 @@ class Reader {
     return data;
   }
 
-  /** What an alias stands for, at the alias's own place: an issue in it points to where it is used. */
-  #aliased(node: unknown, path: Path): unknown {
-    return node === undefined ? this.#refuseOnce('bad-yaml', 'an alias to nothing', path) : this.read(node, path);
+  /**
+   * What an alias stands for, at the alias's own place: an issue in it points to where it is used.
+   * NB. Not the parser's own `resolve`: that walks the whole document for each alias, minutes for a hostile file.
+   */
+  #aliased(anchor: string, path: Path): unknown {
+    const node = this.#anchors.get(anchor);
+    return node
+      ? this.read(node, path)
+      : this.#stop(path, 'bad-yaml', `there is no anchor ${quote(anchor)} before this`);
   }
 
-  #refuseOnce(code: string, message: string, at: Path = []): null {
-    if (!this.issues.some((issue) => issue.code === code)) this.issues.push(this.#issue(at, code, message));
+  #stop(at: Path, code: string, message: string): null {
+    this.#stopped = true;
+    this.issues.push(this.#issue(at, code, message));
     return null;
   }
 }
@@ -155,9 +163,4 @@ function offsetOf(places: ReadonlyMap<string, number>, path: Path, onKey: boolea
   const own = (onKey ? places.get(keyOf(path, true)) : undefined) ?? places.get(keyOf(path));
   if (own !== undefined || path.length === 0) return own ?? 0;
   return offsetOf(places, path.slice(0, -1), false);
-}
-
-function placeAt(lines: LineCounter, offset: number): { readonly line: number; readonly column: number } {
-  const { line, col } = lines.linePos(offset);
-  return { line: Math.max(1, line), column: Math.max(1, col) };
 }
