@@ -52,6 +52,15 @@ test('ten relays that take at once never take the same row', async () => {
   expect(ids.length + rest.length).toBe(100);
 });
 
+test('what a relay is just taking holds up no other, which takes what comes next', async () => {
+  for (let index = 0; index < 40; index += 1) await put(`next-${index}`);
+  await worker.transaction(async (tx) => {
+    const first = await outbox.take(tx, 20, 60_000);
+    const second = await outbox.take(worker, 20, 60_000);
+    expect(new Set([...first, ...second].map((row) => row.id)).size).toBe(40);
+  });
+});
+
 test('a taken row is due again after its lease, with one attempt more', async () => {
   const id = await put('dropped');
   expect(await outbox.take(worker, 10, 50)).toMatchObject([{ id, attempts: 1 }]);

@@ -41,6 +41,10 @@ test('a slow statement is NotRecorded within its bound, and the next one works',
   expect(code).toBe('NotRecorded');
   expect(ms).toBeLessThan(1_500);
   expect(await quick.query('select 1 as one')).toEqual([{ one: 1 }]);
+  // The server has stopped as well: nothing that was given up goes on and takes effect later.
+  expect(
+    await store.admin.query(`select 1 from pg_stat_activity where query like '%pg_sleep(20)' and state = 'active'`),
+  ).toEqual([]);
 });
 
 test('waiting for a lock, or for a free connection, ends within the bound as well', async () => {

@@ -105,6 +105,7 @@ create table curfew.decision (
   foreign key (request_id, requester) references curfew.request (id, person),
   foreign key (request_id, digest) references curfew.request (id, digest),
   unique (request_id, person, voids_before));
+create index decision_person on curfew.decision (person);
 create table curfew.decision_void (
   decision_id text primary key references curfew.decision,
   cause text not null,
@@ -163,6 +164,7 @@ create table curfew.revoke_intent (
   asked_at timestamptz not null default clock_timestamp(),
   check ((request_id is null) = (target is null)), check ((request_id is null) <> (person is null)));
 create index revoke_intent_request on curfew.revoke_intent (request_id);
+create index revoke_intent_person on curfew.revoke_intent (person);
 create table curfew.revoke_outcome (
   intent_id uuid not null references curfew.revoke_intent,
   target text not null,
