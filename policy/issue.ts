@@ -39,8 +39,14 @@ export const formatPath = (path: Path): string =>
     return text === '' ? step : `${text}.${step}`;
   }, '');
 
-/** Quotes what somebody wrote, cut to a length that cannot bury the message around it. */
-export const quote = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text);
+/**
+ * Quotes what somebody wrote, cut to a length that cannot bury the message around it. What does not print (controls,
+ * escape sequences, marks that turn the text around) is shown by its number: messages go to terminals and logs.
+ */
+export function quote(text: string): string {
+  const cut = text.length > 40 ? `${text.slice(0, 39).toWellFormed()}…` : text.toWellFormed();
+  return JSON.stringify(cut).replace(/\p{C}/gu, (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`);
+}
 
 /** `: did you mean "x"?` for the nearest of the known words, else which there are; nothing when there are none. */
 export function hint(word: string, known: Iterable<string>): string {
