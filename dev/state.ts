@@ -1,6 +1,6 @@
 /** The state folder of the embedded stack, `.curfew/`: one stack at a time, kept ports and secrets. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LockHeld, takeLock } from './lock.mjs';
@@ -54,8 +54,9 @@ export const openState = async (options: StateOptions): Promise<StateFolder> => 
     const kept: Kept = found ?? { version, ports: {}, secrets: {} };
     const writePrivate: StateFolder['writePrivate'] = (name, value) => {
       const whole = `${file(name)}.new`;
+      // A mode is given to new files only.
+      rmSync(whole, { force: true });
       writeFileSync(whole, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-      chmodSync(whole, 0o600);
       renameSync(whole, file(name));
     };
     const keep = (): void => writePrivate(keptFile, kept);

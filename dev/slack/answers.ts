@@ -1,5 +1,5 @@
 /** What the recorder itself answers, and what it adds to the emulator's answers. */
-import { parseArguments, type Fault, type SlackReply } from './calls.ts';
+import { parseArguments, type SlackReply } from './calls.ts';
 import type { Exchange } from './exchange.ts';
 import type { StableIds } from './stable-ids.ts';
 
@@ -24,14 +24,6 @@ export const refusal = (problems: readonly string[]): SlackReply => ({
     response_metadata: { messages: problems.map((problem) => `[ERROR] ${problem}`) },
   },
 });
-
-/** Null where nothing is to be sent. */
-export const replyOf = (fault: Exclude<Fault, { kind: 'reply-lost' }>): SlackReply | null => {
-  if (fault.kind === 'rate-limited') return { status: 429, body: { ok: false, error: 'ratelimited' } };
-  if (fault.kind === 'status') return { status: fault.status, body: { ok: false, error: 'internal_error' } };
-  if (fault.kind === 'refused') return { status: 200, body: { ok: false, error: fault.error } };
-  return null;
-};
 
 /** Accounts as Slack tells them, with the flags that the emulator does not know. */
 export const withFlags = (

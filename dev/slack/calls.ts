@@ -1,4 +1,5 @@
-/** What the recorder keeps of a Web API call, and the faults that it can answer with. */
+/** What the recorder keeps of a Web API call. */
+import type { Fault } from './faults.ts';
 
 export type SlackCall = {
   /** Counts from 1, in order of arrival. */
@@ -12,27 +13,11 @@ export type SlackCall = {
   readonly problems: readonly string[];
   /** The fault that it met, if any. */
   readonly fault: Fault['kind'] | null;
-  /** Null where none was sent, or none could be read. */
+  /** Slack's; null where the call did not get there. */
   readonly reply: SlackReply | null;
 };
 
 export type SlackReply = { readonly status: number; readonly body: Readonly<Record<string, unknown>> };
-
-export type Fault = {
-  /** Methods that meet it; every method where absent. */
-  readonly methods?: readonly string[];
-  /** How many calls meet it; every one, until it is lifted, where absent. */
-  readonly times?: number;
-} & (
-  | { readonly kind: 'rate-limited'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'status'; readonly status: number }
-  /** Slack's own way of saying no: 200 with `ok: false`. */
-  | { readonly kind: 'refused'; readonly error: string }
-  /** Answers nothing, and closes the connection after the time. */
-  | { readonly kind: 'hang'; readonly forMs: number }
-  /** Slack does what was asked, and the answer is lost on the way. */
-  | { readonly kind: 'reply-lost' }
-);
 
 const jsonArguments = ['blocks', 'view', 'attachments', 'metadata'] as const;
 

@@ -22,6 +22,7 @@ export type ResponseListener = {
 
 const uses = 5;
 const lifeMs = 30 * 60_000;
+const keptResponses = 5_000;
 
 export const startResponseListener = async (): Promise<ResponseListener> => {
   const addresses = new Map<string, { userId: string; left: number; until: number }>();
@@ -38,6 +39,7 @@ export const startResponseListener = async (): Promise<ResponseListener> => {
       typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : { text: body };
     const response = { userId: address.userId, at: Date.now(), message, status };
     responses.push(response);
+    if (responses.length > keptResponses) responses.shift();
     for (const listener of listeners) listener(response);
     return status;
   };

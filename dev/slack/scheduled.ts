@@ -2,6 +2,8 @@ import { setTimeout as later } from 'node:timers';
 
 type Inspect = (method: string, args: Readonly<Record<string, unknown>>) => Promise<Record<string, unknown>>;
 
+const longestTimerMs = 2 ** 31 - 1;
+
 /** The emulator keeps scheduled messages and never posts them. This does, at their second, unless they were deleted. */
 export const scheduledMessages = (
   inspect: Inspect,
@@ -14,6 +16,7 @@ export const scheduledMessages = (
   readonly stop: () => void;
 } => {
   const timers = new Map<string, NodeJS.Timeout>();
+  // One that was deleted is gone from the emulator too, and then nothing is posted.
   const post = async (channel: string, id: string, args: Readonly<Record<string, unknown>>): Promise<void> => {
     timers.delete(id);
     await inspect('chat.deleteScheduledMessage', { channel, scheduled_message_id: id });
@@ -22,17 +25,13 @@ export const scheduledMessages = (
   };
   return {
     note: (method, args, reply) => {
-      if (reply['ok'] !== true) return;
-      if (method === 'chat.deleteScheduledMessage') clearTimeout(timers.get(String(args['scheduled_message_id'])));
-      if (method !== 'chat.scheduleMessage') return;
+      if (method !== 'chat.scheduleMessage' || reply['ok'] !== true) return;
       const id = String(reply['scheduled_message_id']);
       const channel = String(reply['channel']);
       const inMs = Math.max(0, Number(reply['post_at']) * 1_000 - Date.now());
-      // A workspace that is being stopped loses the message, as the emulator loses everything then.
-      timers.set(
-        id,
-        later(() => void post(channel, id, args).catch(() => undefined), Math.min(inMs, 2 ** 31 - 1)).unref(),
-      );
+      // Not in the life of a workspace that forgets everything when it stops; Node's timers reach no further either.
+      if (inMs > longestTimerMs) return;
+      timers.set(id, later(() => void post(channel, id, args).catch(() => undefined), inMs).unref());
     },
     stop: () => {
       for (const timer of timers.values()) clearTimeout(timer);
