@@ -50,7 +50,8 @@ export const blocks = {
   reason: 'reason',
   ticket: 'ticket',
   verdict: 'verdict',
-  why: 'why',
+  /** A decision's reason. */
+  why: 'reason',
   finding: 'finding',
   note: 'note',
 } as const;

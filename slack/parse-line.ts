@@ -35,13 +35,13 @@ export type Line =
     }
   | { readonly kind: 'break-glass-help'; readonly problem: string };
 
-/** Slack cuts the form's field there, and no reason is longer. */
-export const longestReason = 3_000;
+/** As long as a reason may be. */
+export const longestReason = 2_000;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
-/** A ticket or incident: letters, a hyphen, digits. */
+/** What is taken for a ticket within a reason: letters, a hyphen, digits. One that is named may be any word. */
 const ticketPattern = /\b[A-Za-z][A-Za-z0-9]{0,9}-\d{1,10}\b/;
-const wholeTicket = /^[A-Za-z][A-Za-z0-9]{0,9}-\d{1,10}$/;
+const incidentPattern = /^[A-Za-z][A-Za-z0-9_]{0,19}-\d{1,10}$/;
 
 /** @param text what Slack sends as `text` of the command, where `&`, `<` and `>` may come escaped */
 export function parseLine(text: string): Line {
@@ -93,7 +93,6 @@ function problemOf(
   if (read.target === undefined) return 'The first word is not the name of a target.';
   if (read.role === undefined) return 'The second word is not the name of a role.';
   if (read.durationMs === undefined) return 'How long is missing or not a span such as 45m, 2h or 1h30m.';
-  if (named !== undefined && !wholeTicket.test(named)) return 'The ticket is not of the form ABC-123.';
   if (terms.length > (named === undefined ? 1 : 3))
     return `After ${formatSpan(read.durationMs)} comes "because" and the reason.`;
   if (reason === undefined || reason === '') return 'The reason is missing: end the line with "because" and why.';
@@ -115,7 +114,7 @@ function breakGlass(line: string): Line {
     ? 'The target is missing.'
     : !namePattern.test(role)
       ? 'The role is missing.'
-      : !wholeTicket.test(incident)
+      : !incidentPattern.test(incident)
         ? 'The incident is missing, or not of the form INC-12.'
         : reason === ''
           ? 'Say what is wrong, after the incident.'

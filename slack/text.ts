@@ -36,28 +36,47 @@ export const oneLine = (text: string): string => tidy(text).replaceAll(/\s+/g, '
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** One value inside a sentence: one line, at most `max` characters before escaping, and no way to begin or end bold. */
+/**
+ * One value inside a sentence: one line, no way to begin or end bold, and at most `max` characters as it is sent, so
+ * that the sentence's length is known whatever it is made of.
+ */
 export function value(text: string, max = valueMax): Mrkdwn {
   const line = cut(oneLine(text), max).replaceAll(/[*~`]|(?<!\w)_|_(?!\w)/g, (mark) => lookalikes[mark] ?? mark);
-  return raw(line === '' ? '(empty)' : escaped(line));
+  const whole = escaped(line);
+  return raw(line === '' ? '(empty)' : whole.length <= max ? whole : escapedWithin(line, max));
 }
+
+/** As many whole characters as fit escaped, and an ellipsis. */
+function escapedWithin(line: string, max: number): string {
+  let text = '';
+  for (const character of line) {
+    const next = escaped(character);
+    if (text.length + next.length > max - 1) break;
+    text += next;
+  }
+  return `${text}…`;
+}
+
 /** Slack has no escape for these; a name in asterisks must not end the bold that the sentence began. */
 const lookalikes: Readonly<Record<string, string>> = { '*': '∗', _: 'ˍ', '~': '∼', '`': 'ˋ' };
 
 /**
  * Builds `mrkdwn`: the template's own text is markup; every string in it is escaped and shortened by `value`, what is
- * `Mrkdwn` already and numbers stay as they are, and `''` is nothing.
+ * `Mrkdwn` already and numbers stay as they are.
  */
 export const mrkdwn = (parts: TemplateStringsArray, ...values: readonly (string | number | Mrkdwn)[]): Mrkdwn =>
   raw(
     parts.reduce((text, part, index) => {
       const given = values[index - 1];
-      return `${text}${given === undefined || given === '' ? '' : inserted(given)}${part}`;
+      return `${text}${given === undefined ? '' : inserted(given)}${part}`;
     }),
   );
 
 const inserted = (given: string | number | Mrkdwn): string =>
   typeof given === 'number' ? String(given) : (typeof given === 'string' ? value(given) : given).mrkdwn;
+
+/** Where a sentence has nothing more to say; an empty string would be somebody's empty text. */
+export const nothing: Mrkdwn = { kind: 'mrkdwn', mrkdwn: '' };
 
 /** Joins texts that are safe already. */
 export const joined = (texts: readonly Mrkdwn[], between: string): Mrkdwn =>

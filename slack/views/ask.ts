@@ -80,6 +80,7 @@ export function askForm({ offers, prefill, problem, preview }: AskForm): Modal {
       'Why',
       textInput(actions.reason, {
         lines: true,
+        max: 2000,
         placeholder: 'What you will do, and why it cannot wait',
         ...optionalInitial(prefill.reason),
       }),

@@ -2,7 +2,7 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { mrkdwn, value } from '../text.ts';
+import { mrkdwn, nothing, value } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { RequestModel, ReviewLine } from './model.ts';
@@ -33,4 +33,4 @@ export function reviewDue(model: RequestModel): Content {
 }
 
 const within = (model: RequestModel) =>
-  model.plan.verdict === 'break-glass' ? mrkdwn` within ${formatSpan(model.plan.review.withinMs)}` : '';
+  model.plan.verdict === 'break-glass' ? mrkdwn` within ${formatSpan(model.plan.review.withinMs)}` : nothing;

@@ -1,5 +1,6 @@
 /** Inputs of modals. */
 import type { types } from '@slack/bolt';
+import { tidy } from '../text.ts';
 import { plain } from './kit.ts';
 import type { Block, Modal } from './message.ts';
 
@@ -32,7 +33,7 @@ export const textInput = (
   type: 'plain_text_input',
   action_id: action,
   max_length: max,
-  ...(initial === undefined || initial === '' ? {} : { initial_value: initial.slice(0, max) }),
+  ...(initial === undefined || initial === '' ? {} : { initial_value: tidy(initial).slice(0, max).toWellFormed() }),
   ...(placeholder === undefined ? {} : { placeholder: plain(placeholder, 150) }),
   ...(lines ? { multiline: true } : {}),
 });

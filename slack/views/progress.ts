@@ -3,7 +3,7 @@ import { sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
 import type { RequestState } from '../../domain/request.ts';
 import { formatSpan } from '../../domain/time.ts';
-import { joined, listed, mrkdwn, when, type Mrkdwn } from '../text.ts';
+import { joined, listed, mrkdwn, type Mrkdwn, nothing, when } from '../text.ts';
 import type { DecisionLine, RequestModel } from './model.ts';
 import { nameOf, outcomeWords } from './words.ts';
 
@@ -44,9 +44,9 @@ function stageProgress(model: RequestModel, state: Waiting): Mrkdwn {
       const counted = state.approvals.filter((approval) => approval.stage === index);
       const who = counted.slice(0, 5).map((approval) => {
         const decision = model.decisions.find((line) => line.id === approval.decisionId);
-        return mrkdwn`${nameOf(model.people, approval.person)}${decision ? mrkdwn`, ${when(decision.madeAt)}` : ''}`;
+        return mrkdwn`${nameOf(model.people, approval.person)}${decision ? mrkdwn`, ${when(decision.madeAt)}` : nothing}`;
       });
-      return mrkdwn`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? mrkdwn` (${joined(who, '; ')})` : ''}`;
+      return mrkdwn`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? mrkdwn` (${joined(who, '; ')})` : nothing}`;
     }),
     ' - ',
   );
@@ -66,11 +66,11 @@ export function receiptSentence({ revokeReceipt: receipt }: Pick<RequestModel, '
   if (!receipt) return undefined;
   const closed = sessionsClosed(receipt);
   const sessions = closed === 1 ? '1 session closed' : `${closed} sessions closed`;
-  const nodes = receipt.nodes.length === 1 ? '' : ` on ${receipt.nodes.length} nodes`;
+  const nodes = receipt.nodes.length === 1 ? nothing : mrkdwn` on ${receipt.nodes.length} nodes`;
   const took = formatSpan(Math.max(0, receipt.verifiedAt - receipt.startedAt));
   const attested = receipt.attestations.map((one) => `${one.says} (${one.operator})`);
   return mrkdwn`ended ${when(receipt.verifiedAt, 'seconds')}, ${sessions}${nodes}, verified in ${took}.${
-    attested.length > 0 ? mrkdwn` Attested: ${listed(attested, 3)}.` : ''
+    attested.length > 0 ? mrkdwn` Attested: ${listed(attested, 3)}.` : nothing
   }`;
 }
 
@@ -78,7 +78,8 @@ export function receiptSentence({ revokeReceipt: receipt }: Pick<RequestModel, '
 export function decisionSentence(model: RequestModel, line: DecisionLine): Mrkdwn {
   const who = nameOf(model.people, line.person);
   if (line.voidedAt !== null) return mrkdwn`The approval of ${who} counts no more: they may not approve this now.`;
-  if (line.verdict === 'deny') return mrkdwn`${who} denied it${line.reason === null ? '' : mrkdwn`: ${line.reason}`}.`;
+  if (line.verdict === 'deny')
+    return mrkdwn`${who} denied it${line.reason === null ? nothing : mrkdwn`: ${line.reason}`}.`;
   const stage = stagesOf(model.plan)[line.stage];
-  return mrkdwn`${who} approved it${stage ? mrkdwn` (${stage.name})` : ''}.`;
+  return mrkdwn`${who} approved it${stage ? mrkdwn` (${stage.name})` : nothing}.`;
 }

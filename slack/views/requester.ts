@@ -2,7 +2,7 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { mrkdwn, value, when } from '../text.ts';
+import { mrkdwn, nothing, value, when } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { RequestModel } from './model.ts';
@@ -57,7 +57,7 @@ export function held(model: RequestModel): Content {
     section(says),
     ...(live ? [section(connect)] : []),
     section(
-      mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : ''} from ${model.claim?.address ?? 'an address that is not known'}. Not you? End it now.`,
+      mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : nothing} from ${model.claim?.address ?? 'an address that is not known'}. Not you? End it now.`,
     ),
     reference(model),
     row(...(live ? [done(model), notMe(model)] : [])),

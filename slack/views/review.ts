@@ -3,7 +3,7 @@ import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import type { ReviewModel } from '../../service/contract.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
-import { joined, listed, mrkdwn, value, when, type Mrkdwn } from '../text.ts';
+import { joined, listed, mrkdwn, type Mrkdwn, nothing, value, when } from '../text.ts';
 import { input, modal, textInput } from './form.ts';
 import { context, divider, fields, option, section, verbatim } from './kit.ts';
 import { writeMetadata } from './metadata.ts';
@@ -57,7 +57,7 @@ function privileges({ privileges: found }: ReviewModel): Mrkdwn {
   if (found === null) return mrkdwn`The target was not checked yet, so this is not known.`;
   const lines = found.lines.slice(0, 20).map((line) => mrkdwn`- ${value(line, 100)}`);
   const rest = found.lines.length - lines.length;
-  return mrkdwn`${lines.length > 0 ? joined(lines, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : ''}\n_As checked ${when(found.checkedAt)}_`;
+  return mrkdwn`${lines.length > 0 ? joined(lines, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}\n_As checked ${when(found.checkedAt)}_`;
 }
 
 function held({ held: grants }: ReviewModel): Mrkdwn {
@@ -66,7 +66,7 @@ function held({ held: grants }: ReviewModel): Mrkdwn {
     .slice(0, 10)
     .map((grant) => mrkdwn`- ${grant.role} on ${grant.target} until ${when(grant.endAt)}`);
   const rest = grants.length - lines.length;
-  return mrkdwn`${joined(lines, '\n')}${rest > 0 ? mrkdwn`\n... and ${rest} more` : ''}`;
+  return mrkdwn`${joined(lines, '\n')}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}`;
 }
 
 const decisions = (model: ReviewModel, people: People): Mrkdwn =>

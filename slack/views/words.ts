@@ -38,12 +38,12 @@ export function planSentence(plan: GrantablePlan, people: People): Mrkdwn {
 
 /** How a closed request ended, as a word that stands by itself. */
 export const outcomeWords: Readonly<Record<Outcome, string>> = {
-  expired: 'Ended: time is up',
-  released: 'Ended: the holder was done',
+  expired: 'Ended',
+  released: 'Ended',
   revoked: 'Ended early',
   withdrawn: 'Withdrawn',
   denied: 'Denied',
   lapsed: 'Lapsed',
-  cancelled: 'Cancelled by an operator',
+  cancelled: 'Cancelled',
   failed: 'Failed',
 };

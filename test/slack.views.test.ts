@@ -1,0 +1,362 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import type { RequestStatus } from '../service/contract.ts';
+import { validateMessage, validateOptions, validateView } from '../slack/blocks.ts';
+import { actions } from '../slack/ids.ts';
+import { refusalText } from '../slack/refusals.ts';
+import { mrkdwn } from '../slack/text.ts';
+import { askForm, targetOptions } from '../slack/views/ask.ts';
+import { findingsForm } from '../slack/views/findings.ts';
+import { leaverNotice } from '../slack/views/leaver.ts';
+import type { Message } from '../slack/views/message.ts';
+import { readMetadata } from '../slack/views/metadata.ts';
+import type { RequestModel } from '../slack/views/model.ts';
+import { paint } from '../slack/views/paint.ts';
+import { reviewForm } from '../slack/views/review.ts';
+import { claimLink, help, told, toldModal } from '../slack/views/told.ts';
+import { anyModel, anyPeople, anyReview, anyText, workspace } from './support/slack-models.ts';
+
+/** Everything that Slack reads as markup: `mrkdwn` texts, and the top-level text of a message. */
+function markupOf(shown: unknown): string[] {
+  if (Array.isArray(shown)) return shown.flatMap(markupOf);
+  if (typeof shown !== 'object' || shown === null) return [];
+  const node = shown as Record<string, unknown>;
+  if (node['type'] === 'mrkdwn') return [String(node['text'])];
+  return Object.values(node).flatMap(markupOf);
+}
+const ours = /<!date\^\d+\^\{(?:time|time_secs|date_short_pretty)\}(?: at \{time\})?\|[\d :-]+ UTC>/g;
+const escapes = /&(?:amp|lt|gt);/g;
+const unescaped = (markup: string): string | undefined =>
+  /[<>&]/.exec(markup.replaceAll(ours, '').replaceAll(escapes, ''))?.[0];
+
+const turning = /[\u202A-\u202E\u2066-\u2069\u200E\u200F]/;
+
+function harmless(shown: unknown, text?: string): void {
+  for (const markup of [...markupOf(shown), ...(text === undefined ? [] : [text])]) {
+    expect(unescaped(markup), markup.slice(0, 200)).toBeUndefined();
+  }
+  // What an option stands for is not shown.
+  const visible = JSON.stringify(shown, (key, one: unknown) => (key === 'value' ? undefined : one));
+  expect(turning.exec(visible)).toBeNull();
+}
+
+const runs = { numRuns: 400 };
+
+describe('whatever people wrote', () => {
+  test('each message of each state is valid Block Kit, says itself in text, and holds no markup of theirs', () => {
+    fc.assert(
+      fc.property(anyModel, (model) => {
+        for (const message of paint(model)) {
+          expect(validateMessage(message)).toEqual([]);
+          harmless(message.blocks, message.text);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('Review is valid and holds no markup of theirs, and carries id and digest back', () => {
+    fc.assert(
+      fc.property(anyReview, anyPeople, (model, people) => {
+        const view = reviewForm(model, people);
+        expect(validateView(view)).toEqual([]);
+        harmless(view.blocks);
+        expect(readMetadata(view.private_metadata ?? '')).toEqual({ requestId: model.requestId, digest: model.digest });
+      }),
+      runs,
+    );
+  });
+
+  test('the request form is valid, and so are its options', () => {
+    const role = fc.record({ role: anyText, note: anyText, maxMs: fc.integer({ min: 1_000, max: 604_800_000 }) });
+    const offers = fc.uniqueArray(
+      fc.record({
+        target: fc.string({ minLength: 1, maxLength: 200 }),
+        roles: fc.array(role, { minLength: 1, maxLength: 12 }),
+      }),
+      {
+        minLength: 1,
+        maxLength: 150,
+        selector: (one) => one.target,
+      },
+    );
+    const prefill = fc.record(
+      {
+        target: anyText,
+        role: anyText,
+        durationMs: fc.integer({ min: 1, max: 31_622_400_000 }),
+        reason: anyText,
+        ticket: anyText,
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(offers, prefill, anyText, (offered, filled, typed) => {
+        fc.pre(offered.some((one) => one.roles.some((each) => each.role !== '' && each.role.length <= 150)));
+        const usable = offered
+          .map((one) => ({ ...one, roles: one.roles.filter((each) => each.role !== '') }))
+          .filter((one) => one.roles.some((each) => each.role.length <= 150));
+        const view = askForm({ offers: usable, prefill: filled, problem: mrkdwn`${typed}`, preview: mrkdwn`${typed}` });
+        expect(validateView(view)).toEqual([]);
+        harmless(view.blocks);
+        expect(validateOptions({ options: targetOptions(usable, typed) })).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('answers, links and forms that only tell something are valid', () => {
+    fc.assert(
+      fc.property(anyText, anyPeople, (text, people) => {
+        const status = {
+          requestId: '00000000-0000-4000-8000-00000000000a' as RequestId,
+          requester: '00000000-0000-4000-8000-000000000001' as PersonId,
+          target: text,
+          role: text,
+          openedAt: 1_700_000_000_000,
+        } as unknown as RequestStatus;
+        const refusal = { kind: 'refusal', code: 'PolicyDenied', message: text } as const;
+        const minted = { url: 'https://curfew.example/claim#ABC', code: 'ABCD-EFGH', expiresAt: 1_700_000_000_000 };
+        const messages = [
+          told(refusalText(refusal, 'a1b2c3d4')),
+          help(mrkdwn`${text}`),
+          help(),
+          claimLink(status.requestId, minted),
+          leaverNotice({ name: text, cause: 'left', closed: 1, voided: 0, safeAfterMs: 420 }),
+        ];
+        for (const message of messages) {
+          expect(validateMessage(message)).toEqual([]);
+          harmless(message.blocks, message.text);
+        }
+        for (const view of [findingsForm(status, people), toldModal(text, mrkdwn`${text}`)]) {
+          expect(validateView(view)).toEqual([]);
+          harmless(view.blocks);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+const ana = '00000000-0000-4000-8000-000000000001' as PersonId;
+const ben = '00000000-0000-4000-8000-000000000002' as PersonId;
+const at = Date.UTC(2026, 2, 3, 14, 2, 7);
+const base = {
+  workspace,
+  requestId: '11111111-2222-4333-8444-555555555555',
+  kind: 'access',
+  requester: ana,
+  target: 'orders-prod',
+  databases: ['orders'],
+  role: 'read',
+  template: 'orders_read',
+  durationMs: 7_200_000,
+  ticket: 'INC-12',
+  reason: 'slow query',
+  openedAt: at,
+  digest: 'd'.repeat(64),
+  plan: {
+    verdict: 'approvals',
+    policy: 'p',
+    rule: 'read needs an owner',
+    limits: { maxMs: 14_400_000, decideWithinMs: 3_600_000, useWithinMs: 3_600_000 },
+    stages: [{ name: 'data owners', need: 2, from: [{ kind: 'group', group: 'data-owners' }] }],
+  },
+  view: {
+    version: 2,
+    state: {
+      kind: 'awaiting',
+      needs: [2],
+      stage: 0,
+      approvals: [{ decisionId: 'a'.repeat(64), person: ben, stage: 0 }],
+    },
+    decideByAt: at + 3_600_000,
+    useByAt: null,
+    noticed: false,
+  },
+  decisions: [
+    { id: 'a'.repeat(64), person: ben, verdict: 'approve', stage: 0, madeAt: at, voidedAt: null, reason: null },
+  ],
+  eligible: [],
+  people: new Map([
+    [ana, { name: 'Ana', slackTeam: 'T0HOME', slackUser: 'U0ANA' }],
+    [ben, { name: 'Ben', slackTeam: 'T0HOME', slackUser: 'U0BEN' }],
+  ]),
+  claim: null,
+  grantReceipt: null,
+  revokeReceipt: null,
+  review: null,
+} as unknown as RequestModel;
+const inState = (state: unknown, more: object = {}): RequestModel =>
+  ({ ...base, ...more, view: { ...base.view, state } }) as unknown as RequestModel;
+const claim = { acceptedAt: at, endAt: at + 7_200_000, address: '192.0.2.7' };
+const revokeReceipt = {
+  startedAt: at,
+  verifiedAt: at + 400,
+  nodes: [{ sessionsFound: 2, sessionsLeft: 0 }],
+  attestations: [],
+};
+
+const slots = (messages: readonly Message[], mode: Message['mode'] = 'send'): string[] =>
+  messages.filter((one) => one.mode === mode).map((one) => one.slot);
+const inSlot = (messages: readonly Message[], slot: string): Message => {
+  const found = messages.find((one) => one.slot === slot);
+  if (!found) throw new Error(`nothing in ${slot}`);
+  return found;
+};
+const buttonsOf = (message: Message): string[] =>
+  message.blocks.flatMap((block) =>
+    block.type === 'actions'
+      ? block.elements.flatMap((one) => (one.type === 'button' ? [one.action_id ?? ''] : []))
+      : [],
+  );
+
+describe('what stands in Slack', () => {
+  test('a request that waits has a card with Review, and its sender can withdraw', () => {
+    const messages = paint(base);
+    expect(slots(messages)).toEqual([
+      'card',
+      `thread:decision:${'a'.repeat(64)}`,
+      'dm:sent',
+      `dm:counted:${'a'.repeat(64)}`,
+    ]);
+    expect(buttonsOf(inSlot(messages, 'card'))).toEqual([actions.review]);
+    expect(buttonsOf(inSlot(messages, 'dm:sent'))).toEqual([actions.withdraw]);
+    expect(inSlot(messages, 'card').text).toContain('data owners: 1 of 2 (Ben');
+  });
+
+  test('each counted approver is asked "not you?", with a button that ends it', () => {
+    const message = inSlot(paint(base), `dm:counted:${'a'.repeat(64)}`);
+    expect(message.to).toEqual({ kind: 'user', user: 'U0BEN' });
+    expect(message.text).toContain('Not you?');
+    expect(buttonsOf(message)).toEqual([actions.disownApproval]);
+  });
+
+  test('an approved request can be claimed or withdrawn by its requester only', () => {
+    const messages = paint(inState({ kind: 'approved', needs: [2], approvals: [] }));
+    expect(buttonsOf(inSlot(messages, 'card'))).toEqual([]);
+    expect(inSlot(messages, 'dm:approved').to).toEqual({ kind: 'user', user: 'U0ANA' });
+    expect(buttonsOf(inSlot(messages, 'dm:approved'))).toEqual([actions.claim, actions.withdraw]);
+    expect(slots(messages, 'edit')).toEqual(['dm:sent']);
+    expect(buttonsOf(inSlot(messages, 'dm:sent'))).toEqual([]);
+  });
+
+  test('an active grant can be ended on the card, and by its holder, who hears from where it was claimed', () => {
+    const messages = paint(inState({ kind: 'active', approvals: [], endAt: at }, { claim }));
+    expect(buttonsOf(inSlot(messages, 'card'))).toEqual([actions.endNow]);
+    const held = inSlot(messages, 'dm:held');
+    expect(buttonsOf(held)).toEqual([actions.release, actions.disownClaim]);
+    expect(JSON.stringify(held.blocks)).toContain('from 192.0.2.7');
+    expect(slots(messages)).not.toContain('dm:notice');
+    expect(JSON.stringify(messages)).toContain(`<!date^${at / 1000}^{time_secs}|2026-03-03 14:02:07 UTC>`);
+  });
+
+  test('the notice comes once it is due, and not before', () => {
+    const model = inState({ kind: 'active', approvals: [], endAt: at }, { claim });
+    expect(slots(paint({ ...model, view: { ...model.view, noticed: true } }))).toContain('dm:notice');
+  });
+
+  test('an ended grant shows its receipt, and no button that could still do something', () => {
+    const messages = paint(
+      inState({ kind: 'closed', outcome: 'expired', cause: 'time is up' }, { claim, revokeReceipt }),
+    );
+    for (const slot of ['card', 'dm:ended', 'thread:closed']) {
+      expect(JSON.stringify(inSlot(messages, slot).blocks)).toMatch(
+        /ended <!date.*2 sessions closed, verified in 0\.4 s/,
+      );
+    }
+    expect(messages.flatMap(buttonsOf)).toEqual([actions.askAgain]);
+    expect(slots(messages, 'edit')).toEqual(['dm:sent', 'dm:approved', 'dm:held', 'dm:notice']);
+  });
+
+  test('nothing says "ended" while it is being revoked', () => {
+    const state = { kind: 'revoking', approvals: [], end: { outcome: 'expired', cause: 'time is up' } };
+    const messages = paint(inState(state, { claim }));
+    expect(JSON.stringify(messages)).not.toMatch(/\*Ended/);
+    expect(inSlot(messages, 'card').text).toContain('Not over until every node says that no session is left');
+  });
+
+  test('a denial tells the requester who and why', () => {
+    const decisions = [{ ...base.decisions[0], verdict: 'deny', reason: 'use the replica' }];
+    const messages = paint(inState({ kind: 'closed', outcome: 'denied', cause: 'an approver said no' }, { decisions }));
+    expect(JSON.stringify(inSlot(messages, 'dm:ended').blocks)).toContain('Ben: use the replica');
+  });
+
+  test('a voided approval is told in the thread and asks nobody anything new', () => {
+    const decisions = [{ ...base.decisions[0], voidedAt: at }];
+    const messages = paint(inState({ kind: 'awaiting', needs: [2], stage: 0, approvals: [] }, { decisions }));
+    expect(inSlot(messages, `thread:void:${'a'.repeat(64)}`).text).toContain('counts no more');
+    expect(slots(messages)).not.toContain(`dm:counted:${'a'.repeat(64)}`);
+  });
+
+  test('break-glass is announced where nobody misses it, and asks for a review once it is over', () => {
+    const plan = {
+      verdict: 'break-glass',
+      rule: 'x',
+      limits: { maxMs: 1, useWithinMs: 1, decideWithinMs: 1 },
+      review: { from: [], withinMs: 86_400_000 },
+    };
+    const glass = { kind: 'break-glass', plan, decisions: [] };
+    const live = paint(inState({ kind: 'active', approvals: [], endAt: at }, { ...glass, claim }));
+    expect(inSlot(live, 'card').to).toEqual({ kind: 'channel', channel: workspace.announcements });
+    expect(inSlot(live, 'card').text).toContain('Break-glass');
+    expect(slots(live)).not.toContain('review');
+    const closed = { kind: 'closed', outcome: 'expired', cause: 'time is up' };
+    const over = paint(inState(closed, { ...glass, claim, revokeReceipt }));
+    expect(buttonsOf(inSlot(over, 'review'))).toEqual([actions.reviewBreakGlass]);
+    const review = { person: ben, verdict: 'justified', note: 'read only', reviewedAt: at };
+    const reviewed = paint(inState(closed, { ...glass, claim, revokeReceipt, review }));
+    expect(buttonsOf(inSlot(reviewed, 'review'))).toEqual([]);
+    expect(paint(inState(closed, { ...glass }))).not.toContainEqual(expect.objectContaining({ slot: 'review' }));
+  });
+
+  test('nobody of another workspace is written to, and nobody without a linked account', () => {
+    const people = new Map([
+      [ana, { name: 'Ana', slackTeam: 'T0OTHER', slackUser: 'U0ANA' }],
+      [ben, { name: 'Ben' }],
+    ]);
+    expect(paint({ ...base, people }).every((message) => message.to.kind === 'channel')).toBe(true);
+  });
+
+  test('buttons carry the request id and nothing else, and every dangerous one asks first', () => {
+    fc.assert(
+      fc.property(anyModel, (model) => {
+        for (const message of paint(model)) {
+          for (const block of message.blocks) {
+            for (const one of block.type === 'actions' ? block.elements : []) {
+              if (one.type === 'button')
+                expect([one.value, one.style === 'danger' && !one.confirm]).toEqual([model.requestId, false]);
+            }
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a sign never stands without a word beside it', () => {
+    for (const message of [
+      ...paint(base),
+      ...paint(inState({ kind: 'active', approvals: [], endAt: at }, { claim })),
+    ]) {
+      for (const markup of [...markupOf(message.blocks), message.text]) {
+        expect(markup.replaceAll(/:[a-z_]+:/g, '').replaceAll(ours, ''), markup).toMatch(/[A-Za-z]{3}/);
+      }
+    }
+  });
+
+  test('slots are said once, and what is in a thread comes after what it answers', () => {
+    fc.assert(
+      fc.property(anyModel, (model) => {
+        const seen = new Set<string>();
+        for (const message of paint(model)) {
+          expect(seen.has(message.slot)).toBe(false);
+          if (message.thread !== undefined) expect(seen.has(message.thread)).toBe(true);
+          seen.add(message.slot);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
