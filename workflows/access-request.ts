@@ -132,7 +132,7 @@ async function retryRevoke(
       return await revokingUntilDone(zone).revoke(order);
     } catch {
       // Retries are unlimited, so this is a failure that somebody marked as final. There is none in a revoke.
-      await sleep('30s');
+      await sleep('5s');
     }
   }
 }
