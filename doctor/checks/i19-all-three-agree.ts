@@ -1,0 +1,41 @@
+import { roleOf, type RequestId } from '../../domain/ids.ts';
+import { finder, type Check } from '../finding.ts';
+
+const found = finder('I19');
+/** One reconcile period. */
+const periodMs = 60_000;
+
+/** Enabled logins, active ledger rows and active grants in the store are the same set, for every target. */
+export const allThreeAgree: Check = ({ targets, records, now }) => {
+  const findings = targets.flatMap((target) => {
+    const old = (at: number | null): boolean => at === null || at + periodMs <= target.now;
+    const enabled = new Set(target.roles.filter((role) => role.canLogin).map((role) => role.name));
+    const strangers = [...enabled].filter((name) => !target.ledger.some((row) => row.role === name));
+    const active = target.ledger.filter((row) => row.state === 'active');
+    return [
+      ...strangers.map((name) => found('stranger', name, 'It can log in, and the ledger does not know it.')),
+      ...active
+        .filter((row) => !enabled.has(row.role))
+        .map((row) => found('no-login', row.grantId, 'The ledger has it active, and it cannot log in.')),
+      ...active
+        .filter((row) => old(row.grantedAt) && !wasActive(records.get(row.grantId)?.grant ?? null, now))
+        .map((row) => found('not-recorded', row.grantId, 'The target has it active, and the store does not.')),
+    ];
+  });
+  const here = new Set(targets.flatMap((target) => target.targets as readonly string[]));
+  for (const record of records.values()) {
+    if (!here.has(record.target) || !record.grant || record.grant.endedAt !== null) continue;
+    const { grant } = record;
+    const known = targets.some((target) =>
+      target.ledger.some((row) => row.role === roleOf(record.id as RequestId) && row.state === 'active'),
+    );
+    if (!known && Math.max(grant.grantedAt, Math.min(grant.endAt, now)) + periodMs <= now) {
+      findings.push(found('not-there', record.id, 'The store has it active, and its target does not.'));
+    }
+  }
+  return findings;
+};
+
+/** What ended while this look was taken was active when the target was read. */
+const wasActive = (grant: { readonly endedAt: number | null } | null, now: number): boolean =>
+  grant !== null && (grant.endedAt === null || grant.endedAt >= now);

@@ -1,0 +1,77 @@
+/** What the store says of everything that was ever claimed or granted, or is on a target: one record a request. */
+import type { RevokeReceipt } from '../domain/grant.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
+import type { ApproverFacts } from '../domain/decision.ts';
+import type { Db } from '../store/pool.ts';
+
+export type DecisionRecord = {
+  readonly person: string;
+  readonly stage: number;
+  readonly verdict: 'approve' | 'deny';
+  readonly digest: string;
+  readonly facts: ApproverFacts;
+  readonly madeAt: number;
+  readonly voidedAt: number | null;
+};
+
+export type GrantRecord = {
+  readonly id: string;
+  readonly kind: 'access' | 'break-glass';
+  readonly person: string;
+  readonly target: string;
+  readonly template: string;
+  readonly durationMs: number;
+  readonly plan: GrantablePlan;
+  readonly policyHash: string;
+  readonly digest: string;
+  readonly claim: { readonly endAt: number; readonly acceptedAt: number } | null;
+  readonly grant: {
+    readonly target: string;
+    readonly person: string;
+    readonly template: string;
+    readonly role: string;
+    readonly grantedAt: number;
+    readonly endAt: number;
+    readonly endedAt: number | null;
+  } | null;
+  readonly revoked: RevokeReceipt | null;
+  readonly state: string | null;
+  readonly outcome: string | null;
+  readonly changedAt: number | null;
+  readonly decisions: readonly DecisionRecord[];
+  /** The requester's other accounts, now. */
+  readonly aliases: PersonFacts['aliases'];
+};
+
+/** jsonb holds no instants: they are epoch milliseconds, whole. */
+const ms = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::int8`;
+
+const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms as "durationMs", r.plan, r.policy_hash as "policyHash", r.digest,
+    (select jsonb_build_object('endAt', ${ms('c.end_at')}, 'acceptedAt', ${ms('c.accepted_at')}) from curfew.claim c where c.request_id = r.id) as claim,
+    (select jsonb_build_object('target', g.target, 'person', g.person, 'template', g.template, 'role', g.role,
+       'grantedAt', ${ms('g.granted_at')}, 'endAt', ${ms('g.end_at')}, 'endedAt', ${ms('g.ended_at')})
+     from curfew.access_grant g where g.request_id = r.id) as grant,
+    (select t.body from curfew.receipt t where t.request_id = r.id and t.kind = 'revoke') as revoked,
+    p.state, p.outcome, ${ms('p.changed_at')} as "changedAt",
+    coalesce((select jsonb_agg(jsonb_build_object('person', d.person, 'stage', d.stage, 'verdict', d.verdict, 'digest', d.digest,
+       'facts', d.facts, 'madeAt', ${ms('d.made_at')}, 'voidedAt', ${ms('v.voided_at')}) order by d.made_at)
+     from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id where d.request_id = r.id), '[]') as decisions,
+    array(select a.alias::text from curfew.person_alias a where a.person = r.person
+          union select a.person::text from curfew.person_alias a where a.alias = r.person) as aliases
+  from curfew.request r left join curfew.projection p on p.request_id = r.id
+  where r.id = any ($1::uuid[]) or exists (select from curfew.claim c where c.request_id = r.id and c.accepted_at >= $2)
+    or exists (select from curfew.access_grant g where g.request_id = r.id and (g.ended_at is null or g.granted_at >= $2))`;
+
+/**
+ * @param ids requests that a target knows of, whatever their age
+ * @param sinceAt how far back else, epoch ms
+ */
+export async function readRecords(
+  db: Db,
+  ids: readonly string[],
+  sinceAt: number,
+): Promise<ReadonlyMap<string, GrantRecord>> {
+  const rows = await db.query<GrantRecord>(text, [ids, new Date(sinceAt)]);
+  return new Map(rows.map((row) => [row.id, row]));
+}
