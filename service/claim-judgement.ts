@@ -2,7 +2,7 @@
  * The API's own judgement of a claim, before it signs a ticket: everything that was true at the approval, once more.
  * The worker judges the same again inside the grant; neither believes the other (two-key rule, I7, I8).
  */
-import { refuse, type Refusal } from '../domain/errors.ts';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { dayMs } from '../domain/time.ts';
@@ -12,10 +12,10 @@ import { stricter } from '../policy/stricter.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as checks from '../store/target-checks.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
 import type { Context, TargetPlace } from './context.ts';
 import { activePerson, planNow } from './planning.ts';
 import { notPending, type Standing } from './standing.ts';
-import { isRefusal } from '../domain/errors.ts';
 
 /** A target's check counts for a week. */
 const checkLifeMs = 7 * dayMs;
@@ -31,12 +31,14 @@ export function claimable({ state, view, intents, useByAt }: Standing, now: numb
 }
 
 /**
+ * @param policy the one in force, read before the transaction: it takes a connection of its own
  * @returns where the grant will be, or why not: `NotPending`, `StaleView`, `ApproverNotEligible`, `PolicyDenied`,
  *   `UnknownTarget`, `TargetNotReady`, `NotAllowed`, `UnknownPerson`
  */
 export async function judgeClaim(
   ctx: Context,
   tx: Db,
+  policy: LoadedPolicy,
   standing: Standing,
   now: number,
 ): Promise<TargetPlace | Refusal> {
@@ -50,7 +52,7 @@ export async function judgeClaim(
   if (isRefusal(requester)) return requester;
   return (
     (await approversStand(tx, standing, requester)) ??
-    (await policyStands(ctx, tx, standing, requester)) ??
+    (await policyStands(tx, policy, standing, requester)) ??
     targetStands(ctx, tx, standing, now)
   );
 }
@@ -87,13 +89,13 @@ async function approversStand(
 
 /** A newer policy counts where it is stricter (I7). */
 async function policyStands(
-  ctx: Context,
   tx: Db,
+  policy: LoadedPolicy,
   { row }: Standing,
   requester: PersonFacts,
 ): Promise<Refusal | undefined> {
   const { kind, target, role, durationMs, plan, template, databases } = row;
-  const now = await planNow(tx, await ctx.policy(), { kind, requester, target, role, durationMs });
+  const now = await planNow(tx, policy, { kind, requester, target, role, durationMs });
   const reasons = stricter({ plan, template, databases }, now);
   return reasons.length === 0
     ? undefined

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId } from '../domain/ids.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
 import { append } from '../store/audit.ts';
 import * as claims from '../store/claims.ts';
 import type { ClaimRow } from '../store/claims.ts';
@@ -30,9 +31,11 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
     if (isRefusal(found)) return found;
     const { id: requestId, person } = found.row.request;
     const attempt = { kind: 'claim.refused', actor: person, subject: requestId } as const;
+    const policy = await answering(ctx, 'claim', () => ctx.policy());
+    if (isRefusal(policy)) return refused(ctx.store, attempt, policy);
     const accepted = await ctx.store.transaction(async (tx) => {
       await takeTurn(tx, requestId);
-      const result = await accept(ctx, tx, found.hash, input);
+      const result = await accept(ctx, tx, policy, found.hash, input);
       return isRefusal(result) ? refused(tx, attempt, result) : result;
     });
     if (isRefusal(accepted)) return accepted;
@@ -43,7 +46,13 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
 
 type Accepted = { readonly claim: ClaimRow; readonly queued: Queued; readonly repeated: boolean };
 
-async function accept(ctx: Context, tx: Db, hash: Buffer, input: ClaimInput): Promise<Accepted | Refusal> {
+async function accept(
+  ctx: Context,
+  tx: Db,
+  policy: LoadedPolicy,
+  hash: Buffer,
+  input: ClaimInput,
+): Promise<Accepted | Refusal> {
   const row = await claims.code(tx, hash);
   if (!row) return unknownCode;
   if (!ctx.tickets.accepts(input.verifier)) {
@@ -59,7 +68,7 @@ async function accept(ctx: Context, tx: Db, hash: Buffer, input: ClaimInput): Pr
   if (spent) return spent;
   const standing = await standingOf(tx, request.id);
   if (isRefusal(standing)) return standing;
-  const place = await judgeClaim(ctx, tx, standing, now);
+  const place = await judgeClaim(ctx, tx, policy, standing, now);
   if (isRefusal(place)) return place;
 
   const endAt = now + request.durationMs;

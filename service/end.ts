@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { sameHuman, type AccountFacts, type PersonFacts } from '../domain/person.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
 import { mayEnd } from '../policy/powers.ts';
 import { append } from '../store/audit.ts';
 import * as intents from '../store/intents.ts';
@@ -49,16 +50,18 @@ export const withdraw = (ctx: Context, { requestId, person }: Mine): Promise<End
  * counted, and the holder. Neither an unknown policy nor a dead Temporal stops it (I18).
  * @returns `NotAllowed`, `UnknownPerson`, `NotPending` where all is over
  */
-export const revoke = (ctx: Context, input: RevokeInput): Promise<Ended | Refusal> =>
-  ending(ctx, input.requestId, input.person, async (tx, standing) => {
+export const revoke = async (ctx: Context, input: RevokeInput): Promise<Ended | Refusal> => {
+  const policy = await ctx.policy().catch(() => undefined);
+  return ending(ctx, input.requestId, input.person, async (tx, standing) => {
     const person = await factsOf(tx, input.person);
     if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
     const requester = await factsOf(tx, standing.row.person);
-    const why = accountProblem(input.account) ?? (await whoEnds(ctx, tx, standing, person, requester));
+    const why = accountProblem(input.account) ?? (await whoEnds(tx, policy, standing, person, requester));
     if (isRefusal(why)) return why;
     const payload = { requestId: standing.row.id, input: { actor: input.person, cause: why.cause } };
     return { cause: input.disowned === true ? 'disowned' : 'revoked', message: { kind: 'revoke', payload } };
   });
+};
 
 type Ending = { readonly cause: IntentCause; readonly message: OutboxMessage };
 
@@ -108,7 +111,8 @@ async function ask(
 /** NB. No look at HR's state: somebody who was suspended a moment ago may still give back what they hold. */
 async function ownRequest(tx: Db, { row }: Standing, person: PersonFacts['id']): Promise<Refusal | undefined> {
   if (row.person === person) return undefined;
-  const [facts, requester] = await Promise.all([factsOf(tx, person), factsOf(tx, row.person)]);
+  const facts = await factsOf(tx, person);
+  const requester = await factsOf(tx, row.person);
   return facts && requester && sameHuman(facts, requester)
     ? undefined
     : refuse('NotAllowed', 'This is not your request.');
@@ -116,8 +120,8 @@ async function ownRequest(tx: Db, { row }: Standing, person: PersonFacts['id']):
 
 /** In words for the card and the history: what they are to the request, not who they are. */
 async function whoEnds(
-  ctx: Context,
   tx: Db,
+  policy: LoadedPolicy | undefined,
   { row, decisions }: Standing,
   person: PersonFacts,
   requester: PersonFacts | undefined,
@@ -129,7 +133,6 @@ async function whoEnds(
     decisions.filter(({ verdict }) => verdict === 'approve').map((one) => one.person),
   );
   if (approvers.some((approver) => sameHuman(approver, person))) return { cause: 'ended by an approver' };
-  const policy = await ctx.policy().catch(() => undefined);
   if (policy && mayEnd(policy, person, row.target)) return { cause: 'ended by somebody who answers for the target' };
   return refuse(
     'NotAllowed',

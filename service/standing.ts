@@ -29,10 +29,12 @@ export type Standing = {
 
 /**
  * Lets the calling transactions about one request take turns, until they end. Not the row's own lock: nobody who may
- * decide or claim may also change a request, and a row lock takes that privilege.
+ * decide or claim may also change a request, and a row lock takes that privilege. What is no id has no turns.
  */
-export const takeTurn = (tx: Db, requestId: string): Promise<unknown> =>
-  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.request ' || $1, 0))`, [requestId]);
+export async function takeTurn(tx: Db, requestId: string): Promise<void> {
+  if (!isUuid(requestId)) return;
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.request ' || $1, 0))`, [requestId]);
+}
 
 /** @returns `UnknownRequest` for what is no id, or the id of nothing */
 export async function standingOf(db: Db, id: string): Promise<Standing | Refusal> {

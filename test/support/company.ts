@@ -52,7 +52,7 @@ powers:
 /** Handles and groups; `ada-admin` is another account of `ada`. */
 const staff = {
   ada: { groups: ['engineers', 'responders'] },
-  'ada-admin': { groups: ['owners'], aliases: ['ada'] },
+  'ada-admin': { groups: ['owners'] },
   ben: { groups: ['engineers', 'owners'] },
   eve: { groups: ['engineers'] },
   olga: { groups: ['owners'] },
@@ -60,7 +60,7 @@ const staff = {
   otto: { groups: ['owners'] },
   carl: { groups: ['controllers'] },
   nina: { groups: [] },
-} as const satisfies Record<string, { groups: readonly string[]; aliases?: readonly string[] }>;
+} as const satisfies Record<string, { groups: readonly string[] }>;
 export type Handle = keyof typeof staff;
 
 export const ticketKey = randomBytes(32);
@@ -76,6 +76,10 @@ export type Company = {
   id(handle: Handle): PersonId;
   /** Changes somebody as an import would. */
   change(handle: Handle, change: Partial<PersonChange>): Promise<void>;
+  /** A version of the people's source that is newer than all before. */
+  nextVersion(): number;
+  /** Everybody, the policy, the checks, Temporal and the clock as they were at the start. */
+  restore(): Promise<void>;
   applyPolicy(text: string): Promise<void>;
   checkTargets(ok?: boolean): Promise<void>;
   /** Kinds and bodies of the entries about a subject, oldest first. */
@@ -89,7 +93,7 @@ export type Company = {
 export async function startCompany(): Promise<Company> {
   const store = await startStore();
   const temporal = fakeTemporal();
-  const versions = new Map<string, number>();
+  let version = 1;
   const id = (handle: Handle): PersonId => personIdFrom(handle);
   for (const handle of Object.keys(staff) as Handle[]) {
     const groups = staff[handle].groups.map((name) => ({ name }));
@@ -132,9 +136,19 @@ export async function startCompany(): Promise<Company> {
     },
     id,
     async change(handle, change) {
-      const version = (versions.get(handle) ?? 1) + 1;
-      versions.set(handle, version);
-      await addPerson(store.as.curfew_directory, handle, { version, ...change });
+      await addPerson(store.as.curfew_directory, handle, { version: company.nextVersion(), ...change });
+    },
+    nextVersion: () => (version += 1),
+    async restore() {
+      for (const handle of Object.keys(staff) as Handle[]) {
+        const groups = staff[handle].groups.map((name) => ({ name }));
+        const aliases = handle === 'ada-admin' ? [id('ada')] : [];
+        await company.change(handle, { state: 'active', groups, aliases });
+      }
+      await company.applyPolicy(policyText());
+      await company.checkTargets();
+      Object.assign(temporal, { dead: false, mute: false });
+      company.now = Date.now();
     },
     async applyPolicy(text) {
       const hash = createHash('sha256').update(text).digest('hex') as PolicyHash;
@@ -152,9 +166,7 @@ export async function startCompany(): Promise<Company> {
     with: (change) => bindUseCases({ ...company.ctx, ...change }),
     end: () => store.end(),
   };
-  await company.change('ada-admin', { aliases: [id('ada')] });
-  await company.applyPolicy(policyText());
-  await company.checkTargets();
+  await company.restore();
   return company;
 }
 
