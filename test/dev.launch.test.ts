@@ -96,6 +96,7 @@ test('it installs again when the lock file says something else, and not because 
   const { err } = await project.launch(run);
   expect([project.installs().length, err]).toEqual([1, '']);
   writeFileSync(join(project.root, 'package-lock.json'), '{"lockfileVersion": 3, "packages": {}}');
+  utimesSync(join(project.root, 'package-lock.json'), 1, 1);
   await project.launch(run);
   expect(project.installs()).toHaveLength(2);
   rmSync(join(project.root, 'node_modules'), { recursive: true });
