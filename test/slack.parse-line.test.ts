@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseLine, type Line } from '../slack/parse-line.ts';
+import { anyText } from './support/slack-models.ts';
+
+const hour = 3_600_000;
+const ask = (more: object = {}) => ({
+  kind: 'ask',
+  target: 'orders-prod',
+  role: 'read',
+  durationMs: 2 * hour,
+  ...more,
+});
+const glass = (more: object = {}) => ({
+  kind: 'break-glass',
+  target: 'orders-prod',
+  role: 'write',
+  incident: 'INC-12',
+  reason: 'checkout down',
+  ...more,
+});
+
+describe('lines that are whole', () => {
+  const lines: readonly [line: string, read: object][] = [
+    ['orders-prod read 2h because INC-12 slow query', ask({ reason: 'INC-12 slow query', ticket: 'INC-12' })],
+    ['orders-prod read 2h because slow query', ask({ reason: 'slow query' })],
+    ['orders-prod read for 2h because slow query', ask({ reason: 'slow query' })],
+    ['  orders-prod\tread  2h  BECAUSE  slow query ', ask({ reason: 'slow query' })],
+    ['orders-prod read 2h "slow query"', ask({ reason: 'slow query' })],
+    ['orders-prod read 2h “slow query”', ask({ reason: 'slow query' })],
+    ['orders-prod read 2h because "slow query"', ask({ reason: 'slow query' })],
+    ['orders-prod read 2h because it said "no" twice', ask({ reason: 'it said "no" twice' })],
+    ['orders-prod read 2h ticket PAY#9 because slow query', ask({ reason: 'slow query', ticket: 'PAY#9' })],
+    ['orders-prod read 2h ticket PAY-9 because INC-12 slow', ask({ reason: 'INC-12 slow', ticket: 'PAY-9' })],
+    ['orders-prod read 1h30m because slow', ask({ durationMs: 1.5 * hour, reason: 'slow' })],
+    ['orders-prod read 2h because a &lt; b &amp;&amp; c', ask({ reason: 'a < b && c' })],
+    ['orders-prod read 2h because this is because of that', ask({ reason: 'this is because of that' })],
+    ['breakglass orders-prod write INC-12 "checkout down"', glass()],
+    ['BreakGlass orders-prod write INC-12 checkout down', glass()],
+    ['break-glass orders-prod write INC-12 because “checkout down”', glass()],
+    ['breakglass orders-prod write 5m INC-12 "checkout down"', glass({ durationMs: 300_000 })],
+    ['help', { kind: 'help' }],
+    ['?', { kind: 'help' }],
+    ['', { kind: 'form', prefill: {} }],
+    ['   ', { kind: 'form', prefill: {} }],
+  ];
+  test.each(lines)('%j', (line, read) => expect(parseLine(line)).toEqual(read));
+});
+
+describe('lines that lack something open the form with what was read', () => {
+  const lines: readonly [line: string, prefill: object, problem: RegExp][] = [
+    ['orders-prod', { target: 'orders-prod' }, /role/],
+    ['orders-prod read', { target: 'orders-prod', role: 'read' }, /How long/],
+    ['orders-prod read forever because x', { target: 'orders-prod', role: 'read', reason: 'x' }, /How long/],
+    ['orders-prod read 0h because x', { target: 'orders-prod', role: 'read', reason: 'x' }, /How long/],
+    ['orders-prod read -2h because x', { target: 'orders-prod', role: 'read', reason: 'x' }, /How long/],
+    ['orders-prod read 2h', { target: 'orders-prod', role: 'read', durationMs: 2 * hour }, /reason/],
+    [
+      'orders-prod read 2h because',
+      { target: 'orders-prod', role: 'read', durationMs: 2 * hour, reason: '' },
+      /reason/,
+    ],
+    [
+      'orders-prod read 2h and more because x',
+      { target: 'orders-prod', role: 'read', durationMs: 2 * hour, reason: 'x' },
+      /because/,
+    ],
+    ['<!channel> read 2h because x', { role: 'read', durationMs: 2 * hour, reason: 'x' }, /target/],
+    ['__proto__ read 2h because x', { role: 'read', durationMs: 2 * hour, reason: 'x' }, /target/],
+    ['help me', { target: 'help', role: 'me' }, /How long/],
+  ];
+  test.each(lines)('%j', (line, prefill, problem) => {
+    expect(parseLine(line)).toEqual({ kind: 'form', prefill, problem: expect.stringMatching(problem) });
+  });
+
+  test('a reason of 100,000 characters is cut in the form and said to be too long', () => {
+    const read = parseLine(`orders-prod read 2h because ${'x'.repeat(100_000)}`);
+    expect(read).toMatchObject({ kind: 'form', problem: expect.stringContaining('longer') });
+    expect((read as Extract<Line, { kind: 'form' }>).prefill.reason).toHaveLength(2_000);
+  });
+});
+
+describe('break-glass never opens a form: there is no time', () => {
+  const lines: readonly [line: string, problem: RegExp][] = [
+    ['breakglass', /target/],
+    ['breakglass orders-prod', /role/],
+    ['breakglass orders-prod write', /incident/],
+    ['breakglass orders-prod write "checkout down"', /incident/],
+    ['breakglass orders-prod write INC-12', /what is wrong/],
+    ['breakglass orders-prod write INC-12 ""', /what is wrong/],
+  ];
+  test.each(lines)('%j', (line, problem) => {
+    expect(parseLine(line)).toEqual({ kind: 'break-glass-help', problem: expect.stringMatching(problem) });
+  });
+});
+
+test('nothing that can be typed breaks it, and what it asks for is always whole', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(anyText, fc.constantFrom('orders-prod', 'read', '2h', 'because', 'breakglass', 'ticket', 'for', '"')),
+        { maxLength: 9 },
+      ),
+      (words) => {
+        const read = parseLine(words.join(' '));
+        if (read.kind !== 'ask' && read.kind !== 'break-glass') return;
+        expect([read.target, read.role, read.reason].every((text) => text !== '' && text.length <= 2_000)).toBe(true);
+        expect(read.durationMs ?? 1).toBeGreaterThan(0);
+      },
+    ),
+  );
+});
