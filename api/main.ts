@@ -9,6 +9,7 @@ import type { Context, Tickets } from '../service/context.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
 import { bindUseCases } from '../service/use-cases.ts';
+import { createSlackApp } from '../slack/app.ts';
 import { openStore, type Store } from '../store/pool.ts';
 import { makeTicket } from '../targets/postgres/ticket.ts';
 import { isVerifier } from '../targets/postgres/verifier.ts';
@@ -44,8 +45,10 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
     log,
   };
   const useCases = bindUseCases(ctx);
+  const slack = config.slack && createSlackApp({ config: config.slack, service: useCases, store, clock, log });
   const server = createServer({
     useCases,
+    ...(slack?.router === undefined ? {} : { slack: slack.router }),
     ...(config.hrSecrets.length === 0 ? {} : { hr: { secrets: config.hrSecrets, useCases: hrUseCases(ctx) } }),
     needs: needsOf(store, directory, ctx),
     trustedProxies: config.trustedProxies,
@@ -57,6 +60,7 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
   Object.assign(listener, { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 });
   listener.listen(config.port, config.host);
   await once(listener, 'listening');
+  await slack?.start();
   return {
     port: (listener.address() as AddressInfo).port,
     async stop() {
@@ -64,7 +68,7 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
       listener.closeIdleConnections();
       const drained = await Promise.race([closed.then(() => true), after(config.drainMs)]);
       if (drained !== true) listener.closeAllConnections();
-      await Promise.allSettled([store.close(), directory?.close(), temporal.close()]);
+      await Promise.allSettled([slack?.stop(), store.close(), directory?.close(), temporal.close()]);
     },
   };
 }

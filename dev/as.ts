@@ -21,7 +21,7 @@ const usage = `npm run as -- PERSON WORDS
 
 Examples
   npm run as -- amara "orders-prod read 15m because INC-12 slow checkout"
-  npm run as -- henrik approve
+  npm run as -- priya approve
   npm run as -- jonas 'breakglass orders-prod write INC-12 "checkout down"'
 `;
 

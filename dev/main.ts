@@ -4,7 +4,7 @@ import { startProcess, untilReady, type RunningProcess } from './processes.ts';
 import { startProgress } from './progress.mjs';
 import { openState } from './state.ts';
 import { describe } from './stack/describe.ts';
-import { apiUrl } from './stack/environments.ts';
+import { slackEvents } from './stack/environments.ts';
 import { screen } from './stack/screen.ts';
 import type { StackSettings } from './stack/settings.ts';
 import { startStack, type Stack } from './stack/stack.ts';
@@ -60,7 +60,7 @@ async function startSlack({ ports, secrets, ...rest }: StackSettings): Promise<R
   const own = {
     port: ports.slack,
     deskPort: ports.slackDesk,
-    app: apiUrl({ ports, secrets, ...rest }),
+    app: slackEvents({ ports, secrets, ...rest }),
     botToken: secrets.botToken,
     signingSecret: secrets.signingSecret,
     desk: secrets.slackDesk,

@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PostgresBinaries, PostgresVersion, SystemUser } from './postgres-binaries.ts';
+import { commandOf } from './process-table.ts';
 import { Trouble, messageOf } from './trouble.ts';
 
 const run = promisify(execFile);
@@ -113,20 +114,6 @@ export const releaseDeadLock = async (dataDir: string): Promise<void> => {
     );
   }
   if (command !== null) rmSync(lockFile, { force: true });
-};
-
-/** The command line of a process; null when there is no such process, empty when it cannot be read. */
-const commandOf = async (pid: number): Promise<string | null> => {
-  if (!Number.isSafeInteger(pid) || pid < 1) return null;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
-  }
-  return run('ps', ['-ww', '-p', String(pid), '-o', 'command=']).then(
-    ({ stdout }) => stdout.trim(),
-    () => '',
-  );
 };
 
 const giveTo = (user: SystemUser | null, ...paths: readonly string[]): void => {

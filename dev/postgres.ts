@@ -1,13 +1,12 @@
 /** A PostgreSQL cluster as a supervised process, with its data kept in a folder. */
-import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { claimPort } from './ports.ts';
 import { openTheWayTo, postgresBinaries, postgresUser, type PostgresVersion } from './postgres-binaries.ts';
 import { configure, ensureDataFolder, loopbackScramOnly, releaseDeadLock, type DataFolder } from './postgres-folder.ts';
+import { childrenOf, killIfAlive } from './process-table.ts';
 import { startProcess, untilReady, type RunningProcess, type StopStep } from './processes.ts';
 import { Trouble, codeOf } from './trouble.ts';
 
@@ -189,22 +188,5 @@ const answers = async (connectionString: string): Promise<void> => {
     );
   } finally {
     await client.end().catch(() => undefined);
-  }
-};
-
-const childrenOf = async (pid: number): Promise<readonly number[]> => {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=']);
-  const rows = stdout
-    .trim()
-    .split('\n')
-    .map((row) => row.trim().split(/\s+/).map(Number));
-  return rows.flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
-};
-
-const killIfAlive = (pid: number): void => {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended with its postmaster.
   }
 };

@@ -4,9 +4,10 @@
  * without a word leaves nothing either.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { guard } from './guarded.ts';
+import { openLog, tailOf } from './process-log.ts';
 import { Trouble, messageOf } from './trouble.ts';
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -51,7 +52,6 @@ export type RunningProcess = {
 const defaultStop: readonly StopStep[] = [{ signal: 'SIGTERM', withinMs: 10_000 }];
 /** At most so long may a child outlive a parent that died without stopping it. */
 const orphanLifeMs = 5_000;
-const logLimitBytes = 8 * 1024 * 1024;
 
 /** @throws Trouble when the program cannot be run at all. */
 export const startProcess = async (spec: ProcessSpec): Promise<RunningProcess> => {
@@ -90,9 +90,7 @@ export const startProcess = async (spec: ProcessSpec): Promise<RunningProcess> =
 };
 
 const spawnInto = async (spec: ProcessSpec): Promise<ChildProcess> => {
-  mkdirSync(dirname(spec.logFile), { recursive: true });
-  keepLogSmall(spec.logFile);
-  const log = openSync(spec.logFile, 'a', 0o600);
+  const log = openLog(spec.logFile);
   try {
     const child = spawn(spec.command, spec.args, {
       stdio: ['ignore', log, log],
@@ -196,42 +194,4 @@ export const startedThings = (): {
       if (failures.length > 0) throw new AggregateError(failures, 'some parts did not stop in order');
     },
   };
-};
-
-const keepLogSmall = (logFile: string): void => {
-  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > logLimitBytes) renameSync(logFile, `${logFile}.old`);
-};
-
-const tailOf = (logFile: string, count: number): string => {
-  try {
-    return readFileSync(logFile, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .slice(-count)
-      .map((line) => `  | ${line}`)
-      .join('\n');
-  } catch {
-    return '  | (no log)';
-  }
-};
-
-let guardProcess: ChildProcess | null = null;
-
-const guard = (line: string): void => {
-  guardProcess ??= startGuard();
-  guardProcess.stdin?.write(`${line}\n`);
-};
-
-const startGuard = (): ChildProcess => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'guard.ts')], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  // Neither the guard nor its pipe keeps the parent alive; if the guard is gone, the parent goes on without it.
-  child.unref();
-  (child.stdin as unknown as { unref: () => void }).unref();
-  child.stdin.on('error', () => undefined);
-  child.on('error', () => undefined);
-  return child;
 };

@@ -1,7 +1,4 @@
 /** The Slack emulator as a process of its own, for `npm start`: emulator, recorder, driver and desk. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { command } from '../../slack/ids.ts';
 import { validateCall } from '../../slack/blocks.ts';
@@ -9,6 +6,7 @@ import { sampleSeed, slackChannels } from '../company/workspace.ts';
 import { startedThings } from '../processes.ts';
 import { startDesk } from './desk.ts';
 import { startDriver } from './driver.ts';
+import { manifestScopes } from './manifest.ts';
 import { startWorkspace } from './workspace.ts';
 
 const settings = z
@@ -50,12 +48,3 @@ things.add(
     channels: Object.values(slackChannels),
   }),
 );
-
-/** The bot may do what the manifest asks for, and nothing else. */
-function manifestScopes(): readonly string[] {
-  const manifest: unknown = parse(
-    readFileSync(join(import.meta.dirname, '..', '..', 'slack', 'manifest.yaml'), 'utf8'),
-  );
-  return z.object({ oauth_config: z.object({ scopes: z.object({ bot: z.array(z.string()) }) }) }).parse(manifest)
-    .oauth_config.scopes.bot;
-}

@@ -6,7 +6,7 @@ import { controlDatabase, sampleTargets } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { slackIds } from '../slack/emulator.ts';
 import { stableId } from '../slack/stable-ids.ts';
-import { apiUrl, slackApiUrl, storeUrl, superuserUrl } from './environments.ts';
+import { apiUrl, slackApiUrl, slackEvents, storeUrl, superuserUrl } from './environments.ts';
 import type { Stack } from './stack.ts';
 
 export type DevJson = {
@@ -64,7 +64,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
       botToken: secrets.botToken,
       team: slackIds.team,
       app: slackIds.app,
-      events: `${apiUrl(settings)}/slack/events`,
+      events: slackEvents(settings),
       channels: Object.fromEntries(Object.entries(slackChannels).map(([key, name]) => [key, stableId('C', name)])),
       desk: { url: `http://127.0.0.1:${ports.slackDesk}`, secret: secrets.slackDesk },
     },

@@ -3,6 +3,7 @@
  * way to a target, the worker no ticket key, the reaper neither Temporal nor Slack.
  */
 import type { Login } from '../../domain/events.ts';
+import { slackPath } from '../../slack/http.ts';
 import { clusterName, controlDatabase, sampleTargets, zone } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { stableId } from '../slack/stable-ids.ts';
@@ -15,6 +16,8 @@ export const namespace = 'curfew';
 export const storeDatabase = 'curfew';
 
 export const apiUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${ports.api}`;
+/** Where Slack posts commands, clicks, forms and events. */
+export const slackEvents = (settings: StackSettings): string => `${apiUrl(settings)}${slackPath}`;
 export const slackApiUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${ports.slack}/api/`;
 export const temporalAddress = ({ ports }: StackSettings): string => `127.0.0.1:${ports.temporal}`;
 
@@ -114,11 +117,11 @@ const slackWriter = (settings: StackSettings): Environment => ({
   CURFEW_SLACK_CHANNEL: stableId('C', slackChannels.approvals),
   CURFEW_SLACK_OPS_CHANNEL: stableId('C', slackChannels.ops),
   CURFEW_SLACK_API_URL: slackApiUrl(settings),
+  CURFEW_SLACK_TEAM_ID: slackIds.team,
 });
 
 const slackListener = (settings: StackSettings): Environment => ({
   ...slackWriter(settings),
   CURFEW_SLACK_SIGNING_SECRET: settings.secrets.signingSecret,
   CURFEW_SLACK_APP_ID: slackIds.app,
-  CURFEW_SLACK_TEAM_ID: slackIds.team,
 });

@@ -29,7 +29,7 @@ export function screen(dev: DevJson): string {
     '',
     'Try, in another terminal:',
     '  npm run as -- amara "orders-prod read 15m because INC-12 slow checkout"',
-    '  npm run as -- henrik approve',
+    '  npm run as -- priya approve',
     '  npm run as -- amara claim',
     '',
     'Ctrl-C stops everything; the state stays in .curfew/ (start over: npm start -- --fresh).',
