@@ -20,6 +20,9 @@ export type TestStore = {
   end(): Promise<void>;
 };
 
+/** Longer than in earnest: a test of something else does not fail because its machine is busy. */
+const patienceMs = 10_000;
+
 /** The database in which a test's store lives. */
 export const storeDatabase = 'curfew';
 
@@ -36,7 +39,13 @@ export async function startStore(options: PostgresOptions = {}): Promise<TestSto
 
     const opened: Store[] = [];
     const open = (url: string, given: Partial<StoreOptions> = {}): Store => {
-      const store = openStore({ url, applicationName: 'curfew-test', max: 5, ...given });
+      const store = openStore({
+        url,
+        applicationName: 'curfew-test',
+        max: 5,
+        statementTimeoutMs: patienceMs,
+        ...given,
+      });
       opened.push(store);
       return store;
     };
