@@ -1,2 +1,71 @@
+import type { Cluster } from '../../config/targets.ts';
+import { openAccess } from '../../doctor/access.ts';
+import { checkAll } from '../../doctor/check-all.ts';
+import type { TargetAccess } from '../../doctor/target-facts.ts';
+import type { LoadedPolicy } from '../../policy/parse.ts';
+import type { Administrator } from '../../targets/postgres/administrator.ts';
+import { tlsOptions, type Node } from '../../targets/postgres/nodes.ts';
 import type { Register } from '../program.ts';
-export const registerDoctor: Register = () => undefined;
+import { settings, withAdminStore } from '../settings.ts';
+import { policyInForce } from '../target/policy.ts';
+import { exitCodes, printJson, printTable } from '../terminal.ts';
+
+export const registerDoctor: Register = (program, terminal, finish) => {
+  program
+    .command('doctor')
+    .summary('name every broken promise')
+    .description(
+      "Reads the targets' catalogs and ledgers, the store and the audit log, and names each invariant that does not hold. Changes nothing. Exit code 1 where one does not. CURFEW_TARGETS names the clusters, with an administrator's login on each.",
+    )
+    .option(
+      '--reviewed <function>',
+      'a SECURITY DEFINER function that somebody has reviewed; may be repeated',
+      collect,
+      [],
+    )
+    .option('--json', 'print the findings as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  CURFEW_TARGETS=@/etc/curfew/doctor.json curfew doctor\n  curfew doctor --json',
+    )
+    .action(async (options: { json?: true; reviewed: readonly string[] }) => {
+      const { clusters } = settings(terminal, 'clusters');
+      const findings = await withAdminStore(terminal, async (store) => {
+        const policy = await policyInForce(store);
+        const targets = clusters.map((cluster) => accessOf(cluster, policy, options.reviewed));
+        return checkAll({ store, targets, now: terminal.clock() });
+      });
+      finish(findings.length === 0 ? exitCodes.done : exitCodes.refused);
+      if (options.json) return printJson(terminal, findings);
+      if (findings.length === 0) return terminal.out('Every invariant holds.\n');
+      printTable(
+        terminal,
+        ['invariant', 'code', 'subject', 'what'],
+        findings.map((finding) => [finding.invariant, finding.code, finding.subject, finding.detail]),
+      );
+    });
+};
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** A cluster whose targets the policy does not know any more is looked at all the same, in its control database. */
+function accessOf(cluster: Cluster, policy: LoadedPolicy, reviewedFunctions: readonly string[]): TargetAccess {
+  const databases = cluster.targets.flatMap((name) => policy.targets.get(name)?.databases ?? []);
+  const [primary, ...standbys] = cluster.nodes;
+  return openAccess(administratorOf(cluster, primary), {
+    cluster: cluster.name,
+    targets: cluster.targets,
+    controlDatabase: cluster.database,
+    databases: [...new Set(databases)],
+    reviewedFunctions,
+    standbys: standbys.map((node) => ({ name: node.name, admin: administratorOf(cluster, node) })),
+  });
+}
+
+const administratorOf = ({ user, password }: Cluster, node: Node): Administrator => ({
+  host: node.host,
+  port: node.port,
+  user,
+  password,
+  ssl: tlsOptions(node) ?? false,
+});

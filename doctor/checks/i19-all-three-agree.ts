@@ -25,11 +25,10 @@ export const allThreeAgree: Check = ({ targets, records, now }) => {
   const here = new Set(targets.flatMap((target) => target.targets as readonly string[]));
   for (const record of records.values()) {
     if (!here.has(record.target) || !record.grant || record.grant.endedAt !== null) continue;
-    const { grant } = record;
-    const known = targets.some((target) =>
-      target.ledger.some((row) => row.role === roleOf(record.id as RequestId) && row.state === 'active'),
-    );
-    if (!known && Math.max(grant.grantedAt, Math.min(grant.endAt, now)) + periodMs <= now) {
+    const role = roleOf(record.id as RequestId);
+    const row = targets.flatMap((target) => target.ledger).find((one) => one.role === role);
+    const goneAt = row ? row.revokedAt : record.grant.grantedAt;
+    if (row?.state !== 'active' && (goneAt ?? 0) + periodMs <= now) {
       findings.push(found('not-there', record.id, 'The store has it active, and its target does not.'));
     }
   }

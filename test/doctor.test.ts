@@ -1,0 +1,422 @@
+/**
+ * Each invariant that the checker knows has a violation planted here, on a real store and a real target, and is
+ * reported by its number; and a company in which nothing is wrong is told to be well.
+ */
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { openAccess } from '../doctor/access.ts';
+import { checkAll } from '../doctor/check-all.ts';
+import { invariants, type Finding, type Invariant } from '../doctor/finding.ts';
+import type { TargetName, TemplateName } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { raise } from '../store/alarms.ts';
+import { append } from '../store/audit.ts';
+import { insert as insertIntent } from '../store/intents.ts';
+import type { RequestRow } from '../store/requests.ts';
+import type { Target } from '../targets/postgres/accessor.ts';
+import { endGrants } from '../targets/postgres/end.ts';
+import {
+  approvalsPlan,
+  plantClaim,
+  plantDecision,
+  plantEnd,
+  plantGrant,
+  plantPerson,
+  plantRequest,
+  plantView,
+} from './support/planted.ts';
+import { startPostgres, type Postgres } from './support/postgres.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import {
+  asHolder,
+  databases,
+  granted,
+  installSample,
+  makeSample,
+  openWorker,
+  type Prepared,
+} from './support/target.ts';
+
+let postgres: Postgres;
+let store: TestStore;
+let worker: Target;
+
+beforeAll(async () => {
+  [postgres, store] = await Promise.all([startPostgres(), startStore()]);
+  await makeSample(postgres);
+  await (await installSample(postgres)).close();
+  worker = openWorker(postgres);
+});
+afterAll(async () => {
+  await worker?.close();
+  await Promise.all([postgres?.stop(), store?.end()]);
+});
+
+/** Puts the world right again after each test; run whatever happened. */
+const mends: (() => Promise<unknown>)[] = [];
+const planted = new Set<Invariant>();
+afterEach(async () => {
+  for (const mend of mends.splice(0).toReversed()) await mend();
+});
+
+const look = (now = Date.now() + 1): Promise<readonly Finding[]> =>
+  checkAll({
+    store: store.as.curfew_admin,
+    targets: [
+      openAccess(postgres.admin, {
+        cluster: 'main',
+        targets: ['orders-prod' as TargetName, 'models-prod' as TargetName],
+        controlDatabase: 'control',
+        databases,
+      }),
+    ],
+    now,
+  });
+
+/** Fails unless the checker names this invariant about this subject. */
+async function expectFinding(invariant: Invariant, subject: string, now?: number): Promise<readonly Finding[]> {
+  const findings = await look(now);
+  expect(findings).toContainEqual(expect.objectContaining({ invariant, subject }));
+  planted.add(invariant);
+  return findings;
+}
+
+const sql = (text: string, values?: readonly unknown[]) => store.admin.query(text, values);
+const onTarget = (text: string) => postgres.query('control', text);
+
+type Held = Prepared & {
+  readonly request: RequestRow;
+  readonly requester: PersonFacts;
+  readonly approver: PersonFacts;
+};
+
+/** A grant as it should be: asked, approved by somebody else, claimed, granted, recorded. Ended after the test. */
+async function held(fields: Partial<RequestRow> = {}, approved = true): Promise<Held> {
+  const [requester, approver] = [await plantPerson(store), await plantPerson(store)];
+  const request = await plantRequest(store, requester.id, fields);
+  if (approved) await plantDecision(store, request, approver);
+  const endAt = Date.now() + 600_000;
+  await plantClaim(store, request, endAt);
+  const holder = await granted(worker, { grantId: request.id, personId: requester.id, endAt });
+  await plantGrant(store, request, endAt);
+  mends.push(() =>
+    sql('update curfew.access_grant set ended_at = coalesce(ended_at, clock_timestamp()) where request_id = $1', [
+      request.id,
+    ]),
+  );
+  mends.push(() => endGrants(worker, [request.id], { deadlineAt: Date.now() + 10_000 }));
+  return { ...holder, request, requester, approver };
+}
+
+/** The same, ended in order, with its receipt. */
+async function ended(): Promise<Held> {
+  const holder = await held();
+  await endGrants(worker, [holder.request.id], { deadlineAt: Date.now() + 10_000 });
+  await plantEnd(store, holder.request);
+  return holder;
+}
+
+/** A table's triggers and constraints switched off for one change that the store itself would refuse. */
+const force = (text: string, values?: readonly unknown[]) =>
+  store.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query(text, values);
+  });
+
+test('where all is in order nothing is found', async () => {
+  await ended();
+  const holder = await held();
+  await asHolder(postgres, holder, async () => {
+    expect(await look()).toEqual([]);
+  });
+});
+
+test('I1: a login without the approvals that its plan wants', async () => {
+  const { role } = await held({}, false);
+  await expectFinding('I1', role);
+});
+
+test('I1: a login that no request is behind', async () => {
+  const holder = await granted(worker);
+  mends.push(() => endGrants(worker, [holder.call.grantId], { deadlineAt: Date.now() + 10_000 }));
+  await expectFinding('I1', holder.role);
+});
+
+test('I2: a grant that is over and may log in, and one that has a session', async () => {
+  const { request } = await held();
+  await onTarget(
+    `update curfew.ledger set until = clock_timestamp() - interval '1 minute' where grant_id = '${request.id}'`,
+  );
+  await expectFinding('I2', request.id);
+  await onTarget(
+    `update curfew.ledger set until = clock_timestamp() + interval '1 minute' where grant_id = '${request.id}'`,
+  );
+  expect((await look()).filter(({ invariant }) => invariant === 'I2')).toEqual([]);
+
+  const open = await held();
+  await asHolder(postgres, open, async () => {
+    await onTarget(`alter role ${open.role} nologin; revoke orders_read from ${open.role} granted by curfew_owner cascade;
+      update curfew.ledger set state = 'revoked', revoked_at = clock_timestamp() - interval '1 minute' where grant_id = '${open.request.id}'`);
+    const found = await look();
+    expect(found).toContainEqual(
+      expect.objectContaining({ invariant: 'I2', code: 'session', subject: open.request.id }),
+    );
+  });
+});
+
+test('I3: a login that runs out later than its ledger row, or never', async () => {
+  const { role } = await held();
+  await onTarget(`alter role ${role} valid until 'infinity'`);
+  await expectFinding('I3', role);
+});
+
+test('I4: a tombstone that can log in, and a grant that is live after its receipt', async () => {
+  const { request, role } = await ended();
+  await onTarget(`alter role ${role} login valid until 'infinity'`);
+  mends.push(() => onTarget(`alter role ${role} nologin valid until '-infinity'`));
+  await expectFinding('I4', request.id);
+
+  const back = await held();
+  await plantEnd(store, back.request, { verifiedAt: Date.now() - 1_000 });
+  await expectFinding('I4', back.request.id);
+});
+
+test("I5: a grant's role that was renamed", async () => {
+  const { request, role } = await held();
+  await onTarget(`alter role ${role} rename to cfw_other`);
+  mends.push(() => onTarget(`alter role cfw_other rename to ${role}`));
+  await expectFinding('I5', request.id);
+});
+
+test("I6: an approval of the requester's own alias, and one person who is two approvers", async () => {
+  const { request, requester, approver } = await held();
+  await sql('insert into curfew.person_alias (person, alias) values ($1, $2)', [requester.id, approver.id]);
+  await expectFinding('I6', request.id);
+
+  const [one, other, asker] = [await plantPerson(store), await plantPerson(store), await plantPerson(store)];
+  const twice = await plantRequest(store, asker.id, { plan: approvalsPlan(2) });
+  await plantDecision(store, twice, one);
+  await plantDecision(store, twice, { ...other, aliases: [one.id] });
+  await plantClaim(store, twice, Date.now() + 600_000);
+  await expectFinding('I6', twice.id);
+  await sql('delete from curfew.person_alias where person = $1', [requester.id]);
+});
+
+test('I6: an approval of a bot, and one of somebody whom the plan does not name', async () => {
+  const bot = await held();
+  await force(`update curfew.decision set facts = jsonb_set(facts, '{account,bot}', 'true') where request_id = $1`, [
+    bot.request.id,
+  ]);
+  await expectFinding('I6', bot.request.id);
+  const other = await held();
+  await force(
+    `update curfew.decision set facts = jsonb_set(facts, '{person,groups}', '["others"]') where request_id = $1`,
+    [other.request.id],
+  );
+  await expectFinding('I6', other.request.id);
+});
+
+test('I7: a decision on another digest, and a grant of another template than was approved', async () => {
+  const shown = await held();
+  await force('update curfew.decision set digest = $2 where request_id = $1', [shown.request.id, 'f'.repeat(64)]);
+  await expectFinding('I7', shown.request.id);
+  const template = await held({ template: 'orders_write' as TemplateName });
+  await expectFinding('I7', template.request.id);
+});
+
+test('I7: a claim for longer than was approved', async () => {
+  const { request } = await held();
+  await force(`update curfew.claim set end_at = end_at + interval '1 hour' where request_id = $1`, [request.id]);
+  await expectFinding('I7', request.id);
+});
+
+test('I8: an approver who was not active when it was granted, and approvals that were void', async () => {
+  const gone = await held();
+  await sql(`update curfew.person set state = 'left', changed_at = clock_timestamp() - interval '10 s' where id = $1`, [
+    gone.approver.id,
+  ]);
+  await expectFinding('I8', gone.request.id);
+
+  const noWord = await held();
+  await force(
+    `insert into curfew.decision_void (decision_id, cause, actor, voided_at)
+     select id, 'left', 'curfew_directory', clock_timestamp() - interval '10 s' from curfew.decision where request_id = $1`,
+    [noWord.request.id],
+  );
+  await force(`update curfew.decision set made_at = made_at - interval '1 minute' where request_id = $1`, [
+    noWord.request.id,
+  ]);
+  await expectFinding('I8', noWord.request.id);
+});
+
+test('I9: a leaver who holds a login after a minute, and one whose request is open', async () => {
+  const { requester } = await held();
+  await sql(
+    `update curfew.person set state = 'left', changed_at = clock_timestamp() - interval '2 minutes' where id = $1`,
+    [requester.id],
+  );
+  await expectFinding('I9', requester.id);
+  const { id } = await plantPerson(store);
+  const open = await plantRequest(store, id, { openedAt: Date.now() - 3_600_000 });
+  await sql(
+    `update curfew.person set state = 'suspended', changed_at = clock_timestamp() - interval '2 minutes' where id = $1`,
+    [id],
+  );
+  await expectFinding('I9', open.id);
+  await plantView(store, open, { kind: 'closed', outcome: 'withdrawn', cause: 'test' }, 9);
+});
+
+test('I10: a claim that was accepted twice', async () => {
+  const { id } = await plantPerson(store);
+  const subject = randomUUID();
+  for (const body of [{}, {}]) await append(store.as.curfew_api, { kind: 'claim.accepted', actor: id, subject, body });
+  await expectFinding('I10', subject);
+});
+
+test('I14: a template off the list, a longer life than it may, an attribute, and a worker that is in a template', async () => {
+  const { request, role } = await held();
+  await onTarget(`update curfew.template set max_ttl = interval '1 second' where role = 'orders_read'`);
+  mends.push(() =>
+    onTarget(
+      `update curfew.template set max_ttl = interval '8 hours 5 seconds', enabled = true where role = 'orders_read'`,
+    ),
+  );
+  await expectFinding('I14', request.id);
+  await onTarget(
+    `update curfew.template set max_ttl = interval '8 hours 5 seconds', enabled = false where role = 'orders_read'`,
+  );
+  await expectFinding('I14', request.id);
+  await onTarget(`update curfew.template set enabled = true where role = 'orders_read'`);
+  await onTarget(`alter role ${role} createdb`);
+  await expectFinding('I14', request.id);
+  await onTarget(`alter role ${role} nocreatedb`);
+  await onTarget('grant orders_write to curfew_worker');
+  mends.push(() => onTarget('revoke orders_write from curfew_worker'));
+  await expectFinding('I14', 'main/curfew_worker');
+});
+
+test('I15: a template with a live grant that may make triggers', async () => {
+  await held();
+  await postgres.query('orders', 'grant trigger on sales.orders to orders_read');
+  mends.push(() => postgres.query('orders', 'revoke trigger on sales.orders from orders_read'));
+  await expectFinding('I15', 'main/orders');
+});
+
+test('I16: what is shown as ended without a receipt, and a receipt of a node that had sessions left', async () => {
+  const { request } = await held();
+  await endGrants(worker, [request.id], { deadlineAt: Date.now() + 10_000 });
+  await sql('update curfew.access_grant set ended_at = clock_timestamp() where request_id = $1', [request.id]);
+  await expectFinding('I16', request.id);
+
+  const left = await held();
+  await endGrants(worker, [left.request.id], { deadlineAt: Date.now() + 10_000 });
+  const node = {
+    node: 'primary',
+    standby: false,
+    sessionsFound: 2,
+    sessionsLeft: 1,
+    canLogin: false,
+    ended: false,
+    verifiedAt: Date.now(),
+  };
+  await plantEnd(store, left.request, { nodes: [node] });
+  await expectFinding('I16', left.request.id);
+});
+
+test('I17: an end that was asked for and is late in silence; an alarm makes it heard', async () => {
+  const { request } = await held();
+  await insertIntent(store.as.curfew_api, {
+    id: randomUUID(),
+    scope: { kind: 'grant', requestId: request.id, target: request.target },
+    actor: 'curfew_api',
+    cause: 'revoked',
+  });
+  const later = Date.now() + 120_000;
+  await expectFinding('I17', request.id, later);
+  await raise(store.as.curfew_reaper, {
+    key: `test/${request.id}`,
+    code: 'revoke-late',
+    subject: request.id,
+    detail: 'It is late.',
+  });
+  expect((await look(later)).filter(({ invariant }) => invariant === 'I17')).toEqual([]);
+  await sql('update curfew.alarm set resolved_at = clock_timestamp()');
+  await sql(
+    `insert into curfew.revoke_outcome (intent_id, target, evidence) select id, target, '{}' from curfew.revoke_intent`,
+  );
+});
+
+test('I17: a request that is closed while its login is enabled', async () => {
+  const { request } = await held();
+  await plantView(store, request, { kind: 'closed', outcome: 'expired', cause: 'time is up' }, 9);
+  await expectFinding('I17', request.id);
+});
+
+test('I19: a login that the ledger does not know, and a grant that only the store, or only the target, has', async () => {
+  const stranger = `cfw_${randomUUID().replaceAll('-', '')}`;
+  await onTarget(`create role ${stranger} login`);
+  mends.push(() => onTarget(`drop role ${stranger}`));
+  await expectFinding('I19', stranger);
+
+  const { id } = await plantPerson(store);
+  const lost = await plantRequest(store, id);
+  await plantClaim(store, lost, Date.now() + 600_000);
+  await plantGrant(store, lost, Date.now() + 600_000, Date.now() - 120_000);
+  await expectFinding('I19', lost.id);
+  await sql('delete from curfew.receipt where request_id = $1', [lost.id]).catch(() => undefined);
+  await force('delete from curfew.access_grant where request_id = $1', [lost.id]);
+
+  const { request } = await held();
+  await force('delete from curfew.access_grant where request_id = $1', [request.id]);
+  await onTarget(
+    `update curfew.ledger set granted_at = clock_timestamp() - interval '2 minutes' where grant_id = '${request.id}'`,
+  );
+  await expectFinding('I19', request.id);
+});
+
+test('I21: a session that joins to no request', async () => {
+  const holder = await granted(worker);
+  mends.push(() => endGrants(worker, [holder.call.grantId], { deadlineAt: Date.now() + 10_000 }));
+  await asHolder(postgres, holder, () => expectFinding('I21', holder.role));
+});
+
+test('I22: an ended grantee that owns objects and is in a role, or has members; a quarantine that shares', async () => {
+  const holder = await held();
+  await postgres.query('orders', `create table sales.mine (id int); alter table sales.mine owner to ${holder.role}`);
+  mends.push(() => postgres.query('orders', 'drop table sales.mine'));
+  await endGrants(worker, [holder.request.id], { deadlineAt: Date.now() + 10_000 });
+  await plantEnd(store, holder.request);
+  expect((await look()).filter(({ invariant }) => invariant === 'I22')).toEqual([]);
+  await onTarget(`grant orders_read to ${holder.role}`);
+  await expectFinding('I22', holder.role);
+  await onTarget(`revoke orders_read from ${holder.role}; create role mallory; grant ${holder.role} to mallory`);
+  mends.push(() => onTarget('drop role mallory'));
+  await expectFinding('I22', holder.role);
+  await onTarget(`revoke ${holder.role} from mallory`);
+
+  await postgres.query(
+    'orders',
+    'create function sales.kept() returns int language sql as $$ select 1 $$; alter function sales.kept() owner to curfew_quarantine',
+  );
+  mends.push(() => postgres.query('orders', 'drop function sales.kept()'));
+  await expectFinding('I22', 'main/orders');
+});
+
+test('every invariant that the checker knows was planted and found', () => {
+  expect([...planted].toSorted()).toEqual([...invariants].toSorted());
+});
+
+test('a cluster that cannot be read proves nothing: the look fails', async () => {
+  await expect(
+    checkAll({
+      store: store.as.curfew_admin,
+      targets: [
+        openAccess(
+          { ...postgres.admin, password: 'wrong' },
+          { cluster: 'main', targets: [], controlDatabase: 'control', databases },
+        ),
+      ],
+      now: Date.now(),
+    }),
+  ).rejects.toThrow(/password/);
+});
