@@ -42,7 +42,7 @@ export async function create(tx: Db, change: PersonChange): Promise<PersonRow | 
   }
   const [made] = await tx.query<PersonRow>(
     `insert into curfew.person (id, handle, state, kind, version, changed_at) values ($1, $2, $3, $4, $5, clock_timestamp())
-     on conflict (handle) do nothing returning id, state, version`,
+     on conflict do nothing returning id, state, version`,
     [change.id ?? randomUUID(), change.handle, change.state, change.kind ?? 'employee', change.version],
   );
   return made;
@@ -53,7 +53,7 @@ export async function locked(tx: Db, handle: string): Promise<PersonRow> {
   const [row] = await tx.query<PersonRow>('select id, state, version from curfew.person where handle = $1 for update', [
     handle,
   ]);
-  if (!row) throw new Error('a person vanished');
+  if (!row) throw new Error('a person vanished, or was given the id of another');
   return row;
 }
 

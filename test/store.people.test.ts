@@ -181,8 +181,9 @@ test('twenty changes of one person at once, in any order: the newest holds', asy
 
 test('ten who create one handle at once make one person', async () => {
   const handle = newHandle();
-  const made = await Promise.all(Array.from({ length: 10 }, () => applyTo(handle, 1, { state: 'active' })));
-  expect(new Set(made.map((one) => one.after.id)).size).toBe(1);
+  const id = randomUUID() as PersonId;
+  const made = await Promise.all(Array.from({ length: 10 }, () => applyTo(handle, 1, { state: 'active', id })));
+  expect(new Set(made.map((one) => one.after.id))).toEqual(new Set([id]));
   expect(made.filter((one) => one.kind === 'created')).toHaveLength(1);
 });
 
@@ -207,6 +208,12 @@ test('aliases hold from every side and over several steps', async () => {
   expect(one.aliases).toEqual([b, c].sort());
   expect(three.aliases).toEqual([a, b].sort());
   expect(sameHuman(one, three)).toBe(true);
+});
+
+test('nobody is given the id of somebody else', async () => {
+  const id = await addPerson(directory, newHandle());
+  await expect(applyTo(newHandle(), 9, { id, state: 'left' })).rejects.toThrow('the id of another');
+  expect((await facts(id)).state).toBe('active');
 });
 
 test('a new person without a state is refused', async () => {
