@@ -9,7 +9,6 @@ import {
   code,
   ok,
   opened,
-  policyText,
   startCompany,
   workerCloses,
   workerEnds,

@@ -81,7 +81,7 @@ export type Company = {
   /** Everybody, the policy, the checks, Temporal and the clock as they were at the start. */
   restore(): Promise<void>;
   applyPolicy(text: string): Promise<void>;
-  checkTargets(ok?: boolean): Promise<void>;
+  checkTargets(well?: boolean): Promise<void>;
   /** Kinds and bodies of the entries about a subject, oldest first. */
   audit(subject: string): Promise<readonly StoredEntry[]>;
   outbox(): Promise<readonly { readonly kind: string; readonly done: boolean }[]>;
@@ -90,11 +90,12 @@ export type Company = {
   end(): Promise<void>;
 };
 
+const id = (handle: Handle): PersonId => personIdFrom(handle);
+
 export async function startCompany(): Promise<Company> {
   const store = await startStore();
   const temporal = fakeTemporal();
   let version = 1;
-  const id = (handle: Handle): PersonId => personIdFrom(handle);
   for (const handle of Object.keys(staff) as Handle[]) {
     const groups = staff[handle].groups.map((name) => ({ name }));
     await addPerson(store.as.curfew_directory, handle, { id: id(handle), groups, name: `Name of ${handle}` });
@@ -154,10 +155,10 @@ export async function startCompany(): Promise<Company> {
       const hash = createHash('sha256').update(text).digest('hex') as PolicyHash;
       await store.as.curfew_admin.transaction((tx) => policies.apply(tx, { hash, text }, 'curfew_admin'));
     },
-    async checkTargets(ok = true) {
+    async checkTargets(well = true) {
       for (const { name } of company.ctx.targets) {
         await store.as.curfew_admin.transaction((tx) =>
-          checks.insert(tx, { target: name, ok, result: sampleCheck }, 'curfew_admin'),
+          checks.insert(tx, { target: name, ok: well, result: sampleCheck }, 'curfew_admin'),
         );
       }
     },
