@@ -59,8 +59,11 @@ export async function startStore(options: PostgresOptions = {}): Promise<TestSto
       admin: open(adminUrl),
       open: (login, given) => open(url(login), given),
       async end() {
-        await Promise.all(opened.map((store) => store.close()));
-        await postgres.stop();
+        try {
+          await Promise.all(opened.map((store) => store.close()));
+        } finally {
+          await postgres.stop();
+        }
       },
     };
   } catch (error) {
