@@ -47,7 +47,7 @@ export function judge(
       'What you were shown is not this request. Open Review again and decide on what it shows.',
     );
   }
-  if (account.readAt < click.madeAt - accountMaxAgeMs || account.readAt > click.madeAt + accountMaxAgeMs) {
+  if (!(Math.abs(click.madeAt - account.readAt) <= accountMaxAgeMs)) {
     return refuse('NotRecorded', 'Your Slack account could not be checked just now. Not recorded: press again.');
   }
   if (account.deleted || account.bot || account.restricted || account.stranger) {
