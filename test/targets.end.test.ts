@@ -105,6 +105,27 @@ const twoNodes = (port: number, first = true): Target => {
   });
 };
 
+test('a login of somebody else that began after the revoke is not waited for', async () => {
+  const [holder, stranger] = [await granted(sample.worker), await granted(sample.worker)];
+  await postgres.query('postgres', `grant orders_write to ${holder.role}`);
+  const deadlineAt = Date.now() + 10_000;
+  const ended = endGrants(sample.worker, [holder.call.grantId], { deadlineAt });
+  await until(async () => {
+    const [facts] = await sample.worker.verifyMany('primary', [holder.call.grantId]);
+    return facts?.state === 'revoked' && !facts.ended;
+  }, 'the first answers');
+  const held = asHolder(postgres, stranger, async () => performance.now(), { options: '-c post_auth_delay=3' });
+  await until(
+    async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1,
+    'the login is in flight',
+  );
+  await postgres.query('postgres', `revoke orders_write from ${holder.role}`);
+  expect(await ended).toMatchObject([{ ended: true, nodes: [{ facts: { inFlight: [] } }] }]);
+  const endedAt = performance.now();
+  expect(await held).toBeGreaterThan(endedAt);
+  await sample.worker.revokeMany([stranger.call.grantId]);
+});
+
 describe('a node that does not answer', () => {
   let silent: Server;
   let silentPort: number;
@@ -211,8 +232,10 @@ describe('who answers', () => {
       expect(await target.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
     } finally {
       Date.now = real;
-      await target.close();
     }
+    // The connection that saw it is not used again, so the next one sees that it is over.
+    expect(await target.grant(prepareGrant().call)).toMatchObject({ created: true });
+    await target.close();
   });
 
   test('a server that restarted is found again by the next call', async () => {

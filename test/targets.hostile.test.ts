@@ -203,6 +203,8 @@ describe('whatever the caller has set', () => {
   const settings: readonly (readonly [string, string])[] = [
     ['TimeZone', "set timezone = 'Pacific/Kiritimati'"],
     ['DateStyle', "set datestyle = 'SQL, DMY'"],
+    // India's IST, which by its abbreviation alone could be Israel's.
+    ['TimeZone and DateStyle', "set timezone = 'Asia/Kolkata'; set datestyle = 'SQL, DMY'"],
     ['IntervalStyle', "set intervalstyle = 'sql_standard'"],
     ['search_path', 'set search_path = pg_temp, public'],
     ['createrole_self_grant', "set createrole_self_grant = 'set, inherit'"],

@@ -193,10 +193,12 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
   test('a grantee that locks its own role is disabled within a second', async () => {
     const holder = await granted(sample.worker);
     const client = await session(holder);
-    await client.query("begin; alter role current_user set application_name = 'mine'");
+    await client.query("begin; alter role current_user password 'mine'");
     const startedAt = performance.now();
-    expect(await end(holder)).toMatchObject({ outcome: 'disabled', ended: true });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    // The very first call, since the reaper has only that one.
+    expect(await sample.worker.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(await end(holder)).toMatchObject({ ended: true });
   });
 
   test('what a grantee owns in two databases is closed to others, quarantined, and its role dropped', async () => {
@@ -234,15 +236,18 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const next = await granted(sample.worker);
     await asHolder(postgres, holder, (client) =>
       client.query(`create schema trap; grant usage on schema trap to public;
+        create table trap.copy as select * from sales.orders; grant select on trap.copy to public;
         create function trap.door() returns setof sales.orders language sql security definer as 'select * from sales.orders where total > 1'`),
     );
     await end(holder);
     await restIsOver();
     const cleaned = await sample.worker.clean(holder.call.grantId, 'orders');
     expect(cleaned.outcome).toBe(mode === 'superuser' ? 'clean' : 'kept');
-    await asHolder(postgres, next, async (client) =>
-      expect(await sqlstateOf(client.query('select * from trap.door()'))).toBe('42501'),
-    );
+    await asHolder(postgres, next, async (client) => {
+      expect(await sqlstateOf(client.query('select * from trap.door()'))).toBe('42501');
+      // What was copied and handed to everybody is closed too; where that may not be done, `kept` calls an administrator.
+      if (mode === 'superuser') expect(await sqlstateOf(client.query('select * from trap.copy'))).toBe('42501');
+    });
     await end(next);
     await postgres.query('orders', 'drop schema trap cascade');
     if (mode === 'createrole')

@@ -100,6 +100,18 @@ export function openPool(settings: PoolSettings): NodePool {
   // An idle connection that the server closed: the next call opens another one and tells what is wrong then.
   pool.on('error', () => undefined);
 
+  /** A refusal by what was known when the connection was opened is checked once, since it may be mended by now. */
+  async function judge(client: ClientBase, admit: (identity: Identity | undefined) => void): Promise<void> {
+    try {
+      admit(identities.get(client));
+    } catch {
+      const identity = await timed('whoami', 'connect', () => whoIs(client)).catch(() => undefined);
+      if (identity) identities.set(client, identity);
+      else identities.delete(client);
+      admit(identity);
+    }
+  }
+
   async function timed<T>(call: string, purpose: StatementEvent['purpose'], work: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     let ok = false;
@@ -121,7 +133,7 @@ export function openPool(settings: PoolSettings): NodePool {
       });
       let broken = false;
       try {
-        admit?.(identities.get(client));
+        if (admit) await judge(client, admit);
         const values = [...statement.values];
         const answer = await timed(statement.call, 'call', () => client.query<Row>(statement.text, values));
         return answer.rows;
