@@ -14,7 +14,7 @@ import { register as registerShortcuts } from './listeners/shortcuts.ts';
 import { register as registerViews } from './listeners/views.ts';
 import { createSlackPort } from './port.ts';
 import { storeRecords } from './records.ts';
-import type { Desk, Log, SlackService } from './service.ts';
+import type { Desk, Log, Records, SlackService } from './service.ts';
 
 export type SlackAppConfig = {
   readonly botToken: string;
@@ -29,8 +29,7 @@ export type SlackAppConfig = {
 export type SlackAppParts = {
   readonly config: SlackAppConfig;
   readonly service: SlackService;
-  /** As the login `curfew_api`. */
-  readonly store: Store;
+  readonly records: Records;
   /** Epoch milliseconds. */
   readonly clock: () => number;
   readonly log: Log;
@@ -46,8 +45,18 @@ export type SlackApp = {
   stop(): Promise<void>;
 };
 
-/** @throws TypeError for an empty signing secret */
-export function createSlackApp({ config, service, store, clock, log }: SlackAppParts): SlackApp {
+/**
+ * @param store as the login `curfew_api`
+ * @throws TypeError for an empty signing secret
+ */
+export const createSlackApp = ({
+  store,
+  ...parts
+}: Omit<SlackAppParts, 'records'> & { readonly store: Store }): SlackApp =>
+  assembleSlackApp({ ...parts, records: storeRecords(store) });
+
+/** The same on any records. */
+export function assembleSlackApp({ config, service, records, clock, log }: SlackAppParts): SlackApp {
   const clientOptions: webApi.WebClientOptions = {
     ...(config.apiUrl === undefined ? {} : { slackApiUrl: config.apiUrl }),
     // Within the three seconds in which a trigger opens a modal; a second try would come too late.
@@ -59,7 +68,7 @@ export function createSlackApp({ config, service, store, clock, log }: SlackAppP
   const apiUrl = config.apiUrl === undefined ? {} : { apiUrl: config.apiUrl };
   const desk: Desk = {
     service,
-    records: storeRecords(store),
+    records,
     accounts: cachedAccounts({ ask: (user) => askSlack(app.client, token(), user), clock, log }),
     port: createSlackPort({ token, ...apiUrl, timeoutMs: 2 * secondMs, maxWaitMs: secondMs }),
     clock,
