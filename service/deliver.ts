@@ -111,7 +111,8 @@ async function deliver(ctx: Context, store: Store, event: HrEvent): Promise<HrAn
   const path = `/hooks/hr/default/${delivery}`;
   const answer = { delivery, person, change, state: left.state, requests, voided, learnedAt, report: path };
   await deliveries.answer(store, source, delivery, answer);
-  return answer;
+  // As it is kept, and not as it was made here: somebody who took this delivery for abandoned may have answered first.
+  return firstAnswer(store, delivery);
 }
 
 /** Nothing is kept of it, so that the same delivery may come again when it holds; somebody must know, so it alarms. */
@@ -124,7 +125,7 @@ async function notYet(store: Db, { delivery }: HrEvent): Promise<Refusal> {
   return refusal;
 }
 
-/** Another process, or another delivery of the same, is at it: wait a little for what it answers. */
+/** The answer that stands. Where another process is still at it, this waits a little for what it answers. */
 async function firstAnswer(store: Db, delivery: string): Promise<HrAnswer | Refusal> {
   const until = Date.now() + patienceMs;
   for (;;) {

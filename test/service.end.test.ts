@@ -50,7 +50,7 @@ test('the holder\'s "I\'m done" is an intent, an audit entry and an Update, toge
 test('releasing five times at once is releasing once', async () => {
   const requestId = await held();
   const all = await Promise.all(Array.from({ length: 5 }, () => company.use.release(mine(requestId))));
-  expect(all.map((one) => ok(one).already).toSorted()).toEqual([false, true, true, true, true]);
+  expect(all.filter((one) => !ok(one).already)).toHaveLength(1);
   expect(await asked(requestId)).toHaveLength(1);
   expect((await kinds(requestId)).filter((kind) => kind === 'end.asked')).toHaveLength(1);
 });
@@ -279,8 +279,9 @@ test('somebody unknown who becomes active is not made up', async () => {
   expect(await company.store.admin.query(`select 1 from curfew.person where handle = 'yara'`)).toEqual([]);
 });
 
+const by = (id: string) => ({ ...leaving('x'), who: { id } });
+
 test('HR may name people by id, and garbage finds nobody', async () => {
-  const by = (id: string) => ({ ...leaving('x'), who: { id } });
   expect(ok(await company.use.leave(by(company.id('nina'))))).toMatchObject({
     person: company.id('nina'),
     state: 'left',
