@@ -15,7 +15,7 @@ import type { Stage } from './stage.ts';
 const budget = { actions: 11, events: 58 } as const;
 
 export async function proofs(stage: Stage, { step }: Report, first: Partial<FirstRequest>): Promise<void> {
-  await step('no-secret-anywhere', () => noSecretAnywhere(stage));
+  await step('no-secret-anywhere', () => searchEverything(stage));
   await step('history', async () => {
     must(first.requestId, 'there was no first request');
     const history = (await histories(stage, [first.requestId]))[0]?.history;
@@ -27,7 +27,7 @@ export async function proofs(stage: Stage, { step }: Report, first: Partial<Firs
 }
 
 /** Every secret of the tour is sought, as text and as it would look in base64, in everything that was written. */
-async function noSecretAnywhere(stage: Stage): Promise<Evidence> {
+async function searchEverything(stage: Stage): Promise<Evidence> {
   const ids = (await stage.inStore<{ id: string }>('select id from curfew.request')).map((row) => row.id);
   const raw = await histories(stage, ids);
   const audit = await stage.inStore<{ text: string }>(
@@ -45,8 +45,6 @@ async function noSecretAnywhere(stage: Stage): Promise<Evidence> {
     slack: JSON.stringify(stage.workspace.recorder.calls().map(({ method, args, reply }) => ({ method, args, reply }))),
     errors: stage.errors.join('\n'),
   };
-  // The link that only the requester sees holds the code; that is its place.
-  const isAtHome = (name: string, place: string): boolean => name.startsWith('code of') && place === 'slack';
   const leaks: string[] = [];
   for (const [name, secret] of stage.secrets) {
     for (const [place, text] of Object.entries(places)) {
@@ -62,6 +60,9 @@ async function noSecretAnywhere(stage: Stage): Promise<Evidence> {
   );
   return { secrets: stage.secrets.size, charactersSearched: sizes };
 }
+
+/** The link that only the requester sees holds the code; that is its place. */
+const isAtHome = (name: string, place: string): boolean => name.startsWith('code of') && place === 'slack';
 
 /** As it is, and in base64 at each of the three offsets at which it may stand in a longer text. */
 function forms(secret: string): readonly string[] {

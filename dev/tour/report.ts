@@ -23,10 +23,12 @@ export function startReport(json: boolean, write: (text: string) => unknown): Re
   return {
     step: async (step, run) => {
       const startedAt = performance.now();
-      const result = await run().then(
-        (evidence) => ({ step, ok: true, ms: elapsed(startedAt), evidence }),
-        (error: unknown) => ({ step, ok: false, ms: elapsed(startedAt), evidence: { error: messageOf(error) } }),
-      );
+      const result = await Promise.resolve()
+        .then(run)
+        .then(
+          (evidence) => ({ step, ok: true, ms: elapsed(startedAt), evidence }),
+          (error: unknown) => ({ step, ok: false, ms: elapsed(startedAt), evidence: { error: messageOf(error) } }),
+        );
       results.push(result);
       write(json ? `${JSON.stringify(result)}\n` : `${lineOf(result)}\n`);
     },

@@ -132,7 +132,8 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
         `select ts from curfew.slack_message where request_id = $1 and slot = 'card'`,
         [requestId],
       );
-      return place && (await driver.messages(slackChannels.approvals)).find((message) => message.ts === place.ts);
+      const posted = await Promise.all([slackChannels.approvals, slackChannels.ops].map(driver.messages));
+      return place && posted.flat().find((message) => message.ts === place.ts);
     });
   const openReview: Stage['openReview'] = async (who, requestId) => {
     await driver.press(who, await cardOf(requestId), actions.review);
@@ -196,7 +197,8 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
           env: { PATH: process.env['PATH'], ...operatorEnvironment(settings) },
         },
       );
-      const login = JSON.parse(stdout) as Login;
+      const printed = JSON.parse(stdout) as Omit<Login, 'endAt'> & { readonly endAt: string };
+      const login: Login = { ...printed, endAt: Date.parse(printed.endAt) };
       secrets.set(`password of ${requestId}`, login.password);
       secrets.set(`code of ${requestId}`, code);
       const [claim] = await inStore<{ verifier: string; ticket: string }>(
