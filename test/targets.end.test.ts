@@ -105,6 +105,14 @@ const twoNodes = (port: number, first = true): Target => {
   });
 };
 
+test('the reaper’s login ends a grant as the worker’s does, for a revoke intent', async () => {
+  const holder = await granted(sample.worker);
+  await asHolder(postgres, holder, async () => {
+    const [receipt] = await endGrants(sample.reaper, [holder.call.grantId], { deadlineAt: Date.now() + 5_000 });
+    expect(receipt).toMatchObject({ ended: true, nodes: [{ sessionsFound: 1, sessionsClosed: 1 }] });
+  });
+});
+
 test('a login of somebody else that began after the revoke is not waited for', async () => {
   const [holder, stranger] = [await granted(sample.worker), await granted(sample.worker)];
   await postgres.query('postgres', `grant orders_write to ${holder.role}`);

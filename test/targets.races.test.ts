@@ -204,12 +204,13 @@ describe('a zombie attempt', () => {
   );
 });
 
+const configure = (text: string): Promise<unknown> =>
+  postgres.as({}, async (client) => {
+    await client.query(text);
+    await client.query('select pg_reload_conf()');
+  });
+
 test('a synchronous standby that is dead holds up neither a grant nor a revoke (P8)', async () => {
-  const configure = (text: string): Promise<unknown> =>
-    postgres.as({}, async (client) => {
-      await client.query(text);
-      await client.query('select pg_reload_conf()');
-    });
   await configure("alter system set synchronous_standby_names = 'dead'");
   try {
     await until(async () => {

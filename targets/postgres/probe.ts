@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { isLoopback, tlsOf, tlsOptions, type Node } from './nodes.ts';
+import { tlsOptions, type Node } from './nodes.ts';
 
 /**
  * What a server asks of a stranger. Only `sasl` is fit: PostgreSQL judges VALID UNTIL and the password for password
@@ -161,6 +161,3 @@ function once(socket: Socket, event: 'connect' | 'secureConnect' | 'data'): Prom
     if (event === 'data') socket.resume();
   });
 }
-
-/** A line outside loopback without TLS would show the login to whoever listens: for the check to say so. */
-export const isExposed = (node: Node): boolean => tlsOf(node).kind === 'off' && !isLoopback(node.host);
