@@ -47,7 +47,9 @@ const forms: readonly (readonly [RegExp, string])[] = [
   [/\bxox[a-z]-[\w-]+|\bxapp-[\w-]+/g, hidden],
   [/\bwhsec_[A-Za-z0-9+/=]+/g, hidden],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${hidden}`],
-  [/\b(password|secret|token)(["']?\s*[=:]\s*["']?)[^\s"',;}]+/gi, `$1$2${hidden}`],
+  [/\b(password|secret|token)(\s*[=:]\s*['"]?)[^\s"',;}\\]+/gi, `$1$2${hidden}`],
+  // Inside JSON, also JSON inside a text. NB. Only texts: whatever is replaced, a line stays one object.
+  [/(password|secret|token)(\\*"\s*:\s*\\*")[^"\\]+/gi, `$1$2${hidden}`],
 ];
 
 /** Takes every secret of a known form out of a text. */
