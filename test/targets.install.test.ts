@@ -380,6 +380,12 @@ describe('what pg_hba.conf says', () => {
       [],
     ],
     ['host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n', []],
+    ['hostnossl all all all reject\nhost all all all scram-sha-256\n', []],
+    [
+      'host all all 127.0.0.1/32 scram-sha-256\nhost all all all scram-sha-256\nhostnossl all all all reject\n',
+      ['hba-no-tls'],
+    ],
+    ['host all all samehost scram-sha-256\n', []],
     ['nonsense\nhost all all 127.0.0.1/32 scram-sha-256\n', ['hba']],
   ])('%j gives %j, and no attestation answers it', async (hba, codes) => {
     const attestations = [{ code: 'hba-unseen' as const, by: 'olga', says: 'it is fine' }];

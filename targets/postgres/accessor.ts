@@ -101,8 +101,14 @@ export function openTarget(settings: TargetSettings): Target {
     return pool;
   };
 
+  const poolAt = (index: number): NodePool => {
+    const pool = pools[index];
+    if (!pool) throw new Error(`${name} has no node number ${index}`);
+    return pool;
+  };
+
   /**
-   * Runs a writing call where writing is possible: the node that was last the primary, else the others in turn, as
+   * Runs a call where writing is possible: the node that was last the primary, else the others in turn, as
    * after a failover. Calls are repeatable, so one that was lost on the way may be sent to the next node too.
    */
   async function onPrimary<Row extends QueryResultRow>(
@@ -125,7 +131,6 @@ export function openTarget(settings: TargetSettings): Target {
     }
     throw first ?? new Error(`${name} has no nodes`);
   }
-  const poolAt = (index: number): NodePool => pools[index] ?? poolOf('');
 
   function databasePool(database: string): (index: number) => NodePool {
     return (index) => {

@@ -32,7 +32,9 @@ begin
     return query select 'error', 'hba-no-tls', format('line %s: %s %s', h.line_number, h.type, h.address), 'hostssl, and ssl = on: outside loopback a login would travel in the clear'
       from pg_hba_file_rules h where h.type in ('host', 'hostnossl') and h.auth_method = 'scram-sha-256' and not h.database <@ array['replication']
         and exists (select from unnest(h.user_name) u where u = 'all' or u like '+%' or u like '/%' or u like 'cfw\_%')
-        and not (h.address in ('localhost', '::1') or h.address ~ '^127\.' and h.netmask ~ '^255\.');
+        and not (h.address in ('localhost', 'samehost', '::1') or h.address ~ '^127\.' and h.netmask ~ '^255\.')
+        and not exists (select from pg_hba_file_rules e where e.line_number < h.line_number and e.file_name = h.file_name and e.auth_method = 'reject'
+          and e.type in ('hostnossl', 'host') and e.database = array['all'] and e.user_name in (array['all'], array['/^cfw_']) and e.address = 'all');
   exception when insufficient_privilege then
     return query select 'error', 'hba-unseen', 'pg_hba_file_rules', 'run as superuser, or GRANT SELECT ON pg_hba_file_rules and EXECUTE ON FUNCTION pg_hba_file_rules()'; end;
 
