@@ -52,6 +52,7 @@ const actionShape = z.object({
   type: z.literal('block_actions'),
   trigger_id: idText,
   response_url: z.url().optional(),
+  channel: z.object({ id: idText }).optional(),
   actions: z.array(z.object({ action_id: idText, action_ts: z.string().optional() })).min(1),
 });
 const submissionShape = z.object({
