@@ -95,30 +95,28 @@ async function attempt(
 ): Promise<string | undefined> {
   const { store, temporal, channels, clock, log } = options;
   if (!message) return `unknown kind ${row.kind}`;
-  const about = { outbox: row.id, kind: row.kind, requestId: requestOf(message) };
-  try {
-    const view = await send(temporal, channels, message);
-    const id = requestOf(message);
-    // NB. A close is kept by the Workflow's own `tell` or `revoke`, with its audit entry (I11).
-    if (view && id && view.state.kind !== 'closed') await projections.save(store, id, view, clock());
-    log.info(about, 'sent from the outbox');
-    return undefined;
-  } catch (error) {
-    if (isRefused(message, error)) {
-      log.warn({ ...about, code: error.code }, 'refused, and not sent again');
+  const id = requestOf(message);
+  const about = { outbox: row.id, kind: row.kind, requestId: id };
+  const sent = await send(temporal, channels, message).catch((error: unknown) => ({ error }));
+  if (sent && 'error' in sent) {
+    const { error } = sent;
+    const code = error instanceof CurfewError ? error.code : 'unexpected';
+    if (isFinal(message, error)) {
+      log.warn({ ...about, code }, 'refused, and not sent again');
       return undefined;
     }
     log.warn({ ...about, err: error }, 'not sent yet');
-    return error instanceof CurfewError ? error.code : 'unexpected';
+    return code;
   }
+  // NB. A close is kept by the Workflow's own `tell` or `revoke`, with its audit entry (I11).
+  if (sent && id && sent.state.kind !== 'closed') await projections.save(store, id, sent, clock());
+  log.info(about, 'sent from the outbox');
+  return undefined;
 }
 
 /** A Workflow's no is an answer. A channel's is not: what people must hear is tried until somebody mends the channel. */
-const isRefused = (message: OutboxMessage, error: unknown): error is CurfewError =>
-  error instanceof CurfewError &&
-  error.code !== 'NotConfirmed' &&
-  error.code !== 'NotRecorded' &&
-  !isForPeople(message);
+const isFinal = (message: OutboxMessage, error: unknown): boolean =>
+  error instanceof CurfewError && error.code !== 'NotConfirmed' && !isForPeople(message);
 
 const lateKey = 'outbox/late';
 

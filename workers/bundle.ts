@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+import { bundleWorkflowCode, type BundleOptions, type Logger } from '@temporalio/worker';
 import { failureConverterPath } from '../temporal/codec.ts';
 
 export type WorkflowBundle = { readonly code: string };
@@ -8,14 +8,32 @@ const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta
 
 /**
  * The Workflows as one script for the isolate. It holds `workflows/`, the domain, `policy/eligibility` and Temporal's
- * own API, and nothing that reads a file, a clock or the network.
- * @param path another file of Workflows, for tests
+ * own API, and nothing that reads a file, a clock or the network. With its source map, so that stack traces name our
+ * lines.
+ * @param path another file of Workflows, for tests and the bench
  */
 export const bundleWorkflows = ({
   path = workflowsPath,
   logger = quiet,
 }: { readonly path?: string; readonly logger?: Logger } = {}): Promise<WorkflowBundle> =>
-  bundleWorkflowCode({ workflowsPath: path, failureConverterPath, logger });
+  bundleWorkflowCode({ workflowsPath: path, failureConverterPath, logger, webpackConfigHook: asWritten });
+
+type Webpack = Parameters<NonNullable<BundleOptions['webpackConfigHook']>>[0];
+type Loader = { loader?: string; options?: { jsc?: object; minify?: boolean } };
+
+/**
+ * The isolate runs what Node runs, so private fields and the like stay as they are written instead of becoming calls
+ * to helpers; and comments stay here, for every cached Workflow would keep its copy. Names stay, for stack traces.
+ */
+function asWritten(config: Webpack): Webpack {
+  for (const rule of config.module?.rules ?? []) {
+    const use = typeof rule === 'object' && rule ? (rule.use as Loader | undefined) : undefined;
+    if (!use?.options?.jsc) continue;
+    const minify = { compress: false, mangle: false, format: { comments: false } };
+    use.options = { ...use.options, minify: true, jsc: { ...use.options.jsc, target: 'es2022', minify } };
+  }
+  return { ...config, optimization: { ...config.optimization, concatenateModules: true, usedExports: true } };
+}
 
 /** The bundler tells its size and time at every start; only what goes wrong is of interest, and that is thrown. */
 const quiet: Logger = {

@@ -1,18 +1,9 @@
-/** One test's Workflows: a place of its own, a worker with fakes, and the steps of a request in words. */
-import type { WorkflowHandle } from '@temporalio/client';
+/** One test's Workflows: a place of its own and a worker with fakes. */
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import type { PersonFacts } from '../../domain/person.ts';
-import type { StateKind } from '../../domain/request.ts';
+import type { AccessRequestInput } from '../../workflows/contract.ts';
+import { fakeActivities, request, type FakeActivities } from './requests.ts';
+import { running, type Running } from './running.ts';
 import {
-  accessRequestId,
-  status,
-  type AccessRequestInput,
-  type DecideInput,
-  type RequestView,
-} from '../../workflows/contract.ts';
-import { decision, fakeActivities, newCredentialId, person, request, type FakeActivities } from './requests.ts';
-import {
-  eventually,
   placeIn,
   startTestTemporal,
   startWorker,
@@ -32,18 +23,6 @@ export type Lives = {
   ): Promise<FakeActivities>;
   stopWorker(): Promise<void>;
   start(fields?: Partial<AccessRequestInput>): Promise<Running>;
-};
-
-export type Running = {
-  readonly input: AccessRequestInput;
-  readonly handle: WorkflowHandle;
-  approve(by?: PersonFacts, fields?: Partial<DecideInput>): Promise<RequestView>;
-  deny(by?: PersonFacts): Promise<RequestView>;
-  claim(): Promise<RequestView>;
-  view(): Promise<RequestView>;
-  /** Waits until its Workflow says that it is there. */
-  is(kind: StateKind): Promise<RequestView>;
-  outcome(): Promise<unknown>;
 };
 
 /** One server a file, one place a test. Call at the top of a test file. */
@@ -89,25 +68,5 @@ export function lives(options: Parameters<typeof startTestTemporal>[0] = {}): Li
       await temporal.startRequest(input);
       return running(there(state.real), temporal, input);
     },
-  };
-}
-
-export function running({ client }: TestTemporal, temporal: Place['temporal'], input: AccessRequestInput): Running {
-  const id = input.requestId;
-  const handle = client.workflow.getHandle(accessRequestId(id));
-  const view = (): Promise<RequestView> => handle.query(status);
-  return {
-    input,
-    handle,
-    view,
-    approve: (by = person(), fields = {}) => temporal.decide(id, decision(input, by, fields)),
-    deny: (by = person()) => temporal.decide(id, decision(input, by, { verdict: 'deny' })),
-    claim: () => temporal.claim(id, { credentialId: newCredentialId() }),
-    is: (kind) =>
-      eventually(`${id} is ${kind}`, async () => {
-        const seen = await view();
-        return seen.state.kind === kind && seen;
-      }),
-    outcome: () => handle.result(),
   };
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { findTemporal, startTemporal, type TemporalServer } from '../../dev/temporal.ts';
 import { createTemporal, type Temporal } from '../../temporal/connection.ts';
 import { dataConverterFor, type CodecKey } from '../../temporal/codec.ts';
@@ -23,10 +23,11 @@ export const testKeys: readonly CodecKey[] = [{ id: 'test-1', key: Buffer.alloc(
 
 let installed = false;
 /** Once a process; quiet, because tests that break things on purpose fill a screen. */
-function installRuntime(): void {
+export function installRuntime(): void {
   if (installed) return;
   installed = true;
-  Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), shutdownSignals: [] });
+  const telemetryOptions = { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } };
+  Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), shutdownSignals: [], telemetryOptions });
 }
 
 export type TestTemporal = {
@@ -49,7 +50,12 @@ export async function startTestTemporal({ keepState = false } = {}): Promise<Tes
     ...(keepState ? { dbFile: join(folder, 'temporal.db') } : {}),
   });
   const connection = await Connection.connect({ address: server.address });
-  const client = new Client({ connection, namespace: server.namespace, dataConverter: dataConverterFor(testKeys) });
+  const client = new Client({
+    connection,
+    namespace: server.namespace,
+    identity: 'test',
+    dataConverter: dataConverterFor(testKeys),
+  });
   return {
     server,
     client,
@@ -100,6 +106,7 @@ export async function startWorker(
   const shared = {
     connection,
     namespace: server.namespace,
+    identity: 'test-worker',
     dataConverter: dataConverterFor(options.keys ?? testKeys),
     activities: options.activities,
     shutdownForceTime: '2s',

@@ -39,7 +39,12 @@ let installed = false;
 export function installRuntime(log: Log): void {
   if (installed) return;
   installed = true;
-  Runtime.install({ logger: new DefaultLogger('WARN', (entry) => relayLog(log, entry)), shutdownSignals: [] });
+  const filter = makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' });
+  Runtime.install({
+    logger: new DefaultLogger('WARN', (entry) => relayLog(log, entry)),
+    telemetryOptions: { logging: { forward: {}, filter } },
+    shutdownSignals: [],
+  });
 }
 
 const relayLog = (log: Log, { level, message, meta }: LogEntry): void => {

@@ -1,0 +1,143 @@
+/** One run of each way in which each Workflow can go: recorded as golden histories, and counted. */
+import type { Outcome } from '../../domain/request.ts';
+import type { AccessRequestInput } from '../../workflows/contract.ts';
+import { approvals, automatic, person, refused, stage, type fakeActivities, type FakeActivities } from './requests.ts';
+import type { Running } from './running.ts';
+import { eventually, type Place } from './temporal.ts';
+
+export type Scenario = {
+  readonly outcome: Outcome;
+  readonly activities?: Parameters<typeof fakeActivities>[0];
+  readonly input?: () => Partial<AccessRequestInput>;
+  /** What people and operators do; then the run is waited for. */
+  readonly drive: (it: Running, calls: FakeActivities['calls'], temporal: Place['temporal']) => Promise<unknown>;
+};
+
+const inMs = (ms: number): number => Date.now() + ms;
+const told = (calls: FakeActivities['calls'], kind: string): Promise<unknown> =>
+  eventually(`"${kind}" was told`, () => calls.tells.some(({ state }) => state.kind === kind));
+
+/** With Slack a quiet driver: each step waits until the one before was told. */
+const quietly: Scenario['drive'] = async (it, calls) => {
+  await told(calls, 'awaiting');
+  await it.settled();
+  await it.approve();
+  await told(calls, 'approved');
+  await it.settled();
+  await it.claim();
+};
+
+export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
+  expired: {
+    outcome: 'expired',
+    drive: async (it) => {
+      await it.is('awaiting');
+      await it.settled();
+      await it.approve();
+      await it.settled();
+      await it.claim();
+    },
+  },
+  'expired-with-slack': {
+    outcome: 'expired',
+    activities: { holdMs: 1_200 },
+    input: () => ({ slack: true }),
+    drive: quietly,
+  },
+  'expired-with-slack-and-notice': {
+    outcome: 'expired',
+    activities: { holdMs: 2_500 },
+    input: () => ({ slack: true, noticeMs: 1_200 }),
+    drive: quietly,
+  },
+  released: {
+    outcome: 'released',
+    activities: { holdMs: 60_000 },
+    input: () => ({ plan: automatic() }),
+    drive: async (it, _, temporal) => {
+      await it.claim();
+      await it.is('active');
+      await temporal.release(it.input.requestId, { actor: it.input.requester.id });
+    },
+  },
+  revoked: {
+    outcome: 'revoked',
+    activities: { holdMs: 60_000 },
+    input: () => ({ plan: automatic() }),
+    drive: async (it, _, temporal) => {
+      await it.claim();
+      await it.is('active');
+      await temporal.revoke(it.input.requestId, { actor: 'curfew_api', cause: 'ended by an owner' });
+    },
+  },
+  withdrawn: {
+    outcome: 'withdrawn',
+    drive: (it, _, temporal) => temporal.withdraw(it.input.requestId, { actor: it.input.requester.id }),
+  },
+  denied: { outcome: 'denied', drive: (it) => it.deny() },
+  'lapsed-undecided': {
+    outcome: 'lapsed',
+    input: () => ({ decideByAt: inMs(500) }),
+    drive: () => Promise.resolve(),
+  },
+  'lapsed-unclaimed': {
+    outcome: 'lapsed',
+    input: () => ({ plan: approvals([stage()], 500) }),
+    drive: (it) => it.approve(),
+  },
+  failed: {
+    outcome: 'failed',
+    activities: { grant: () => Promise.reject(refused('PolicyDenied')) },
+    input: () => ({ plan: automatic() }),
+    drive: (it) => it.claim(),
+  },
+  cancelled: {
+    outcome: 'cancelled',
+    activities: { holdMs: 60_000 },
+    input: () => ({ plan: automatic() }),
+    drive: async (it) => {
+      await it.claim();
+      await it.is('active');
+      await it.handle.cancel();
+    },
+  },
+  'cancelled-while-waiting': {
+    outcome: 'cancelled',
+    drive: async (it) => {
+      await it.is('awaiting');
+      await it.handle.cancel();
+    },
+  },
+  'voided-and-approved-again': {
+    outcome: 'withdrawn',
+    drive: async (it, _, temporal) => {
+      const leaver = person();
+      await it.approve(leaver);
+      await temporal.voidDecisions(it.input.requestId, { personId: leaver.id });
+      await it.is('awaiting');
+      await it.approve();
+      await temporal.withdraw(it.input.requestId, { actor: it.input.requester.id });
+    },
+  },
+  'refused-then-denied': {
+    outcome: 'denied',
+    drive: async (it) => {
+      await it.approve(person({ id: it.input.requester.id })).catch(() => undefined);
+      await it.deny();
+    },
+  },
+  'revoked-at-the-third-attempt': {
+    outcome: 'expired',
+    activities: { holdMs: 200, revoke: failingTwice() },
+    input: () => ({ plan: automatic(), slack: true }),
+    drive: (it) => it.claim(),
+  },
+};
+
+function failingTwice(): () => Promise<void> {
+  let tried = 0;
+  return async () => {
+    tried += 1;
+    if (tried < 3) throw new Error('not yet');
+  };
+}
