@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { minuteMs } from '../domain/time.ts';
@@ -89,7 +89,7 @@ describe.skipIf(path === undefined)('the claim page in a real browser', () => {
 
     await company.store.admin.query(`create role ${role} login password '${claim.verifier}'`);
     const { host, port } = company.store.postgres;
-    const client = new pg.Client({ host, port, user: role, password, database: 'postgres' });
+    const client = new Client({ host, port, user: role, password, database: 'postgres' });
     await client.connect();
     await client.end();
 
@@ -151,23 +151,24 @@ describe.skipIf(path === undefined)('the claim page in a real browser', () => {
     expect(await page.locator('#ready').isVisible()).toBe(false);
   });
 
+  const readOf = async (code: string) => {
+    await page.goto('about:blank');
+    await page.goto(`${api.origin}/claim#${code}`);
+    await page.getByRole('button', { name: 'Continue' }).waitFor();
+    return `${await heading()}: ${await message()}`;
+  };
+
   test('unknown, expired, replaced and used codes each have their own words', async () => {
     const requestId = await approved(company);
     const old = await minted(company, requestId);
     const young = await minted(company, requestId);
-    const open = async (code: string) => {
-      await page.goto('about:blank');
-      await page.goto(`${api.origin}/claim#${code}`);
-      await page.getByRole('button', { name: 'Continue' }).waitFor();
-      return `${await heading()}: ${await message()}`;
-    };
-    expect(await open(makeCode().shown)).toMatch(/^This code is not known: .*new one/);
-    expect(await open(old.code)).toMatch(/^This code is spent: A newer code/);
+    expect(await readOf(makeCode().shown)).toMatch(/^This code is not known: .*new one/);
+    expect(await readOf(old.code)).toMatch(/^This code is spent: A newer code/);
     company.now += 16 * minuteMs;
-    expect(await open(young.code)).toMatch(/^This code is spent: .*expired/);
+    expect(await readOf(young.code)).toMatch(/^This code is spent: .*expired/);
     company.now -= 16 * minuteMs;
     ok(await company.use.claim({ code: young.code, verifier: verifier(), address: 'x' }));
-    expect(await open(young.code)).toMatch(/^This code is spent: .*used already/);
+    expect(await readOf(young.code)).toMatch(/^This code is spent: .*used already/);
   });
 
   test('without a fragment the code can be typed', async () => {

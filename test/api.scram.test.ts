@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { iterations, makePassword, makeSalt, makeVerifier } from '../api/page/scram.js';
 import { isVerifier, makeVerifier as makeInNode } from '../targets/postgres/verifier.ts';
@@ -57,7 +57,7 @@ test('a login with a verifier made here logs in with its password, and with no o
   );
   expect(kept?.rolpassword, 'taken as a verifier, not hashed again').toBe(verifier);
   const login = async (given: string): Promise<string> => {
-    const client = new pg.Client({
+    const client = new Client({
       host: postgres.host,
       port: postgres.port,
       user: 'claimant',
