@@ -1,5 +1,5 @@
 /** What reaches the app besides honest clicks: repeats, forgeries, other people's payloads, slow and broken stores. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Message } from '../dev/slack/driver.ts';
 import { refuse } from '../domain/errors.ts';
@@ -60,7 +60,7 @@ async function posted(action: string, id = requestId): Promise<Message> {
   const shows = content(mrkdwn`A message`, section(mrkdwn`A message`), row(button(action, 'Press', id)));
   const at = await desk.slack.desk.port.post({ channel: desk.workspace.channelId('approvals'), ...shows });
   desk.records.post(at, requestId);
-  return { ...shows, ...at, ephemeral: false } as unknown as Message;
+  return { ...shows, ...at, ephemeral: false };
 }
 const audited = (why: string): number => desk.records.entries.filter((entry) => entry.body['why'] === why).length;
 const heard = (user: string, pattern: RegExp, since: number): Promise<Message> =>
@@ -384,7 +384,7 @@ describe('payloads that are none', () => {
       desk.log.lines
         .filter((one) => one.level === 'error')
         .slice(before)
-        .map((one) => String((one.fields as { err?: Error }).err?.stack ?? one.message)),
+        .map((one) => (one.fields as { err?: Error }).err?.stack ?? one.message),
     ).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { cachedAccounts, factsFrom, type SlackUser } from '../slack/identity.ts';
+import type { SlackAccount } from '../slack/service.ts';
 import { keptLog } from './support/slack-desk.ts';
 
 const account = { team: 'T1', user: 'U1' };
@@ -36,7 +37,7 @@ function accounts(ask: () => Promise<SlackUser | undefined>, waitMs = 1_000) {
     log,
     waitMs,
   });
-  return { ...kept, time, asked, log };
+  return { factsOf: (who: SlackAccount) => kept.factsOf(who), time, asked, log };
 }
 
 test('what Slack said is kept for a minute and not longer', async () => {

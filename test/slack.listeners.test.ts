@@ -85,7 +85,7 @@ async function posted(action: string, to: { user?: string } = {}): Promise<Messa
   const shows = content(mrkdwn`A message`, section(mrkdwn`A message`), row(button(action, 'Press', requestId)));
   const at = await port.post({ channel, ...shows });
   desk.records.post(at, requestId);
-  return { ...shows, ...at, ephemeral: false } as unknown as Message;
+  return { ...shows, ...at, ephemeral: false };
 }
 
 /** Does something, and waits for what only this person is told because of it. */
@@ -243,12 +243,12 @@ describe('asking', () => {
   });
 });
 
-describe('deciding', () => {
-  const openReview = async (user = 'ben') => {
-    await desk.driver.press(user, await posted(actions.review), actions.review);
-    return await desk.driver.waitForModal(user, callbacks.decide);
-  };
+const openReview = async (user = 'ben') => {
+  await desk.driver.press(user, await posted(actions.review), actions.review);
+  return await desk.driver.waitForModal(user, callbacks.decide);
+};
 
+describe('deciding', () => {
   test('Review shows the whole reason, what it allows and the digest, and carries no more than ids', async () => {
     const view = await openReview();
     const shown = JSON.stringify(view['blocks']);

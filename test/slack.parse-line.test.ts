@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseLine, type Line } from '../slack/parse-line.ts';
 import { anyText } from './support/slack-models.ts';

@@ -77,7 +77,7 @@ test('two processes that get the same delivery at once do it once and answer the
   const apps = [app(), app()];
   const trigger = randomUUID();
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, index) => apps[index % 2]?.deliver(line(trigger)) ?? []),
+    Array.from({ length: 5 }, () => apps.map(({ deliver }) => deliver(line(trigger)))).flat(),
   );
   expect(service.count('open')).toBe(before + 1);
   const [first] = answers;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { errors } from '../domain/errors.ts';
 import { nextSteps, refusalOf } from '../slack/refusals.ts';

@@ -1,5 +1,5 @@
 /** Requests as Slack is told of them, of every shape, with texts that mean harm. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { RevokeReceipt } from '../../domain/grant.ts';
 import type {
   CredentialId,
