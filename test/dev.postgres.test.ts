@@ -102,9 +102,10 @@ test('a lock file of a dead server, or of a stranger that has its process id now
   const pid = String(cluster.pid());
   const lines = readFileSync(lockFile, 'utf8');
   await cluster.stop();
-  const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
-  onTestFinished(() => void stranger.kill());
+  // Of the server's own user: PostgreSQL itself passes over a process that it may not signal.
   const owner = statSync(cluster.dataDir);
+  const stranger = spawn('sleep', ['60'], { stdio: 'ignore', uid: owner.uid, gid: owner.gid });
+  onTestFinished(() => void stranger.kill());
   for (const stale of [pid, String(stranger.pid)]) {
     writeFileSync(lockFile, lines.replace(pid, stale), { mode: 0o600 });
     chownSync(lockFile, owner.uid, owner.gid);
