@@ -2,8 +2,7 @@ import { refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonId, RoleName, TargetName } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, type Plan } from '../domain/plan.ts';
-import { maySit } from '../policy/eligibility.ts';
-import { deciders, planFor, type Ask as PolicyAsk, type Planned } from '../policy/plan.ts';
+import { ableToSit, deciders, planFor, type Ask as PolicyAsk, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { factsOf, factsOfMany, peopleMatching } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
@@ -76,6 +75,4 @@ export const preview = (ctx: Context, input: Ask): Promise<Preview | Refusal> =>
 const seatsOf = (plan: Plan, requester: PersonFacts, people: readonly PersonFacts[]): Preview['seats'] =>
   plan.verdict === 'denied'
     ? []
-    : stagesOf(plan).map((stage) =>
-        people.filter((person) => !maySit(person, stage, requester)).map((person) => person.id),
-      );
+    : stagesOf(plan).map((stage) => ableToSit(stage, requester, people).map((person) => person.id));
