@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { minted, approved, startCompany, ticketKey, type Company } from './support/company.ts';
+import { eventually } from './support/eventually.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+let company: Company;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  company = await startCompany();
+});
+afterAll(() => company?.end());
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+});
+
+/** `node api/main.ts` with this environment and no other. */
+function run(env: Readonly<Record<string, string>>): { readonly child: ChildProcess; readonly said: string[] } {
+  const child = spawn(process.execPath, ['api/main.ts'], {
+    cwd: root,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  children.push(child);
+  const said: string[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  return { child, said };
+}
+
+const environment = () => ({
+  CURFEW_STORE_URL: company.store.url('curfew_api'),
+  CURFEW_DIRECTORY_STORE_URL: company.store.url('curfew_directory'),
+  // Nobody listens there: the API comes up without Temporal, and says what it can.
+  CURFEW_TEMPORAL_ADDRESS: '127.0.0.1:1',
+  CURFEW_CODEC_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
+  CURFEW_TARGETS: JSON.stringify([
+    { name: 'orders-prod', cluster: 'main', zone: 'default', host: '127.0.0.1', port: 5432 },
+  ]),
+  CURFEW_TICKET_KEYS: JSON.stringify({ main: `k1:${ticketKey.toString('base64')}` }),
+  CURFEW_HR_SECRETS: `whsec_${Buffer.alloc(24, 1).toString('base64')}`,
+  CURFEW_PUBLIC_URL: 'http://localhost:8080',
+  CURFEW_PORT: '0',
+});
+
+const portOf = (said: readonly string[]): number | undefined => {
+  const port = /"port":(\d+)/.exec(said.join(''))?.[1];
+  return port === undefined ? undefined : Number(port);
+};
+
+test('the process serves, without Temporal too, and ends in order when it is told to', async () => {
+  const { child, said } = run(environment());
+  const port = await eventually('it listens', () => portOf(said), { withinMs: 20_000 });
+  const origin = `http://127.0.0.1:${port}`;
+  expect(await (await fetch(`${origin}/readyz`)).json()).toEqual({
+    ok: true,
+    needs: { store: true, policy: true, directory: true },
+  });
+  expect((await fetch(`${origin}/claim`)).status).toBe(200);
+  const { code } = await minted(company, await approved(company));
+  const body = JSON.stringify({ code });
+  const peeked = await fetch(`${origin}/claim/peek`, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  expect(peeked.status).toBe(200);
+  expect(
+    (
+      await fetch(`${origin}/hooks/hr/default`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+    ).status,
+  ).toBe(401);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(said.join(''), 'no secret in its log').not.toMatch(
+    new RegExp(`${code}|whsec_|SCRAM|${ticketKey.toString('base64').slice(0, 12)}`),
+  );
+});
+
+test('every problem of its configuration is told at once, without a value, and it does not start', async () => {
+  const { child, said } = run({
+    ...environment(),
+    CURFEW_STORE_URL: 'canary-url',
+    CURFEW_HR_SECRETS: 'canary-secret',
+    CURFEW_PORT: 'x',
+  });
+  expect(await once(child, 'exit')).toEqual([2, null]);
+  const text = said.join('');
+  for (const variable of ['CURFEW_STORE_URL', 'CURFEW_HR_SECRETS', 'CURFEW_PORT']) expect(text).toContain(variable);
+  expect(text).not.toContain('canary');
+});
