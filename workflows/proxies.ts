@@ -27,11 +27,15 @@ export const granting = (zone: string): ActivityInterfaceFor<GrantActivities> =>
     retry: { initialInterval: '500ms', maximumInterval: '5s' },
   });
 
-/** One attempt, so that people are told soon when it does not work; and then without end (I17). The heartbeat tells of a dead worker. */
+/**
+ * One attempt, so that people are told soon when it does not work; and then without end (I17). Heartbeats tell of a
+ * worker that died in the middle.
+ */
 export const revokingOnce = (zone: string): ActivityInterfaceFor<RevokeActivities> =>
   proxyActivities<RevokeActivities>({
     taskQueue: targetQueue(zone),
     startToCloseTimeout: '30s',
+    heartbeatTimeout: '10s',
     retry: { maximumAttempts: 1 },
   });
 

@@ -28,10 +28,6 @@ export type Lives = {
 /** One server a file, one place a test. Call at the top of a test file. */
 export function lives(options: Parameters<typeof startTestTemporal>[0] = {}): Lives {
   const state: { real?: TestTemporal; place?: Place; worker?: RunningWorker | undefined } = {};
-  const there = <T>(thing: T | undefined): T => {
-    if (thing === undefined) throw new Error('not set up yet');
-    return thing;
-  };
   beforeAll(async () => {
     state.real = await startTestTemporal(options);
   });
@@ -69,4 +65,9 @@ export function lives(options: Parameters<typeof startTestTemporal>[0] = {}): Li
       return running(there(state.real), temporal, input);
     },
   };
+}
+
+function there<T>(thing: T | undefined): T {
+  if (thing === undefined) throw new Error('not set up yet');
+  return thing;
 }

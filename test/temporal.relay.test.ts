@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CurfewError } from '../domain/errors.ts';
+import * as alarms from '../store/alarms.ts';
+import * as outbox from '../store/outbox.ts';
+import * as projections from '../store/projections.ts';
+import { toRow, type Channels, type OutboxMessage } from '../temporal/messages.ts';
+import { relayOnce, runRelay, type RelayOptions } from '../temporal/relay.ts';
+import { lives } from './support/life.ts';
+import { approvals, decision, person, request, stage } from './support/requests.ts';
+import { running } from './support/running.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import { addPerson, openRequest } from './support/store-sample.ts';
+import { eventually } from './support/temporal.ts';
+
+const world = lives();
+let stored: TestStore;
+beforeAll(async () => {
+  stored = await startStore();
+});
+afterAll(() => stored.end());
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const noChannels: Channels = {
+  announce: async () => undefined,
+  left: async () => undefined,
+  alarm: async () => undefined,
+};
+
+const relay = (more: Partial<RelayOptions> = {}): RelayOptions => ({
+  store: stored.as.curfew_worker,
+  temporal: world.place.temporal,
+  channels: noChannels,
+  clock: Date.now,
+  log: quiet,
+  signal: new AbortController().signal,
+  everyMs: 50,
+  ...more,
+});
+
+/** As a use case does: in the transaction of its change, for the relay at once. */
+const write = (message: OutboxMessage, delayMs = 0): Promise<number> =>
+  stored.as.curfew_api.transaction((tx) => outbox.enqueue(tx, { ...toRow(message), delayMs }));
+
+const isDone = async (id: number): Promise<boolean> =>
+  (await stored.admin.query('select 1 from curfew.outbox where id = $1 and done_at is not null', [id])).length === 1;
+
+/** A request that the store knows, so that its projection can be kept. */
+async function known(need = 1) {
+  const requester = await addPerson(stored.as.curfew_directory, randomUUID());
+  const row = await openRequest(stored.as.curfew_api, requester);
+  return request(world.place.zone, {
+    requestId: row.id,
+    requester: { id: requester, aliases: [] },
+    digest: row.digest,
+    plan: approvals([stage(need)]),
+  });
+}
+
+test('a process that died between its commit and the start loses nothing: it is started once (F8, I10)', async () => {
+  await world.serve();
+  const input = await known();
+  const id = await write({ kind: 'start', payload: input });
+  // Two relays at once, and again: one start.
+  await Promise.all([relayOnce(relay()), relayOnce(relay())]);
+  await relayOnce(relay());
+  expect(await isDone(id)).toBe(true);
+  const it = running(world.real, world.place.temporal, input);
+  const { runId } = await it.handle.describe();
+  expect((await it.approve()).state.kind).toBe('approved');
+  expect((await it.handle.describe()).runId).toBe(runId);
+});
+
+test('what its writer sent meanwhile is not sent again, and what is not due is left alone', async () => {
+  const input = await known();
+  const sent = await write({ kind: 'start', payload: input });
+  await outbox.done(stored.as.curfew_api, sent);
+  const later = await write({ kind: 'start', payload: await known() }, 60_000);
+  await relayOnce(relay());
+  expect(await isDone(later)).toBe(false);
+  await expect(running(world.real, world.place.temporal, input).handle.describe()).rejects.toThrow();
+});
+
+test('start, decision and claim go in the order in which they were written, and the views are kept', async () => {
+  await world.serve({ holdMs: 60_000 });
+  const input = await known();
+  const approver = decision(input, person());
+  const requestId = input.requestId;
+  const credentialId = randomUUID() as never;
+  const ids = [
+    await write({ kind: 'start', payload: input }),
+    await write({ kind: 'decide', payload: { requestId, input: approver } }),
+    await write({ kind: 'claim', payload: { requestId, input: { credentialId } } }),
+  ];
+  await relayOnce(relay());
+  expect(await Promise.all(ids.map(isDone))).toEqual([true, true, true]);
+  const kept = await projections.viewOf(stored.admin, requestId);
+  expect(kept?.state.kind).toBe('granting');
+});
+
+test('what cannot be sent now waits, and what was written after it about the same request waits behind it', async () => {
+  const input = await known();
+  const requestId = input.requestId;
+  const decided = await write({ kind: 'decide', payload: { requestId, input: decision(input, person()) } });
+  const revoked = await write({ kind: 'revoke', payload: { requestId, input: { actor: 'x', cause: 'y' } } });
+  const sent: string[] = [];
+  const { temporal } = world.place;
+  const counting = {
+    ...temporal,
+    revoke: (...args: Parameters<typeof temporal.revoke>) => (sent.push('revoke'), temporal.revoke(...args)),
+  };
+  await relayOnce(relay({ temporal: counting }));
+  expect(sent).toEqual([]);
+  expect([await isDone(decided), await isDone(revoked)]).toEqual([false, false]);
+  const [row] = await stored.admin.query<{ error: string; late: boolean }>(
+    'select last_error as error, next_at > clock_timestamp() as late from curfew.outbox where id = $1',
+    [decided],
+  );
+  expect(row).toEqual({ error: 'NotConfirmed', late: true });
+});
+
+test('a Workflow’s no is an answer: it is not asked again', async () => {
+  await world.serve();
+  const input = await known();
+  const requestId = input.requestId;
+  await world.place.temporal.startRequest(input);
+  const own = await write({
+    kind: 'decide',
+    payload: { requestId, input: decision(input, person({ id: input.requester.id })) },
+  });
+  await relayOnce(relay());
+  expect(await isDone(own)).toBe(true);
+  const it = running(world.real, world.place.temporal, input);
+  await it.deny();
+  await it.outcome();
+  const late = await write({ kind: 'withdraw', payload: { requestId, input: { actor: input.requester.id } } });
+  await relayOnce(relay());
+  expect(await isDone(late)).toBe(true);
+});
+
+test('a close is left to whoever writes its audit entry', async () => {
+  await world.serve();
+  const input = await known();
+  const requestId = input.requestId;
+  await write({ kind: 'start', payload: input });
+  await write({ kind: 'decide', payload: { requestId, input: decision(input, person(), { verdict: 'deny' }) } });
+  await relayOnce(relay());
+  expect(await projections.viewOf(stored.admin, requestId)).toBeUndefined();
+});
+
+test('what people must hear is tried again whatever the channel says, and is late after a minute: an alarm', async () => {
+  const requestId = (await known()).requestId;
+  const id = await write({ kind: 'announce', payload: { requestId } });
+  const gone: Channels = {
+    ...noChannels,
+    announce: () => Promise.reject(new CurfewError('SlackGone', 'no such channel')),
+  };
+  await relayOnce(relay({ channels: gone }));
+  expect(await isDone(id)).toBe(false);
+  await relayOnce(relay({ channels: gone, clock: () => Date.now() + 61_000 }));
+  expect((await alarms.open(stored.admin)).map(({ key }) => key)).toContain('outbox/late');
+
+  await stored.admin.query('update curfew.outbox set next_at = now(), created_at = now() where done_at is null');
+  const heard: string[] = [];
+  const mended: Channels = {
+    ...noChannels,
+    announce: async (message) => void heard.push(message.requestId),
+    alarm: async (alarm) => void heard.push(alarm.code),
+  };
+  await eventually('all is said', async () => {
+    await relayOnce(relay({ channels: mended }));
+    return heard.length >= 2;
+  });
+  expect(heard).toEqual(expect.arrayContaining([requestId, 'outbox-late']));
+});
+
+test('it goes on while the store is away, and stops when it is told to', async () => {
+  const stopping = new AbortController();
+  const lost = stored.open('curfew_worker', { url: 'postgres://curfew_worker:wrong@127.0.0.1:1/curfew' });
+  const away = runRelay(relay({ store: lost, signal: stopping.signal }));
+  const input = await known();
+  await world.serve();
+  const here = runRelay(relay({ signal: stopping.signal }));
+  const id = await write({ kind: 'start', payload: input });
+  await eventually('it is sent', () => isDone(id));
+  stopping.abort();
+  await Promise.all([away, here]);
+});
