@@ -45,9 +45,10 @@ const makeProject = (launcher = anotherNode ?? process.execPath): Project => {
   const begin: Project['begin'] = (script, ...args) => {
     const child = spawn(launcher, [join(root, 'dev/launch.mjs'), script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
       env: { ...process.env, PATH: `${bin}${delimiter}/usr/bin${delimiter}/bin` },
     });
-    onTestFinished(() => void child.kill('SIGKILL'));
+    onTestFinished(() => endGroup(child));
     return child;
   };
   return {
@@ -62,6 +63,15 @@ const makeProject = (launcher = anotherNode ?? process.execPath): Project => {
     },
     installs: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []),
   };
+};
+
+/** The launcher and the script that it may have left, when a test fails in between. */
+const endGroup = (child: ChildProcess): void => {
+  try {
+    process.kill(-(child.pid as number), 'SIGKILL');
+  } catch {
+    // Both ended by themselves, as they should.
+  }
 };
 
 const collect = (stream: NodeJS.ReadableStream | null): (() => string) => {
