@@ -1,0 +1,213 @@
+/**
+ * What one request costs on Temporal, on a whole stack: a human-approved request that is claimed and expires, without
+ * Slack, with it, and with the notice before the end; and how long a click takes until the request can be claimed.
+ *
+ * The counts want a quiet driver: each message is waited for before the next click, since what changes while one is
+ * painted is painted together.
+ */
+import { Client, Connection } from '@temporalio/client';
+import { clusterName, sampleTargets, zone } from '../dev/company/targets.ts';
+import { apiUrl, storeUrl } from '../dev/stack/environments.ts';
+import { codecKeyId, ticketKeyId } from '../dev/stack/settings.ts';
+import { must } from '../dev/tour/report.ts';
+import type { Stage } from '../dev/tour/stage.ts';
+import { isRefusal, type Refusal } from '../domain/errors.ts';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import { secondMs } from '../domain/time.ts';
+import { bindUseCases } from '../service/use-cases.ts';
+import type { Context } from '../service/context.ts';
+import type { UseCases } from '../service/contract.ts';
+import { policyInForce } from '../service/policy-in-force.ts';
+import { actions } from '../slack/ids.ts';
+import { openStore } from '../store/pool.ts';
+import { makeTicket } from '../targets/postgres/ticket.ts';
+import { isVerifier, makeVerifier } from '../targets/postgres/verifier.ts';
+import { dataConverterFor } from '../temporal/codec.ts';
+import { createTemporal } from '../temporal/connection.ts';
+import { accessRequestId } from '../workflows/contract.ts';
+import { startFloor } from './floor.ts';
+import { countActions, countEvents } from './history.ts';
+import { count, interleaved, ratio, timed, type Metric } from './metric.ts';
+
+/** Exact; may only go down. */
+const budgets = [
+  { name: 'core', slack: false, noticeMs: 0, lifeMs: 2 * secondMs, actions: 7, events: 34 },
+  { name: 'slack', slack: true, noticeMs: 0, lifeMs: 2 * secondMs, actions: 11, events: 58 },
+  { name: 'slack.notice', slack: true, noticeMs: 4 * secondMs, lifeMs: 10 * secondMs, actions: 13, events: 69 },
+] as const;
+
+const clicks = 20;
+
+export async function measureLifecycle(stage: Stage): Promise<readonly Metric[]> {
+  const metrics: Metric[] = [];
+  for (const { name, actions: billed, events, ...how } of budgets) {
+    const history = await oneLife(stage, how);
+    metrics.push(count(`lifecycle.actions.${name}`, countActions(history), billed));
+    metrics.push(count(`lifecycle.events.${name}`, countEvents(history), events));
+  }
+  return [...metrics, await clickToClaimable(stage)];
+}
+
+type How = { readonly slack: boolean; readonly noticeMs: number; readonly lifeMs: number };
+
+/** Amara asks, Priya approves, Amara claims, and its time is over. @returns the fetched history */
+async function oneLife(stage: Stage, how: How) {
+  const { useCases, close } = await ownUseCases(stage, how);
+  try {
+    const [amara, priya] = await Promise.all(['amara', 'priya'].map((handle) => idOf(stage, handle)));
+    must(amara && priya, 'the sample people are not there');
+    const slots = (...wanted: readonly string[]) => (how.slack ? posted(stage, requestId, wanted) : Promise.resolve());
+    const ask = { person: amara, kind: 'access', target: 'orders-prod', role: 'read', durationMs: how.lifeMs } as const;
+    const { requestId } = granted(
+      await useCases.open({ ...ask, reason: 'measured', key: `bench-${Date.now()}-${how.noticeMs}-${how.slack}` }),
+    );
+    await slots('card');
+    const model = granted(await useCases.reviewModel({ requestId, person: priya }));
+    const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: Date.now() };
+    granted(await useCases.decide({ requestId, person: priya, account, digest: model.digest, verdict: 'approve' }));
+    await slots('dm:approved');
+    const { code } = granted(await useCases.mintCode({ requestId, person: amara }));
+    granted(
+      await useCases.claim({
+        code,
+        verifier: makeVerifier('a password of the bench'.replaceAll(' ', '-')),
+        address: '127.0.0.1',
+      }),
+    );
+    await slots('dm:held');
+    await stage.waitFor(
+      'closed',
+      async () =>
+        (
+          await stage.inStore('select 1 from curfew.projection where request_id = $1 and outcome = $2', [
+            requestId,
+            'expired',
+          ])
+        ).length > 0,
+      how.lifeMs + 20 * secondMs,
+    );
+    await slots('dm:ended');
+    return await historyOf(stage, requestId);
+  } finally {
+    await close();
+  }
+}
+
+/** A signed Review until Slack has its answer (by then the request can be claimed), against the bare Update. */
+async function clickToClaimable(stage: Stage): Promise<Metric> {
+  const floor = await startFloor(stage.stack.temporal);
+  try {
+    await floor.press();
+    const times = await interleaved(
+      clicks,
+      async (turn) => {
+        const requestId = await stage.ask('amara', `orders-prod read 10m because click ${turn}`);
+        await stage.openReview('priya', requestId);
+        await posted(stage, requestId, ['card', 'dm:sent']);
+        const ms = await timed(() => stage.driver.submit('priya', { [actions.verdict]: 'approve' }));
+        const [row] = await stage.inStore<{ state: string }>(
+          'select state from curfew.projection where request_id = $1',
+          [requestId],
+        );
+        must(row?.state === 'approved', `after the click the request is ${row?.state}`);
+        await posted(stage, requestId, ['dm:approved']);
+        return ms;
+      },
+      () => floor.press(),
+    );
+    return ratio('click-to-claimable.ratio', times, 1.5);
+  } finally {
+    await floor.end();
+  }
+}
+
+/** The use cases in this process, as the stack's API has them, with Slack and notice as the measurement wants. */
+async function ownUseCases(
+  { stack }: Stage,
+  { slack, noticeMs }: How,
+): Promise<{ useCases: UseCases; close: () => Promise<void> }> {
+  const { settings } = stack;
+  const store = openStore({ url: storeUrl(settings, 'curfew_api'), applicationName: 'curfew-bench' });
+  const codecKeys = [{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }];
+  const temporal = createTemporal({
+    ...stack.temporal,
+    codecKeys,
+    identity: 'curfew-bench',
+    deadlineMs: 10 * secondMs,
+  });
+  const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const key = Buffer.from(settings.secrets.ticketKey, 'base64');
+  const ctx: Context = {
+    store,
+    temporal,
+    clock: Date.now,
+    policy: policyInForce(store, silent),
+    targets: sampleTargets.map(({ name }) => ({
+      name,
+      cluster: clusterName,
+      zone,
+      host: '127.0.0.1',
+      port: settings.ports.target,
+    })),
+    tickets: {
+      accepts: isVerifier,
+      make: (_cluster, { requestId, person, ...order }) => ({
+        keyId: ticketKeyId,
+        mac: makeTicket({ ...order, op: 'grant', grantId: requestId, personId: person, key }),
+      }),
+    },
+    publicUrl: apiUrl(settings),
+    slackEnabled: slack,
+    noticeMs,
+    log: silent,
+  };
+  return {
+    useCases: bindUseCases(ctx),
+    close: async () => void (await Promise.all([store.close(), temporal.close()])),
+  };
+}
+
+async function idOf({ inStore }: Stage, handle: string): Promise<PersonId | undefined> {
+  const [row] = await inStore<{ id: PersonId }>('select id from curfew.person where handle = $1', [handle]);
+  return row?.id;
+}
+
+/** Until these messages of the request stand in Slack, and nothing has changed for a moment. */
+async function posted(stage: Stage, requestId: string, slots: readonly string[]): Promise<void> {
+  await stage.waitFor(`the messages ${slots.join(', ')}`, async () => {
+    const rows = await stage.inStore<{ slot: string }>('select slot from curfew.slack_message where request_id = $1', [
+      requestId,
+    ]);
+    return slots.every((slot) => rows.some((row) => row.slot === slot));
+  });
+  await quiet(stage, requestId);
+}
+
+/** A tell ends a moment after its last message: the next click comes when Temporal has nothing more to do. */
+async function quiet(stage: Stage, requestId: string): Promise<void> {
+  let before = -1;
+  await stage.waitFor('a quiet Workflow', async () => {
+    const now = countEvents(await historyOf(stage, requestId as RequestId));
+    const same = now === before;
+    before = now;
+    return same;
+  });
+}
+
+async function historyOf({ stack }: Stage, requestId: RequestId) {
+  const connection = await Connection.connect({ address: stack.temporal.address });
+  try {
+    const dataConverter = dataConverterFor([
+      { id: codecKeyId, key: Buffer.from(stack.settings.secrets.codecKey, 'base64') },
+    ]);
+    const client = new Client({ connection, namespace: stack.temporal.namespace, dataConverter });
+    return await client.workflow.getHandle(accessRequestId(requestId)).fetchHistory();
+  } finally {
+    await connection.close();
+  }
+}
+
+function granted<T>(result: T | Refusal): T {
+  if (isRefusal(result)) throw new Error(`${result.code}: ${result.message}`);
+  return result;
+}
