@@ -336,6 +336,12 @@ describe('on an installed target', () => {
     ).toBe('CF004');
   });
 
+  test('a grant may be as long as the policy’s maximum, and five seconds for the clocks, and no longer', async () => {
+    await granted(sample.worker, { endAt: Date.now() + 8 * 3_600_000 + 3_000 });
+    const tooLong = granted(sample.worker, { endAt: Date.now() + 8 * 3_600_000 + 8_000 });
+    expect(await sqlstateOf(tooLong)).toBe('CF005');
+  });
+
   test('a retired template grants no more, and what is live is still ended', async () => {
     const holder = await granted(sample.worker);
     await postgres.query('control', "select curfew.retire_template('orders_read')");
@@ -388,7 +394,11 @@ describe('what pg_hba.conf says', () => {
     ['host all all samehost scram-sha-256\n', []],
     ['nonsense\nhost all all 127.0.0.1/32 scram-sha-256\n', ['hba']],
   ])('%j gives %j, and no attestation answers it', async (hba, codes) => {
-    const attestations = [{ code: 'hba-unseen' as const, by: 'olga', says: 'it is fine' }];
+    const attestations = ['hba-unseen', 'hba', 'hba-no-tls'].map((code) => ({
+      code: code as 'hba-unseen',
+      by: 'olga',
+      says: 'it is fine',
+    }));
     expect(await hbaErrors(hba, attestations)).toEqual(codes);
   });
 });

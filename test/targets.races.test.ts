@@ -99,6 +99,14 @@ describe('grant against revoke', () => {
     expect(await leaks()).toEqual(none);
   });
 
+  test('batches of 500 fresh tombstones in opposite orders do not deadlock', async () => {
+    const ids = Array.from({ length: 500 }, () => randomUUID() as string);
+    const shuffled = ids.map((_, at) => ids[(at * 7) % 500] ?? '');
+    const batches = [ids, ids.toReversed(), shuffled, shuffled.toReversed()];
+    for (const rows of await Promise.all(batches.map((batch) => sample.worker.revokeMany(batch))))
+      expect(rows).toHaveLength(500);
+  });
+
   test('a revoke and the reaper at the same grant agree', async () => {
     const holders = await Promise.all(
       Array.from({ length: 30 }, () => granted(sample.worker, { endAt: Date.now() + 800 })),

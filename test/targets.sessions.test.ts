@@ -369,8 +369,13 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     const [row] = await sample.worker.revokeMany([victim.call.grantId]);
     expect(row?.outcome).toBe('blocked');
     expect(await sqlstateOf(asHolder(postgres, victim, async () => undefined))).toBe('28P01');
+    const ending = end(victim, 10_000);
+    await until(async () => {
+      const [facts] = await sample.worker.verifyMany('primary', [victim.call.grantId]);
+      return facts?.state === 'revoked' && facts.memberships === 1;
+    }, 'it waits for the membership');
     await holder.query('rollback');
-    expect(await end(victim)).toMatchObject({ outcome: 'disabled', memberships: 0, ended: true });
+    expect(await ending).toMatchObject({ outcome: 'disabled', memberships: 0, ended: true });
   });
 
   test('every session of a holder carries the grant’s name (I21)', async () => {
