@@ -7,7 +7,7 @@ import { content, section } from '../slack/views/kit.ts';
 import { leaverNotice, type LeaverModel } from '../slack/views/leaver.ts';
 import type { Content, SlackPort } from '../slack/views/message.ts';
 import type { Workspace } from '../slack/views/model.ts';
-import { cardSlot, paintCard } from '../slack/views/paint.ts';
+import { cardSlot, paint, paintCard } from '../slack/views/paint.ts';
 import * as people from '../store/people.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
@@ -21,6 +21,7 @@ import { requestModel } from './request-model.ts';
 /** What the outbox says to people. */
 export type Announcements = {
   announce(message: { readonly requestId: RequestId }): Promise<void>;
+  reviewed(message: { readonly requestId: RequestId }): Promise<void>;
   left(message: Left): Promise<void>;
   alarm(alarm: OpenAlarm): Promise<void>;
 };
@@ -65,6 +66,12 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
       const stands = (await slackMessages.of(store, requestId)).some(({ slot }) => slot === cardSlot);
       if (!stands) throw new CurfewError('SlackGone', 'The announcement could not be posted.');
     },
+    async reviewed(message) {
+      await quiet.reviewed(message);
+      const { requestId } = message;
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
+      if (model) await painter(store, requestId, paint(model));
+    },
     async left(message) {
       await quiet.left(message);
       await post(leaverNotice(await leaverOf(store, message)));
@@ -79,6 +86,7 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
 /** Where there is no Slack. */
 export const loggedChannels = (log: Log): Announcements => ({
   announce: async (message) => log.warn(message, 'break-glass: a request without prior approval'),
+  reviewed: async (message) => log.info(message, 'break-glass: reviewed'),
   left: async (message) => log.info(message, 'a leaver: everything is ended'),
   alarm: async ({ key, code, subject, detail }) => log.error({ alarm: key, code, subject }, detail),
 });

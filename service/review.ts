@@ -8,6 +8,7 @@ import * as reviews from '../store/reviews.ts';
 import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Reviewed, ReviewInput } from './contract.ts';
+import { queue } from './outbox.ts';
 import { standingOf, takeTurn } from './standing.ts';
 import { readText } from './texts.ts';
 
@@ -49,6 +50,7 @@ async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewe
   if (inserted === 'other') return refuse('NotPending', 'This was reviewed already.');
   if (inserted === 'recorded') {
     await append(tx, { kind: 'review.recorded', actor: person.id, subject: row.id, body: { verdict: input.verdict } });
+    await queue(tx, { kind: 'reviewed', payload: { requestId: row.id } });
   }
   return { recorded: inserted };
 }

@@ -30,6 +30,8 @@ export type Payloads = {
   readonly leave: LeaveInput;
   /** A break-glass request, before there is any credential (I13). */
   readonly announce: { readonly requestId: RequestId };
+  /** Somebody reviewed a break-glass: its messages are painted once more, long after its Workflow closed. */
+  readonly reviewed: { readonly requestId: RequestId };
   /** Everything of somebody who left or was suspended has ended. */
   readonly left: {
     readonly personId: PersonId;
@@ -50,6 +52,7 @@ export type OutboxMessage = {
 /** Where messages to people go: Slack in the worker, the log alone where there is no Slack. Both may be sent twice. */
 export type Channels = {
   announce(message: Payloads['announce']): Promise<void>;
+  reviewed(message: Payloads['reviewed']): Promise<void>;
   left(message: Payloads['left']): Promise<void>;
   alarm(message: Payloads['alarm']): Promise<void>;
 };
@@ -99,6 +102,10 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     key: ({ requestId }) => `announce:${requestId}`,
     send: ({ channels }, payload) => channels.announce(payload),
   },
+  reviewed: {
+    key: ({ requestId }) => `reviewed:${requestId}`,
+    send: ({ channels }, payload) => channels.reviewed(payload),
+  },
   left: {
     key: ({ personId, event }) => leaveId(personId, event),
     send: ({ channels }, payload) => channels.left(payload),
@@ -128,7 +135,7 @@ export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
 
 /** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
 export const isForPeople = ({ kind }: OutboxMessage): boolean =>
-  kind === 'announce' || kind === 'left' || kind === 'alarm';
+  kind === 'announce' || kind === 'reviewed' || kind === 'left' || kind === 'alarm';
 
 /**
  * Sends one message, however often.

@@ -180,6 +180,10 @@ test('a break-glass is reviewed after its end, by a second person, once', async 
   expect(entries.filter(({ kind }) => kind === 'review.recorded')).toHaveLength(1);
   expect(entries.filter(({ kind }) => kind === 'review.refused').length).toBeGreaterThanOrEqual(6);
   expect(JSON.stringify(entries)).not.toContain(note);
+  expect(
+    (await company.outbox()).filter(({ kind }) => kind === 'reviewed'),
+    'its messages are painted again',
+  ).toHaveLength(1);
 });
 
 test('what was approved beforehand is not reviewed', async () => {

@@ -148,6 +148,7 @@ test('what was asked while Temporal was dead is done by the relay, in order, onc
   const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const people: Channels = {
     announce: () => Promise.resolve(),
+    reviewed: () => Promise.resolve(),
     alarm: () => Promise.resolve(),
     left: () => Promise.resolve(),
   };

@@ -23,6 +23,7 @@ afterAll(() => stored.end());
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const noChannels: Channels = {
   announce: async () => undefined,
+  reviewed: async () => undefined,
   left: async () => undefined,
   alarm: async () => undefined,
 };
