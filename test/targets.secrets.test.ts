@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endGrants } from '../targets/postgres/end.ts';
+import { installTarget } from '../targets/postgres/install.ts';
+import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
 import {
   asHolder,
   extension,
   granted,
+  installOptions,
   installSample,
   makeSample,
   openWorker,
@@ -99,6 +102,7 @@ test('no password, verifier, ticket or key is in any error text or in the server
   const known = fresh();
   await postgres.query('postgres', `create role ${known.role}`);
   await fails(known);
+  await postgres.query('postgres', `drop role ${known.role}`);
 
   // In the middle of CREATE ROLE: an error there carries the statement as its context, a FATAL logs it by itself.
   for (const strike of ['pg_cancel_backend', 'pg_terminate_backend']) {
@@ -145,4 +149,20 @@ test('no password, verifier, ticket or key is in any error text or in the server
     expect([secret, texts.some((text) => text.includes(secret))]).toEqual([secret, false]);
     expect([secret, log.split('\n').filter((line) => line.includes(secret))]).toEqual([secret, []]);
   }
+});
+
+test('installing by a login that cannot silence the log shows a verifier there, never a password', async () => {
+  const password = 'an-administrator-of-some-cloud';
+  await postgres.query(
+    'postgres',
+    `create role cloud_admin login createrole password '${makeVerifier(password)}'; grant create on database control, orders, models to cloud_admin;
+     grant connect on database control, orders, models to cloud_admin; grant pg_signal_backend to cloud_admin with admin option;
+     grant orders_read, orders_write, curfew_owner, curfew_worker, curfew_reaper, curfew_quarantine to cloud_admin with admin option`,
+  );
+  const notes = await installTarget({ ...postgres.admin, user: 'cloud_admin', password }, installOptions());
+  expect(notes).toEqual([expect.stringContaining('Rotate the key')]);
+  const lines = postgres.log().split('\n');
+  expect(lines.some((line) => line.includes('alter role "curfew_worker" login password'))).toBe(true);
+  for (const secret of [workerPassword, reaperPassword, password])
+    expect(lines.filter((line) => line.includes(secret))).toEqual([]);
 });
