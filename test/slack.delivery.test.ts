@@ -202,6 +202,11 @@ describe('what is not ours', () => {
       }),
     ],
     ['two places at once', (payload) => ({ ...payload, channel: { id: 'C0ELSEWHERE' } })],
+    [
+      'a container that says otherwise',
+      (payload) => ({ ...payload, container: { ...(payload['container'] as object), channel_id: 'C0ELSEWHERE' } }),
+    ],
+    ['a message that says otherwise', (payload) => ({ ...payload, message: { ts: '1.000001' } })],
     ['another request than its message is of', (payload) => withValue(payload, '99999999-2222-4333-8444-555555555555')],
     ['no request at all', (payload) => withValue(payload, '../../etc/passwd')],
     ['a prototype key', (payload) => withValue(payload, '__proto__')],

@@ -68,6 +68,21 @@ describe('whatever people wrote', () => {
     );
   });
 
+  test('Review shows the whole of a long reason, in as many blocks as it takes', () => {
+    const reason = Array.from({ length: 900 }, (_, index) => `${index} 😀`).join(' ');
+    fc.assert(
+      fc.property(anyReview, anyPeople, (model, people) => {
+        const texts = reviewForm({ ...model, reason }, people).blocks.flatMap((block) =>
+          'text' in block && (block as { text?: { type?: string } }).text?.type === 'plain_text'
+            ? [(block as { text: { text: string } }).text.text]
+            : [],
+        );
+        expect(texts.join('')).toContain(reason);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
   test('the request form is valid, and so are its options', () => {
     const role = fc.record({ role: anyText, note: anyText, maxMs: fc.integer({ min: 1_000, max: 604_800_000 }) });
     const offers = fc.uniqueArray(
