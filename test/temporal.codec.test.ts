@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Payload } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import fc from 'fast-check';
+import { asyncProperty, assert as check, dictionary, string, uint8Array } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCodec, type CodecKey } from '../temporal/codec.ts';
 import { lives } from './support/life.ts';
 import { automatic, decision, person, refused, request } from './support/requests.ts';
-import { eventually } from './support/temporal.ts';
+import { eventually } from './support/eventually.ts';
 
 const key = (id: string): CodecKey => ({ id, key: randomBytes(32) });
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -23,17 +23,13 @@ describe('codec', () => {
   test('what one writes another one with the key reads, whatever the bytes', async () => {
     const first = key('a');
     const [writer, reader] = [createCodec([first]), createCodec([key('b'), first])];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.uint8Array({ maxLength: 2_000 }),
-        fc.dictionary(fc.string(), fc.uint8Array()),
-        async (data, metadata) => {
-          const before: Payload = { metadata, data };
-          const back = await one(reader.decode(await writer.encode([before])));
-          expect(Buffer.from(back.data ?? [])).toEqual(Buffer.from(data));
-          expect(Object.keys(back.metadata ?? {}).toSorted()).toEqual(Object.keys(metadata).toSorted());
-        },
-      ),
+    await check(
+      asyncProperty(uint8Array({ maxLength: 2_000 }), dictionary(string(), uint8Array()), async (data, metadata) => {
+        const before: Payload = { metadata, data };
+        const back = await one(reader.decode(await writer.encode([before])));
+        expect(Buffer.from(back.data ?? [])).toEqual(Buffer.from(data));
+        expect(Object.keys(back.metadata ?? {}).toSorted()).toEqual(Object.keys(metadata).toSorted());
+      }),
       { numRuns: 50 },
     );
   });

@@ -11,7 +11,7 @@ import { approvals, decision, person, request, stage } from './support/requests.
 import { running } from './support/running.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { addPerson, openRequest } from './support/store-sample.ts';
-import { eventually } from './support/temporal.ts';
+import { eventually } from './support/eventually.ts';
 
 const world = lives();
 let stored: TestStore;

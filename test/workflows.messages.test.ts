@@ -15,7 +15,7 @@ import {
   stage,
 } from './support/requests.ts';
 import { running } from './support/running.ts';
-import { eventually } from './support/temporal.ts';
+import { eventually } from './support/eventually.ts';
 
 const world = lives();
 
@@ -306,7 +306,7 @@ test('a reset to the first task runs the grant again, with the same credential, 
     requestId: newCredentialId(),
     reason: 'test',
   });
-  await eventually('it was revoked again', () => calls.revokes.length === 2, 20_000);
+  await eventually('it was revoked again', () => calls.revokes.length === 2, { withinMs: 20_000 });
   expect(calls.grants).toHaveLength(2);
   expect(calls.grants[0]?.state).toEqual(calls.grants[1]?.state);
 });

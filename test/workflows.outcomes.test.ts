@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RequestView } from '../workflows/contract.ts';
 import { lives } from './support/life.ts';
 import { approvals, automatic, person, refused, stage } from './support/requests.ts';
-import { eventually } from './support/temporal.ts';
+import { eventually } from './support/eventually.ts';
 
 const world = lives();
 const inMs = (ms: number): number => Date.now() + ms;

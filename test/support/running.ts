@@ -10,7 +10,8 @@ import {
   type RequestView,
 } from '../../workflows/contract.ts';
 import { decision, newCredentialId, person } from './requests.ts';
-import { eventually, type Place, type TestTemporal } from './temporal.ts';
+import { eventually } from './eventually.ts';
+import type { Place, TestTemporal } from './temporal.ts';
 
 export type Running = {
   readonly input: AccessRequestInput;

@@ -3,7 +3,8 @@ import type { Outcome } from '../../domain/request.ts';
 import type { AccessRequestInput } from '../../workflows/contract.ts';
 import { approvals, automatic, person, refused, stage, type fakeActivities, type FakeActivities } from './requests.ts';
 import type { Running } from './running.ts';
-import { eventually, type Place } from './temporal.ts';
+import { eventually } from './eventually.ts';
+import type { Place } from './temporal.ts';
 
 export type Scenario = {
   readonly outcome: Outcome;
