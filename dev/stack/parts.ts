@@ -1,0 +1,102 @@
+/** The servers of the embedded stack, each brought to where Curfew's own processes can work with it. */
+import { Client, escapeIdentifier } from 'pg';
+import { migrate } from '../../store/migrate.ts';
+import { openStore } from '../../store/pool.ts';
+import { requesterKey, targetKey } from '../../workflows/contract.ts';
+import { checkSample, furnish } from '../company/databases.ts';
+import { settle } from '../company/directory.ts';
+import { startCluster, type Cluster } from '../postgres.ts';
+import type { startedThings } from '../processes.ts';
+import type { StateFolder } from '../state.ts';
+import { startTemporal, type TemporalServer, type TemporalSource } from '../temporal.ts';
+import type { Trouble } from '../trouble.ts';
+import { namespace, storeDatabase, storeUrl, superuserUrl } from './environments.ts';
+import { ticketKeyId, type StackSettings } from './settings.ts';
+
+/** What every part is given: where its ports, secrets and files are, and who stops it. */
+export type Site = {
+  readonly settings: StackSettings;
+  readonly state: StateFolder;
+  readonly things: ReturnType<typeof startedThings>;
+  readonly onUnexpectedExit: (trouble: Trouble) => void;
+};
+
+export async function startStore(site: Site): Promise<Cluster> {
+  const { settings } = site;
+  const cluster = await startOwnCluster(site, 'store', settings.secrets.storeSuperuser);
+  await createDatabase(cluster.url(), storeDatabase);
+  await migrate({ adminUrl: superuserUrl(settings, 'store', storeDatabase), passwords: settings.secrets.store });
+  return cluster;
+}
+
+export async function startTarget(site: Site): Promise<Cluster> {
+  const { settings } = site;
+  const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser);
+  await furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId });
+  return cluster;
+}
+
+async function startOwnCluster(
+  { settings, state, things, onUnexpectedExit }: Site,
+  name: 'store' | 'target',
+  superuserPassword: string,
+): Promise<Cluster> {
+  return things.add(
+    await startCluster({
+      name,
+      dataDir: state.file(name),
+      port: settings.ports[name],
+      superuserPassword,
+      logFile: state.file('logs', `${name}.log`),
+      onUnexpectedExit,
+    }),
+  );
+}
+
+export async function startWorkflowServer(
+  { settings, state, things, onUnexpectedExit }: Site,
+  source: TemporalSource,
+): Promise<TemporalServer> {
+  return things.add(
+    await startTemporal({
+      source,
+      port: settings.ports.temporal,
+      namespace,
+      searchAttributes: { [targetKey.name]: 'Keyword', [requesterKey.name]: 'Keyword' },
+      dbFile: state.file('temporal', 'temporal.db'),
+      logFile: state.file('logs', 'temporal.log'),
+      onUnexpectedExit,
+    }),
+  );
+}
+
+/** The sample company's people and policy, once, and a fresh check of its targets, each time. */
+export async function introduce(settings: StackSettings): Promise<void> {
+  const admin = openStore({ url: storeUrl(settings, 'curfew_admin'), applicationName: 'curfew dev', max: 1 });
+  const directory = openStore({ url: storeUrl(settings, 'curfew_directory'), applicationName: 'curfew dev', max: 1 });
+  try {
+    await settle({ admin, directory });
+    await checkSample(administratorOf(settings), admin);
+  } finally {
+    await Promise.all([admin.close(), directory.close()]);
+  }
+}
+
+const administratorOf = ({ ports, secrets }: StackSettings) => ({
+  host: '127.0.0.1',
+  port: ports.target,
+  user: 'postgres',
+  password: secrets.targetSuperuser,
+});
+
+async function createDatabase(url: string, name: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database ${escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+}
