@@ -5,23 +5,23 @@ import type { LeaveInput, LeaveReport, RequestView } from './contract.ts';
 /** Bounded: short attempts, a bound over all of them; a failure never holds up a revoke. */
 export type BoundedActivities = {
   /** Records the view in the store and paints it in Slack: card, thread, direct messages. Idempotent. */
-  tell(input: { readonly requestId: RequestId; readonly view: RequestView }): Promise<void>;
+  readonly tell: (input: { readonly requestId: RequestId; readonly view: RequestView }) => Promise<void>;
 };
 
 /** On the target's own queue. */
 export type GrantActivities = {
   /**
    * Judges the request once more, then makes the login: one call on the target. Idempotent.
+   * @param input `view` is the one in `granting`: the active one is its next
    * @returns the hard end as the target has it, in epoch milliseconds
    * @throws ApplicationFailure with the code of `domain/errors.ts` as its type
    */
-  grant(input: {
+  readonly grant: (input: {
     readonly requestId: RequestId;
     readonly target: TargetName;
     readonly credentialId: CredentialId;
-    /** The one in `granting`: the active one is its next. */
     readonly view: RequestView;
-  }): Promise<{ readonly endAt: number }>;
+  }) => Promise<{ readonly endAt: number }>;
 };
 
 /** On the target's own queue; retried without end. */
@@ -30,14 +30,14 @@ export type RevokeActivities = {
    * Disables, kills and verifies on every node; returns only when nothing is left, after the receipt, the audit entry
    * and the closed view are in the store. `view` is the one in `revoking`.
    */
-  revoke(input: {
+  readonly revoke: (input: {
     readonly requestId: RequestId;
     readonly target: TargetName;
     readonly view: RequestView;
-  }): Promise<void>;
+  }) => Promise<void>;
 };
 
 export type LeaveActivities = {
   /** Voids the person's open approvals, tells the requests' Workflows, waits for the evidence, writes the report. */
-  closeRequestsOf(input: LeaveInput): Promise<LeaveReport>;
+  readonly closeRequestsOf: (input: LeaveInput) => Promise<LeaveReport>;
 };
