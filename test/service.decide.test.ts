@@ -173,6 +173,14 @@ test('nobody decides on a request that is being ended, or that is not there, or 
   }
 });
 
+test('an end that only the store knows of yet stops decisions all the same', async () => {
+  const { requestId } = await opened(company);
+  company.temporal.dead = true;
+  ok(await company.use.withdraw({ requestId, person: company.id('ada') }));
+  expect(code(await click(company, requestId, 'olga'))).toBe('NotPending');
+  expect(await live(requestId)).toEqual([]);
+});
+
 test('with Temporal dead a decision is recorded and waits in the outbox; the next click confirms it', async () => {
   const { requestId } = await opened(company);
   company.temporal.dead = true;

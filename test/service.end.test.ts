@@ -110,12 +110,14 @@ test('nobody else ends it: colleagues, the suspended, guests; the attempt is aud
   expect(code(await company.use.revoke(mine(requestId, 'eve')))).toBe('NotAllowed');
   await company.change('carl', { state: 'suspended' });
   expect(code(await company.use.revoke(mine(requestId, 'carl')))).toBe('NotAllowed');
+  await company.change('olga', { state: 'suspended' });
+  expect(code(await company.use.revoke(mine(requestId, 'olga'))), 'an approver').toBe('NotAllowed');
   const account = { deleted: false, bot: false, restricted: true, stranger: false, readAt: company.now };
   expect(code(await company.use.revoke({ ...mine(requestId, 'omar'), account }))).toBe('NotAllowed');
   expect(code(await company.use.revoke({ requestId, person: 'ffffffff-0000-4000-8000-000000000000' as never }))).toBe(
     'UnknownPerson',
   );
-  expect((await kinds(requestId)).filter((kind) => kind === 'end.refused')).toHaveLength(4);
+  expect((await kinds(requestId)).filter((kind) => kind === 'end.refused')).toHaveLength(5);
   expect(await asked(requestId)).toEqual([]);
 });
 

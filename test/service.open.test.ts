@@ -64,6 +64,13 @@ test('asking again with one key opens nothing new, and starts it once more', asy
   expect(company.temporal.starts.filter((start) => start.requestId === first.requestId)).toHaveLength(1);
 });
 
+test('asking again gets the first answer although the policy would say no by now', async () => {
+  const input = ask(company);
+  const first = ok(await company.use.open(input));
+  await company.change('ada', { groups: [] });
+  expect(ok(await company.use.open(input))).toEqual({ ...first, repeated: true });
+});
+
 test('ten at once with one key open one request', async () => {
   const input = ask(company);
   const before = await rows();
