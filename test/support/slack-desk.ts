@@ -134,13 +134,24 @@ export const people: Readonly<Record<string, PersonId>> = {
   ben: '00000000-0000-4000-8000-000000000002' as PersonId,
 };
 
-/** `ana` and `ben` are linked, `eve` is not. */
-export async function startSlackDesk(): Promise<SlackDesk> {
+/** Other use cases, records or people than the fakes'. */
+export type RealParts = {
+  readonly users: readonly string[];
+  readonly service: SlackService;
+  readonly records: Records;
+};
+
+/** With the fakes: `ana` and `ben` are linked, `eve` is not. */
+export async function startSlackDesk(real?: RealParts): Promise<SlackDesk> {
   const secrets = { botToken: 'xoxb-curfew-test', signingSecret: 'a-signing-secret-of-a-test' };
   const workspace = await startWorkspace({
     seed: {
       team: { name: 'Test', domain: 'test' },
-      users: ['ana', 'ben', 'eve'].map((name) => ({ name, realName: name, email: `${name}@test.example` })),
+      users: (real?.users ?? ['ana', 'ben', 'eve']).map((name) => ({
+        name,
+        realName: name,
+        email: `${name}@test.example`,
+      })),
       channels: [{ name: 'approvals' }],
       scopes: manifest.oauth_config.scopes.bot,
       ...secrets,
@@ -149,7 +160,7 @@ export async function startSlackDesk(): Promise<SlackDesk> {
   });
   const service = fakeService();
   const records = fakeRecords();
-  for (const [name, person] of Object.entries(people)) {
+  for (const [name, person] of real ? [] : Object.entries(people)) {
     records.link({ team: workspace.team.id, user: workspace.userId(name) }, person);
   }
   const log = keptLog();
@@ -161,8 +172,8 @@ export async function startSlackDesk(): Promise<SlackDesk> {
       apiUrl: workspace.apiUrl,
       receiver: { kind: 'http', signingSecret: secrets.signingSecret },
     },
-    service,
-    records,
+    service: real?.service ?? service,
+    records: real?.records ?? records,
     clock: Date.now,
     log,
   });
