@@ -9,9 +9,6 @@
 import { z } from 'zod';
 import { elements, id, image, mrkdwnText, plainText, text } from './block-elements.ts';
 
-/** What no single payload shows, for whoever plays Slack in tests. */
-export const limits = { modalStack: 3, responseUrlUses: 5, responseUrlMs: 30 * 60_000 } as const;
-
 export type Surface = 'message' | 'modal' | 'home';
 
 /** One problem a line: where it is and what is wrong, e.g. `blocks[2].text.text: too long (3001 of 3000)`. */

@@ -104,6 +104,3 @@ export function when(at: number, form: 'time' | 'seconds' | 'day' = 'day'): Mrkd
   const utc = new Date(at).toISOString().slice(0, 19).replace('T', ' ');
   return raw(`<!date^${Math.floor(at / 1000)}^${shape}|${utc} UTC>`);
 }
-
-/** The same instant where Slack shows plain text, which knows no date tokens. */
-export const whenPlain = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -29,8 +29,6 @@ export const context = (...texts: readonly Mrkdwn[]): Block => ({ type: 'context
 
 export const divider: Block = { type: 'divider' };
 
-export const header = (text: string): Block => ({ type: 'header', text: plain(text, 150) });
-
 /** Text that somebody wrote, whole and as it is, in as many blocks as it takes; `max` blocks at most. */
 export function verbatim(text: string, max: number): readonly Block[] {
   const whole = tidy(text);
