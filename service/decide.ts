@@ -32,7 +32,7 @@ export const decide = (ctx: Context, input: DecideInputFromClick): Promise<Decid
     });
     if (isRefusal(recorded)) return recorded;
     const sent = await sendNow(ctx, ctx.store, recorded.queued);
-    if (sent.kind === 'refused') return refused(ctx.store, attemptOf(input), sent.refusal);
+    if (sent.kind === 'refused') return takeBack(ctx, input, recorded, sent.refusal);
     const view = sent.kind === 'confirmed' ? sent.view : undefined;
     return { decided: recorded.decided, confirmed: sent.kind === 'confirmed', view: view ?? recorded.standing.view };
   });
@@ -40,7 +40,28 @@ export const decide = (ctx: Context, input: DecideInputFromClick): Promise<Decid
 const attemptOf = ({ person, requestId, verdict }: DecideInputFromClick) =>
   ({ kind: 'decision.refused', actor: person, subject: requestId, body: { verdict } }) as const;
 
-type Recorded = { readonly decided: Decided['decided']; readonly queued: Queued; readonly standing: Standing };
+/**
+ * The Workflow's no to a new decision: it never counted, so it is void, and the seat is free for somebody else. One that
+ * was recorded before stays: it may have counted in a run that the server has lost.
+ */
+const takeBack = (
+  ctx: Context,
+  input: DecideInputFromClick,
+  { decided, decision }: Recorded,
+  refusal: Refusal,
+): Promise<Refusal> =>
+  ctx.store.transaction(async (tx) => {
+    await takeTurn(tx, input.requestId);
+    if (decided === 'recorded') await decisions.voidOne(tx, decision, `refused: ${refusal.code}`, 'curfew_api');
+    return refused(tx, attemptOf(input), refusal);
+  });
+
+type Recorded = {
+  readonly decided: Decided['decided'];
+  readonly decision: Decision;
+  readonly queued: Queued;
+  readonly standing: Standing;
+};
 
 async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promise<Recorded | Refusal> {
   await takeTurn(tx, input.requestId);
@@ -50,7 +71,7 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
   const earlier = standing.decisions.find((decision) => decision.person === person.id);
   if (earlier && earlier.verdict === input.verdict && earlier.digest === input.digest) {
-    return { decided: 'repeated', queued: await queue(tx, messageOf(earlier)), standing };
+    return { decided: 'repeated', decision: earlier, queued: await queue(tx, messageOf(earlier)), standing };
   }
   const madeAt = ctx.clock();
   const wrong = await mayDecide(tx, standing, input, person, madeAt);
@@ -79,7 +100,7 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
     const body = { decision: decision.id, digest: decision.digest, stage, verdict: decision.verdict };
     await append(tx, { kind: 'decision.made', actor: person.id, subject: standing.row.id, body });
   }
-  return { decided: inserted, queued: await queue(tx, messageOf(decision)), standing };
+  return { decided: inserted, decision, queued: await queue(tx, messageOf(decision)), standing };
 }
 
 /** The rules of eligibility first: who may not decide is told so, whatever became of the request. */

@@ -83,6 +83,25 @@ export async function denial(db: Db, id: DecisionId): Promise<string | undefined
   return row?.body;
 }
 
+/**
+ * Voids one decision, with its entry `decision.voided`.
+ * @returns false where it was void before
+ */
+export async function voidOne(
+  tx: Db,
+  { id, requestId }: VoidedDecision,
+  cause: string,
+  actor: string,
+): Promise<boolean> {
+  const voided = await tx.query(
+    'insert into curfew.decision_void (decision_id, cause, actor) values ($1, $2, $3) on conflict do nothing returning 1',
+    [id, cause, actor],
+  );
+  if (voided.length === 0) return false;
+  await append(tx, { kind: 'decision.voided', actor, subject: requestId, body: { decision: id, cause } });
+  return true;
+}
+
 export type VoidedDecision = { readonly id: DecisionId; readonly requestId: RequestId };
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { isRefusal } from '../domain/errors.ts';
+import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { hourMs, minuteMs } from '../domain/time.ts';
 import * as decisions from '../store/decisions.ts';
 import { openStore } from '../store/pool.ts';
@@ -208,6 +208,20 @@ test("the Workflow's own no is final: told, audited, and not sent again", async 
   expect(code(await click(company, requestId, 'olga'))).toBe('NotPending');
   expect(await lastEntry(requestId)).toMatchObject({ kind: 'decision.refused' });
   expect((await company.outbox()).at(-1)).toEqual({ kind: 'decide', done: true });
+});
+
+test('a decision that the Workflow refuses never counts, and its seat is free for somebody else', async () => {
+  const { requestId } = await opened(company);
+  company.temporal.refusal = new CurfewError('ApproverNotEligible', 'no');
+  expect(code(await click(company, requestId, 'olga'))).toBe('ApproverNotEligible');
+  company.temporal.refusal = undefined;
+  expect(await live(requestId)).toEqual([]);
+  expect((await company.audit(requestId)).map(({ kind }) => kind).slice(-3)).toEqual([
+    'decision.made',
+    'decision.voided',
+    'decision.refused',
+  ]);
+  expect(ok(await click(company, requestId, 'omar'))).toMatchObject({ view: { state: { kind: 'approved' } } });
 });
 
 test('with the store out of reach the click is not recorded', async () => {

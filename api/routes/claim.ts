@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { json, Router, type Request, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
@@ -26,7 +27,7 @@ export function claimRoutes(useCases: Pick<UseCases, 'peek' | 'claim' | 'claimSt
     answer: (body: Body, address: string) => Promise<object | Refusal>,
   ): void => {
     router.post(path, ...body, async (request, response) => {
-      const address = request.ip ?? 'unknown';
+      const address = addressOf(request);
       const blockedForMs = guesses.blockedForMs(address);
       if (blockedForMs > 0) return turnAway(response, blockedForMs);
       const parsed = schema.safeParse(request.body);
@@ -40,6 +41,12 @@ export function claimRoutes(useCases: Pick<UseCases, 'peek' | 'claim' | 'claimSt
   route('/claim', claimBody, (input, address) => useCases.claim({ ...input, address }));
   route('/claim/status', codeBody, (input) => useCases.claimStatus(input));
   return router;
+}
+
+/** An IPv4 address as itself, also where it came over IPv6; what is none is not repeated: a proxy may pass on anything. */
+function addressOf({ ip = '' }: Request): string {
+  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '');
+  return isIP(plain) === 0 ? 'unknown' : plain;
 }
 
 const turnAway = (response: Response, retryAfterMs: number): void => {

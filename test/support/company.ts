@@ -148,7 +148,7 @@ export async function startCompany(): Promise<Company> {
       }
       await company.applyPolicy(policyText());
       await company.checkTargets();
-      Object.assign(temporal, { dead: false, mute: false });
+      Object.assign(temporal, { dead: false, mute: false, refusal: undefined });
       company.now = Date.now();
     },
     async applyPolicy(text) {

@@ -17,6 +17,8 @@ export type FakeTemporal = Temporal & {
   dead: boolean;
   /** While true everything arrives and no answer comes back. */
   mute: boolean;
+  /** While there, every Update is refused with it. */
+  refusal: CurfewError | undefined;
   /** What arrived, in order: `decide <request>`. */
   readonly heard: readonly string[];
   readonly leaves: readonly LeaveInput[];
@@ -62,6 +64,7 @@ export function fakeTemporal(): FakeTemporal {
       const known = outcomes.get(`${id} ${updateId}`);
       if (known instanceof CurfewError) throw known;
       if (known) return known;
+      if (fake.refusal) throw fake.refusal;
       const life = lifeOf(id);
       const view = work(life);
       outcomes.set(`${id} ${updateId}`, view);
@@ -71,6 +74,7 @@ export function fakeTemporal(): FakeTemporal {
   const fake: FakeTemporal = {
     dead: false,
     mute: false,
+    refusal: undefined,
     heard,
     leaves,
     get starts() {
