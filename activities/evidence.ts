@@ -28,7 +28,8 @@ export class Evidence {
     };
     tried.rounds += 1;
     for (const { node, sessionsFound } of receipt.nodes) {
-      tried.foundOn.set(node, (tried.foundOn.get(node) ?? 0) + sessionsFound);
+      // NB. No sum: a session that outlived one attempt is found by the next one too.
+      tried.foundOn.set(node, Math.max(tried.foundOn.get(node) ?? 0, sessionsFound));
     }
     this.#tried.set(id, tried);
     if (!receipt.ended || receipt.verifiedAt === null) return undefined;

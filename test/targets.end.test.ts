@@ -113,6 +113,25 @@ test('the reaper’s login ends a grant as the worker’s does, for a revoke int
   });
 });
 
+test('sessions that the reaper closed first are in the receipt of whoever verifies later, each once', async () => {
+  const holder = await granted(sample.worker);
+  await asHolder(postgres, holder, () =>
+    asHolder(postgres, holder, async () => {
+      await sample.reaper.revokeMany([holder.call.grantId]);
+      await sample.reaper.killMany('primary', [holder.call.grantId], 1_000);
+    }),
+  );
+  const [receipt] = await endGrants(sample.worker, [holder.call.grantId], { deadlineAt: Date.now() + 5_000 });
+  expect(receipt).toMatchObject({ ended: true, nodes: [{ sessionsFound: 2, sessionsClosed: 2 }] });
+  const swept = await granted(sample.worker);
+  await asHolder(postgres, swept, async () => {
+    await sample.reaper.revokeMany([swept.call.grantId]);
+    await sample.reaper.reapKill(1_000);
+  });
+  const [after] = await endGrants(sample.worker, [swept.call.grantId], { deadlineAt: Date.now() + 5_000 });
+  expect(after).toMatchObject({ ended: true, nodes: [{ sessionsFound: 1, sessionsClosed: 1 }] });
+});
+
 test('a login of somebody else that began after the revoke is not waited for', async () => {
   const [holder, stranger] = [await granted(sample.worker), await granted(sample.worker)];
   await postgres.query('postgres', `grant orders_write to ${holder.role}`);

@@ -88,13 +88,15 @@ export type Verified = {
   /** Backends in the middle of login, anybody's; the first answer's are the `watch` of the calls after it. */
   readonly inFlight: readonly string[];
   readonly ended: boolean;
+  /** Sessions told to end so far, by whichever process of ours; 0 on a standby, which notes nothing. */
+  readonly closed: number;
   /** Of the node, at the same moment. */
   readonly inRecovery: boolean;
 };
 export const verifyStatement = (ids: readonly string[], watch: readonly string[] | undefined): Statement => ({
   call: 'verify',
   text: `select grant_id as "grantId", state, role_exists as "roleExists", can_login as "canLogin", memberships, sessions,
-           prepared, in_flight as "inFlight", ended, pg_catalog.pg_is_in_recovery() as "inRecovery"
+           prepared, in_flight as "inFlight", ended, closed, pg_catalog.pg_is_in_recovery() as "inRecovery"
          from curfew.verify_many($1::uuid[], $2::text[])`,
   values: [ids, watch ?? null],
 });

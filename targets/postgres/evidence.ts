@@ -3,7 +3,7 @@ import type { Revoked, RevokeOutcome, Verified } from './calls.ts';
 /** What one node last said of one grant. Counts are of sessions; instants are Curfew's clock, epoch ms. */
 export type NodeEvidence = {
   readonly node: string;
-  /** Told to end by this attempt, each once. */
+  /** Told to end, each once: by this attempt or, where the node notes it, by any of our processes before. */
   readonly sessionsFound: number;
   readonly sessionsClosed: number;
   readonly ended: boolean;
@@ -141,10 +141,11 @@ function evidenceOf(node: string, entry: NodeEntry | undefined): NodeEvidence {
     };
   }
   const { grantId: _, ended, ...facts } = answer;
-  const closed = Math.max(0, found - facts.sessions);
+  const told = Math.max(found, facts.closed);
+  const closed = Math.max(0, told - facts.sessions);
   return {
     node,
-    sessionsFound: found,
+    sessionsFound: told,
     sessionsClosed: closed,
     ended,
     verifiedAt: entry.verifiedAt,

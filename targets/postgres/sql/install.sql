@@ -110,6 +110,11 @@ create index if not exists ledger_due on curfew.ledger (until) where state = 'ac
 create index if not exists ledger_person on curfew.ledger (person) where state = 'active';
 create index if not exists ledger_kept on curfew.ledger (role_oid) where state <> 'active';
 
+-- Sessions that were told to end, by whichever of our processes came first: so a receipt counts them all. Rows are only
+-- added while the role exists, so no kill ever waits for another one's.
+create table if not exists curfew.closed (role_oid oid not null, pid int not null, closed_at timestamptz not null default clock_timestamp());
+create index if not exists closed_role on curfew.closed (role_oid);
+
 -- Backends seen in the middle of login (see curfew.logins_in_flight).
 create unlogged table if not exists curfew.starting (
   pid int, virtual_xid text, first_seen timestamptz not null, primary key (pid, virtual_xid));
@@ -153,6 +158,17 @@ as $$ begin
   return pg_terminate_backend(p_pid);
 exception when others then
   return false;   -- e.g. somebody made the role a superuser: one refusal must not stop the others
+end $$;
+
+-- Ends a grantee's session and notes that; a standby notes nothing.
+create or replace function curfew.end_session(p_oid oid, p_pid int) returns void
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$ begin
+  perform curfew.end_pid(p_pid);
+  if pg_is_in_recovery() or exists (select from curfew.closed c where c.role_oid = p_oid and c.pid = p_pid) then return; end if;
+  insert into curfew.closed (role_oid, pid) values (p_oid, p_pid);
+exception when others then
+  null;   -- the signal is sent, and a count is not worth a session that stays open
 end $$;
 
 -- Backends past the login check that pg_stat_activity does not show with their user yet (<= 17: no row; 18: no user).
@@ -398,7 +414,7 @@ begin
         -- A grantee may ALTER its own ROLE (password, settings) and sit on that transaction, which blocks this one.
         -- Its sessions are to end anyway: end them now and try once more. What still fails is seen below.
         perform pg_stat_clear_snapshot();
-        perform curfew.end_pid(a.pid) from pg_stat_activity a where a.usesysid = r.oid;
+        perform curfew.end_session(r.oid, a.pid) from pg_stat_activity a where a.usesysid = r.oid;
       end;
     end loop;
   end loop;
@@ -455,7 +471,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$ be
 
 -- == Kill ====================================================================================================
 -- In a transaction of its own, after the revoke committed; else a login could slip in behind the kill (CF007).
--- Reads only, so the same call serves a standby; there it does not wait for the tombstone to be replayed.
+-- Writes nothing but its note of the sessions, so the same call serves a standby; there it does not wait for the
+-- tombstone to be replayed.
 -- Signals all, then waits for all together. 0 sessions is not yet "revoked": that is verify's to say.
 -- sessions: those left. signalled: the pids that were told to end, so that a caller with several rounds can count each once.
 create or replace function curfew.kill_many(p_grants uuid[], p_wait_ms int default 2000) returns table (grant_id uuid, sessions int, signalled int[])
@@ -472,6 +489,7 @@ begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'kill needs a transaction of its own, after the revoke' using errcode = 'CF007';
   end if;
+  perform set_config('synchronous_commit', 'local', true);   -- no dead standby holds up a kill that notes what it did
   v_ids := array(select l.grant_id from curfew.ledger l where l.grant_id = any(v_ids) and (l.state <> 'active' or pg_is_in_recovery()));
   select array_agg(o.grant_id), array_agg(o.oid) into v_grants, v_oids from (
     select l.grant_id, p.oid from curfew.ledger l join pg_roles p on p.rolname = l.role where l.grant_id = any(v_ids)
@@ -480,7 +498,7 @@ begin
     -- By usesysid alone: other columns are masked, and a dropped role has no name.
     perform pg_stat_clear_snapshot();
     for s in select a.pid, a.usesysid from pg_stat_activity a where a.usesysid = any(v_oids) and a.pid <> pg_backend_pid() loop
-      perform curfew.end_pid(s.pid);
+      perform curfew.end_session(s.usesysid, s.pid);
       if s.pid <> all (v_pids) then v_pids := v_pids || s.pid; v_whose := v_whose || s.usesysid; end if;
     end loop;
     perform pg_stat_clear_snapshot();
@@ -504,8 +522,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$ be
 -- in_flight names the backends of anybody in the middle of login now. Those that come later than the revoke are refused
 -- by PostgreSQL, so the caller hands the first answer's in_flight back as p_watch: only these are looked at again, and
 -- other people's logins (or one held open on purpose) cannot keep a grant from being verified for ever.
+-- closed: sessions of this grant that were told to end so far, by whomever; a standby does not know.
 create or replace function curfew.verify_many(p_grants uuid[], p_watch text[] default null) returns table (
-  grant_id uuid, state text, role_exists boolean, can_login boolean, memberships int, sessions int, prepared int, in_flight text[], ended boolean)
+  grant_id uuid, state text, role_exists boolean, can_login boolean, memberships int, sessions int, prepared int, in_flight text[], ended boolean, closed int)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -528,17 +547,20 @@ begin
          s as (select a.usesysid as oid, count(*) as n from pg_stat_activity a where a.usesysid is not null group by 1),
          m as (select a.member as oid, count(*) as n from pg_auth_members a where a.member in (select o.oid from o) group by 1),
          x as (select t.owner, count(*) as n from pg_prepared_xacts t group by 1),
+         c as (select k.role_oid as oid, count(distinct k.pid) as n from curfew.closed k where k.role_oid in (select o.oid from o) and not pg_is_in_recovery() group by 1),
          v as (select l.grant_id, l.state, count(p.oid) > 0 as role_exists, coalesce(bool_or(p.rolcanlogin), false) as can_login,
-                 coalesce(sum(m.n), 0)::int as memberships, coalesce(sum(s.n), 0)::int as sessions, coalesce(sum(x.n), 0)::int as prepared
+                 coalesce(sum(m.n), 0)::int as memberships, coalesce(sum(s.n), 0)::int as sessions, coalesce(sum(x.n), 0)::int as prepared,
+                 coalesce(sum(c.n), 0)::int as closed
                from l left join o on o.grant_id = l.grant_id left join pg_roles p on p.oid = o.oid
-                 left join s on s.oid = o.oid left join m on m.oid = o.oid left join x on x.owner = p.rolname
+                 left join s on s.oid = o.oid left join m on m.oid = o.oid left join x on x.owner = p.rolname left join c on c.oid = o.oid
                group by l.grant_id, l.state)
-    select v.*, v_flight, v.state <> 'active' and not v.can_login and v.memberships + v.sessions + v.prepared + cardinality(v_flight) = 0
+    select v.grant_id, v.state, v.role_exists, v.can_login, v.memberships, v.sessions, v.prepared, v_flight,
+        v.state <> 'active' and not v.can_login and v.memberships + v.sessions + v.prepared + cardinality(v_flight) = 0, v.closed
       from v order by v.grant_id;
 end $$;
 
 create or replace function curfew.verify(p_grant uuid, p_watch text[] default null) returns table (
-  grant_id uuid, state text, role_exists boolean, can_login boolean, memberships int, sessions int, prepared int, in_flight text[], ended boolean)
+  grant_id uuid, state text, role_exists boolean, can_login boolean, memberships int, sessions int, prepared int, in_flight text[], ended boolean, closed int)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$ begin return query select * from curfew.verify_many(array[p_grant], p_watch); end $$;
 
 -- == Drop ====================================================================================================
@@ -569,6 +591,7 @@ begin
       if detail is null then
         begin
           for v_role in select p.rolname from pg_roles p where p.oid = any(v_oids) loop execute format('drop role %I', v_role); end loop;
+          delete from curfew.closed k where k.role_oid = any(v_oids);
           update curfew.ledger x set state = 'dropped', dropped_at = coalesce(x.dropped_at, clock_timestamp()) where x.grant_id = l.grant_id;
         exception when others then outcome := 'failed'; detail := sqlstate;
         end;
@@ -659,17 +682,17 @@ as $$
 #variable_conflict use_column
 declare
   v_deadline timestamptz := clock_timestamp() + least(greatest(coalesce(p_wait_ms, 0), 0), 10000) * interval '1 ms';
-  v_pids int[]; v_seen int[] := '{}';
+  v_pids int[]; v_oids oid[]; v_seen int[] := '{}';
 begin
   perform curfew.begin_write();
   loop
     perform pg_stat_clear_snapshot();
-    v_pids := array(select a.pid from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
+    select coalesce(array_agg(a.pid), '{}'), array_agg(a.usesysid) into v_pids, v_oids from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
       where a.pid <> pg_backend_pid() and a.usesysid <> 0
         and (exists (select from curfew.ledger l where l.role_oid = a.usesysid and l.state <> 'active')
-             or (p.rolname ~ '^cfw_' and not p.rolcanlogin)));
+             or (p.rolname ~ '^cfw_' and not p.rolcanlogin));
     exit when cardinality(v_pids) = 0 or (cardinality(v_seen) > 0 and clock_timestamp() >= v_deadline);
-    perform curfew.end_pid(q) from unnest(v_pids) q;
+    perform curfew.end_session(q.oid, q.pid) from unnest(v_oids, v_pids) q(oid, pid);
     v_seen := v_seen || v_pids;
     perform pg_sleep(0.005);
   end loop;
