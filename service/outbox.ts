@@ -22,6 +22,18 @@ export async function queue(tx: Db, message: OutboxMessage): Promise<Queued> {
   };
 }
 
+/** The same for many, in one go; in their order. */
+export async function queueAll(tx: Db, messages: readonly OutboxMessage[]): Promise<readonly Queued[]> {
+  const ids = await rows.enqueueAll(
+    tx,
+    messages.map((message) => ({ ...toRow(message), delayMs: isForPeople(message) ? 0 : leftToWriterMs })),
+  );
+  return messages.flatMap((message, index): readonly Queued[] => {
+    const id = ids[index];
+    return id === undefined ? [] : [{ id, message }];
+  });
+}
+
 /**
  * `confirmed`: Temporal took it; `view` where it answered with one. `refused`: the Workflow's final no.
  * `unconfirmed`: not known; the relay repeats it under the same id.

@@ -38,6 +38,22 @@ export async function append(db: Db, entry: AuditEntry): Promise<number> {
   return row.id;
 }
 
+/** Appends many in one statement, in their order. */
+export async function appendAll(db: Db, entries: readonly AuditEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await db.query(
+    `select audit.append(e.kind, e.actor, e.subject, e.body)
+     from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) with ordinality as e (kind, actor, subject, body, place)
+     order by e.place`,
+    [
+      entries.map(({ kind }) => kind),
+      entries.map(({ actor }) => actor),
+      entries.map(({ subject }) => subject),
+      entries.map(({ body }) => bodyBytes(body)),
+    ],
+  );
+}
+
 type EntryRow = {
   readonly id: number;
   readonly at: number;

@@ -60,6 +60,24 @@ export async function insert(tx: Db, { id, scope, actor, cause }: Intent): Promi
   return made.length > 0;
 }
 
+/** The same for many, in one statement; those whose ids are there already are passed over. */
+export async function insertAll(tx: Db, rows: readonly Intent[]): Promise<void> {
+  if (rows.length === 0) return;
+  const scopes = rows.map(({ scope }) => scope);
+  await tx.query(
+    `insert into curfew.revoke_intent (id, request_id, target, person, actor, cause)
+     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[]) on conflict (id) do nothing`,
+    [
+      rows.map(({ id }) => id),
+      scopes.map((scope) => (scope.kind === 'grant' ? scope.requestId : null)),
+      scopes.map((scope) => (scope.kind === 'grant' ? scope.target : null)),
+      scopes.map((scope) => (scope.kind === 'person' ? scope.person : null)),
+      rows.map(({ actor }) => actor),
+      rows.map(({ cause }) => cause),
+    ],
+  );
+}
+
 type ScopeColumns = {
   readonly requestId: RequestId | null;
   readonly target: TargetName | null;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RequestId } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import * as intents from '../store/intents.ts';
-import { openStore } from '../store/pool.ts';
+import { openStore, type Db, type Store } from '../store/pool.ts';
 import {
   approved,
   ask,
@@ -231,6 +231,38 @@ test('a leaver loses everything in one transaction: intents, voids, and words to
   expect(omar.voided).toBeGreaterThanOrEqual(1);
   expect(company.temporal.view(others).state).toMatchObject({ kind: 'awaiting', approvals: [] });
   expect((await kinds(others)).at(-1)).toBe('decision.voided');
+});
+
+/** The directory's store, counting statements. */
+function counting(): { readonly store: Store; readonly count: () => number } {
+  const inner = company.store.as.curfew_directory;
+  let count = 0;
+  const counted = (db: Db): Db => ({
+    query: (text, values) => {
+      count += 1;
+      return db.query(text, values);
+    },
+  });
+  const transaction: Store['transaction'] = (work) => inner.transaction((tx) => work(counted(tx)));
+  return { store: { ...counted(inner), transaction, close: () => inner.close() }, count: () => count };
+}
+
+test('a leaver with thirty requests takes as many statements as one with two', async () => {
+  company.temporal.dead = true;
+  const statements: number[] = [];
+  for (const [handle, many] of [
+    ['ada', 2],
+    ['eve', 30],
+  ] as const) {
+    const inputs = Array.from({ length: many }, () => ask(company, { person: company.id(handle) }));
+    for (const input of inputs) ok(await company.use.open(input));
+    const { store, count } = counting();
+    expect(ok(await company.with({ directory: store }).leave(leaving(handle))).requests.length).toBeGreaterThanOrEqual(
+      many,
+    );
+    statements.push(count());
+  }
+  expect(statements[1]).toBe(statements[0]);
 });
 
 test('a leaver is safe with Temporal dead: only the words wait', async () => {
