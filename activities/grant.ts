@@ -33,7 +33,7 @@ type Input = Parameters<GrantActivities['grant']>[0];
 
 /**
  * Judge, probe, one call on the target, read back, record. Each step may be repeated: a process that dies after the
- * call finds the same login again, and whatever is not known (store, policy, directory, clock) is a no (I18).
+ * call finds the same login again, one that dies after recording finds the row, and whatever is not known (store, policy, directory, clock) is a no (I18).
  */
 export const createGrant = (deps: GrantDeps): GrantActivities => ({
   grant: failing({ log: deps.log, activity: 'grant', as: toFailure }, async (input) => {
@@ -52,6 +52,12 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   const { requestId, target, credentialId } = input;
   const cluster = deps.clusterOf(target);
   if (!cluster) throw new CurfewError('UnknownTarget', 'This worker does not serve that target.');
+
+  // An attempt before this one made and recorded it, and its answer was lost: it was judged then, and it may be over by
+  // now. What ends it early does not ask here.
+  const made = await grants.byId(store, requestId);
+  if (made?.endedAt === null) return { endAt: made.endAt };
+  if (made) throw new CurfewError('NotPending', 'It was granted, and has ended.');
 
   const found = await readGrantCase(store, deps.policyOf, requestId);
   const { request } = found;

@@ -75,6 +75,8 @@ describe('a grant', () => {
 
     await grant(it);
     expect(await grant(it)).toEqual({ endAt: it.endAt });
+    // Recorded, and its answer lost until it was over: still the grant that it was, and no failure.
+    expect(await grant(it, { clock: () => it.endAt + 1 })).toEqual({ endAt: it.endAt });
     expect((await kindsOf(it)).filter((kind) => kind === 'grant.made')).toHaveLength(1);
     const [{ count } = {}] = await world.postgres.query<{ count: number }>(
       'control',

@@ -89,6 +89,8 @@ test('a repeat changes nothing that was written', async () => {
   const before = [await grants.receipts(admin, it.requestId), await kinds(it)];
   await world.run(activities.revoke, order(it, view));
   expect([await grants.receipts(admin, it.requestId), await kinds(it)]).toEqual(before);
+  // As after an operator's reset: what has ended is not granted again, and not taken for held.
+  expect(await failureOf(world.run(activities.grant, it))).toMatchObject({ type: 'NotPending', nonRetryable: true });
 });
 
 test('a store that is down stops no revoke; the receipt comes later and counts what was closed then (I18)', async () => {

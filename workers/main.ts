@@ -204,6 +204,8 @@ async function run(config: WorkerConfig): Promise<void> {
     });
   }
   await worker.stopped.catch((err: unknown) => {
+    // While draining that only says that something was still under way at the end of the drain.
+    if (stops > 0) return;
     log.fatal({ err }, 'a worker died; whoever supervises this process starts it again');
     process.exit(1);
   });
