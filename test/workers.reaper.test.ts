@@ -14,6 +14,7 @@ import { of as heartbeatOf } from '../store/heartbeats.ts';
 import { insert as insertIntent, ofRequest, type IntentScope, type StoredIntent } from '../store/intents.ts';
 import type { Target } from '../targets/postgres/accessor.ts';
 import { startReaper, type Reaper } from '../workers/reaper.ts';
+import { createReports } from '../workers/reaper/reports.ts';
 import { eventually, until } from './support/eventually.ts';
 import { plantGrant, plantPerson, plantRequest } from './support/planted.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
@@ -334,6 +335,80 @@ test('it goes on after the target was restarted under it', async () => {
   await postgres.crash();
   await until(endAt + 2_000);
   expect(await ended(holder.role)).toBe(true);
+});
+
+test('it goes on after rounds that failed', async () => {
+  const reaper = start({ storeUrl: deadStore() });
+  await eventually('the first round', () => reaper.health().ok);
+  const holder = await granted(worker, { endAt: Date.now() + 1_500 });
+  await postgres.query('postgres', 'alter role curfew_reaper nologin');
+  await postgres.query(
+    'postgres',
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'curfew_reaper'",
+  );
+  try {
+    const [target] = await eventually('a round fails', () => {
+      const { targets } = reaper.health();
+      return targets[0]?.lastError != null && targets;
+    });
+    expect(target?.lastError).toMatch(/main: reap on primary: 28000/);
+  } finally {
+    await postgres.query('postgres', 'alter role curfew_reaper login');
+  }
+  await eventually('the login is ended', () => ended(holder.role));
+  await eventually('all is well again', () => reaper.health().ok && reaper.health().targets[0]?.lastError === null);
+});
+
+test('a session that outlived the revoke of somebody else is closed by the sweep', async () => {
+  const holder = await granted(worker);
+  const { gone } = await holdOpen(holder);
+  await worker.revokeMany([holder.call.grantId]);
+  expect(await sessionsOf(holder.role)).toBe(1);
+  start({ storeUrl: deadStore() });
+  await gone;
+  expect(await ended(holder.role)).toBe(true);
+});
+
+test('a report that the store did not take is kept, and told once', async () => {
+  const own = store.open('curfew_reaper');
+  const reports = createReports(own, Date.now);
+  const subject = randomUUID();
+  reports.add({
+    kind: 'surprise',
+    cluster: 'main',
+    subject,
+    code: 'stranger',
+    outcome: 'disabled',
+    foundAt: Date.now(),
+  });
+  await store.postgres.query('postgres', 'alter role curfew_reaper nologin');
+  try {
+    await expect(reports.flush()).rejects.toMatchObject({ code: 'NotRecorded' });
+    expect(reports.backlog()).toEqual({ waiting: 1, dropped: 0 });
+  } finally {
+    await store.postgres.query('postgres', 'alter role curfew_reaper login');
+  }
+  await reports.flush();
+  await reports.flush();
+  expect(reports.backlog()).toEqual({ waiting: 0, dropped: 0 });
+  const told = (await entriesOf(store.admin, subject)).map(({ kind }) => kind);
+  expect(told.toSorted()).toEqual(['alarm.raised', 'reaper.surprised']);
+});
+
+test('a grant that the store does not know is doubted for half a minute, and then told', async () => {
+  let now = Date.now();
+  const reports = createReports(store.open('curfew_reaper'), () => now);
+  const grantId = randomUUID();
+  const evidence = { grantId, outcome: 'disabled', startedAt: now, verifiedAt: now, sessionsClosed: 0, nodes: [] };
+  reports.add({ kind: 'ended', cluster: 'main', evidence, foundAt: now });
+  const alarmed = async (): Promise<boolean> =>
+    (await openAlarms(store.admin)).some(({ subject }) => subject === grantId);
+  await reports.flush();
+  await reports.flush();
+  expect(await alarmed()).toBe(false);
+  now += 31_000;
+  await reports.flush();
+  expect(await alarmed()).toBe(true);
 });
 
 /** The process itself, as it is deployed. */
