@@ -189,6 +189,16 @@ test('a call that got no answer is repeated with the same verifier', async () =>
   expect(api.seen[1]).toBe(api.seen[0]);
 });
 
+test('an API that is being restarted while the login is made is waited out: the password is nowhere else', async () => {
+  const away = { status: 503, body: { title: 'Not now' } };
+  api.answers.push(granting(), 'no answer', 'no answer', away, away, 'no answer', granting());
+  const code = newCode();
+  const waiting = curfew(['connect', code, '--url'], { env: env() });
+  await claimed(JSON.stringify({ code, verifier: prepareGrant().call.verifier }));
+  const ran = await waiting;
+  expect(ran).toMatchObject({ code: 0, out: expect.stringMatching(/^postgresql:/) });
+});
+
 test("what the API refuses is told in the API's words", async () => {
   api.answers.push({
     status: 410,

@@ -63,7 +63,7 @@ export async function claim({ api, code, withinMs = 60_000, onWait }: ClaimOptio
       );
     }
     await sleep(askEveryMs);
-    answer = await post(api, '/claim/status', { code });
+    answer = (await look(api, code)) ?? answer;
   }
   if (answer.state === 'ended') {
     throw new Stopped(`This access is over${answer.outcome ? ` (${answer.outcome})` : ''}. Ask for it again.`);
@@ -72,13 +72,26 @@ export async function claim({ api, code, withinMs = 60_000, onWait }: ClaimOptio
   return { requestId, role, host, port, databases, endAt, password };
 }
 
+/**
+ * NB. The code is spent by now and the password is nowhere but here, so an API that is being restarted is waited out:
+ * giving up would lose the login.
+ * @returns undefined where there was no answer that counts
+ */
+async function look(api: string, code: string): Promise<Claimed | undefined> {
+  const response = await send(api, '/claim/status', { code });
+  if (response === undefined || isPassing(response)) return undefined;
+  if (!response.ok) throw new Stopped(await whyNot(response));
+  return read(response);
+}
+
+/** 202: recorded and not confirmed; the same claim again tells more. */
+const isPassing = ({ status }: Response): boolean => status === 202 || status >= 502;
+
 async function post(api: string, path: string, body: object): Promise<Claimed> {
   for (let tried = 1; ; tried += 1) {
     const response = await send(api, path, body);
-    // 202: recorded and not confirmed; the same claim again tells more.
-    if (response?.ok && response.status !== 202) return read(response);
-    const passing = response === undefined || response.status === 202 || response.status >= 502;
-    if (passing && tried < tries) {
+    if (response?.ok && !isPassing(response)) return read(response);
+    if ((response === undefined || isPassing(response)) && tried < tries) {
       await sleep(askEveryMs * tried);
       continue;
     }

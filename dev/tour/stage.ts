@@ -55,7 +55,9 @@ export type Stage = {
   /** Presses Review and waits for the form. */
   readonly openReview: (who: string, requestId: string) => Promise<void>;
   readonly approve: (who: string, requestId: string) => Promise<void>;
-  /** Presses Claim in the direct message, then runs the claim client with the code of the link. */
+  /** Presses Claim in the direct message: the code of the one-time link. */
+  readonly codeFor: (who: string, requestId: string) => Promise<string>;
+  /** The same, then runs the claim client with that code. */
   readonly claim: (who: string, requestId: string) => Promise<Login>;
   /** A session of a claimed login. */
   readonly connect: (login: Login) => Promise<Client>;
@@ -139,7 +141,7 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
     await driver.press(who, await cardOf(requestId), actions.review);
     await driver.waitForModal(who);
   };
-  const codeFor = async (who: string, requestId: string): Promise<string> => {
+  const codeFor: Stage['codeFor'] = async (who, requestId) => {
     const message = await driver.eventually('the message with Claim', async () =>
       (await driver.dms(who)).find((one) =>
         elementsOf(one['blocks']).some(
@@ -188,6 +190,7 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
         `Review was answered ${JSON.stringify(submitted.errors)}`,
       );
     },
+    codeFor,
     claim: async (who, requestId) => {
       const code = await codeFor(who, requestId);
       const { stdout } = await promisify(execFile)(
