@@ -25,6 +25,7 @@ import { runRelay } from '../temporal/relay.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
+import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
 
 export type WorkerProcess = {
   readonly health: () => Health;
@@ -83,6 +84,8 @@ export async function startWorker(
     config.serves === 'targets'
       ? Promise.resolve()
       : runRelay({ store, temporal, channels: people.channels, clock, log, signal });
+  const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
+  const watched = keepWatching(reapers, signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {} } });
     storeAnsweredAt = clock();
@@ -100,7 +103,7 @@ export async function startWorker(
     async stop() {
       stopping.abort();
       queues?.drain();
-      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten]);
+      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched]);
       // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
       await Promise.race([drained, pause(config.drainMs + 1_000, undefined, { ref: false })]);
       await Promise.allSettled([server.close(), temporal.close(), queues?.close(), closeAll(store, clusters)]);
