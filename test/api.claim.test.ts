@@ -74,7 +74,7 @@ test('everything that the page loads is there, from here, and nothing is inline'
   const loads = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '');
   expect(loads.toSorted()).toEqual(['/claim/page.css', '/claim/page.js']);
   expect(page).not.toMatch(/<script(?![^>]*src=)|style="|<style|\son[a-z]+="/i);
-  for (const path of [...loads, '/claim/scram.js']) {
+  for (const path of [...loads, '/claim/ready.js', '/claim/scram.js']) {
     const response = await fetch(`${api.origin}${path}`);
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
     expect(response.headers.get('content-type')).toMatch(path.endsWith('.css') ? /^text\/css/ : /^text\/javascript/);

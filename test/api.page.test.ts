@@ -102,6 +102,25 @@ describe.skipIf(path === undefined)('the claim page in a real browser', () => {
     expect(await page.content(), 'shown once').not.toContain(password);
   });
 
+  test('at the end of the access the password goes from the page', async () => {
+    const requestId = await approved(company);
+    const { code } = await minted(company, requestId);
+    await page.clock.install();
+    await page.goto(`${api.origin}/claim#${code}`);
+    await page.getByRole('button', { name: 'Claim now' }).click();
+    const claim = await eventually('the claim', () => claims.of(company.store.admin, requestId));
+    await workerGrants(company, requestId, claim.endAt);
+    await titled('Your access is ready');
+    const password = (await page.locator('#password').textContent()) ?? '';
+    expect(await page.content()).toContain(password);
+    expect(await page.locator('#left').textContent()).toMatch(/^in (1 h|60 min|59 min),$/);
+    await page.clock.fastForward('59:30');
+    await eventually('the last minute', async () => /seconds/.test((await page.locator('#left').textContent()) ?? ''));
+    await page.clock.fastForward('00:40');
+    await titled('This access is over');
+    expect(await page.content()).not.toContain(password);
+  });
+
   test('opening the link consumes nothing, and the keyboard alone is enough', async () => {
     const requestId = await approved(company);
     const { code } = await minted(company, requestId);

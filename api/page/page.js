@@ -2,10 +2,11 @@
  * The claim page. Reads the code from the fragment (which no server, log or Referer ever sees), asks what it is for,
  * and on the person's press makes a password here and sends only its verifier.
  */
+import { copyFrom, fillReady, spanText } from './ready.js';
 import { makePassword, makeVerifier } from './scram.js';
 
 const byId = (id) => document.getElementById(id);
-const sections = ['ask-code', 'offer', 'again', 'terminal', 'ready'];
+const sections = ['ask-code', 'working', 'offer', 'claim', 'again', 'terminal', 'ready'];
 const pollMs = 500;
 /** A grant takes well under a second; a minute covers a worker that is being restarted. */
 const longestWaitMs = 60_000;
@@ -13,8 +14,12 @@ const longestWaitMs = 60_000;
 /** The code and, from the press on, password and verifier: kept so that a lost reply can be asked for again. */
 const held = { code: '', password: '', verifier: '', retry: () => Promise.resolve() };
 
-/** Shows one state: its sentence, and the sections that belong to it. */
-function show(heading, message, ...visible) {
+/**
+ * Shows one state: its sentence, and the sections that belong to it.
+ * @param {'plain' | 'good' | 'bad'} tone the colour beside the words, never instead of them
+ */
+function show(tone, heading, message, ...visible) {
+  byId('page').dataset.tone = tone;
   byId('heading').textContent = heading;
   byId('message').textContent = message;
   for (const id of sections) byId(id).hidden = !visible.includes(id);
@@ -53,34 +58,26 @@ function refused({ status, body }, retry) {
   if (status === 0) return offerRetry('No answer', 'Curfew could not be reached. Nothing is lost: try again.', retry);
   const detail = typeof body.detail === 'string' ? body.detail : 'Something went wrong on the other side.';
   if (status >= 500) return offerRetry('Not now', detail, retry);
-  show(headings[body.code] ?? 'Not possible', detail, 'ask-code');
+  show('bad', headings[body.code] ?? 'Not possible', detail, 'ask-code');
   byId('heading').focus();
 }
 
 function offerRetry(heading, message, retry) {
-  show(heading, message, 'again');
+  show('bad', heading, message, 'again');
   held.retry = retry;
   byId('retry').focus();
 }
 
-function spanText(ms) {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return `${Math.round(ms / 1_000)} seconds`;
-  const parts = [];
-  if (minutes >= 60) parts.push(`${Math.floor(minutes / 60)} h`);
-  if (minutes % 60 > 0) parts.push(`${minutes % 60} min`);
-  return parts.join(' ');
-}
-
 async function peek() {
-  show('Claim access', 'Looking up your code…');
+  show('plain', 'Claim access', 'Looking up your code…', 'working');
   const answer = await post('/claim/peek', { code: held.code });
   if (answer.status !== 200) return refused(answer, peek);
   byId('offer-target').textContent = answer.body.target;
   byId('offer-role').textContent = answer.body.role;
   byId('offer-databases').textContent = answer.body.databases.join(', ');
+  byId('offer-databases-term').textContent = answer.body.databases.length === 1 ? 'Database' : 'Databases';
   byId('offer-duration').textContent = spanText(answer.body.durationMs);
-  show('Claim access', 'This is what was approved for you.', 'offer');
+  show('plain', 'Claim access', 'This is what was approved for you.', 'offer', 'claim');
   byId('press').disabled = false;
   byId('press').focus();
 }
@@ -91,7 +88,7 @@ async function claim() {
     held.password = makePassword();
     held.verifier = await makeVerifier(held.password);
   }
-  show('Making your login…', 'This takes a moment.');
+  show('plain', 'Making your login…', 'The database is being told. This takes a moment.', 'working', 'offer');
   const answer = await post('/claim', { code: held.code, verifier: held.verifier });
   if (answer.status !== 200 && answer.status !== 202) return refused(answer, claim);
   await untilReady(answer);
@@ -117,56 +114,20 @@ async function untilReady(first) {
 
 const ended = (body) =>
   show(
+    'bad',
     body.outcome === 'failed' ? 'The login could not be made' : 'This access is over',
     body.outcome === 'failed'
       ? 'The target refused, and the request is closed. Slack says why; ask again from there.'
       : 'It ended before it was used. Ask again in Slack if you still need it.',
   );
 
-/** Hosts on this machine speak without TLS; everywhere else psql must insist on it. */
-const isLoopback = (host) => host === 'localhost' || host === '::1' || host.startsWith('127.');
-
-function psqlLine(body, database) {
-  const tls = isLoopback(body.host) ? '' : ' sslmode=require';
-  return `psql "host=${body.host} port=${body.port} dbname=${database} user=${body.role}${tls}"`;
-}
-
-function ready(body) {
-  byId('password').textContent = held.password;
-  byId('lines').replaceChildren(...body.databases.map((database, index) => lineOf(psqlLine(body, database), index)));
-  const end = new Date(body.endAt);
-  byId('end').dateTime = end.toISOString();
-  byId('end').textContent = end.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-  show('Your access is ready', 'Copy the password now: it is shown once.', 'ready');
+function ready(access) {
+  fillReady(access, held.password, () => {
+    held.password = '';
+    show('plain', 'This access is over', 'Its time is up. Ask again in Slack if you still need it.');
+  });
+  show('good', 'Your access is ready', 'Copy the password now: it is shown once.', 'offer', 'ready');
   byId('heading').focus();
-}
-
-function lineOf(text, index) {
-  const line = document.createElement('div');
-  line.className = 'line';
-  const code = document.createElement('code');
-  code.id = `psql-${index}`;
-  code.textContent = text;
-  const copy = document.createElement('button');
-  copy.type = 'button';
-  copy.className = 'copy';
-  copy.dataset.copies = code.id;
-  copy.textContent = 'Copy command';
-  line.append(code, copy);
-  return line;
-}
-
-async function copyFrom(event) {
-  const id = event.target instanceof HTMLElement ? event.target.dataset.copies : undefined;
-  if (!id) return;
-  try {
-    await navigator.clipboard.writeText(byId(id).textContent);
-    byId('copied').textContent = 'Copied.';
-  } catch {
-    // No permission: select it, so that the keyboard's copy does it.
-    getSelection()?.selectAllChildren(byId(id));
-    byId('copied').textContent = 'Selected: press Ctrl+C or Cmd+C.';
-  }
 }
 
 document.addEventListener('click', (event) => void copyFrom(event));
@@ -183,6 +144,7 @@ function begin(code) {
   if (!globalThis.crypto?.subtle) {
     byId('terminal-line').textContent = `curfew connect ${held.code.replaceAll(/[^0-9A-Za-z-]/g, '')}`;
     return show(
+      'bad',
       'This browser cannot make a password here',
       'That needs https, localhost or 127.0.0.1, and this page came another way. Use the command line instead.',
       'terminal',
@@ -194,5 +156,5 @@ function begin(code) {
 const fragment = location.hash.slice(1);
 // NB. Before anything else: not in the history, not in a screenshot, not in a bookmark.
 history.replaceState(null, '', location.pathname);
-if (fragment === '') show('Claim access', 'Enter the code of your claim link.', 'ask-code');
+if (fragment === '') show('plain', 'Claim access', 'Enter the code of your claim link.', 'ask-code');
 else begin(fragment);

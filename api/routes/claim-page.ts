@@ -22,6 +22,7 @@ const pageHeaders = {
 const files = [
   { path: '/claim', file: 'index.html', type: 'text/html; charset=utf-8' },
   { path: '/claim/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/claim/ready.js', file: 'ready.js', type: 'text/javascript; charset=utf-8' },
   { path: '/claim/scram.js', file: 'scram.js', type: 'text/javascript; charset=utf-8' },
   { path: '/claim/page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
 ] as const;
