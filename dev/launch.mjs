@@ -100,7 +100,7 @@ const run = (node, script, args) => {
   // The child stops in its own order and its exit code is ours. Ctrl-C in a terminal reaches it without us, and a
   // second SIGINT would be taken for impatience.
   const forward = (signal) => {
-    if (signal !== 'SIGINT' || process.stdin.isTTY !== true) child.kill(signal);
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
   child.once('exit', (code, signal) => {

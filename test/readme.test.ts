@@ -4,13 +4,15 @@ import { variablesTable } from '../config/variables.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
 
+/** The table's rows, cell by cell: how wide the columns are does not matter. */
+const cells = (text: string): readonly (readonly string[])[] =>
+  text
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+
 test('the README lists every environment variable as the code reads it', () => {
   const table = /<!-- variables -->\n([\s\S]*?)<!-- \/variables -->/.exec(read('README.md'))?.[1] ?? '';
-  const cells = (text: string): readonly (readonly string[])[] =>
-    text
-      .split('\n')
-      .filter((line) => line.startsWith('| `'))
-      .map((line) => line.split('|').map((cell) => cell.trim()));
   expect(cells(table)).toEqual(cells(variablesTable()));
 });
 

@@ -13,7 +13,7 @@ export type FirstRequest = { readonly requestId: string; readonly login: Login }
 const lifeSeconds = 8;
 
 export async function firstRequest(stage: Stage, { step }: Report): Promise<Partial<FirstRequest>> {
-  const { driver, inStore, onTarget } = stage;
+  const { inStore, onTarget } = stage;
   let requestId = '';
   let login: Login | undefined;
   let session: Client | undefined;
