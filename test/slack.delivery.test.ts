@@ -8,6 +8,7 @@ import type { Decided, ReviewModel } from '../service/contract.ts';
 import { actions, blocks, callbacks, command } from '../slack/ids.ts';
 import { button, content, row, section } from '../slack/views/kit.ts';
 import { mrkdwn } from '../slack/text.ts';
+import { eventually } from './support/eventually.ts';
 import { people, startSlackDesk, type SlackDesk } from './support/slack-desk.ts';
 
 let desk: SlackDesk;
@@ -56,10 +57,10 @@ beforeEach(() => {
 });
 
 /** A message of ours with this button, which the records know as of this request. */
-async function posted(action: string, id = requestId): Promise<Message> {
+async function posted(action: string, id = requestId, placed = true): Promise<Message> {
   const shows = content(mrkdwn`A message`, section(mrkdwn`A message`), row(button(action, 'Press', id)));
   const at = await desk.slack.desk.port.post({ channel: desk.workspace.channelId('approvals'), ...shows });
-  desk.records.post(at, requestId);
+  if (placed) desk.records.post(at, requestId);
   return { ...shows, ...at, ephemeral: false };
 }
 const audited = (why: string): number => desk.records.entries.filter((entry) => entry.body['why'] === why).length;
@@ -220,6 +221,16 @@ describe('what is not ours', () => {
     await heard('ben', /not on a message that Curfew keeps/, told);
     expect([desk.service.calls.length, audited('foreign-message')]).toEqual([before, entries + 1]);
   });
+});
+
+test('a button that is pressed before the store knows where its message stands is taken', async () => {
+  const message = await posted(actions.endNow, requestId, false);
+  const before = desk.service.calls.length;
+  const pressed = desk.driver.press('ben', message, actions.endNow);
+  await eventually('its place is looked for', () => desk.records.asked.includes(message.ts));
+  desk.records.post(message, requestId);
+  await pressed;
+  expect(desk.service.calls.slice(before)).toMatchObject([{ name: 'revoke', input: { requestId } }]);
 });
 
 const withValue = (payload: Record<string, unknown>, value: string): Record<string, unknown> => ({

@@ -217,3 +217,37 @@ describe.each(places)('%s, struck %s', (name, _, lock) => {
     expect(await stateOf(holder)).toEqual(step.done);
   });
 });
+
+test('a backend that is killed -9 under a call fails that call, and not the process that made it (I17, F18)', async () => {
+  const holder = prepareGrant();
+  const struck = openWorker(postgres, undefined, 1);
+  const fate = await postgres.as({ database: 'control' }, async (blocker) => {
+    blocker.on('error', () => undefined);
+    await blocker.query('begin; grant orders_read to in_the_way');
+    const call = struck.grant(holder.call).then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+    const pid = await until(async () => {
+      const [row] = await postgres.query<{ pid: number }>(
+        'postgres',
+        "select pid from pg_stat_activity where usename = 'curfew_worker' and wait_event_type = 'Lock'",
+      );
+      return row?.pid;
+    }, 'the call is held up');
+    // No last word to its client, unlike the server's own ways of ending a backend; all others go down with it.
+    process.kill(pid, 'SIGKILL');
+    return call;
+  });
+  expect(fate).toBe('TargetUnavailable');
+  await until(
+    () =>
+      struck.grant(holder.call).then(
+        () => true,
+        () => false,
+      ),
+    'the retry',
+  );
+  expect(await stateOf(holder)).toEqual({ state: 'active', login: true, members: 1 });
+  await struck.close();
+});

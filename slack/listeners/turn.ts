@@ -2,6 +2,7 @@
 import type { Context, webApi } from '@slack/bolt';
 import { refuse, isRefusal, type Refusal } from '../../domain/errors.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
+import { secondMs } from '../../domain/time.ts';
 import type { Turn } from '../answers.ts';
 import { pressOf } from '../payload.ts';
 import type { Desk, SlackAccount } from '../service.ts';
@@ -36,7 +37,7 @@ export async function pressedBy(desk: Desk, turn: Turn, body: unknown): Promise<
   const clicker = await clickerOf(desk, turn);
   if (isRefusal(clicker)) return clicker;
   const press = pressOf(body);
-  const known = press && (await desk.records.requestAt(press.channel, press.ts));
+  const known = press && (await requestAt(desk, press));
   if (!press || known !== press.requestId) {
     await desk.records.audit({
       kind: 'delivery.refused',
@@ -47,6 +48,21 @@ export async function pressedBy(desk: Desk, turn: Turn, body: unknown): Promise<
     return refuse('UnknownRequest', 'This button is not on a message that Curfew keeps for this request.');
   }
   return { ...clicker, requestId: press.requestId };
+}
+
+/** Slack shows a message a moment before the store has its place, longer where the store is slow; a press in between waits. */
+const placedWithinMs = secondMs;
+
+async function requestAt(
+  { records }: Desk,
+  { channel, ts }: { readonly channel: string; readonly ts: string },
+): Promise<RequestId | undefined> {
+  const giveUpAt = Date.now() + placedWithinMs;
+  for (;;) {
+    const known = await records.requestAt(channel, ts);
+    if (known !== undefined || Date.now() >= giveUpAt) return known;
+    await new Promise<void>((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** What opens modals: the client of this delivery, and the trigger, which lives for three seconds. */

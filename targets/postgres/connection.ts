@@ -92,6 +92,9 @@ export function openPool(settings: PoolSettings): NodePool {
     // The types say void, and the pool awaits it before it hands the connection out.
     // oxlint-disable-next-line typescript/no-misused-promises
     onConnect: async (client) => {
+      // A server that dies under a statement fails that statement, and whoever waits for it is told. Without a listener
+      // the same error would end the process, and every other revoke with it.
+      client.on('error', () => undefined);
       // NB. Never fails the connection: an unknown identity refuses grants, and must not stop a revoke (I18).
       const identity = await timed('whoami', 'connect', () => whoIs(client)).catch(() => undefined);
       if (identity) identities.set(client, identity);

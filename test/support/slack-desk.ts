@@ -72,6 +72,8 @@ export type FakeRecords = Records & {
   link(account: { team: string; user: string }, person: PersonId): void;
   unlink(account: { team: string; user: string }): void;
   post(message: { channel: string; ts: string }, request: RequestId): void;
+  /** Stamps of messages whose place was asked for. */
+  readonly asked: readonly string[];
   /** While true, the store does not answer. */
   down: boolean;
 };
@@ -82,8 +84,10 @@ export function fakeRecords(): FakeRecords {
   const messages = new Map<string, RequestId>();
   const deliveries = new Map<string, { answer?: unknown; answered: boolean }>();
   const entries: AuditEntry[] = [];
+  const asked: string[] = [];
   const records: FakeRecords = {
     entries,
+    asked,
     down: false,
     link: ({ team, user }, person) => void links.set(`${team}/${user}`, person),
     unlink: ({ team, user }) => void links.delete(`${team}/${user}`),
@@ -91,7 +95,10 @@ export function fakeRecords(): FakeRecords {
     personOf: async ({ team, user }) => links.get(`${team}/${user}`),
     profiles: async (people) =>
       new Map(people.map((id): [PersonId, Profile] => [id, { name: `Person ${id.slice(-1)}` }])),
-    requestAt: async (channel, ts) => messages.get(`${channel}/${ts}`),
+    async requestAt(channel, ts) {
+      asked.push(ts);
+      return messages.get(`${channel}/${ts}`);
+    },
     audit: async (entry) => void entries.push(entry),
     async begin(key) {
       if (records.down) throw new Error('the store is down');
