@@ -18,7 +18,7 @@ let world: Granting;
 let real: TestTemporal;
 let temporal: Temporal;
 let use: UseCases;
-let worker: WorkerUnderTest | undefined;
+const workers: WorkerUnderTest[] = [];
 
 beforeAll(async () => {
   [world, real] = await Promise.all([startGranting(), startTestTemporal({ keepState: true })]);
@@ -36,13 +36,12 @@ beforeEach(async () => {
   await world.check();
 });
 afterEach(async () => {
-  await worker?.end();
-  worker = undefined;
+  await Promise.all(workers.splice(0).map((worker) => worker.end()));
 });
 
 const startWorker = async (more: Record<string, string> = {}): Promise<WorkerUnderTest> => {
   const { host, port } = world.postgres;
-  worker = await startWorkerProcess({
+  const worker = await startWorkerProcess({
     storeUrl: world.company.store.url('curfew_worker'),
     temporal: real.server,
     codecKeys: testKeys,
@@ -58,6 +57,7 @@ const startWorker = async (more: Record<string, string> = {}): Promise<WorkerUnd
     ],
     more,
   });
+  workers.push(worker);
   return worker;
 };
 
