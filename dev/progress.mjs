@@ -5,7 +5,7 @@ const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`.padStart(8);
 
 export const startProgress = (out = process.stderr, now = () => performance.now()) => {
   const running = new Map();
-  const live = Boolean(out.isTTY);
+  const live = out.isTTY;
   let ticker;
 
   const erase = () => live && out.write('\r\u001B[2K');

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Decision } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
-import type { Digest } from '../domain/ids.ts';
+import type { Digest, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { decisionId } from '../policy/digest.ts';
 import { judge } from '../policy/eligibility.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
-import { factsOf, factsOfMany } from '../store/people.ts';
+import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
@@ -67,14 +67,15 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   await takeTurn(tx, input.requestId);
   const standing = await standingOf(tx, input.requestId);
   if (isRefusal(standing)) return standing;
-  const person = await factsOf(tx, input.person);
+  const people = await peopleIn(tx, standing, input.person);
+  const person = people.get(input.person);
   if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
   const earlier = standing.decisions.find((decision) => decision.person === person.id);
   if (earlier && earlier.verdict === input.verdict && earlier.digest === input.digest) {
     return { decided: 'repeated', decision: earlier, queued: await queue(tx, messageOf(earlier)), standing };
   }
   const madeAt = ctx.clock();
-  const wrong = await mayDecide(tx, standing, input, person, madeAt);
+  const wrong = mayDecide(standing, input, { person, people }, madeAt);
   if (wrong) return wrong;
   const reason = input.verdict === 'deny' ? readText(input.reason ?? '', 'reason', 'why you deny it') : undefined;
   if (isRefusal(reason)) return reason;
@@ -103,20 +104,30 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   return { decided: inserted, decision, queued: await queue(tx, messageOf(decision)), standing };
 }
 
-/** The rules of eligibility first: who may not decide is told so, whatever became of the request. */
-async function mayDecide(
+/** Everybody who matters to a decision, as the directory has them at this moment, in one statement. */
+async function peopleIn(
   tx: Db,
+  { row, decisions: live }: Standing,
+  clicker: PersonId,
+): Promise<ReadonlyMap<PersonId, PersonFacts>> {
+  const ids = [clicker, row.person, ...live.map((decision) => decision.person)];
+  return new Map((await factsOfMany(tx, [...new Set(ids)])).map((person) => [person.id, person]));
+}
+
+/** The rules of eligibility first: who may not decide is told so, whatever became of the request. */
+function mayDecide(
   { row, decisions: live, state, intents }: Standing,
   input: DecideInputFromClick,
-  person: PersonFacts,
+  { person, people }: { readonly person: PersonFacts; readonly people: ReadonlyMap<PersonId, PersonFacts> },
   madeAt: number,
-): Promise<Refusal | undefined> {
-  const requester = await factsOf(tx, row.person);
+): Refusal | undefined {
+  const requester = people.get(row.person);
   if (!requester) throw new Error('a request of nobody');
   const stages = stagesOf(row.plan);
   const stage = state.kind === 'awaiting' ? state.stage : Math.max(0, stages.length - 1);
-  const approvers = live.filter(({ verdict }) => verdict === 'approve').map((decision) => decision.person);
-  const counted = await factsOfMany(tx, approvers);
+  const counted = live.flatMap((decision) =>
+    decision.verdict === 'approve' ? (people.get(decision.person) ?? []) : [],
+  );
   const facts = { person, account: input.account };
   const click = { verdict: input.verdict, digest: input.digest as Digest, stage, facts, madeAt };
   const refusal = judge({ requester, digest: row.digest, stages }, click, counted);

@@ -190,7 +190,9 @@ test('with Temporal dead a decision is recorded and waits in the outbox; the nex
   expect(code(await click(company, requestId, 'omar')), 'one was enough').toBe('NotPending');
   company.temporal.dead = false;
   expect(ok(await click(company, requestId, 'olga'))).toMatchObject({ decided: 'repeated', confirmed: true });
-  expect((await company.outbox()).at(-1)).toEqual({ kind: 'decide', done: true });
+  await expect
+    .poll(async () => (await company.outbox()).at(-1), { timeout: 5_000 })
+    .toEqual({ kind: 'decide', done: true });
 });
 
 test('where the answer is lost on the way the same click gets it later', async () => {
@@ -207,7 +209,9 @@ test("the Workflow's own no is final: told, audited, and not sent again", async 
   company.temporal.happens(requestId, { kind: 'lapsed', cause: 'nobody decided in time' });
   expect(code(await click(company, requestId, 'olga'))).toBe('NotPending');
   expect(await lastEntry(requestId)).toMatchObject({ kind: 'decision.refused' });
-  expect((await company.outbox()).at(-1)).toEqual({ kind: 'decide', done: true });
+  await expect
+    .poll(async () => (await company.outbox()).at(-1), { timeout: 5_000 })
+    .toEqual({ kind: 'decide', done: true });
 });
 
 test('a decision that the Workflow refuses never counts, and its seat is free for somebody else', async () => {

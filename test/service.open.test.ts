@@ -190,10 +190,12 @@ test('a break-glass is announced in the transaction that opens it, and needs no 
   const { requestId, plan } = await opened(company, incident);
   expect(plan.verdict).toBe('break-glass');
   expect((await company.audit(requestId)).map(({ kind }) => kind)).toEqual(['request.opened', 'breakglass.announced']);
-  expect((await company.outbox()).slice(-2)).toEqual([
-    { kind: 'announce', done: false },
-    { kind: 'start', done: true },
-  ]);
+  await expect
+    .poll(async () => (await company.outbox()).slice(-2), { timeout: 5_000 })
+    .toEqual([
+      { kind: 'announce', done: false },
+      { kind: 'start', done: true },
+    ]);
   expect((await requests.byId(company.store.admin, requestId))?.ticket).toBe('INC-12');
   await withdrawn(requestId);
 });
