@@ -1,4 +1,5 @@
 /** The forms that values of environment variables take. Messages say what is wrong and never repeat the value. */
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { parseSpan } from '../domain/time.ts';
 
@@ -37,6 +38,9 @@ export const postgresUrl = form((text) => {
   if (url.username === '') return { wrong: 'names no login' };
   return url.pathname.length > 1 ? { value: text } : { wrong: 'names no database' };
 });
+
+/** An absolute path of this machine. */
+export const folder = form((text) => (isAbsolute(text) ? { value: text } : { wrong: 'is not an absolute path' }));
 
 /** An http(s) origin, without a slash at its end. */
 export const webOrigin = form((text) => {

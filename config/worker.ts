@@ -1,6 +1,15 @@
 /** The Temporal worker's process. */
-import { defaulted, readShape, required, type Environment, type Problem, type Read, type ReadText } from './field.ts';
-import { oneOf, postgresUrl, webOrigin, word } from './forms.ts';
+import {
+  defaulted,
+  optional,
+  readShape,
+  required,
+  type Environment,
+  type Problem,
+  type Read,
+  type ReadText,
+} from './field.ts';
+import { folder, oneOf, postgresUrl, webOrigin, word } from './forms.ts';
 import { processShape, type LogLevel } from './process.ts';
 import { slackWriterOf, slackWriterShape, type SlackWriterConfig } from './slack.ts';
 import { clusters, type Cluster } from './targets.ts';
@@ -29,6 +38,10 @@ export const workerShape = {
     what: 'name of this process for Temporal',
     mend: 'Set it to one word.',
   }),
+  CURFEW_BUNDLE_CACHE: optional(folder, {
+    what: 'folder in which the Workflow bundle is kept between starts, mode 0700; unset: bundled at each start',
+    mend: "Set it to an absolute path of a folder that is this process's alone, or unset it.",
+  }),
   ...processShape(8081),
 } as const;
 
@@ -40,6 +53,7 @@ export type WorkerConfig = {
   readonly clusters: readonly Cluster[];
   readonly slack?: SlackWriterConfig;
   readonly publicUrl: string;
+  readonly bundleCache?: string;
   readonly host: string;
   readonly healthPort: number;
   readonly logLevel: LogLevel;
@@ -67,6 +81,7 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
         clusters: values.CURFEW_TARGETS,
         ...(slack === undefined ? {} : { slack }),
         publicUrl: values.CURFEW_PUBLIC_URL,
+        ...(values.CURFEW_BUNDLE_CACHE === undefined ? {} : { bundleCache: values.CURFEW_BUNDLE_CACHE }),
         host: values.CURFEW_HOST,
         healthPort: values.CURFEW_HEALTH_PORT,
         logLevel: values.CURFEW_LOG_LEVEL,

@@ -92,7 +92,12 @@ const findNode = () => {
 };
 
 const run = (node, script, args) => {
-  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
+  const env = {
+    // Whatever was compiled once is not compiled again at the next start.
+    NODE_COMPILE_CACHE: join(modules, '.cache', 'curfew', 'node'),
+    ...process.env,
+    PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`,
+  };
   const child = spawn(node, [resolve(root, script), ...args], { stdio: 'inherit', env });
   child.once('error', (error) =>
     fail(`${node} cannot be run: ${error.message}`, 'remove node_modules and start again'),

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { startProcess, untilReady, type RunningProcess } from './processes.ts';
 import { startProgress } from './progress.mjs';
+import { compileCache } from './start-cache.ts';
 import { openState } from './state.ts';
 import { describe } from './stack/describe.ts';
 import { slackEvents } from './stack/environments.ts';
@@ -70,7 +71,7 @@ async function startSlack({ ports, secrets, ...rest }: StackSettings): Promise<R
     command: process.execPath,
     args: [join(root, 'dev', 'slack', 'main.ts')],
     cwd: root,
-    env: { PATH: process.env['PATH'], CURFEW_DEV_SLACK: JSON.stringify(own) },
+    env: { PATH: process.env['PATH'], ...compileCache, CURFEW_DEV_SLACK: JSON.stringify(own) },
     logFile: state.file('logs', 'slack.log'),
     onUnexpectedExit: (trouble) => void stop(trouble),
   });

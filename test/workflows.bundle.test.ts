@@ -1,33 +1,22 @@
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { measureBundle } from '../bench/bundle.ts';
+import { ownSourcesOf, sourcesOf } from './support/bundle-sources.ts';
 import { lives } from './support/life.ts';
 import { approvals, automatic, person, stage } from './support/requests.ts';
 import { productBundle } from './support/temporal.ts';
 
 const world = lives();
 
-/** The files that a bundle was made of, from its source map. */
-function sourcesOf(code: string): readonly string[] {
-  const [, encoded = ''] =
-    /\n\/\/# sourceMappingURL=data:application\/json;(?:charset=utf-8;)?base64,(\S+)/.exec(code) ?? [];
-  const { sources } = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as { sources: string[] };
-  return sources;
-}
-
 test('the bundle holds Workflows, the domain and eligibility, and no schema library, driver or SDK of Slack', async () => {
-  const sources = sourcesOf((await productBundle()).code);
+  const { code } = await productBundle();
+  const sources = sourcesOf(code);
   const packages = new Set(sources.flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []));
   expect([...packages].filter((name) => !name.startsWith('@temporalio/')).toSorted()).toEqual([
     'long',
     'ms',
     'nexus-rpc',
   ]);
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  const own = sources
-    .filter((source) => source.startsWith(root) && !source.includes('node_modules'))
-    .map((source) => source.slice(root.length));
-  const elsewhere = own.filter((file) => !/^(?:domain|workflows)\//.test(file));
+  const elsewhere = ownSourcesOf(code).filter((file) => !/^(?:domain|workflows)\//.test(file));
   expect(elsewhere.toSorted()).toEqual(['policy/eligibility.ts', 'temporal/failure-converter.ts']);
 });
 

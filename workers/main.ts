@@ -22,6 +22,8 @@ import { createRevoker } from '../targets/postgres/revoker.ts';
 import { createTemporal } from '../temporal/connection.ts';
 import { toRow } from '../temporal/messages.ts';
 import { runRelay } from '../temporal/relay.ts';
+import { cachedBundle } from './bundle-cache.ts';
+import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
@@ -30,7 +32,7 @@ import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
 export type WorkerProcess = {
   readonly health: () => Health;
   readonly healthPort: number;
-  /** Resolves after `stop`; rejects when a queue's worker died. */
+  /** Resolves after `stop`; rejects when a queue's worker died, or the Workflows could not be bundled. */
   readonly stopped: Promise<void>;
   /** Takes nothing new, lets work under way finish for at most `drainMs`, then closes every connection. */
   stop(): Promise<void>;
@@ -56,30 +58,30 @@ export async function startWorker(
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
   const people = speaking(config, store, log);
-
   const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
   const clusterOf = (target: TargetName): Cluster | undefined => clusters.get(target);
-  const served: Served = {
+  const mainActivities = createMainActivities({
+    store,
+    clock,
+    log,
+    requests: temporal,
+    ...people.showing,
+    notice: (input, report) => toRow({ kind: 'left', payload: leftOf(input, report) }),
+  });
+  const served = async (): Promise<Served> => ({
     ...(config.serves === 'targets'
       ? {}
-      : {
-          main: createMainActivities({
-            store,
-            clock,
-            log,
-            requests: temporal,
-            ...people.showing,
-            notice: (input, report) => toRow({ kind: 'left', payload: leftOf(input, report) }),
-          }),
-        }),
+      : { main: { activities: mainActivities, workflowBundle: await bundleFor(config) } }),
     zones: new Map(zones.map((zone) => [zone, createTargetActivities({ store, clock, log, clusterOf })])),
-  };
+  });
 
   let queues: Queues | undefined;
   let storeAnsweredAt: number | null = null;
   const health = (): Health => healthOf(queues?.states() ?? {}, storeAnsweredAt, clock());
   const server = await serveHealth({ host: config.host, port: config.healthPort }, health, metrics);
-  const opened = openWhenThere(config, served, metrics, log, signal).then((there) => (queues = there));
+  const opened = served()
+    .then((ready) => openWhenThere(config, ready, metrics, log, signal))
+    .then((there) => (queues = there));
   const relayed =
     config.serves === 'targets'
       ? Promise.resolve()
@@ -110,6 +112,9 @@ export async function startWorker(
     },
   };
 }
+
+const bundleFor = ({ bundleCache }: WorkerConfig): Promise<WorkflowBundle> =>
+  bundleCache === undefined ? bundleWorkflows() : cachedBundle(bundleCache);
 
 /** One pool a cluster, however many targets are in it. */
 function openClusters(config: WorkerConfig): ReadonlyMap<TargetName, Cluster> {

@@ -8,6 +8,7 @@ import { clusterName, controlDatabase, sampleTargets, zone } from '../company/ta
 import { slackChannels } from '../company/workspace.ts';
 import { stableId } from '../slack/stable-ids.ts';
 import { slackIds } from '../slack/emulator.ts';
+import { bundleCache } from '../start-cache.ts';
 import { codecKeyId, ticketKeyId, type StackSettings } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string>>;
@@ -68,6 +69,7 @@ export const workerEnvironment = (settings: StackSettings, options: EnvironmentO
   ...(options.slack ? slackWriter(settings) : {}),
   CURFEW_TARGETS: clustersAs(settings, 'curfew_worker', settings.secrets.targetWorker),
   CURFEW_PUBLIC_URL: apiUrl(settings),
+  CURFEW_BUNDLE_CACHE: bundleCache,
   CURFEW_HEALTH_PORT: String(settings.ports.worker),
 });
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { claimPort } from '../ports.ts';
 import { startProcess, untilReady, type RunningProcess } from '../processes.ts';
+import { compileCache } from '../start-cache.ts';
 import type { Trouble } from '../trouble.ts';
 import type { Environment } from './environments.ts';
 
@@ -40,7 +41,7 @@ export function service(spec: ServiceSpec): Service {
       command: process.execPath,
       args: [join(root, spec.script)],
       cwd: root,
-      env: { PATH: process.env['PATH'], TZ: 'UTC', ...spec.env },
+      env: { PATH: process.env['PATH'], TZ: 'UTC', ...compileCache, ...spec.env },
       logFile: spec.logFile,
       stop: [{ signal: 'SIGTERM', withinMs: 10_000 }],
       onUnexpectedExit: spec.onUnexpectedExit,

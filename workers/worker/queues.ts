@@ -12,12 +12,12 @@ import type { Log } from '../../config/log.ts';
 import { dataConverterFor } from '../../temporal/codec.ts';
 import { secured } from '../../temporal/connection.ts';
 import { mainQueue, targetQueue } from '../../workflows/contract.ts';
-import { bundleWorkflows } from '../bundle.ts';
+import type { WorkflowBundle } from '../bundle.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What to serve each queue with. A queue that is not served has no activities here. */
+/** What to serve each queue with. A queue that is not served has nothing here. */
 export type Served = {
-  readonly main?: object;
+  readonly main?: { readonly activities: object; readonly workflowBundle: WorkflowBundle };
   readonly zones: ReadonlyMap<string, object>;
 };
 
@@ -72,7 +72,7 @@ export async function openQueues(config: WorkerConfig, served: Served, metrics: 
     const add = async (taskQueue: string, options: Partial<WorkerOptions>): Promise<void> => {
       workers.set(taskQueue, await Worker.create({ ...shared, ...options, taskQueue }));
     };
-    if (served.main) await add(mainQueue, { workflowBundle: await bundleWorkflows(), activities: served.main });
+    if (served.main) await add(mainQueue, served.main);
     for (const [zone, activities] of served.zones) await add(targetQueue(zone), { activities });
     return runAll(workers, connection);
   } catch (error) {
