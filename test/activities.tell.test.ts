@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { setTimeout as latency } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { slackChannels } from '../activities/channels.ts';
 import { createPainter } from '../activities/painter.ts';
@@ -36,12 +37,13 @@ type Sent = {
 /** Slack as the painter sees it; `answer` may fail or say that a message is gone. */
 function fakeSlack() {
   const sent: Sent[] = [];
-  const state: { fails?: (channel: string) => Error | undefined; gone?: boolean } = {};
+  const state: { fails?: (channel: string) => Error | undefined; gone?: boolean; latencyMs?: number } = {};
   let ts = 0;
   const port: SlackPort = {
     async post({ channel, text, threadTs }) {
       const error = state.fails?.(channel);
       if (error) throw error;
+      if (state.latencyMs !== undefined) await latency(state.latencyMs);
       ts += 1;
       sent.push({ do: 'post', channel, ts: `${ts}.0`, text, ...(threadTs === undefined ? {} : { threadTs }) });
       return { channel, ts: `${ts}.0` };
@@ -181,6 +183,7 @@ test('without a store nothing is told and all is tried again', async () => {
 
 test('two painters at one request post one card', async () => {
   const slack = fakeSlack();
+  slack.state.latencyMs = 200;
   const { requestId } = await opened(company, { kind: 'break-glass', role: 'write', ticket: 'INC-12' });
   await Promise.all([
     slack.channels.announce({ requestId }),

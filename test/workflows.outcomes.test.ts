@@ -69,6 +69,9 @@ test('nobody decides, so it lapses', async () => {
 test('nobody claims, so it lapses, by the earlier deadline that approval brought', async () => {
   const { calls } = await world.serve();
   const it = await world.start({ plan: approvals([stage()], 300) });
+  // The timer of decide-by, in an hour, is pending when the approval brings an earlier deadline.
+  await it.is('awaiting');
+  await it.settled();
   await it.approve();
   expect(await it.outcome()).toBe('lapsed');
   expect(last(calls.tells)?.state).toMatchObject({ cause: 'nobody claimed it in time' });
