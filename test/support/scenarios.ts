@@ -86,6 +86,15 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
     input: () => ({ plan: approvals([stage()], 500) }),
     drive: (it) => it.approve(),
   },
+  'lapsed-unclaimed-by-an-earlier-deadline': {
+    outcome: 'lapsed',
+    input: () => ({ plan: approvals([stage()], 500) }),
+    drive: async (it) => {
+      await it.is('awaiting');
+      await it.settled();
+      await it.approve();
+    },
+  },
   failed: {
     outcome: 'failed',
     activities: { grant: () => Promise.reject(refused('PolicyDenied')) },
