@@ -82,6 +82,8 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
     judged.cluster,
   );
   const receipt = await readBack(deps, cluster, found, granted, grantedAt);
+  // A login that was taken away between the call and the look is nothing to tell anybody of.
+  if (!receipt.canLogin) throw endedMeanwhile();
   await record(deps, input.view, found, receipt);
   return { endAt: granted.endAt };
 }
@@ -118,6 +120,8 @@ async function readBack(
   throw trouble ?? new CurfewError('TargetUnavailable', 'No node of the target told what was granted.');
 }
 
+const endedMeanwhile = (): CurfewError => new CurfewError('NotPending', 'It was ended while it was granted.');
+
 /** Grant, receipt, entry and view in one transaction (I11); a repeat finds them and changes nothing. */
 async function record(
   { store, clock }: GrantDeps,
@@ -129,7 +133,9 @@ async function record(
   const { requestId, target, template, role, grantedAt, endAt } = receipt;
   await store.transaction(async (tx) => {
     const row = { requestId, target, template, role, grantedAt, endAt, person: request.person };
-    if ((await grants.insert(tx, row, receipt)) === 'recorded') {
+    const inserted = await grants.insert(tx, row, receipt);
+    if (inserted === 'over') throw endedMeanwhile();
+    if (inserted === 'recorded') {
       const body = { target, template, role, endAt, canLogin: receipt.canLogin, memberships: receipt.memberships };
       await append(tx, { kind: 'grant.made', actor: request.person, subject: requestId, body });
     }

@@ -18,9 +18,19 @@ export type StoredGrant = GrantRow & { readonly endedAt: number | null };
 
 /**
  * Records a grant with its receipt. The entry `grant.made` is the caller's, where the answer is `recorded`.
- * @returns `repeated` where this grant is recorded already: the first receipt stands
+ * @returns `repeated` where this grant is recorded already: the first receipt stands. `over` where its end is recorded:
+ *   a process that was frozen after the call on the target wakes too late, and nothing of it is live
  */
-export async function insert(tx: Db, grant: GrantRow, receipt: GrantReceipt): Promise<'recorded' | 'repeated'> {
+export async function insert(
+  tx: Db,
+  grant: GrantRow,
+  receipt: GrantReceipt,
+): Promise<'recorded' | 'repeated' | 'over'> {
+  await takeTurn(tx, grant.requestId);
+  const [over] = await tx.query(`select 1 from curfew.receipt where request_id = $1 and kind = 'revoke'`, [
+    grant.requestId,
+  ]);
+  if (over) return 'over';
   const made = await tx.query(
     `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at)
      values ($1, $2, $3, $4, $5, $6, $7) on conflict (request_id) do nothing returning 1`,
@@ -44,12 +54,17 @@ export async function insert(tx: Db, grant: GrantRow, receipt: GrantReceipt): Pr
  * entry `grant.ended` is the caller's, where the answer is `recorded`.
  */
 export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt): Promise<'recorded' | 'repeated'> {
+  await takeTurn(tx, requestId);
   await tx.query('update curfew.access_grant set ended_at = $2 where request_id = $1 and ended_at is null', [
     requestId,
     new Date(receipt.verifiedAt),
   ]);
   return (await keep(tx, receipt, receipt.verifiedAt)) ? 'recorded' : 'repeated';
 }
+
+/** Recording a grant and recording its end take turns: the second one sees what the first one wrote. */
+const takeTurn = (tx: Db, requestId: RequestId): Promise<unknown> =>
+  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || $1, 0))`, [requestId]);
 
 async function keep(tx: Db, receipt: GrantReceipt | RevokeReceipt, madeAt: number): Promise<boolean> {
   const made = await tx.query(

@@ -84,6 +84,26 @@ const ask = (scope: intents.IntentScope, id = randomUUID(), login = api): Promis
 const pendingOn = async (...targets: TargetName[]): Promise<readonly string[]> =>
   (await intents.pending(reaper, targets)).map((row) => `${row.scope.kind} ${row.id} ${row.target}`);
 
+test('a grant that is recorded after its end is over, and nothing of it counts as live (F3, I19)', async () => {
+  const request = await openRequest(api, person);
+  expect(await worker.transaction((tx) => grants.end(tx, request.id, revokeReceipt(request)))).toBe('recorded');
+  expect(await make(request)).toBe('over');
+  expect((await grants.live(worker)).filter((one) => one.requestId === request.id)).toEqual([]);
+  expect(await grants.receipts(worker, request.id)).toEqual({ revoke: revokeReceipt(request) });
+});
+
+test('a grant and its end recorded at the same moment leave nothing live, whichever is first (I19)', async () => {
+  const requests = await Promise.all(Array.from({ length: 20 }, () => openRequest(api, person)));
+  await Promise.all(
+    requests.flatMap((request) => [
+      make(request),
+      worker.transaction((tx) => grants.end(tx, request.id, revokeReceipt(request))),
+    ]),
+  );
+  const ids = new Set(requests.map((request) => request.id));
+  expect((await grants.live(worker)).filter((one) => ids.has(one.requestId))).toEqual([]);
+});
+
 test('an intent about a grant is owed by its target alone, until that has an outcome', async () => {
   const request = await openRequest(api, person);
   const id = randomUUID();

@@ -132,6 +132,29 @@ test('sessions that the reaper closed first are in the receipt of whoever verifi
   expect(after).toMatchObject({ ended: true, nodes: [{ sessionsFound: 1, sessionsClosed: 1 }] });
 });
 
+test('a login in flight on a node that had not replayed the revoke is watched from when it has (P3, P9, I16)', async () => {
+  const grantId = randomUUID();
+  const asked: (readonly string[] | undefined)[] = [];
+  // A lagging standby, as the accessor would tell of it: first it knows nothing, then a login is past its check.
+  const lagging = {
+    name: 'lagging',
+    nodes: ['standby'],
+    revokeMany: async () => [{ grantId, outcome: 'disabled', memberships: 0 }],
+    killMany: async () => [{ grantId, sessionsLeft: 0, signalled: [] }],
+    verifyMany: async (_node: string, _ids: readonly string[], watch?: readonly string[]) => {
+      asked.push(watch);
+      const off = asked.length > 1;
+      const inFlight = off && asked.length < 4 ? ['4242:3/17'].filter((one) => watch?.includes(one) ?? true) : [];
+      const state = off ? 'revoked' : 'active';
+      const facts = { roleExists: true, canLogin: !off, memberships: 0, sessions: 0, prepared: 0, closed: 0 };
+      return [{ grantId, state, ...facts, inFlight, ended: off && inFlight.length === 0, inRecovery: true }];
+    },
+  } as unknown as Target;
+  const [receipt] = await endGrants(lagging, [grantId], { deadlineAt: Date.now() + 5_000 });
+  expect(receipt?.ended).toBe(true);
+  expect(asked).toEqual([undefined, undefined, ['4242:3/17'], ['4242:3/17']]);
+});
+
 test('a login of somebody else that began after the revoke is not waited for', async () => {
   const [holder, stranger] = [await granted(sample.worker), await granted(sample.worker)];
   await postgres.query('postgres', `grant orders_write to ${holder.role}`);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from './accessor.ts';
+import type { Verified } from './calls.ts';
 import { EvidenceBook, type EndReceipt } from './evidence.ts';
 import { TargetError } from './failures.ts';
 
@@ -64,23 +65,41 @@ async function pause(round: number, { clock, deadlineAt }: Time): Promise<boolea
   return clock() < deadlineAt;
 }
 
-/** Rounds of kill and verify on one node. Logins in flight at the first answer are watched until they are gone (P3). */
+/**
+ * Rounds of kill and verify on one node. A login that was in flight when the node first said that a grant is off may
+ * have passed the check before, and is watched until it is gone (P3); those that begin later are refused.
+ */
 async function closeOnNode(target: Target, node: string, book: EvidenceBook, time: Time): Promise<void> {
-  let watch: readonly string[] | undefined;
+  const watched = new Map<string, readonly string[]>();
   for (let round = 0; ; round += 1) {
     const left = book.leftOn(node);
     if (left.length === 0) return;
     try {
       const waitMs = Math.max(0, Math.min(killWaitMs, time.deadlineAt - time.clock()));
       for (const row of await target.killMany(node, left, waitMs)) book.signalled(node, row.grantId, row.signalled);
-      const answers = await target.verifyMany(node, left, watch);
-      watch ??= answers[0]?.inFlight;
-      book.verified(node, left, answers, time.clock());
+      for (const { ids, watch } of questions(left, watched)) {
+        const answers = await target.verifyMany(node, ids, watch);
+        // NB. A standby that has not replayed the revoke still lets the login in: whoever is in flight there now says nothing.
+        for (const row of answers.filter(isOff)) if (!watched.has(row.grantId)) watched.set(row.grantId, row.inFlight);
+        book.verified(node, ids, answers, time.clock());
+      }
     } catch (error) {
       book.problem(node, left, error instanceof TargetError ? error.message : 'unexpected failure');
     }
     if (!(await pause(round, time))) return;
   }
+}
+
+const isOff = ({ state, canLogin }: Verified): boolean => state !== 'active' && !canLogin;
+
+type Question = { readonly ids: readonly string[]; readonly watch: readonly string[] | undefined };
+
+/** Nearly always one call: grants that the node knows to be off, with the logins to watch, and those it does not yet. */
+function questions(left: readonly string[], watched: ReadonlyMap<string, readonly string[]>): readonly Question[] {
+  const off = left.filter((id) => watched.has(id));
+  const on = left.filter((id) => !watched.has(id));
+  const watch = [...new Set(off.flatMap((id) => watched.get(id) ?? []))];
+  return [...(off.length > 0 ? [{ ids: off, watch }] : []), ...(on.length > 0 ? [{ ids: on, watch: undefined }] : [])];
 }
 
 /** A membership that waited for a template's lock, or a login that could not be disabled, is tried again (I17). */

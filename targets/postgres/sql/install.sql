@@ -519,8 +519,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$ be
 -- == Verify ==================================================================================================
 -- The facts, read in a transaction after the revoke's (CF007 otherwise), on every node. ended = not active, cannot log
 -- in, no membership, no session, no prepared transaction, and no login in flight that could be this grant's.
--- in_flight names the backends of anybody in the middle of login now. Those that come later than the revoke are refused
--- by PostgreSQL, so the caller hands the first answer's in_flight back as p_watch: only these are looked at again, and
+-- in_flight names the backends of anybody in the middle of login now. Those that begin after this node has the revoke
+-- are refused by PostgreSQL, so the caller hands back as p_watch the in_flight of the first answer that says "off": only these are looked at again, and
 -- other people's logins (or one held open on purpose) cannot keep a grant from being verified for ever.
 -- closed: sessions of this grant that were told to end so far, by whomever; a standby does not know.
 create or replace function curfew.verify_many(p_grants uuid[], p_watch text[] default null) returns table (
