@@ -10,6 +10,7 @@ import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
 import { bindUseCases } from '../service/use-cases.ts';
 import { createSlackApp } from '../slack/app.ts';
+import { requireMigrated } from '../store/migrations.ts';
 import { openStore, type Store } from '../store/pool.ts';
 import { makeTicket } from '../targets/postgres/ticket.ts';
 import { isVerifier } from '../targets/postgres/verifier.ts';
@@ -87,7 +88,8 @@ const ticketsFrom = (keys: ApiConfig['ticketKeys']): Tickets => ({
 });
 
 const needsOf = (store: Store, directory: Store | undefined, ctx: Context) => ({
-  store: () => store.query('select 1'),
+  // Not only there: of the tables that this code works with.
+  store: () => requireMigrated(store),
   policy: () => ctx.policy(),
   ...(directory === undefined ? {} : { directory: () => directory.query('select 1') }),
 });

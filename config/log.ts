@@ -7,14 +7,6 @@ import type { LogLevel } from './process.ts';
 
 export type Log = Logger;
 
-/** The ids that a line may carry; `child` binds them. */
-export type LogIds = {
-  readonly requestId?: string;
-  readonly workflowId?: string;
-  readonly grantId?: string;
-  readonly target?: string;
-};
-
 const secretNames = [
   'password',
   'verifier',

@@ -1,17 +1,4 @@
-import type { CredentialId, PersonId, RequestId, TargetName, TemplateName } from './ids.ts';
-
-/** Everything a target needs to hear to make a login; `verifier` is a SCRAM-SHA-256 verifier and a secret. */
-export type GrantOrder = {
-  readonly requestId: RequestId;
-  readonly person: PersonId;
-  readonly target: TargetName;
-  readonly template: TemplateName;
-  readonly credentialId: CredentialId;
-  readonly verifier: string;
-  /** The hard end, fixed when the claim was accepted; whole milliseconds. */
-  readonly endAt: number;
-  readonly ticket: { readonly keyId: string; readonly mac: Buffer };
-};
+import type { RequestId, TargetName, TemplateName } from './ids.ts';
 
 /** What a named operator states of a target that SQL cannot prove; printed on every receipt. */
 export type Attestation = {

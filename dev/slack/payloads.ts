@@ -1,6 +1,6 @@
 /** Payloads as Slack sends them (https://docs.slack.dev/reference/interaction-payloads, .../interactivity, .../events). */
 import { randomBytes } from 'node:crypto';
-import { textOf, type Element, type Json } from './block-kit.ts';
+import type { Element, Json } from './block-kit.ts';
 import type { View } from './modals.ts';
 
 /** Who acts where, as the payloads tell it. A forged one differs in any of these. */
@@ -137,6 +137,3 @@ export const eventBody = (scene: Scene, botUserId: string, event: Json): Record<
 });
 
 const stamp = (): string => (Date.now() / 1_000).toFixed(6);
-
-/** A button's own label, for finding it as a person would. */
-export const labelOf = ({ element }: Element): string => textOf(element);
