@@ -281,8 +281,17 @@ describe('what stands in Slack', () => {
         /ended <!date.*2 sessions closed, verified in 0\.4 s/,
       );
     }
+    expect(inSlot(messages, 'dm:ended').text).toMatch(/ - \*Ended\*: time is up\. \*Receipt\*: ended <!date/);
+    expect(JSON.stringify(messages), 'no invitation without its button').not.toContain('End it now');
     expect(messages.flatMap(buttonsOf)).toEqual([actions.askAgain]);
     expect(slots(messages, 'edit')).toEqual(['dm:sent', 'dm:approved', 'dm:held', 'dm:notice']);
+  });
+
+  test('a revoke that took no time to speak of is not said to have taken none', () => {
+    const verifiedAt = revokeReceipt.startedAt + 3;
+    const over = { kind: 'closed', outcome: 'expired', cause: 'time is up' };
+    const messages = paint(inState(over, { claim, revokeReceipt: { ...revokeReceipt, verifiedAt } }));
+    expect(inSlot(messages, 'card').text).toContain('verified in under 0.1 s');
   });
 
   test('nothing says "ended" while it is being revoked', () => {

@@ -67,7 +67,8 @@ export function receiptSentence({ revokeReceipt: receipt }: Pick<RequestModel, '
   const closed = sessionsClosed(receipt);
   const sessions = closed === 1 ? '1 session closed' : `${closed} sessions closed`;
   const nodes = receipt.nodes.length === 1 ? nothing : mrkdwn` on ${receipt.nodes.length} nodes`;
-  const took = formatSpan(Math.max(0, receipt.verifiedAt - receipt.startedAt));
+  const tookMs = receipt.verifiedAt - receipt.startedAt;
+  const took = tookMs < 100 ? 'under 0.1 s' : formatSpan(tookMs);
   const attested = receipt.attestations.map((one) => `${one.says} (${one.operator})`);
   return mrkdwn`ended ${when(receipt.verifiedAt, 'seconds')}, ${sessions}${nodes}, verified in ${took}.${
     attested.length > 0 ? mrkdwn` Attested: ${listed(attested, 3)}.` : nothing

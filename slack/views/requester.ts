@@ -57,7 +57,7 @@ export function held(model: RequestModel): Content {
     section(says),
     ...(live ? [section(connect)] : []),
     section(
-      mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : nothing} from ${model.claim?.address ?? 'an address that is not known'}. Not you? End it now.`,
+      mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : nothing} from ${model.claim?.address ?? 'an address that is not known'}.${live ? mrkdwn` Not you? End it now.` : nothing}`,
     ),
     reference(model),
     row(...(live ? [done(model), notMe(model)] : [])),
@@ -102,17 +102,18 @@ export function ended(model: RequestModel): Content {
   const outcome = state.kind === 'closed' ? outcomeWords[state.outcome] : 'Ended';
   const cause = state.kind === 'closed' ? state.cause : '';
   const denial = model.decisions.findLast((line) => line.verdict === 'deny' && line.voidedAt === null);
-  const said =
+  const denied =
     state.kind === 'closed' && state.outcome === 'denied' && denial
       ? mrkdwn`${nameOf(model.people, denial.person)}: ${value(denial.reason ?? 'no reason is kept', 500)}`
-      : mrkdwn`${cause}.`;
-  const evidence = receiptSentence(model) ?? mrkdwn`Nothing had been granted.`;
-  const says = mrkdwn`${subject(model)} - *${outcome}*`;
+      : undefined;
+  const says = mrkdwn`${subject(model)} - *${outcome}*${denied || cause === '' ? nothing : mrkdwn`: ${cause}`}.`;
+  const receipt = receiptSentence(model);
+  const evidence = receipt ? mrkdwn`*Receipt*: ${receipt}` : mrkdwn`Nothing had been granted.`;
   return content(
-    mrkdwn`${says}. ${evidence}`,
+    mrkdwn`${says} ${evidence}`,
     section(says),
-    section(said),
-    section(mrkdwn`*Receipt*: ${evidence}`),
+    ...(denied ? [section(denied)] : []),
+    section(evidence),
     reference(model),
     row(...(model.kind === 'access' ? [button(actions.askAgain, 'Ask again', model.requestId)] : [])),
   );
