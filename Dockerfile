@@ -2,8 +2,9 @@
 FROM node:24.21.0-trixie-slim AS packages
 WORKDIR /curfew
 COPY package.json package-lock.json ./
-# Nothing that runs here needs an install script: the native parts come ready-made in packages of their own.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+# NB. `npm install`, not `npm ci`: the lock names no optional packages of other platforms, and `ci` refuses that. Nothing
+# that runs here needs an install script: the native parts come ready-made in packages of their own.
+RUN npm install --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24.21.0-trixie-slim
 ENV NODE_ENV=production
