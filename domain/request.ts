@@ -107,8 +107,9 @@ export function next(state: RequestState, event: RequestEvent): RequestState | R
     case 'expired':
       return state.kind === 'active' ? revoking(state, { outcome: 'expired', cause: 'time is up' }) : closedTo(state);
     case 'released':
-      return state.kind === 'active'
-        ? revoking(state, { outcome: 'released', cause: 'the holder was done' })
+      // NB. Also while the grant runs: the holder may be told that it is there before this is, and must not be refused.
+      return state.kind === 'granting' || state.kind === 'active' || state.kind === 'revoking'
+        ? end(state, { outcome: 'released', cause: 'the holder was done' }, 'the holder was done')
         : closedTo(state);
     case 'withdrawn':
       return end(state, { outcome: 'withdrawn', cause: 'the requester withdrew it' }, 'the holder was done');

@@ -28,9 +28,8 @@ export const release = (ctx: Context, { requestId, person }: Mine): Promise<Ende
     if (state.kind === 'awaiting' || state.kind === 'approved' || state.kind === 'requested') {
       return refuse('NotPending', 'Nothing was claimed yet: withdraw the request instead.');
     }
-    // A grant under way knows no release; withdrawing it is the same, as soon as it is there.
-    const kind = state.kind === 'active' ? 'release' : 'withdraw';
-    return { cause: 'released', message: { kind, payload: { requestId: standing.row.id, input: { actor: person } } } };
+    const payload = { requestId: standing.row.id, input: { actor: person } };
+    return { cause: 'released', message: { kind: 'release', payload } };
   });
 
 /**

@@ -3,6 +3,7 @@ import type { RequestId } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import * as intents from '../store/intents.ts';
 import { openStore, type Db, type Store } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
 import {
   approved,
   ask,
@@ -60,6 +61,17 @@ test('a grant under way is released as soon as it is there', async () => {
   await claimed(company, requestId);
   ok(await company.use.release(mine(requestId)));
   expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'granting', ending: { outcome: 'released' } });
+});
+
+test('a release that overtakes the word of the grant is not lost', async () => {
+  const requestId = await approved(company);
+  const { endAt } = await claimed(company, requestId);
+  const view = company.temporal.view(requestId);
+  const active = { ...view, version: view.version + 1, state: { kind: 'active', approvals: [], endAt } } as const;
+  await projections.save(company.store.as.curfew_worker, requestId, active, company.now);
+  expect(ok(await company.use.release(mine(requestId)))).toEqual({ already: false, confirmed: true });
+  company.temporal.happens(requestId, { kind: 'granted', endAt });
+  expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'revoking', end: { outcome: 'released' } });
 });
 
 test('release is for what was claimed, withdraw for everything that is open', async () => {

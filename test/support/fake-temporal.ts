@@ -1,6 +1,6 @@
 /**
  * A fake of `Temporal`, by hand, for tests of what calls it. It moves requests with the Workflow's own state object and
- * keeps what the SDK promises (an Update's id answers its first outcome for ever; a closed run takes nothing new), but
+ * keeps what the SDK promises (an Update's id answers its first outcome for ever, a handler's refusal too; a closed run takes nothing new), but
  * has no timers, no activities and no history: a test says `granted` and `ended` itself. It can be dead, and slow.
  */
 import { ApplicationFailure } from '@temporalio/workflow';
@@ -17,7 +17,7 @@ export type FakeTemporal = Temporal & {
   dead: boolean;
   /** While true everything arrives and no answer comes back. */
   mute: boolean;
-  /** While there, every Update is refused with it. */
+  /** While there, every new Update is rejected with it, as by a validator: nothing of it is kept. */
   refusal: CurfewError | undefined;
   /** What arrived, in order: `decide <request>`. */
   readonly heard: readonly string[];
@@ -48,8 +48,7 @@ export function fakeTemporal(): FakeTemporal {
     try {
       result = work();
     } catch (error) {
-      if (error instanceof ApplicationFailure) throw new CurfewError(error.type as ErrorCode, error.message);
-      throw error;
+      throw error instanceof ApplicationFailure ? refusalOf(error) : error;
     }
     if (fake.mute) throw new CurfewError('NotConfirmed', 'Recorded, and not confirmed yet.');
     return result;
@@ -58,7 +57,8 @@ export function fakeTemporal(): FakeTemporal {
     id: RequestId,
     updateId: string,
     kind: string,
-    work: (life: Life) => RequestView,
+    validate: (life: Life) => void,
+    handle: (life: Life) => RequestView,
   ): Promise<RequestView> =>
     arrives(`${kind} ${id}`, () => {
       const known = outcomes.get(`${id} ${updateId}`);
@@ -66,9 +66,16 @@ export function fakeTemporal(): FakeTemporal {
       if (known) return known;
       if (fake.refusal) throw fake.refusal;
       const life = lifeOf(id);
-      const view = work(life);
-      outcomes.set(`${id} ${updateId}`, view);
-      return view;
+      validate(life);
+      try {
+        const view = handle(life);
+        outcomes.set(`${id} ${updateId}`, view);
+        return view;
+      } catch (error) {
+        // What a handler refuses stands in the history; what a validator rejects leaves nothing, and may be sent again.
+        if (error instanceof ApplicationFailure) outcomes.set(`${id} ${updateId}`, refusalOf(error));
+        throw error;
+      }
     });
 
   const fake: FakeTemporal = {
@@ -94,25 +101,37 @@ export function fakeTemporal(): FakeTemporal {
         return 'started';
       }),
     decide: (id, input) =>
-      update(id, input.decisionId, 'decide', (life) => {
-        life.mayDecide(input);
-        return life.decide(input);
-      }),
+      update(
+        id,
+        input.decisionId,
+        'decide',
+        (life) => life.mayDecide(input),
+        (life) => life.decide(input),
+      ),
     claim: (id, input) =>
-      update(id, `claim:${input.credentialId}`, 'claim', (life) => {
-        life.mayClaim(input);
-        return life.claim(input);
-      }),
+      update(
+        id,
+        `claim:${input.credentialId}`,
+        'claim',
+        (life) => life.mayClaim(input),
+        (life) => life.claim(input),
+      ),
     release: (id, input) =>
-      update(id, `release:${id}`, 'release', (life) => {
-        life.mayEnd(input);
-        return life.release();
-      }),
+      update(
+        id,
+        `release:${id}`,
+        'release',
+        (life) => life.mayEnd(input),
+        (life) => life.release(),
+      ),
     withdraw: (id, input) =>
-      update(id, `withdraw:${id}`, 'withdraw', (life) => {
-        life.mayEnd(input);
-        return life.withdraw();
-      }),
+      update(
+        id,
+        `withdraw:${id}`,
+        'withdraw',
+        (life) => life.mayEnd(input),
+        (life) => life.withdraw(),
+      ),
     revoke: (id, input) =>
       arrives(`revoke ${id}`, () => {
         if (lifeOf(id).is('closed')) throw new CurfewError('NotPending', 'This request is closed.');
@@ -132,3 +151,6 @@ export function fakeTemporal(): FakeTemporal {
   };
   return fake;
 }
+
+const refusalOf = (failure: ApplicationFailure): CurfewError =>
+  new CurfewError(failure.type as ErrorCode, failure.message);
