@@ -118,6 +118,39 @@ test('a managed server’s administrator, who is no superuser, installs, checks,
   await postgres.query('postgres', 'drop owned by cloud_admin cascade; drop role cloud_admin');
 });
 
+test('a template of one target may not enter the databases of another, and what it was given before is taken back (I14)', async () => {
+  const mayConnect = (): Promise<Record<string, unknown>[]> =>
+    postgres.query(
+      'postgres',
+      `select r.rolname as role, array_agg(d.datname::text order by d.datname) as databases
+         from pg_roles r, pg_database d where r.rolname = any ($1) and d.datallowconn and has_database_privilege(r.oid, d.oid, 'connect')
+        group by r.rolname order by r.rolname`,
+      [['curfew_worker', 'orders_read', 'orders_write']],
+    );
+  await installTarget(postgres.admin, installOptions());
+  expect(await mayConnect()).toMatchObject([
+    {},
+    { databases: ['models', 'orders'] },
+    { databases: ['models', 'orders'] },
+  ]);
+  const maxMs = 3_600_000;
+  await installTarget(
+    postgres.admin,
+    installOptions({
+      templates: [
+        { role: 'orders_read', maxMs, databases: ['orders'] },
+        { role: 'orders_write', maxMs },
+      ],
+    }),
+  );
+  expect(await mayConnect()).toEqual([
+    { role: 'curfew_worker', databases: ['control', 'models', 'orders'] },
+    { role: 'orders_read', databases: ['orders'] },
+    { role: 'orders_write', databases: ['models', 'orders'] },
+  ]);
+  await uninstall();
+});
+
 test('the mode cannot be left for createrole while logins of the superuser’s making exist', async () => {
   const sample = await installSample(postgres, { mode: 'superuser' });
   await granted(sample.worker);

@@ -117,7 +117,7 @@ async function install(
     mode: options.mode,
     controlDatabase,
     databases: [...wanted.databases],
-    templates: wanted.templates.map((template) => ({ ...template })),
+    templates: wanted.templates.map((template) => ({ ...template, databases: [...template.databases] })),
     ticketKeys: [{ keyId: key.id, key: Uint8Array.from(key.key) }],
     workerPassword,
     reaperPassword,

@@ -14,8 +14,12 @@ export type Wanted = {
   }[];
   /** Of all of them, each once. */
   readonly databases: readonly string[];
-  /** With the longest maximum that any role gives, in milliseconds. */
-  readonly templates: readonly { readonly role: string; readonly maxMs: number }[];
+  /** With the longest maximum that any role gives, in milliseconds, and the databases of the targets that use it. */
+  readonly templates: readonly {
+    readonly role: string;
+    readonly maxMs: number;
+    readonly databases: readonly string[];
+  }[];
 };
 
 /** The policy that holds. @throws Stopped where there is none, or this version cannot read it */
@@ -41,9 +45,15 @@ export function wantedOf(policy: LoadedPolicy, names: readonly string[]): Wanted
     }
     return target;
   });
-  const maxima = new Map<string, number>();
-  for (const role of targets.flatMap((target) => [...target.roles.values()])) {
-    maxima.set(role.template, Math.max(maxima.get(role.template) ?? 0, role.maxMs));
+  const uses = new Map<string, { readonly maxMs: number; readonly databases: ReadonlySet<string> }>();
+  for (const { roles, databases } of targets) {
+    for (const { template, maxMs } of roles.values()) {
+      const before = uses.get(template) ?? { maxMs: 0, databases: new Set() };
+      uses.set(template, {
+        maxMs: Math.max(before.maxMs, maxMs),
+        databases: new Set([...before.databases, ...databases]),
+      });
+    }
   }
   return {
     targets: targets.map((target) => ({
@@ -52,6 +62,6 @@ export function wantedOf(policy: LoadedPolicy, names: readonly string[]): Wanted
       templates: [...new Set([...target.roles.values()].map((role) => role.template))],
     })),
     databases: [...new Set(targets.flatMap((target) => target.databases))],
-    templates: [...maxima].map(([role, maxMs]) => ({ role, maxMs })),
+    templates: [...uses].map(([role, { maxMs, databases }]) => ({ role, maxMs, databases: [...databases] })),
   };
 }

@@ -54,15 +54,16 @@ export async function checkSample(admin: Administrator, store: Store): Promise<v
 
 const sampleSql = (database: string): string => readFileSync(join(import.meta.dirname, `${database}.sql`), 'utf8');
 
-/** The policy's maximum of each template, over all roles that use it. */
-function templatesOf(): readonly { readonly role: string; readonly maxMs: number }[] {
-  const longest = new Map<string, number>();
+/** The policy's maximum of each template, and its target's databases; no two targets of the sample share a template. */
+function templatesOf(): readonly { readonly role: string; readonly maxMs: number; readonly databases: string[] }[] {
+  const longest = new Map<string, { readonly maxMs: number; readonly databases: string[] }>();
   for (const target of samplePolicy().targets.values()) {
     for (const { template, maxMs } of target.roles.values()) {
-      longest.set(template, Math.max(maxMs, longest.get(template) ?? 0));
+      const before = longest.get(template)?.maxMs ?? 0;
+      longest.set(template, { maxMs: Math.max(maxMs, before), databases: [...target.databases] });
     }
   }
-  return [...longest].map(([role, maxMs]) => ({ role, maxMs }));
+  return [...longest].map(([role, rest]) => ({ role, ...rest }));
 }
 
 /** @returns the databases of grantees that were made now; nobody may enter any of them unasked (P16) */

@@ -30,6 +30,8 @@ export const installSchema = z.strictObject({
         .positive()
         .max(31 * 86_400_000 - maxTtlMarginMs),
       connectionLimit: z.int().min(1).max(50).default(3),
+      /** Those of its targets, where the cluster has several; every one where absent. */
+      databases: z.array(name).optional(),
     }),
   ),
   ticketKeys: z.array(
@@ -77,7 +79,9 @@ export async function installTarget(admin: Administrator, options: InstallOption
   for (const database of plan.databases) {
     await asAdministrator(admin, database, async (client) => {
       await runScript(client, script('database'));
-      await allowConnect(client, database, ['curfew_worker', ...plan.templates.map((template) => template.role)]);
+      const [own, others] = partition(plan.templates, (template) => template.databases?.includes(database) ?? true);
+      await allowConnect(client, database, ['curfew_worker', ...own]);
+      if (others.length > 0) await refuseConnect(client, database, others);
       if (plan.loginTrigger) await runScript(client, script('login-trigger'));
     });
   }
@@ -111,6 +115,22 @@ async function silence(client: Client): Promise<readonly string[]> {
 /** The server gets a verifier, so no log can hold the password (P24). */
 async function giveLogin(client: Client, role: string, clear: string): Promise<void> {
   await client.query(`alter role ${escapeIdentifier(role)} login password ${escapeLiteral(makeVerifier(clear))}`);
+}
+
+/** Names of the templates for which it holds, and of the others. */
+const partition = <T extends { readonly role: string }>(
+  templates: readonly T[],
+  holds: (template: T) => boolean,
+): readonly [own: readonly string[], others: readonly string[]] => [
+  templates.filter(holds).map(({ role }) => role),
+  templates.filter((template) => !holds(template)).map(({ role }) => role),
+];
+
+/** Another target's templates have no business here; what an earlier installation gave is taken back. */
+async function refuseConnect(client: Client, database: string, roles: readonly string[]): Promise<void> {
+  await client.query(
+    `revoke connect on database ${escapeIdentifier(database)} from ${roles.map(escapeIdentifier).join(', ')}`,
+  );
 }
 
 /** PUBLIC must not CONNECT (P16), so everybody who shall is named. Whoever lacks the right gets a finding in the check. */
