@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { RequestId } from '../domain/ids.ts';
 import { sameHuman, type AccountFacts, type PersonFacts } from '../domain/person.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { mayEnd } from '../policy/powers.ts';
 import { append } from '../store/audit.ts';
+import * as claims from '../store/claims.ts';
+import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { IntentCause } from '../store/intents.ts';
 import { factsOf, factsOfMany } from '../store/people.ts';
@@ -13,6 +16,7 @@ import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Ended, Mine, RevokeInput } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
+import { lastUnderstood } from './policy-in-force.ts';
 import { standingOf, takeTurn, type Standing } from './standing.ts';
 
 /**
@@ -46,11 +50,12 @@ export const withdraw = (ctx: Context, { requestId, person }: Mine): Promise<End
 
 /**
  * "End now", and "not you?". The owners of the target may, those whom the policy lets end any grant, an approver who
- * counted, and the holder. Neither an unknown policy nor a dead Temporal stops it (I18).
+ * counted, and the holder. Neither an unknown policy nor a dead Temporal stops it (I18): where the policy that holds is
+ * not understood, the last that was says who may, because ending too much is the safe mistake.
  * @returns `NotAllowed`, `UnknownPerson`, `NotPending` where all is over
  */
 export const revoke = async (ctx: Context, input: RevokeInput): Promise<Ended | Refusal> => {
-  const policy = await ctx.policy().catch(() => undefined);
+  const policy = await ctx.policy().catch(() => lastUnderstood(ctx.store).catch(() => undefined));
   return ending(ctx, input.requestId, input.person, async (tx, standing) => {
     const person = await factsOf(tx, input.person);
     if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
@@ -95,7 +100,7 @@ async function ask(
   person: PersonFacts['id'],
   { cause, message }: Ending,
 ): Promise<{ readonly already: boolean; readonly queued: Queued } | 'over'> {
-  if (state.kind === 'closed') return 'over';
+  if (state.kind === 'closed' && (await nothingLeft(tx, row.id))) return 'over';
   const already = asked.some(
     (intent) => intent.actor === person && intent.cause === cause && intent.scope.kind === 'grant',
   );
@@ -105,6 +110,15 @@ async function ask(
     await append(tx, { kind: 'end.asked', actor: person, subject: row.id, body: { cause } });
   }
   return { already, queued: await queue(tx, message) };
+}
+
+/**
+ * Is a closed request over in fact? A view is the worker's word; the evidence of the end is the receipt, and without an
+ * accepted claim there was never anything to grant (I18).
+ */
+async function nothingLeft(tx: Db, requestId: RequestId): Promise<boolean> {
+  const { revoke: receipt } = await grants.receipts(tx, requestId);
+  return receipt !== undefined || (await claims.of(tx, requestId)) === undefined;
 }
 
 /** NB. No look at HR's state: somebody who was suspended a moment ago may still give back what they hold. */

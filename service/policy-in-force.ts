@@ -19,13 +19,36 @@ export function policyInForce(store: Db, log: Log): () => Promise<LoadedPolicy> 
     if (known) return known;
     const version = hash === undefined ? undefined : await policies.byHash(store, hash);
     if (!version) throw new CurfewError('PolicyDenied', 'No policy holds yet: an administrator applies one first.');
-    const parsed = parsePolicy(version.text);
-    if (!parsed.ok || parsed.policy.hash !== version.hash) {
+    const policy = understood(version);
+    if (!policy) {
       log.error({ policy: version.hash, number: version.number }, 'the policy that holds is not understood');
       throw new CurfewError('PolicyDenied', 'The policy that holds is not understood: tell an administrator.');
     }
     kept.clear();
-    kept.set(version.hash, parsed.policy);
-    return parsed.policy;
+    kept.set(version.hash, policy);
+    return policy;
   };
+}
+
+/** How many versions are read back, at most, for one that is understood. */
+const longestLook = 50;
+
+/**
+ * The newest policy that this version of Curfew understands, whether it holds or not. For the question who may end a
+ * grant, and for nothing that gives any.
+ * @returns undefined where there is none among the newest fifty
+ */
+export async function lastUnderstood(store: Db): Promise<LoadedPolicy | undefined> {
+  let version = await policies.current(store);
+  for (let looked = 0; version && looked < longestLook; looked += 1) {
+    const policy = understood(version);
+    if (policy) return policy;
+    version = await policies.before(store, version.number);
+  }
+  return undefined;
+}
+
+function understood({ text, hash }: policies.PolicyVersion): LoadedPolicy | undefined {
+  const parsed = parsePolicy(text);
+  return parsed.ok && parsed.policy.hash === hash ? parsed.policy : undefined;
 }

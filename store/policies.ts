@@ -38,6 +38,15 @@ export async function byHash(db: Db, hash: PolicyHash): Promise<PolicyVersion | 
   return row;
 }
 
+/** The one that held before the one of this number; undefined where that was the first. */
+export async function before(db: Db, number: number): Promise<PolicyVersion | undefined> {
+  const [row] = await db.query<PolicyVersion>(
+    `select ${columns} from curfew.policy_version where number < $1 order by number desc limit 1`,
+    [number],
+  );
+  return row;
+}
+
 /**
  * Makes a policy the one that holds, with its entry `policy.applied`; admin only. Its text was linted by the caller.
  * @param policy `hash` is the SHA-256 of the text, as hex: the table checks it
@@ -50,14 +59,14 @@ export async function apply(
   actor: string,
 ): Promise<{ readonly number: number; readonly kind: 'applied' | 'same' }> {
   await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0))`);
-  const before = await current(tx);
-  if (before?.hash === hash) return { number: before.number, kind: 'same' };
+  const held = await current(tx);
+  if (held?.hash === hash) return { number: held.number, kind: 'same' };
   const [made] = await tx.query<{ number: number }>(
     'insert into curfew.policy_version (hash, text) values ($1, $2) returning number',
     [hash, text],
   );
   if (!made) throw new Error('a policy version without a number');
-  const body = { number: made.number, hash, before: before?.hash ?? null };
+  const body = { number: made.number, hash, before: held?.hash ?? null };
   await append(tx, { kind: 'policy.applied', actor, subject: hash, body });
   return { number: made.number, kind: 'applied' };
 }

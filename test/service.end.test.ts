@@ -135,12 +135,28 @@ test('nobody else ends it: colleagues, the suspended, guests; the attempt is aud
 
 test('neither an unknown policy nor a dead Temporal stops a revoke (I18)', async () => {
   const requestId = await held();
-  await company.applyPolicy('version: 99\n');
+  for (const text of ['version: 98\n', 'version: 99\n']) await company.applyPolicy(text);
   company.temporal.dead = true;
-  expect(code(await company.use.revoke(mine(requestId, 'omar'))), 'an owner by policy alone').toBe('NotAllowed');
-  expect(ok(await company.use.revoke(mine(requestId, 'olga')))).toEqual({ already: false, confirmed: false });
-  expect(await asked(requestId)).toHaveLength(1);
+  for (const handle of ['olga', 'omar', 'carl'] as const) {
+    expect(ok(await company.use.revoke(mine(requestId, handle)))).toEqual({ already: false, confirmed: false });
+  }
+  expect(code(await company.use.revoke(mine(requestId, 'eve'))), 'who may not by any policy').toBe('NotAllowed');
+  expect(await asked(requestId)).toHaveLength(3);
   expect((await company.outbox()).at(-1)).toEqual({ kind: 'revoke', done: false });
+});
+
+test('a view that says closed stops no end: only the receipt does, or that nothing was ever claimed', async () => {
+  const requestId = await held();
+  const view = await projections.viewOf(company.store.admin, requestId);
+  if (!view) throw new Error('no view');
+  const closed = { kind: 'closed', outcome: 'expired', cause: 'time is up' } as const;
+  const forged = { ...view, version: view.version + 1_000, state: closed };
+  expect(await projections.save(company.store.as.curfew_worker, requestId, forged, company.now)).toBe(true);
+  expect(ok(await company.use.revoke(mine(requestId, 'carl')))).toEqual({ already: false, confirmed: true });
+  expect(await asked(requestId)).toMatchObject([{ cause: 'revoked', actor: company.id('carl') }]);
+  expect(ok(await company.use.release(mine(requestId))).confirmed).toBe(true);
+  expect(await asked(requestId)).toHaveLength(2);
+  expect((await kinds(requestId)).filter((kind) => kind === 'end.asked')).toHaveLength(2);
 });
 
 test('with the store out of reach an end is not recorded', async () => {
