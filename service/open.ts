@@ -12,7 +12,7 @@ import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { AccessRequestInput } from '../workflows/contract.ts';
 import { answering, refused } from './answering.ts';
-import { breakGlassLimit } from './break-glass.ts';
+import { breakGlassLimit, takeHumansTurn } from './break-glass.ts';
 import type { Context } from './context.ts';
 import type { Opened, OpenInput } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
@@ -33,15 +33,11 @@ export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> 
     const id = requestIdFrom(`${input.kind} ${input.person} ${input.key}`);
     const first = await requests.byId(ctx.store, id);
     if (first) return startAgain(ctx, first);
+    const attempt = { kind: 'request.refused', actor: input.person, subject: id, body: { ask: input.kind } } as const;
     const judged = await judge(ctx, input, id);
-    if (isRefusal(judged)) {
-      return refused(
-        ctx.store,
-        { kind: 'request.refused', actor: input.person, subject: id, body: { ask: input.kind } },
-        judged,
-      );
-    }
+    if (isRefusal(judged)) return refused(ctx.store, attempt, judged);
     const started = await ctx.store.transaction((tx) => record(ctx, tx, judged));
+    if (isRefusal(started)) return refused(ctx.store, attempt, started);
     if (started === 'repeated') {
       const there = await requests.byId(ctx.store, id);
       return there ? startAgain(ctx, there) : refuse('NotRecorded', 'Not recorded: try again.');
@@ -68,8 +64,6 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const { plan, gives } = await planNow(ctx.store, policy, { kind: input.kind, requester, target, role, durationMs });
   if (plan.verdict === 'denied') return refuse('PolicyDenied', plan.reasons.join(' '));
   if (!gives) throw new Error('a plan that grants and gives nothing');
-  const debt = plan.verdict === 'break-glass' ? await breakGlassLimit(ctx.store, requester, ctx.clock()) : undefined;
-  if (debt) return debt;
   const salt = randomBytes(16);
   const openedAt = ctx.clock();
   const shown = {
@@ -103,8 +97,12 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   return { row, reason: { text, salt }, start: startOf(ctx, row, requester, place.place) };
 }
 
-/** Everything that opening writes; nothing of it is there without the rest. */
-async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Promise<Queued | 'repeated'> {
+/** Everything that opening writes; nothing of it is there without the rest, and of a refusal there is nothing. */
+async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Promise<Queued | 'repeated' | Refusal> {
+  if (row.kind === 'break-glass') {
+    const limit = await limitInTurn(ctx, tx, row);
+    if (limit) return limit;
+  }
   if ((await requests.insert(tx, row, reason)) === 'repeated') return 'repeated';
   await append(tx, { kind: 'request.opened', actor: row.person, subject: row.id, body: openedBody(row) });
   if (row.kind === 'break-glass') {
@@ -114,6 +112,15 @@ async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Pro
   }
   await projections.save(tx, row.id, firstView(row.plan, row.decideByAt, row.openedAt), ctx.clock());
   return queue(tx, { kind: 'start', payload: start });
+}
+
+/** NB. Asked in the transaction that opens: five presses at once are judged one after the other. */
+async function limitInTurn(ctx: Context, tx: Db, row: RequestRow): Promise<'repeated' | Refusal | undefined> {
+  const requester = await activePerson(tx, row.person);
+  if (isRefusal(requester)) return requester;
+  await takeHumansTurn(tx, requester);
+  if (await requests.byId(tx, row.id)) return 'repeated';
+  return breakGlassLimit(tx, requester, ctx.clock());
 }
 
 const openedBody = (row: RequestRow) => ({
