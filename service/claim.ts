@@ -5,8 +5,10 @@ import type { LoadedPolicy } from '../policy/policy.ts';
 import { append } from '../store/audit.ts';
 import * as claims from '../store/claims.ts';
 import type { ClaimRow } from '../store/claims.ts';
+import * as grants from '../store/grants.ts';
+import * as intents from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
-import { keepText } from '../store/requests.ts';
+import * as requests from '../store/requests.ts';
 import { answering, refused } from './answering.ts';
 import { findCode, unknownCode, whySpent } from './claim-code.ts';
 import { judgeClaim } from './claim-judgement.ts';
@@ -22,6 +24,7 @@ import { standingOf, takeTurn } from './standing.ts';
  *
  * The clock starts here: the end is now and the request's duration, whatever the grant takes.
  * The same code with the same verifier gets the same answer again (a lost reply); with another one it is spent.
+ * A claim that its Workflow refuses is buried at once: its ticket is signed, and must open nothing (I7).
  * @returns `UnknownCode`, `CodeSpent`, `InvalidInput` for a verifier that the target would refuse, and all that
  *   `judgeClaim` says; audited where the code was one of ours
  */
@@ -39,7 +42,7 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
       return isRefusal(result) ? refused(tx, attempt, result) : result;
     });
     if (isRefusal(accepted)) return accepted;
-    const sent = await sendNow(ctx, ctx.store, accepted.queued);
+    const sent = await sendNow(ctx, ctx.store, accepted.queued, () => bury(ctx, accepted.claim));
     if (sent.kind === 'refused' && !accepted.repeated) return refused(ctx.store, attempt, sent.refusal);
     return claimedOf(ctx, requestId, accepted.claim);
   });
@@ -87,11 +90,36 @@ async function accept(
   if ((await claims.insert(tx, made)) !== 'accepted' || !(await claims.use(tx, hash, now))) {
     throw new Error('a claim that another one overtook while it had the turn');
   }
-  await keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
+  await requests.keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
   const body = { credential: made.credentialId, endAt, ticketKey: ticket.keyId };
   await append(tx, { kind: 'claim.accepted', actor: person, subject: requestId, body });
   return { claim: made, queued: await queue(tx, messageOf(made)), repeated: false };
 }
+
+/**
+ * The target refuses a ticket for ever once somebody asked for the end of its grant, so this asks. Without it the ticket
+ * of a claim that came a moment too late would be good until its own end.
+ */
+async function bury(ctx: Context, { requestId }: ClaimRow): Promise<void> {
+  await ctx.store.transaction(async (tx) => {
+    await takeTurn(tx, requestId);
+    const row = await requests.byId(tx, requestId);
+    if (!row || (await grants.receipts(tx, requestId)).revoke) return;
+    const asked = (await intents.ofRequest(tx, requestId)).some(({ scope }) => scope.kind === 'grant');
+    if (asked) return;
+    const scope = { kind: 'grant', requestId, target: row.target } as const;
+    await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'revoked' });
+    await append(tx, {
+      kind: 'end.asked',
+      actor,
+      subject: requestId,
+      body: { cause: 'revoked', why: 'claim-refused' },
+    });
+  });
+}
+
+/** Nobody asked for it: the process did. */
+const actor = 'curfew_api';
 
 const messageOf = ({ requestId, credentialId }: ClaimRow) =>
   ({ kind: 'claim', payload: { requestId, input: { credentialId } } }) as const;

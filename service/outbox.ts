@@ -43,8 +43,17 @@ export type Sent =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'unconfirmed' };
 
-/** Sends a queued message now. Never throws: it is recorded, and a relay will do what this does not. */
-export async function sendNow(ctx: Context, store: Db, { id, message }: Queued): Promise<Sent> {
+/**
+ * Sends a queued message now. Never throws: it is recorded, and a relay will do what this does not.
+ * @param settle what follows from the Workflow's no, done before the message is: if it fails, or the process dies in
+ *   it, the relay hears the same no and sees to it
+ */
+export async function sendNow(
+  ctx: Context,
+  store: Db,
+  { id, message }: Queued,
+  settle?: () => Promise<void>,
+): Promise<Sent> {
   try {
     const view = await send(ctx.temporal, noChannels, message);
     await quietly(ctx, async () => {
@@ -60,7 +69,10 @@ export async function sendNow(ctx: Context, store: Db, { id, message }: Queued):
     return view ? { kind: 'confirmed', view } : { kind: 'confirmed' };
   } catch (error) {
     if (error instanceof CurfewError && error.code !== 'NotConfirmed') {
-      await quietly(ctx, () => rows.done(store, id));
+      await quietly(ctx, async () => {
+        await settle?.();
+        await rows.done(store, id);
+      });
       return { kind: 'refused', refusal: refuse(error.code, error.message) };
     }
     const code = error instanceof CurfewError ? error.code : 'unexpected';

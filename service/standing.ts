@@ -23,7 +23,7 @@ export type Standing = {
   readonly intents: readonly intents.StoredIntent[];
   /** `view.state`, or further where decisions are recorded that the Workflow has not confirmed yet. */
   readonly state: RequestState;
-  /** Approved: by when it must be claimed. */
+  /** Approved: by when it must be claimed, epoch ms; never later than the decisions themselves allow. */
   readonly useByAt: number | null;
 };
 
@@ -83,10 +83,16 @@ const eventOf = ({ id, person, stage, verdict }: Decision): RequestEvent =>
     ? { kind: 'approved', decisionId: id, person, stage }
     : { kind: 'denied', decisionId: id, person };
 
-const useBy = ({ plan }: RequestRow, view: RequestView, live: readonly Decision[]): number | null => {
-  const last = live.at(-1);
-  return view.useByAt ?? (last ? last.madeAt + plan.limits.useWithinMs : null);
-};
+/**
+ * The earlier of what the Workflow says and what follows from the decisions, or from the opening where none was needed:
+ * a view is the worker's word, and must not be able to make an approval last longer than it was given for.
+ */
+function useBy({ plan, openedAt }: RequestRow, view: RequestView, live: readonly Decision[]): number | null {
+  const automatic = stagesOf(plan).length === 0;
+  const approvedAt = automatic ? openedAt : live.findLast(({ verdict }) => verdict === 'approve')?.madeAt;
+  if (approvedAt === undefined) return view.useByAt;
+  return Math.min(approvedAt + plan.limits.useWithinMs, view.useByAt ?? Number.POSITIVE_INFINITY);
+}
 
 /** Why nothing more can be done with a request that is not where it would have to be. */
 export const notPending = (state: RequestState): Refusal =>

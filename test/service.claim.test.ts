@@ -1,11 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { isRefusal } from '../domain/errors.ts';
+import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { roleOf, type RequestId, type TargetName } from '../domain/ids.ts';
 import { dayMs, hourMs, minuteMs } from '../domain/time.ts';
 import * as claims from '../store/claims.ts';
 import * as checks from '../store/target-checks.ts';
-import { openStore } from '../store/pool.ts';
+import * as intents from '../store/intents.ts';
+import { openStore, type Store } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
 import { ticketText } from '../targets/postgres/ticket.ts';
 import { hashOfCode, makeCode } from '../service/codes.ts';
 import {
@@ -170,9 +172,10 @@ test('a new code replaces the old one; an expired one is told so; a wrong one is
 
 test('a code never outlives the use-by', async () => {
   const requestId = await approved(company);
+  const useByAt = company.now + hourMs;
   company.now += 50 * minuteMs;
-  const { useByAt } = company.temporal.view(requestId);
   expect((await minted(company, requestId)).expiresAt).toBe(useByAt);
+  expect(company.temporal.view(requestId).useByAt).toBeGreaterThanOrEqual(useByAt);
 });
 
 test('only the requester gets a code, only while it is approved, and only once it was not claimed', async () => {
@@ -273,15 +276,75 @@ test('a check that is a week old, or was never made, grants nothing', async () =
   const requestId = await approved(company);
   const { code: shown } = await minted(company, requestId);
   const latest = await checks.latest(company.store.admin, 'orders-prod' as TargetName);
-  company.now = (latest?.checkedAt ?? 0) + 7 * dayMs;
+  company.now = latest?.checkedAt ?? 0;
+  await company.store.admin.query(`update curfew.target_check set checked_at = checked_at - interval '7 days'`);
+  expect(code(await press(shown))).toBe('TargetNotReady');
+});
+
+/** What the worker's login may write, and a thief of it would. */
+async function forge(requestId: RequestId, useByAt: number): Promise<void> {
+  const view = await projections.viewOf(company.store.admin, requestId);
+  if (!view) throw new Error('no view');
+  const state = { kind: 'approved', needs: [1], approvals: [] } as const;
+  const forged = { ...view, version: view.version + 1, state, useByAt };
+  expect(await projections.save(company.store.as.curfew_worker, requestId, forged, company.now)).toBe(true);
+}
+
+test.each([
+  ['approved', {}],
+  ['automatic', { target: 'models-prod' }],
+  ['break-glass', { kind: 'break-glass', ticket: 'INC-12', role: 'write' }],
+] as const)('no view makes the use-by of what was %s later than it was', async (_what, change) => {
+  const { requestId, plan } = await opened(company, change);
+  if (plan.verdict === 'approvals') ok(await click(company, requestId, 'olga'));
+  const { code: early } = await minted(company, requestId);
+  await projections.save(
+    company.store.as.curfew_worker,
+    requestId,
+    company.temporal.happens(requestId, { kind: 'lapsed', cause: 'nobody claimed it in time' }),
+    company.now,
+  );
+  company.now += plan.limits.useWithinMs;
+  await forge(requestId, company.now + dayMs);
+  expect(code(await company.use.mintCode({ requestId, person: company.id('ada') }))).toBe('NotPending');
   await company.store.admin.query(
     `update curfew.claim_code set expires_at = now() + interval '9 days' where used_at is null`,
   );
-  await company.store.admin.query(
-    `update curfew.projection set view = jsonb_set(view, '{useByAt}', to_jsonb($2::bigint)) where request_id = $1`,
-    [requestId, company.now + dayMs],
-  );
-  expect(code(await press(shown))).toBe('TargetNotReady');
+  expect(code(await press(early))).toBe('NotPending');
+  expect(await claimOf(requestId)).toBeUndefined();
+});
+
+test('the ticket of a claim that its Workflow refuses is buried at once, and once', async () => {
+  const requestId = await approved(company);
+  const { code: shown } = await minted(company, requestId);
+  company.temporal.happens(requestId, { kind: 'cancelled' });
+  const made = verifier();
+  expect(code(await press(shown, made))).toBe('NotPending');
+  expect(await claimOf(requestId), 'signed').toBeDefined();
+  const asked = () => intents.ofRequest(company.store.admin, requestId);
+  const scope = { kind: 'grant', requestId, target: 'orders-prod' };
+  expect(await asked()).toMatchObject([{ scope, cause: 'revoked', actor: 'curfew_api' }]);
+  expect((await company.outbox()).at(-1)).toEqual({ kind: 'claim', done: true });
+  await press(shown, made);
+  expect(await asked()).toHaveLength(1);
+  expect((await company.audit(requestId)).filter(({ kind }) => kind === 'end.asked')).toHaveLength(1);
+});
+
+test('where a refused ticket could not be buried, the message stays for the relay', async () => {
+  const requestId = await approved(company);
+  const { code: shown } = await minted(company, requestId);
+  company.temporal.happens(requestId, { kind: 'cancelled' });
+  let transactions = 0;
+  const store: Store = {
+    ...company.ctx.store,
+    transaction: (work) => {
+      transactions += 1;
+      if (transactions > 1) return Promise.reject(new CurfewError('NotRecorded', 'the store is gone'));
+      return company.ctx.store.transaction(work);
+    },
+  };
+  expect(code(await company.with({ store }).claim({ code: shown, verifier: verifier(), address }))).toBe('NotPending');
+  expect((await company.outbox()).at(-1)).toEqual({ kind: 'claim', done: false });
 });
 
 test('without a ticket key, or without the target, this process signs nothing', async () => {
@@ -306,10 +369,10 @@ test('of a claim and an end at once, the end holds: refused, or with an intent t
     const requestId = await approved(company);
     const { code: shown } = await minted(company, requestId);
     const [claim] = await Promise.all([press(shown), company.use.revoke({ requestId, person: company.id('omar') })]);
-    const intents = await company.store.admin.query('select 1 from curfew.revoke_intent where request_id = $1', [
+    const asked = await company.store.admin.query('select 1 from curfew.revoke_intent where request_id = $1', [
       requestId,
     ]);
-    expect(intents).toHaveLength(1);
+    expect(asked).toHaveLength(1);
     const state = company.temporal.view(requestId).state;
     if (isRefusal(claim)) expect(state).toMatchObject({ kind: 'closed', outcome: 'withdrawn' });
     else expect(state).toMatchObject({ kind: 'granting', ending: { outcome: 'revoked' } });
