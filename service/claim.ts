@@ -42,7 +42,7 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
       return isRefusal(result) ? refused(tx, attempt, result) : result;
     });
     if (isRefusal(accepted)) return accepted;
-    const sent = await sendNow(ctx, ctx.store, accepted.queued, () => bury(ctx, accepted.claim));
+    const sent = await sendNow(ctx, ctx.store, accepted.queued, (no) => bury(ctx, accepted.claim, no));
     if (sent.kind === 'refused' && !accepted.repeated) return refused(ctx.store, attempt, sent.refusal);
     return claimedOf(ctx, requestId, accepted.claim);
   });
@@ -98,23 +98,16 @@ async function accept(
 
 /**
  * The target refuses a ticket for ever once somebody asked for the end of its grant, so this asks. Without it the ticket
- * of a claim that came a moment too late would be good until its own end.
+ * of a claim that came a moment too late would be good until its own end. The credential's id is the intent's too, as
+ * where the relay hears the no: however often it is heard, it is one.
  */
-async function bury(ctx: Context, { requestId }: ClaimRow): Promise<void> {
+async function bury(ctx: Context, { requestId, credentialId }: ClaimRow, { code }: Refusal): Promise<void> {
   await ctx.store.transaction(async (tx) => {
-    await takeTurn(tx, requestId);
     const row = await requests.byId(tx, requestId);
     if (!row || (await grants.receipts(tx, requestId)).revoke) return;
-    const asked = (await intents.ofRequest(tx, requestId)).some(({ scope }) => scope.kind === 'grant');
-    if (asked) return;
     const scope = { kind: 'grant', requestId, target: row.target } as const;
-    await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'revoked' });
-    await append(tx, {
-      kind: 'end.asked',
-      actor,
-      subject: requestId,
-      body: { cause: 'revoked', why: 'claim-refused' },
-    });
+    if (!(await intents.insert(tx, { id: credentialId, scope, actor, cause: 'revoked' }))) return;
+    await append(tx, { kind: 'end.asked', actor, subject: requestId, body: { cause: 'revoked', refused: code } });
   });
 }
 

@@ -52,7 +52,7 @@ export async function sendNow(
   ctx: Context,
   store: Db,
   { id, message }: Queued,
-  settle?: () => Promise<void>,
+  settle?: (refusal: Refusal) => Promise<void>,
 ): Promise<Sent> {
   try {
     const view = await send(ctx.temporal, noChannels, message);
@@ -69,11 +69,12 @@ export async function sendNow(
     return view ? { kind: 'confirmed', view } : { kind: 'confirmed' };
   } catch (error) {
     if (error instanceof CurfewError && error.code !== 'NotConfirmed') {
+      const refusal = refuse(error.code, error.message);
       await quietly(ctx, async () => {
-        await settle?.();
+        await settle?.(refusal);
         await rows.done(store, id);
       });
-      return { kind: 'refused', refusal: refuse(error.code, error.message) };
+      return { kind: 'refused', refusal };
     }
     const code = error instanceof CurfewError ? error.code : 'unexpected';
     ctx.log.warn({ outbox: message.kind, code, err: error }, 'recorded, not confirmed: the relay sends it again');
