@@ -41,7 +41,7 @@ type Kept = z.infer<typeof schema>;
 
 const keptFile = 'state.json';
 const lockFolder = 'lock';
-const startOver = 'start over with: npm start -- --fresh (this deletes what the embedded stack holds)';
+export const startOver = 'start over with: npm start -- --fresh (this deletes what the embedded stack holds)';
 
 /** @throws Trouble when another stack has the folder, or it is broken, another version's, or may not be written */
 export const openState = async (options: StateOptions): Promise<StateFolder> => {

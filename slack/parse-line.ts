@@ -90,8 +90,8 @@ function problemOf(
   named: string | undefined,
   reason?: string,
 ): string | undefined {
-  if (read.target === undefined) return 'The first word is not the name of a target.';
-  if (read.role === undefined) return 'The second word is not the name of a role.';
+  if (read.target === undefined) return 'The target is not a name: it is the first word, such as orders-prod.';
+  if (read.role === undefined) return 'The role is missing, or not a name: it is the second word, such as read.';
   if (read.durationMs === undefined) return 'How long is missing or not a span such as 45m, 2h or 1h30m.';
   if (terms.length > (named === undefined ? 1 : 3))
     return `After ${formatSpan(read.durationMs)} comes "because" and the reason.`;

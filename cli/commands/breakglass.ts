@@ -23,7 +23,10 @@ const registerText = `select r.id, r.person, r.target, r.role, r.ticket as incid
   where r.kind = 'break-glass' and ($1 or v.request_id is null) order by r.opened_at desc limit 1000`;
 
 export const registerBreakGlass: Register = (program, terminal) => {
-  const breakGlass = program.command('breakglass').description('Access for incidents, without prior approval.');
+  const breakGlass = program
+    .command('breakglass')
+    .summary('list access for incidents that waits for its review')
+    .description('Access for incidents, without prior approval.');
   breakGlass
     .command('list')
     .summary('list break-glass access and its reviews')

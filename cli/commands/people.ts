@@ -23,6 +23,7 @@ type Json = { readonly json?: true };
 export const registerPeople: Register = (program, terminal) => {
   const command = program
     .command('people')
+    .summary('import, list or show people; say that one left')
     .description('The directory: who there is, in which groups, and who has left.');
   command
     .command('import')
@@ -102,7 +103,7 @@ type Going = { readonly handle: string; readonly state: PersonState; readonly ve
 
 async function leaveNow(terminal: Terminal, store: Store, { handle, state, version }: Going): Promise<Left> {
   const result = await leave(directoryContext(terminal, store), {
-    source: 'command',
+    source: people.operator,
     event: `command-${randomUUID()}`,
     who: { handle },
     state,

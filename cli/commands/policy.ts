@@ -21,7 +21,10 @@ const told = (terminal: Terminal, issues: readonly Issue[]): void => {
 };
 
 export const registerPolicy: Register = (program, terminal, finish) => {
-  const policy = program.command('policy').description('The policy file: who may have what, and who says so.');
+  const policy = program
+    .command('policy')
+    .summary('lint, apply or print the policy')
+    .description('The policy file: who may have what, and who says so.');
   policy
     .command('lint')
     .summary('tell every mistake of a policy file')

@@ -31,7 +31,10 @@ All targets named together are of one cluster. CURFEW_TARGET_ADMIN_URL is your o
 CURFEW_ADMIN_STORE_URL the store: the policy that holds there says which databases and templates each target has.`;
 
 export const registerTarget: Register = (program, terminal, finish) => {
-  const target = program.command('target').description('PostgreSQL clusters on which access is granted.');
+  const target = program
+    .command('target')
+    .summary('install, check or uninstall on a cluster')
+    .description('PostgreSQL clusters on which access is granted.');
   target
     .command('install')
     .summary('install Curfew on a cluster, or upgrade it')

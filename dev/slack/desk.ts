@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { messageOf } from '../trouble.ts';
 import { elementsOf } from './block-kit.ts';
 import type { Driver, Message } from './driver.ts';
-import { shownText } from './shown.ts';
+import { answerOf, seenOf, type Seen } from './seen.ts';
+import { shownLine, shownText } from './shown.ts';
 
 const who = { as: z.string().min(1) };
 export const deskCalls = {
@@ -20,16 +21,15 @@ export const deskCalls = {
 } as const;
 export type DeskCall = keyof typeof deskCalls;
 
-/** One message as a person reads it, with what they could press. */
-export type Seen = {
-  readonly where: string;
-  readonly at: number;
-  readonly text: string;
-  readonly buttons: readonly { readonly action: string; readonly label: string }[];
-};
 export type DeskAnswer = {
   readonly messages: readonly Seen[];
-  readonly modal: { readonly title: string; readonly text: string } | null;
+  /** The open form; `fields` are the action ids that `/submit` takes. */
+  readonly modal: {
+    readonly id: string;
+    readonly title: string;
+    readonly text: string;
+    readonly fields: readonly string[];
+  } | null;
   readonly errors: Readonly<Record<string, string>>;
 };
 
@@ -74,6 +74,7 @@ async function answer(options: DeskOptions, request: IncomingMessage): Promise<D
   const body: unknown = JSON.parse(await textOf(request));
   const { driver } = options;
   let errors: DeskAnswer['errors'] = {};
+  let answered: readonly Seen[] = [];
   let as = '';
   switch (request.url) {
     case '/see':
@@ -82,7 +83,10 @@ async function answer(options: DeskOptions, request: IncomingMessage): Promise<D
     case '/slash': {
       const call = deskCalls['/slash'].parse(body);
       as = call.as;
-      await changed(driver, as, () => driver.slash(as, options.command, call.text));
+      await changed(driver, as, async () => {
+        answered = answerOf(await driver.slash(as, options.command, call.text));
+        return answered.length > 0;
+      });
       break;
     }
     case '/press': {
@@ -103,7 +107,8 @@ async function answer(options: DeskOptions, request: IncomingMessage): Promise<D
     default:
       throw new Error(`the desk knows ${Object.keys(deskCalls).join(', ')}`);
   }
-  return { ...(await seenBy(options, as)), errors };
+  const seen = await seenBy(options, as);
+  return { ...seen, messages: [...answered, ...seen.messages], errors };
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -112,10 +117,13 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Does something, then waits up to two seconds for what follows from it: a message for the person, or a modal. */
+/**
+ * Does something, then waits up to two seconds for what follows from it: a message for the person, or a modal.
+ * @param act says true where the answer is here already
+ */
 async function changed(driver: Driver, as: string, act: () => Promise<unknown>): Promise<void> {
   const before = `${driver.ephemerals(as).length} ${(await driver.dms(as)).length} ${driver.modal(as)?.id}`;
-  await act();
+  if ((await act()) === true) return;
   await driver
     .eventually(
       'an answer',
@@ -153,14 +161,14 @@ async function seenBy(options: DeskOptions, as: string): Promise<Omit<DeskAnswer
   const read = await readingOrder(options, as);
   const view = options.driver.modal(as);
   return {
-    messages: read.slice(0, 12).map(({ where, message }) => ({
-      where,
-      at: Math.round(Number(message.ts) * 1_000),
-      text: shownText(message['blocks']) || message.text,
-      buttons: elementsOf(message['blocks'])
-        .filter((one) => one.type === 'button')
-        .map((one) => ({ action: one.actionId, label: shownText([one.element]) })),
-    })),
-    modal: view ? { title: shownText([{ text: view['title'] }]), text: shownText(view['blocks']) } : null,
+    messages: read.slice(0, 12).map(({ where, message }) => seenOf(where, message)),
+    modal: view
+      ? {
+          id: view.id,
+          title: shownLine(view['title']),
+          text: shownText(view['blocks']),
+          fields: elementsOf(view['blocks']).map((one) => one.actionId),
+        }
+      : null,
   };
 }

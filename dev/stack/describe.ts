@@ -6,7 +6,7 @@ import { controlDatabase, sampleTargets } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { slackIds } from '../slack/emulator.ts';
 import { stableId } from '../slack/stable-ids.ts';
-import { apiUrl, slackApiUrl, slackEvents, storeUrl, superuserUrl } from './environments.ts';
+import { apiUrl, operatorEnvironment, slackApiUrl, slackEvents, storeUrl, superuserUrl } from './environments.ts';
 import type { Stack } from './stack.ts';
 
 export type DevJson = {
@@ -35,6 +35,8 @@ export type DevJson = {
     readonly logins: Readonly<Record<string, string>>;
   }[];
   readonly people: readonly Person[];
+  /** What the `curfew` command needs to act as the operator of this stack. */
+  readonly operator: Readonly<Record<string, string>>;
   readonly pids: Readonly<Record<string, number>>;
 };
 export type Person = {
@@ -79,6 +81,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
       logins: { curfew_worker: worker, curfew_reaper: reaper },
     })),
     people: await people(stack),
+    operator: operatorEnvironment(settings),
     pids: pidsOf(stack, slackPid),
   };
 }

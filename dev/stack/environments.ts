@@ -81,6 +81,7 @@ export const reaperEnvironment = (settings: StackSettings): Environment => ({
 
 /** What the `curfew` command needs to act as the operator of this stack. */
 export const operatorEnvironment = (settings: StackSettings): Environment => ({
+  CURFEW_MIGRATE_URL: superuserUrl(settings, 'store', storeDatabase),
   CURFEW_API: apiUrl(settings),
   CURFEW_ADMIN_STORE_URL: storeUrl(settings, 'curfew_admin'),
   CURFEW_DIRECTORY_STORE_URL: storeUrl(settings, 'curfew_directory'),

@@ -7,9 +7,9 @@ import { checkSample, furnish } from '../company/databases.ts';
 import { settle } from '../company/directory.ts';
 import { startCluster, type Cluster } from '../postgres.ts';
 import type { startedThings } from '../processes.ts';
-import type { StateFolder } from '../state.ts';
+import { startOver, type StateFolder } from '../state.ts';
 import { startTemporal, type TemporalServer, type TemporalSource } from '../temporal.ts';
-import type { Trouble } from '../trouble.ts';
+import { Trouble, messageOf } from '../trouble.ts';
 import { namespace, storeDatabase, storeUrl, superuserUrl } from './environments.ts';
 import { ticketKeyId, type StackSettings } from './settings.ts';
 
@@ -25,15 +25,28 @@ export async function startStore(site: Site): Promise<Cluster> {
   const { settings } = site;
   const cluster = await startOwnCluster(site, 'store', settings.secrets.storeSuperuser);
   await createDatabase(cluster.url(), storeDatabase);
-  await migrate({ adminUrl: superuserUrl(settings, 'store', storeDatabase), passwords: settings.secrets.store });
+  await fitting(site, 'store', () =>
+    migrate({ adminUrl: superuserUrl(settings, 'store', storeDatabase), passwords: settings.secrets.store }),
+  );
   return cluster;
 }
 
 export async function startTarget(site: Site): Promise<Cluster> {
   const { settings } = site;
   const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser);
-  await furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId });
+  await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }));
   return cluster;
+}
+
+/** What another version kept may not fit the tables and functions of this one; then only a fresh start helps. */
+async function fitting({ state }: Site, name: 'store' | 'target', work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (state.isNew) throw error;
+    const what = `what ${state.file(name)} keeps does not fit this version of Curfew: ${messageOf(error)}`;
+    throw new Trouble(what, startOver, { cause: error });
+  }
 }
 
 async function startOwnCluster(

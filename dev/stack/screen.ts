@@ -1,21 +1,29 @@
 /** The one short screen after `npm start`: where everything is, who is who, and three lines to try. */
 import type { DevJson, Person } from './describe.ts';
 
-const powers: readonly (readonly [group: string, what: string])[] = [
-  ['access-controllers', 'ends any grant, reviews break-glass'],
-  ['data-owners-payments', 'approves orders (read and write)'],
-  ['data-owners', 'approves reading orders'],
-  ['model-maintainers', 'approves models'],
-  ['incident-responders', 'may break glass'],
-  ['compliance-auditors', 'reads everything, does nothing else'],
-  ['ml-engineers', 'asks for models'],
-  ['managers', 'manages; asks to read'],
-  ['engineers', 'asks for orders and models'],
+/** What a group lets people do. Of one list the first that fits is said, for it holds what follows. */
+const powers: readonly (readonly (readonly [group: string, what: string])[])[] = [
+  [['incident-responders', 'may break glass']],
+  [['access-controllers', 'ends any grant, reviews break-glass']],
+  [
+    ['data-owners-payments', 'approves orders: read, write, maintain'],
+    ['data-owners', 'approves orders: read'],
+  ],
+  [['model-maintainers', 'approves models']],
+  [
+    ['ml-engineers', 'asks for orders and models, reads models without approval'],
+    ['engineers', 'asks for orders and models'],
+    ['managers', 'asks to read orders and models'],
+  ],
+  [['compliance-auditors', 'looks on: no rule gives auditors access']],
 ];
 
 export function screen(dev: DevJson): string {
   const width = Math.max(...dev.people.map((person) => person.handle.length));
-  const people = dev.people.map((person) => `  ${person.handle.padEnd(width)}  ${person.name}: ${powersOf(person)}`);
+  const names = Math.max(...dev.people.map((person) => person.name.length));
+  const people = dev.people.map(
+    (person) => `  ${person.handle.padEnd(width)}  ${person.name.padEnd(names)}  ${powersOf(person)}`,
+  );
   return [
     '',
     'Curfew is up.',
@@ -38,6 +46,6 @@ export function screen(dev: DevJson): string {
 }
 
 const powersOf = (person: Person): string => {
-  const own = powers.filter(([group]) => person.groups.includes(group)).map(([, what]) => what);
+  const own = powers.flatMap((list) => list.find(([group]) => person.groups.includes(group))?.[1] ?? []);
   return own.length > 0 ? own.join('; ') : 'nothing in particular';
 };
