@@ -90,12 +90,15 @@ const scopeOf = ({ requestId, target, person }: ScopeColumns): IntentScope => {
   throw new Error('a revoke intent about nothing');
 };
 
-/** Intents that have no outcome on these targets yet, oldest first, at most 10,000. */
+/**
+ * Intents on which the login that asks has written no outcome of its own for these targets, oldest first, at most 10,000.
+ * NB. What another login says of an end is not believed: a stolen worker could say it (I4, I9).
+ */
 export async function pending(db: Db, targets: readonly TargetName[]): Promise<readonly PendingIntent[]> {
   const rows = await db.query<ScopeColumns & Omit<PendingIntent, 'scope' | 'target'> & { readonly owedBy: TargetName }>(
     `select i.id, t.name as "owedBy", i.request_id as "requestId", i.target, i.person, i.cause, i.asked_at as "askedAt"
      from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
-     where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name)
+     where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name and o.written_by = session_user)
      order by i.asked_at, i.id limit 10000`,
     [targets],
   );
@@ -108,7 +111,7 @@ export async function pending(db: Db, targets: readonly TargetName[]): Promise<r
   }));
 }
 
-/** Closes an intent on a target, once; the first evidence stands. */
+/** Closes an intent on a target, for the login that says so, once; its first evidence stands. */
 export const outcome = (db: Db, row: IntentOutcome): Promise<void> => outcomes(db, [row]);
 
 /** The same for many, in one statement. */
@@ -116,7 +119,7 @@ export async function outcomes(db: Db, rows: readonly IntentOutcome[]): Promise<
   if (rows.length === 0) return;
   await db.query(
     `insert into curfew.revoke_outcome (intent_id, target, evidence)
-     select * from unnest($1::uuid[], $2::text[], $3::jsonb[]) on conflict (intent_id, target) do nothing`,
+     select * from unnest($1::uuid[], $2::text[], $3::jsonb[]) on conflict (intent_id, target, written_by) do nothing`,
     [
       rows.map((row) => row.intentId),
       rows.map((row) => row.target),

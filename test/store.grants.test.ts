@@ -104,7 +104,7 @@ test('a grant and its end recorded at the same moment leave nothing live, whiche
   expect((await grants.live(worker)).filter((one) => ids.has(one.requestId))).toEqual([]);
 });
 
-test('an intent about a grant is owed by its target alone, until that has an outcome', async () => {
+test('an intent about a grant is owed by its target alone, until whoever asks has said how it ended there (I4)', async () => {
   const request = await openRequest(api, person);
   const id = randomUUID();
   const scope = { kind: 'grant', requestId: request.id, target: orders } as const;
@@ -112,15 +112,19 @@ test('an intent about a grant is owed by its target alone, until that has an out
   expect(await ask(scope, id)).toBe(false);
   expect(await pendingOn(models)).toEqual([]);
   expect(await pendingOn(models, orders)).toEqual([`grant ${id} ${orders}`]);
-  await intents.outcome(reaper, { intentId: id, target: orders, evidence: { ended: true } });
-  await intents.outcome(worker, { intentId: id, target: orders, evidence: { ended: 'again' } });
+  // The worker's word counts for the worker; the reaper looks for itself.
+  await intents.outcome(worker, { intentId: id, target: orders, evidence: { by: 'worker' } });
+  expect(await intents.pending(worker, [orders])).not.toContainEqual(expect.objectContaining({ id }));
+  expect(await pendingOn(models, orders)).toEqual([`grant ${id} ${orders}`]);
+  await intents.outcome(reaper, { intentId: id, target: orders, evidence: { by: 'reaper' } });
+  await intents.outcome(reaper, { intentId: id, target: orders, evidence: { by: 'reaper, again' } });
   expect(await pendingOn(models, orders)).toEqual([]);
   const [stored] = await intents.ofRequest(worker, request.id);
   expect(stored).toMatchObject({
     id,
     scope,
     cause: 'revoked',
-    outcomes: [{ target: orders, evidence: { ended: true } }],
+    outcomes: ['worker', 'reaper'].map((by) => ({ target: orders, evidence: { by } })),
   });
   expect(stored?.outcomes[0]?.endedAt).toBeGreaterThanOrEqual(stored?.askedAt ?? Infinity);
 });
