@@ -70,18 +70,44 @@ export async function enqueueAll(tx: Db, messages: readonly NewMessage[]): Promi
 /**
  * Takes what is due, oldest first, among it one message for each open alarm that was not sent yet. A row that is
  * neither `done` nor `failed` within the lease is due again, so that a relay may die; two relays never take the same.
+ *
+ * What is about one request goes in the order in which it was written: a row is taken only where everything older of
+ * its request is done or taken with it. One that waits for its retry, or that another relay has, holds those after it.
+ * @param beside kinds that neither wait for others of their request nor are waited for
  */
-export async function take(db: Db, limit: number, leaseMs: number): Promise<readonly OutboxRow[]> {
+export async function take(
+  db: Db,
+  limit: number,
+  leaseMs: number,
+  beside: readonly string[] = [],
+): Promise<readonly OutboxRow[]> {
   await enqueueOpen(db);
   const rows = await db.query<OutboxRow>(
     `update curfew.outbox o set attempts = o.attempts + 1, next_at = clock_timestamp() + $2 * interval '1 millisecond'
-     where o.id in (select id from curfew.outbox where done_at is null and next_at <= clock_timestamp()
-                    order by next_at, id limit $1 for update skip locked)
+     where o.id in (select d.id from curfew.outbox d where d.done_at is null and d.next_at <= clock_timestamp()
+                      and (d.kind = any($3::text[]) or not exists (
+                        select from curfew.outbox e where ${isOlder('e', 'd', '$3')} and e.next_at > clock_timestamp()))
+                    order by d.id limit $1 for update skip locked)
      returning o.id, o.kind, o.key, o.payload, o.attempts, o.created_at as "createdAt"`,
-    [limit, leaseMs],
+    [limit, leaseMs, beside],
   );
-  return [...rows].sort((a, b) => a.id - b.id);
+  if (rows.length === 0) return rows;
+  // Another relay may have taken an older one in the same moment: what follows on that goes back.
+  const back = await db.query<{ id: number }>(
+    `update curfew.outbox o set attempts = o.attempts - 1, next_at = clock_timestamp()
+     where o.id = any($1::bigint[]) and o.kind <> all($2::text[])
+       and exists (select from curfew.outbox e where ${isOlder('e', 'o', '$2')} and e.id <> all($1::bigint[]))
+     returning o.id`,
+    [rows.map(({ id }) => id), beside],
+  );
+  const given = new Set(back.map(({ id }) => id));
+  return rows.filter(({ id }) => !given.has(id)).sort((a, b) => a.id - b.id);
 }
+
+/** SQL: is row `e` an older one of the same request as `row`, and not done? */
+const isOlder = (e: string, row: string, beside: string): string =>
+  `${e}.done_at is null and ${e}.id < ${row}.id and ${e}.kind <> all(${beside}::text[])
+     and ${e}.payload ->> 'requestId' = ${row}.payload ->> 'requestId'`;
 
 export async function done(db: Db, id: number): Promise<void> {
   await db.query(
@@ -105,4 +131,13 @@ export async function backlog(db: Db): Promise<{ readonly count: number; readonl
     'select count(*) as count, min(created_at) as "oldestAt" from curfew.outbox where done_at is null',
   );
   return row ?? { count: 0, oldestAt: null };
+}
+
+/** How many rows that are not done failed with this error at last. */
+export async function failing(db: Db, error: string): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    'select count(*) as count from curfew.outbox where done_at is null and last_error = $1',
+    [error],
+  );
+  return row?.count ?? 0;
 }

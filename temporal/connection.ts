@@ -7,7 +7,7 @@ import {
   WorkflowNotFoundError,
   type UpdateDefinition,
 } from '@temporalio/common';
-import type { CredentialId, PersonId, RequestId } from '../domain/ids.ts';
+import type { CredentialId, DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import {
   accessRequestId,
@@ -67,7 +67,7 @@ export type Temporal = {
   withdraw(id: RequestId, input: { readonly actor: PersonId }): Promise<RequestView>;
   /** Taken even with no worker up. */
   revoke(id: RequestId, input: { readonly actor: string; readonly cause: string }): Promise<void>;
-  voidDecisions(id: RequestId, input: { readonly personId: PersonId }): Promise<void>;
+  voidDecisions(id: RequestId, input: { readonly personId: PersonId; readonly decisionId?: DecisionId }): Promise<void>;
   startLeave(input: LeaveInput): Promise<Started>;
   close(): Promise<void>;
 };

@@ -2,7 +2,7 @@
  * What must reach Temporal or Slack although a process may die in between. Whoever changes the store writes one of
  * these into the outbox, in the same transaction, and sends it at once; the relay sends what was not done by then.
  */
-import type { CredentialId, DecisionId, PersonId, RequestId } from '../domain/ids.ts';
+import { isUuid, type CredentialId, type DecisionId, type PersonId, type RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import type { OpenAlarm } from '../store/alarms.ts';
 import type { NewMessage } from '../store/outbox.ts';
@@ -61,6 +61,8 @@ type To = { readonly temporal: Temporal; readonly channels: Channels };
 type Way<Payload> = {
   /** The id of what it starts or updates, so that sending twice is harmless. */
   readonly key: (payload: Payload) => string;
+  /** Where its ids stand: a row without one of them is malformed, and nothing can be sent of it. */
+  readonly ids: readonly string[];
   /** Answers with a view where there is one. */
   readonly send: (to: To, payload: Payload) => Promise<RequestView | string | void>;
 };
@@ -68,50 +70,63 @@ type Way<Payload> = {
 const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
   start: {
     key: ({ requestId }) => accessRequestId(requestId),
+    ids: ['requestId', 'requester.id', 'target', 'digest'],
     send: ({ temporal }, payload) => temporal.startRequest(payload),
   },
   decide: {
     key: ({ input }) => input.decisionId,
+    ids: ['requestId', 'input.decisionId', 'input.facts.person.id'],
     send: ({ temporal }, { requestId, input }) => temporal.decide(requestId, input),
   },
   claim: {
     key: ({ input }) => `claim:${input.credentialId}`,
+    ids: ['requestId', 'input.credentialId'],
     send: ({ temporal }, { requestId, input }) => temporal.claim(requestId, input),
   },
   release: {
     key: ({ requestId }) => `release:${requestId}`,
+    ids: ['requestId', 'input.actor'],
     send: ({ temporal }, { requestId, input }) => temporal.release(requestId, input),
   },
   withdraw: {
     key: ({ requestId }) => `withdraw:${requestId}`,
+    ids: ['requestId', 'input.actor'],
     send: ({ temporal }, { requestId, input }) => temporal.withdraw(requestId, input),
   },
   revoke: {
     key: ({ requestId }) => `revoke:${requestId}`,
+    ids: ['requestId', 'input.actor', 'input.cause'],
     send: ({ temporal }, { requestId, input }) => temporal.revoke(requestId, input),
   },
   void: {
     key: ({ decisionId }) => `void:${decisionId}`,
-    send: ({ temporal }, { requestId, input }) => temporal.voidDecisions(requestId, input),
+    ids: ['requestId', 'decisionId', 'input.personId'],
+    send: ({ temporal }, { requestId, decisionId, input }) =>
+      temporal.voidDecisions(requestId, { ...input, decisionId }),
   },
   leave: {
     key: ({ personId, event }) => leaveId(personId, event),
+    ids: ['personId', 'event', 'cause'],
     send: ({ temporal }, payload) => temporal.startLeave(payload),
   },
   announce: {
     key: ({ requestId }) => `announce:${requestId}`,
+    ids: ['requestId'],
     send: ({ channels }, payload) => channels.announce(payload),
   },
   reviewed: {
     key: ({ requestId }) => `reviewed:${requestId}`,
+    ids: ['requestId'],
     send: ({ channels }, payload) => channels.reviewed(payload),
   },
   left: {
     key: ({ personId, event }) => leaveId(personId, event),
+    ids: ['personId', 'event', 'cause'],
     send: ({ channels }, payload) => channels.left(payload),
   },
   alarm: {
     key: ({ id }) => id,
+    ids: ['id', 'code', 'subject'],
     send: ({ channels }, payload) => channels.alarm(payload),
   },
 };
@@ -125,13 +140,41 @@ export const toRow = <Kind extends OutboxKind>({ kind, payload }: MessageOf<Kind
   payload,
 });
 
-/** @returns undefined for a kind that this version does not know: it is a newer one's to send */
-export const fromRow = (row: { readonly kind: string; readonly payload: unknown }): OutboxMessage | undefined =>
-  Object.hasOwn(ways, row.kind) ? ({ kind: row.kind, payload: row.payload } as OutboxMessage) : undefined;
+/**
+ * Reads one row. What a row holds was written by several logins, and one that means nothing must not hold up the rest.
+ * @returns `unknown` for a kind that this version does not know: it is a newer one's to send; `malformed` where ids are
+ *   missing that its kind cannot do without
+ */
+export function fromRow(row: { readonly kind: string; readonly payload: unknown }): OutboxMessage | NotReadable {
+  if (!Object.hasOwn(ways, row.kind)) return 'unknown';
+  const { ids } = ways[row.kind as OutboxKind];
+  const whole = ids.every((path) => {
+    const id = at(row.payload, path.split('.'));
+    return typeof id === 'string' && id !== '' && (path !== 'requestId' || isUuid(id));
+  });
+  return whole ? ({ kind: row.kind, payload: row.payload } as OutboxMessage) : 'malformed';
+}
+
+export type NotReadable = 'unknown' | 'malformed';
+
+const at = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, name)
+        ? (inner as Readonly<Record<string, unknown>>)[name]
+        : undefined,
+    value,
+  );
 
 /** The request that a message is about; undefined for a leaver and an alarm. */
 export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
   'requestId' in payload ? payload.requestId : undefined;
+
+/**
+ * Kinds that wait for nothing else of their request: what people must hear waits for no Workflow, no Workflow waits for
+ * a channel, and an end waits for nobody.
+ */
+export const besideOthers: readonly OutboxKind[] = ['announce', 'reviewed', 'revoke'];
 
 /** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
 export const isForPeople = ({ kind }: OutboxMessage): boolean =>

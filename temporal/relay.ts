@@ -6,7 +6,17 @@ import * as outbox from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { Temporal } from './connection.ts';
-import { fromRow, isForPeople, requestOf, send, type Channels, type OutboxMessage } from './messages.ts';
+import {
+  besideOthers,
+  fromRow,
+  isForPeople,
+  requestOf,
+  send,
+  type Channels,
+  type NotReadable,
+  type OutboxMessage,
+} from './messages.ts';
+import { takeBack } from './taking-back.ts';
 
 /** As pino's: ids and codes first, then a sentence. */
 export type RelayLog = {
@@ -29,7 +39,10 @@ export type RelayOptions = {
 };
 
 const batch = 100;
-/** Longer than any round takes: a relay that dies in the middle delays its rows by this. */
+/**
+ * A relay that dies in the middle delays its rows by this. A round that takes longer may send a row again, or beside
+ * another relay: both are harmless, because every message is keyed.
+ */
 const leaseMs = 30 * secondMs;
 const longestBackoffMs = minuteMs;
 /** What waits longer than this is an alarm: somebody clicked, and nothing happens. */
@@ -53,30 +66,42 @@ export async function runRelay(options: RelayOptions): Promise<void> {
 }
 
 /**
- * One round: takes what is due, and sends it. What is about one request goes in the order in which it was written,
- * different requests beside each other, so that one that hangs holds up no other.
+ * One round: takes what is due, and sends it. What is about one request goes in the order in which it was written, but
+ * for kinds that wait for nothing; different requests go beside each other. One that hangs holds up the next round, for
+ * as long as a call's deadline, and nothing in this one.
  * @returns how many rows it took
  */
 export async function relayOnce(options: RelayOptions): Promise<number> {
-  const rows = await outbox.take(options.store, batch, leaseMs);
-  const lanes = new Map<string, Work[]>();
-  for (const row of rows) {
-    const message = fromRow(row);
-    const lane = (message && requestOf(message)) ?? `row ${row.id}`;
-    lanes.set(lane, [...(lanes.get(lane) ?? []), { row, message }]);
+  try {
+    const rows = await outbox.take(options.store, batch, leaseMs, besideOthers);
+    const lanes = Map.groupBy(
+      rows.map((row): Work => ({ row, message: fromRow(row) })),
+      ({ row, message }) =>
+        (!isUnreadable(message) && !besideOthers.includes(message.kind) && requestOf(message)) || `row ${row.id}`,
+    );
+    const ended = await Promise.allSettled([...lanes.values()].map((lane) => inOrder(options, lane)));
+    const broken = ended.find((one) => one.status === 'rejected');
+    if (broken) throw broken.reason;
+    return rows.length;
+  } finally {
+    await watchBacklog(options);
   }
-  await Promise.all([...lanes.values()].map((lane) => inOrder(options, lane)));
-  await watchBacklog(options);
-  return rows.length;
 }
 
-type Work = { readonly row: outbox.OutboxRow; readonly message: OutboxMessage | undefined };
+type Work = { readonly row: outbox.OutboxRow; readonly message: OutboxMessage | NotReadable };
+
+const isUnreadable = (message: OutboxMessage | NotReadable): message is NotReadable => typeof message === 'string';
 
 /** The first that has to wait makes those behind it wait: a decision is not sent before its request's start. */
 async function inOrder(options: RelayOptions, lane: readonly Work[]): Promise<void> {
   let waiting = false;
   for (const { row, message } of lane) {
-    const trouble = waiting ? 'waits for what was written before it' : await attempt(options, row, message);
+    const trouble = waiting
+      ? 'waits for what was written before it'
+      : await attempt(options, row, message).catch((error: unknown) => {
+          options.log.warn({ outbox: row.id, err: error }, 'refused, and what follows from that is not recorded yet');
+          return 'not taken back';
+        });
     if (trouble === undefined) {
       await outbox.done(options.store, row.id);
       continue;
@@ -91,36 +116,51 @@ async function inOrder(options: RelayOptions, lane: readonly Work[]): Promise<vo
 async function attempt(
   options: RelayOptions,
   row: outbox.OutboxRow,
-  message: OutboxMessage | undefined,
+  message: OutboxMessage | NotReadable,
 ): Promise<string | undefined> {
   const { store, temporal, channels, clock, log } = options;
-  if (!message) return `unknown kind ${row.kind}`;
+  if (isUnreadable(message)) {
+    log.error({ outbox: row.id, kind: row.kind, why: message }, 'a row of the outbox cannot be read');
+    return message === 'malformed' ? malformed : `unknown kind ${row.kind}`;
+  }
   const id = requestOf(message);
   const about = { outbox: row.id, kind: row.kind, requestId: id };
-  const sent = await send(temporal, channels, message).catch((error: unknown) => ({ error }));
-  if (sent && 'error' in sent) {
-    const { error } = sent;
+  try {
+    const view = await send(temporal, channels, message);
+    // NB. A close is kept by the Workflow's own `tell` or `revoke`, with its audit entry (I11).
+    if (view && id && view.state.kind !== 'closed') await projections.save(store, id, view, clock());
+    log.info(about, 'sent from the outbox');
+    return undefined;
+  } catch (error) {
     const code = error instanceof CurfewError ? error.code : 'unexpected';
-    if (isFinal(message, error)) {
-      log.warn({ ...about, code }, 'refused, and not sent again');
-      return undefined;
+    if (!isFinal(message, error)) {
+      log.warn({ ...about, err: error }, 'not sent yet');
+      return code;
     }
-    log.warn({ ...about, err: error }, 'not sent yet');
-    return code;
+    await takeBack(store, message, code);
+    log.warn({ ...about, code }, 'refused, and not sent again');
+    return undefined;
   }
-  // NB. A close is kept by the Workflow's own `tell` or `revoke`, with its audit entry (I11).
-  if (sent && id && sent.state.kind !== 'closed') await projections.save(store, id, sent, clock());
-  log.info(about, 'sent from the outbox');
-  return undefined;
 }
 
 /** A Workflow's no is an answer. A channel's is not: what people must hear is tried until somebody mends the channel. */
 const isFinal = (message: OutboxMessage, error: unknown): boolean =>
-  error instanceof CurfewError && error.code !== 'NotConfirmed' && !isForPeople(message);
+  error instanceof CurfewError && !openEnded.includes(error.code) && !isForPeople(message);
+
+/** `NotRecorded`: the store did not keep the view that the Workflow answered with, so it is asked for again. */
+const openEnded: readonly string[] = ['NotConfirmed', 'NotRecorded'];
 
 const lateKey = 'outbox/late';
+const malformed = 'malformed';
+const malformedKey = 'outbox/malformed';
 
 async function watchBacklog({ store, clock }: RelayOptions): Promise<void> {
+  const unreadable = await outbox.failing(store, malformed);
+  if (unreadable === 0) await alarms.resolve(store, malformedKey);
+  else {
+    const detail = `${unreadable} messages in the outbox cannot be read, and are not sent: somebody wrote what Curfew does not write`;
+    await alarms.raise(store, { key: malformedKey, code: 'outbox-malformed', subject: 'outbox', detail });
+  }
   const { count, oldestAt } = await outbox.backlog(store);
   if (oldestAt === null || clock() - oldestAt < lateMs) {
     await alarms.resolve(store, lateKey);

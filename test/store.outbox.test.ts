@@ -27,6 +27,10 @@ beforeEach(async () => {
 const put = (key: string, delayMs = 0): Promise<number> =>
   api.transaction((tx) => outbox.enqueue(tx, { kind: 'start', key, payload: { key }, delayMs }));
 
+/** The same, about one request. */
+const about = (key: string, kind = 'decide'): Promise<number> =>
+  api.transaction((tx) => outbox.enqueue(tx, { kind, key, payload: { requestId: 'r' } }));
+
 test('a message of one kind and key is one row, whoever writes it', async () => {
   const ids = await Promise.all(Array.from({ length: 10 }, () => put('once')));
   expect(new Set(ids).size).toBe(1);
@@ -59,6 +63,27 @@ test('what a relay is just taking holds up no other, which takes what comes next
     const second = await outbox.take(worker, 20, 60_000);
     expect(new Set([...first, ...second].map((row) => row.id)).size).toBe(40);
   });
+});
+
+test('a row waits while something older of its request waits, is taken elsewhere, or is just being taken', async () => {
+  const ids = async (limit = 10): Promise<readonly number[]> =>
+    (await outbox.take(worker, limit, 60_000, ['revoke'])).map((row) => row.id);
+  const first = await about('first', 'start');
+  const second = await about('second');
+  const end = await about('end', 'revoke');
+  const third = await about('third');
+  expect(await ids(1)).toEqual([first]);
+  expect(await ids()).toEqual([end]);
+  await outbox.failed(worker, first, 'NotConfirmed', Date.now() - 1);
+  await worker.transaction(async (tx) => {
+    expect((await outbox.take(tx, 1, 60_000, ['revoke'])).map((row) => row.id)).toEqual([first]);
+    expect(await ids()).toEqual([]);
+  });
+  await outbox.done(worker, first);
+  expect(await outbox.take(worker, 10, 60_000, ['revoke'])).toMatchObject([
+    { id: second, attempts: 1 },
+    { id: third, attempts: 1 },
+  ]);
 });
 
 test('a taken row is due again after its lease, with one attempt more', async () => {

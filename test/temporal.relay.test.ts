@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CurfewError } from '../domain/errors.ts';
+import type { CredentialId, Digest } from '../domain/ids.ts';
+import type { RequestView } from '../domain/view.ts';
 import * as alarms from '../store/alarms.ts';
+import { entriesOf } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import * as intents from '../store/intents.ts';
 import * as outbox from '../store/outbox.ts';
+import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import { toRow, type Channels, type OutboxMessage } from '../temporal/messages.ts';
 import { relayOnce, runRelay, type RelayOptions } from '../temporal/relay.ts';
+import { status, type AccessRequestInput } from '../workflows/contract.ts';
 import { lives } from './support/life.ts';
 import { approvals, decision, person, request, stage } from './support/requests.ts';
 import { running } from './support/running.ts';
@@ -28,6 +35,11 @@ const noChannels: Channels = {
   alarm: async () => undefined,
 };
 
+const withoutSlack: Channels = {
+  ...noChannels,
+  announce: () => Promise.reject(new CurfewError('SlackGone', 'no such channel')),
+};
+
 const relay = (more: Partial<RelayOptions> = {}): RelayOptions => ({
   store: stored.as.curfew_worker,
   temporal: world.place.temporal,
@@ -45,6 +57,9 @@ const write = (message: OutboxMessage, delayMs = 0): Promise<number> =>
 
 const isDone = async (id: number): Promise<boolean> =>
   (await stored.admin.query('select 1 from curfew.outbox where id = $1 and done_at is not null', [id])).length === 1;
+
+const seen = (input: AccessRequestInput): Promise<RequestView> =>
+  running(world.real, world.place.temporal, input).handle.query(status);
 
 /** A request that the store knows, so that its projection can be kept. */
 async function known(need = 1) {
@@ -103,16 +118,20 @@ test('what cannot be sent now waits, and what was written after it about the sam
   const input = await known();
   const requestId = input.requestId;
   const decided = await write({ kind: 'decide', payload: { requestId, input: decision(input, person()) } });
-  const revoked = await write({ kind: 'revoke', payload: { requestId, input: { actor: 'x', cause: 'y' } } });
+  const withdrawal = { kind: 'withdraw', payload: { requestId, input: { actor: input.requester.id } } } as const;
+  const withdrawn = await write(withdrawal);
   const sent: string[] = [];
   const { temporal } = world.place;
   const counting = {
     ...temporal,
-    revoke: (...args: Parameters<typeof temporal.revoke>) => (sent.push('revoke'), temporal.revoke(...args)),
+    withdraw: (...args: Parameters<typeof temporal.withdraw>) => (sent.push('withdraw'), temporal.withdraw(...args)),
   };
   await relayOnce(relay({ temporal: counting }));
+  // In the next round too, when only the later one is due.
+  await stored.admin.query('update curfew.outbox set next_at = now() where id = $1', [withdrawn]);
+  await relayOnce(relay({ temporal: counting }));
   expect(sent).toEqual([]);
-  expect([await isDone(decided), await isDone(revoked)]).toEqual([false, false]);
+  expect([await isDone(decided), await isDone(withdrawn)]).toEqual([false, false]);
   const [row] = await stored.admin.query<{ error: string; late: boolean }>(
     'select last_error as error, next_at > clock_timestamp() as late from curfew.outbox where id = $1',
     [decided],
@@ -152,13 +171,9 @@ test('a close is left to whoever writes its audit entry', async () => {
 test('what people must hear is tried again whatever the channel says, and is late after a minute: an alarm', async () => {
   const requestId = (await known()).requestId;
   const id = await write({ kind: 'announce', payload: { requestId } });
-  const gone: Channels = {
-    ...noChannels,
-    announce: () => Promise.reject(new CurfewError('SlackGone', 'no such channel')),
-  };
-  await relayOnce(relay({ channels: gone }));
+  await relayOnce(relay({ channels: withoutSlack }));
   expect(await isDone(id)).toBe(false);
-  await relayOnce(relay({ channels: gone, clock: () => Date.now() + 61_000 }));
+  await relayOnce(relay({ channels: withoutSlack, clock: () => Date.now() + 61_000 }));
   expect((await alarms.open(stored.admin)).map(({ key }) => key)).toContain('outbox/late');
 
   await stored.admin.query('update curfew.outbox set next_at = now(), created_at = now() where done_at is null');
@@ -186,4 +201,116 @@ test('it goes on while the store is away, and stops when it is told to', async (
   await eventually('it is sent', () => isDone(id));
   stopping.abort();
   await Promise.all([away, here]);
+});
+
+test('a row that means nothing is kept, alarmed, and holds up no other', async () => {
+  await world.serve();
+  const broken = await Promise.all(
+    [null, 7, {}, { requestId: 'x' }, { requestId: randomUUID(), input: null }].map((payload, index) =>
+      stored.as.curfew_directory.transaction((tx) =>
+        outbox.enqueue(tx, { kind: 'decide', key: `broken-${index}`, payload }),
+      ),
+    ),
+  );
+  const well = await write({ kind: 'start', payload: await known() });
+  await relayOnce(relay());
+  expect(await isDone(well)).toBe(true);
+  expect(await Promise.all(broken.map(isDone))).toEqual(broken.map(() => false));
+  expect((await alarms.open(stored.admin)).map(({ key }) => key)).toContain('outbox/malformed');
+  for (const id of broken) await outbox.done(stored.as.curfew_worker, id);
+  await relayOnce(relay());
+  expect((await alarms.open(stored.admin)).map(({ key }) => key)).not.toContain('outbox/malformed');
+});
+
+test('the backlog is watched although a round failed', async () => {
+  const late = await write({ kind: 'announce', payload: { requestId: (await known()).requestId } }, 60_000);
+  const store: Store = {
+    ...stored.as.curfew_worker,
+    query: (text, values) =>
+      text.startsWith('update curfew.outbox o set attempts = o.attempts + 1')
+        ? Promise.reject(new Error('no rows today'))
+        : stored.as.curfew_worker.query(text, values),
+  };
+  await alarms.resolve(stored.as.curfew_worker, 'outbox/late');
+  await expect(relayOnce(relay({ store, clock: () => Date.now() + 61_000 }))).rejects.toThrow('no rows today');
+  expect((await alarms.open(stored.admin)).map(({ key }) => key)).toContain('outbox/late');
+  await outbox.done(stored.as.curfew_worker, late);
+});
+
+test('an end waits for nothing that was written before it', async () => {
+  await world.serve();
+  const input = await known();
+  const { requestId } = input;
+  await world.place.temporal.startRequest(input);
+  await write({ kind: 'announce', payload: { requestId } });
+  const stuck = await write({ kind: 'decide', payload: { requestId, input: decision(input, person()) } });
+  const revoked = await write({ kind: 'revoke', payload: { requestId, input: { actor: 'x', cause: 'y' } } });
+  const temporal = {
+    ...world.place.temporal,
+    decide: () => Promise.reject(new CurfewError('NotConfirmed', 'not now')),
+  };
+  await relayOnce(relay({ temporal, channels: withoutSlack }));
+  expect([await isDone(stuck), await isDone(revoked)]).toEqual([false, true]);
+});
+
+test('a decision that the Workflow refuses is void in the store too, with its entry', async () => {
+  await world.serve();
+  const input = await known();
+  const { requestId, digest } = input;
+  const approver = await addPerson(stored.as.curfew_directory, randomUUID());
+  const refused = decision(input, person({ id: approver }));
+  const kept = { id: refused.decisionId, requestId, digest, stage: 0, person: approver, verdict: 'approve' } as const;
+  const { facts, madeAt } = refused;
+  await stored.as.curfew_api.transaction((tx) => decisions.insert(tx, { ...kept, facts, madeAt }, 0));
+  await world.place.temporal.startRequest(input);
+  const id = await write({
+    kind: 'decide',
+    payload: { requestId, input: { ...refused, digest: 'f'.repeat(64) as Digest } },
+  });
+  await relayOnce(relay());
+  expect(await isDone(id)).toBe(true);
+  expect(await decisions.of(stored.admin, requestId)).toMatchObject([{ id: kept.id, voidedAt: expect.any(Number) }]);
+  expect(await entriesOf(stored.admin, requestId)).toMatchObject([
+    { kind: 'decision.voided', login: 'curfew_worker', body: { decision: kept.id, cause: 'refused: StaleView' } },
+  ]);
+});
+
+test('of a claim that the Workflow refuses the end is asked for, once', async () => {
+  await world.serve();
+  const input = await known();
+  const { requestId } = input;
+  await world.place.temporal.startRequest(input);
+  const claim = {
+    kind: 'claim',
+    payload: { requestId, input: { credentialId: randomUUID() as CredentialId } },
+  } as const;
+  const id = await write(claim);
+  await relayOnce(relay());
+  await stored.admin.query('update curfew.outbox set done_at = null, next_at = now() where id = $1', [id]);
+  await relayOnce(relay());
+  expect(await isDone(id)).toBe(true);
+  expect(await intents.ofRequest(stored.admin, requestId)).toMatchObject([
+    { id: claim.payload.input.credentialId, cause: 'revoked', scope: { kind: 'grant', requestId } },
+  ]);
+  expect((await entriesOf(stored.admin, requestId)).map(({ kind }) => kind)).toEqual(['end.asked']);
+});
+
+test('a void that comes late takes only the decision that it is about', async () => {
+  await world.serve();
+  const input = await known();
+  const { requestId } = input;
+  const { temporal } = world.place;
+  await temporal.startRequest(input);
+  const approver = person();
+  const first = decision(input, approver);
+  await temporal.decide(requestId, first);
+  const gone = {
+    kind: 'void',
+    payload: { requestId, decisionId: first.decisionId, input: { personId: approver.id } },
+  } as const;
+  await temporal.voidDecisions(requestId, { personId: approver.id });
+  await temporal.decide(requestId, decision(input, approver));
+  await write(gone);
+  await relayOnce(relay());
+  expect((await seen(input)).state.kind).toBe('approved');
 });

@@ -57,7 +57,9 @@ export const release = defineUpdate<RequestView, [{ readonly actor: PersonId }]>
 export const withdraw = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('withdraw');
 /** `cause` in words without names, e.g. `ended by an approver`, `the person left`. */
 export const revoke = defineSignal<[{ readonly actor: string; readonly cause: string }]>('revoke');
-export const voidDecisions = defineSignal<[{ readonly personId: PersonId }]>('voidDecisions');
+/** `decisionId`: only if that decision is the one that counts; without it, whatever the person approved. */
+export const voidDecisions =
+  defineSignal<[{ readonly personId: PersonId; readonly decisionId?: DecisionId }]>('voidDecisions');
 /** For tests and support; lists and pages read the store. */
 export const status = defineQuery<RequestView>('status');
 

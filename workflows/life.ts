@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
-import type { CredentialId, PersonId } from '../domain/ids.ts';
+import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { next, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
@@ -149,8 +149,13 @@ export class Life {
     this.happened({ kind: 'ended', cause: hasTexts(input, 'cause') ? String(input?.cause) : 'it was ended' });
   };
 
-  readonly voidDecisions = (input?: { readonly personId: PersonId }): void => {
-    if (hasTexts(input, 'personId') && input) this.happened({ kind: 'voided', person: input.personId });
+  /** With a decision's id only while that one counts: a late signal must not take a newer approval of the same person. */
+  readonly voidDecisions = (input?: { readonly personId: PersonId; readonly decisionId?: DecisionId }): void => {
+    if (!input || !hasTexts(input, 'personId')) return;
+    const { personId, decisionId } = input;
+    const approvals = 'approvals' in this.#state ? this.#state.approvals : [];
+    if (decisionId !== undefined && !approvals.some((approval) => approval.decisionId === decisionId)) return;
+    this.happened({ kind: 'voided', person: personId });
   };
 
   /** An operator cancelled the Workflow. */
