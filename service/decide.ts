@@ -31,8 +31,8 @@ export const decide = (ctx: Context, input: DecideInputFromClick): Promise<Decid
       return isRefusal(result) ? refused(tx, attemptOf(input), result) : result;
     });
     if (isRefusal(recorded)) return recorded;
-    const sent = await sendNow(ctx, ctx.store, recorded.queued);
-    if (sent.kind === 'refused') return takeBack(ctx, input, recorded, sent.refusal);
+    const sent = await sendNow(ctx, ctx.store, recorded.queued, (no) => takeBack(ctx, input, recorded, no));
+    if (sent.kind === 'refused') return sent.refusal;
     const view = sent.kind === 'confirmed' ? sent.view : undefined;
     return { decided: recorded.decided, confirmed: sent.kind === 'confirmed', view: view ?? recorded.standing.view };
   });
@@ -49,11 +49,11 @@ const takeBack = (
   input: DecideInputFromClick,
   { decided, decision }: Recorded,
   refusal: Refusal,
-): Promise<Refusal> =>
+): Promise<void> =>
   ctx.store.transaction(async (tx) => {
     await takeTurn(tx, input.requestId);
     if (decided === 'recorded') await decisions.voidOne(tx, decision, `refused: ${refusal.code}`, 'curfew_api');
-    return refused(tx, attemptOf(input), refusal);
+    await refused(tx, attemptOf(input), refusal);
   });
 
 type Recorded = {

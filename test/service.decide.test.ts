@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { hourMs, minuteMs } from '../domain/time.ts';
 import * as decisions from '../store/decisions.ts';
-import { openStore } from '../store/pool.ts';
+import { openStore, type Store } from '../store/pool.ts';
 import { click, code, ok, opened, startCompany, workerCloses, type Company, type Handle } from './support/company.ts';
 
 let company: Company;
@@ -226,6 +226,25 @@ test('a decision that the Workflow refuses never counts, and its seat is free fo
     'decision.refused',
   ]);
   expect(ok(await click(company, requestId, 'omar'))).toMatchObject({ view: { state: { kind: 'approved' } } });
+});
+
+test('where a refused decision could not be taken back, the message stays for the relay', async () => {
+  const { requestId } = await opened(company);
+  company.temporal.refusal = new CurfewError('ApproverNotEligible', 'no');
+  let transactions = 0;
+  const store: Store = {
+    ...company.ctx.store,
+    transaction: (work) => {
+      transactions += 1;
+      if (transactions > 1) return Promise.reject(new CurfewError('NotRecorded', 'the store is gone'));
+      return company.ctx.store.transaction(work);
+    },
+  };
+  const { digest } = ok(await company.use.reviewModel({ requestId, person: company.id('olga') }));
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
+  const input = { requestId, person: company.id('olga'), account, digest, verdict: 'approve' } as const;
+  expect(code(await company.with({ store }).decide(input))).toBe('ApproverNotEligible');
+  expect((await company.outbox()).at(-1)).toEqual({ kind: 'decide', done: false });
 });
 
 test('with the store out of reach the click is not recorded', async () => {

@@ -204,6 +204,24 @@ test('a revoke while the grant runs waits for it and then ends it; claimed and e
   expect(calls.revokes.map(({ state }) => state)).toMatchObject([{ end: { cause: 'ended by an owner' } }]);
 });
 
+test('a release while the grant runs is taken, and ends it as soon as it is there', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { calls } = await world.serve({
+    grant: async () => {
+      await gate.promise;
+      return { endAt: Date.now() + 60_000 };
+    },
+  });
+  const it = await world.start({ plan: automatic() });
+  await it.claim();
+  await eventually('the grant runs', () => calls.grants.length === 1);
+  const { state } = await world.place.temporal.release(it.input.requestId, { actor: it.input.requester.id });
+  expect(state).toMatchObject({ kind: 'granting', ending: { outcome: 'released' } });
+  gate.resolve();
+  expect(await it.outcome()).toBe('released');
+  expect(calls.revokes).toHaveLength(1);
+});
+
 test('an operator’s cancel during the grant overtakes nothing', async () => {
   const gate = Promise.withResolvers<void>();
   const { calls } = await world.serve({
