@@ -201,7 +201,8 @@ describe('messages', () => {
 
   test('a scheduled message is posted at its second, and one that was deleted never', async () => {
     const channel = workspace.channelId('access');
-    const postAt = Math.floor(Date.now() / 1_000) + 1;
+    // Far enough away that the second one is deleted in time.
+    const postAt = Math.floor(Date.now() / 1_000) + 2;
     await web().chat.scheduleMessage({ channel, text: 'fifteen minutes left', post_at: postAt });
     const deleted = await web().chat.scheduleMessage({ channel, text: 'deleted in time', post_at: postAt });
     await web().chat.deleteScheduledMessage({

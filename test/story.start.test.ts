@@ -237,6 +237,39 @@ test('a second start finds its state again, and a SIGINT to the launcher alone s
   expect(await started.processes.leftOver()).toEqual([]);
 }, 180_000);
 
+test("the README's request, pasted line by line into another terminal", async () => {
+  const started = start();
+  await untilUp(started);
+  const readme = readFileSync(join(project, 'README.md'), 'utf8');
+  const lines = [...readme.matchAll(/^npm run (?:as|curfew) -- (?:[^#"\n]|"[^"]*")*/gm)].map(([line]) => line.trim());
+  expect(lines).toHaveLength(5);
+  let code = 'CODE';
+  const said: string[] = [];
+  for (const line of lines) {
+    // A machine without psql is told what to install; what psql would do is asked here.
+    const typed = line
+      .replace('CODE', code)
+      .replace('--psql', "--query 'select count(*) > 0 as orders from shop.orders'");
+    const text = execFileSync('sh', ['-c', typed], {
+      cwd: project,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    code = /claim#(\S+)/.exec(text)?.[1] ?? code;
+    said.push(text);
+  }
+  const [asked, approved, linked, connected, done] = said;
+  expect(asked).toMatch(
+    /Amara Okafor asks for read on orders-prod\nFor: 15 min\n[^]*Waiting for approval[^]*\[Review\]/,
+  );
+  expect(approved).toMatch(/Approved - waiting to be claimed/);
+  expect(linked).toContain(`[Open the claim page] http://`);
+  expect(connected).toMatch(/orders\ntrue/);
+  expect(done).toMatch(/Ended: the holder was done\.\nReceipt: ended \d\d:\d\d:\d\d, 0 sessions closed/);
+  started.child.kill('SIGINT');
+  expect(await started.ended).toBe(0);
+}, 180_000);
+
 test('a taken port is told with its mend, also when all else is up by then', async () => {
   const { ports } = JSON.parse(readFileSync(join(project, '.curfew', 'state.json'), 'utf8')) as {
     ports: Record<string, number>;
