@@ -258,8 +258,8 @@ test("the README's request, pasted line by line into another terminal", async ()
     code = /claim#(\S+)/.exec(text)?.[1] ?? code;
     said.push(text);
   }
-  const [asked, approved, linked, connected, done] = said;
-  expect(asked).toMatch(
+  const [card, approved, linked, connected, done] = said;
+  expect(card).toMatch(
     /Amara Okafor asks for read on orders-prod\nFor: 15 min\n[^]*Waiting for approval[^]*\[Review\]/,
   );
   expect(approved).toMatch(/Approved - waiting to be claimed/);
