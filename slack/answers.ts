@@ -98,7 +98,7 @@ export async function tell(
     const channel = await desk.port.openDm(delivery.account.user);
     await desk.port.post({ channel, ...instead });
   } catch (error) {
-    desk.log.error({ slackUser: delivery.account.user, err: error }, 'an answer could not be told in any way');
+    desk.log.error({ kind: delivery.kind, err: error }, 'an answer could not be told in any way');
   }
 }
 

@@ -50,7 +50,7 @@ export function createGate(desk: Desk, options: GateOptions): Gate {
     if (key !== null) {
       try {
         const begun = await desk.records.begin(key);
-        if (begun !== 'new') return await repeat(desk, event, key, begun, repeatWaitMs);
+        if (begun !== 'new') return await repeat(desk, event, { ...delivery, key }, begun, repeatWaitMs, reference);
       } catch (error) {
         desk.log.error({ reference, err: error }, 'a delivery could not be taken on');
         const refusal = refuse('NotRecorded', 'Not recorded: the store did not answer in time.');
@@ -124,22 +124,26 @@ async function keep(desk: Desk, key: string, answer: Answer | undefined, referen
   }
 }
 
-/** The same delivery again: it gets what the first one got, as soon as that is known. */
+/**
+ * The same delivery again: it gets what the first one got, as soon as that is known. Where it is not known in time the
+ * answer says so: an empty one closes a form as though it had been taken.
+ */
 async function repeat(
   desk: Desk,
   event: ReceiverEvent,
-  key: string,
+  delivery: Delivery & { readonly key: string },
   begun: 'busy' | { readonly answer: unknown },
   waitMs: number,
+  reference: string,
 ): Promise<void> {
   const until = Date.now() + waitMs;
   let first = begun === 'busy' ? undefined : begun;
   while (first === undefined && Date.now() < until) {
     await new Promise<void>((resolve) => setTimeout(resolve, 50));
-    first = await desk.records.answerOf(key).catch(() => undefined);
+    first = await desk.records.answerOf(delivery.key).catch(() => undefined);
   }
-  desk.log.info({ known: first !== undefined }, 'a delivery came again and had no second effect');
-  await event.ack(first?.answer ?? undefined);
+  desk.log.info({ reference, known: first !== undefined }, 'a delivery came again and had no second effect');
+  await event.ack(first ? (first.answer ?? undefined) : refusedAs(delivery, late, reference));
 }
 
 type Foreign = 'malformed' | 'other-app' | 'other-team';

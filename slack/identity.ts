@@ -46,7 +46,7 @@ export function cachedAccounts({ ask, clock, log, waitMs = 800, maxAgeMs = minut
       if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
       return facts;
     } catch (error) {
-      log.warn({ slackUser: account.user, err: error }, 'Slack did not say who this account is');
+      log.warn({ err: error }, 'Slack did not say who this account is');
       return undefined;
     } finally {
       asking.delete(key);

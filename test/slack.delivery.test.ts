@@ -1,6 +1,6 @@
 /** What reaches the app besides honest clicks: repeats, forgeries, other people's payloads, slow and broken stores. */
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Message } from '../dev/slack/driver.ts';
 import { refuse } from '../domain/errors.ts';
 import type { Digest, RequestId } from '../domain/ids.ts';
@@ -314,6 +314,16 @@ describe('nothing ends in silence', () => {
     await heard('ben', /Not recorded/, told);
     desk.records.down = false;
     expect((await desk.driver.submit('ben')).action).toBe('closed');
+  });
+
+  test('a form that comes again while the first is at work for too long is not closed as though it had been taken', async () => {
+    await desk.driver.press('ben', await posted(actions.review), actions.review);
+    await desk.driver.waitForModal('ben', callbacks.decide);
+    const begun = vi.spyOn(desk.records, 'begin').mockResolvedValue('busy');
+    const sent = await desk.driver.submit('ben', { [blocks.verdict]: 'approve' });
+    begun.mockRestore();
+    expect(sent.errors[blocks.verdict]).toContain('may not be recorded');
+    await desk.driver.close('ben');
   });
 
   test('what takes too long is answered within three seconds, and its outcome is told afterwards', async () => {

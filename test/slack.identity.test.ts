@@ -89,4 +89,5 @@ test('an error of Slack’s is no knowledge, and is asked again', async () => {
   });
   expect([await factsOf(account), await factsOf(account)]).toEqual([undefined, undefined]);
   expect([asked.times, log.lines.length]).toEqual([2, 2]);
+  expect(JSON.stringify(log.lines.map(({ fields }) => Object.values(fields)))).not.toContain(account.user);
 });

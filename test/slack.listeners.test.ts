@@ -232,10 +232,24 @@ describe('asking', () => {
     expect(reply.text).toMatch(reference);
   });
 
+  test('a choice in the form that comes to nothing is told why', async () => {
+    await desk.driver.slash('ben', command, '');
+    await desk.driver.waitForModal('ben', callbacks.ask);
+    await desk.driver.fill('ben', { [actions.target]: 'orders-prod' });
+    desk.service.answers('options', async () => refuse('NotRecorded', 'The store is away.'));
+    const before = (await desk.driver.dms('ben')).length;
+    await desk.driver.fill('ben', { [actions.role]: 'read' });
+    await desk.driver.eventually('a word', async () => (await desk.driver.dms('ben')).length > before || null);
+    await desk.driver.close('ben');
+  });
+
   test('an account that is linked to nobody is told who can mend it', async () => {
     const before = desk.service.calls.length;
     const { reply } = await desk.driver.slash('eve', command, 'orders-prod read 2h because x');
-    expect(reply.text).toContain(`The Slack account ${desk.workspace.userId('eve')}`);
+    expect(reply.text).toContain('This Slack account is linked to nobody');
+    // It is kept for repeats, and Slack's ids are not kept but in one table.
+    expect(reply.text).not.toContain(desk.workspace.userId('eve'));
+    expect(reply.text).not.toContain(desk.workspace.team.id);
     expect(reply.text).toContain('Ask an administrator');
     const message = await posted(actions.review);
     await hears('eve', /linked to nobody/, () => desk.driver.press('eve', message, actions.review));

@@ -1,6 +1,7 @@
 import type { App, BlockAction } from '@slack/bolt';
 import { isRefusal } from '../../domain/errors.ts';
 import { hourMs, parseSpan } from '../../domain/time.ts';
+import { refused } from '../answers.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import type { Desk } from '../service.ts';
 import { askForm } from '../views/ask.ts';
@@ -22,10 +23,10 @@ export function register(app: App, desk: Desk): void {
       const { view } = args.body;
       if (!view || view.callback_id !== callbacks.ask) return;
       const clicker = await clickerOf(desk, turn);
-      if (isRefusal(clicker)) return;
+      if (isRefusal(clicker)) return await refused(desk, turn, clicker);
       const { person } = clicker;
       const options = await desk.service.options({ person });
-      if (isRefusal(options)) return;
+      if (isRefusal(options)) return await refused(desk, turn, options);
       const field = fieldsOf(view.state);
       const target = field(blocks.target, actions.target);
       const role = field(blocks.role, actions.role);

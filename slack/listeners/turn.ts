@@ -16,13 +16,18 @@ export function turnOf(context: Context): Turn {
   return turn;
 }
 
-/** The person behind the click, by linked account only: never by e-mail, never by name. */
+/**
+ * The person behind the click, by linked account only: never by e-mail, never by name. NB. The refusal names no
+ * account: the answer to a delivery is kept for its repeats, and Slack's ids stand in one table only.
+ */
 export async function clickerOf(desk: Desk, turn: Turn): Promise<Clicker | Refusal> {
   const { account } = turn.delivery;
   const person = account === null ? undefined : await desk.records.personOf(account);
   if (account === null || person === undefined) {
-    const who = account === null ? 'This' : `The Slack account ${account.user} of workspace ${account.team}`;
-    return refuse('UnknownPerson', `${who} is linked to nobody whom Curfew knows.`);
+    return refuse(
+      'UnknownPerson',
+      'This Slack account is linked to nobody whom Curfew knows. Its member ID is in your Slack profile.',
+    );
   }
   return { ...turn, person, account };
 }
