@@ -28,6 +28,27 @@ export type PendingIntent = {
   readonly askedAt: number;
 };
 
+/**
+ * Has one of these targets still to answer for what these people have, or for one of these requests? Any of their
+ * intents counts, whatever its cause.
+ */
+export async function isOwed(
+  db: Db,
+  about: {
+    readonly people: readonly PersonId[];
+    readonly requests: readonly RequestId[];
+    readonly targets: readonly TargetName[];
+  },
+): Promise<boolean> {
+  const owed = await db.query(
+    `select from curfew.revoke_intent i join unnest($3::text[]) as t (name) on i.target is null or i.target = t.name
+     where (i.person = any ($1::uuid[]) or i.request_id = any ($2::uuid[]))
+       and not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name) limit 1`,
+    [about.people, about.requests, about.targets],
+  );
+  return owed.length > 0;
+}
+
 export type IntentOutcome = {
   readonly intentId: string;
   readonly target: TargetName;
@@ -95,20 +116,42 @@ const scopeOf = ({ requestId, target, person }: ScopeColumns): IntentScope => {
  * NB. What another login says of an end is not believed: a stolen worker could say it (I4, I9).
  */
 export async function pending(db: Db, targets: readonly TargetName[]): Promise<readonly PendingIntent[]> {
-  const rows = await db.query<ScopeColumns & Omit<PendingIntent, 'scope' | 'target'> & { readonly owedBy: TargetName }>(
+  const rows = await db.query<OwedRow>(
     `select i.id, t.name as "owedBy", i.request_id as "requestId", i.target, i.person, i.cause, i.asked_at as "askedAt"
      from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
      where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name and o.written_by = session_user)
      order by i.asked_at, i.id limit 10000`,
     [targets],
   );
-  return rows.map((row) => ({
-    id: row.id,
-    target: row.owedBy,
-    scope: scopeOf(row),
-    cause: row.cause,
-    askedAt: row.askedAt,
-  }));
+  return rows.map(owedOf);
+}
+
+type OwedRow = ScopeColumns & Omit<PendingIntent, 'scope' | 'target'> & { readonly owedBy: TargetName };
+const owedOf = (row: OwedRow): PendingIntent => ({
+  id: row.id,
+  target: row.owedBy,
+  scope: scopeOf(row),
+  cause: row.cause,
+  askedAt: row.askedAt,
+});
+
+/**
+ * Intents that have an outcome on these targets although the store still has a grant there that they ask the end of,
+ * oldest first, at most 10,000: a stolen login can write an outcome too. Of a person's grants those count that were
+ * made before the intent, because a rehire starts clean.
+ */
+export async function doubted(db: Db, targets: readonly TargetName[]): Promise<readonly PendingIntent[]> {
+  const rows = await db.query<OwedRow>(
+    `select distinct i.id, g.target as "owedBy", i.request_id as "requestId", i.target, i.person, i.cause,
+       i.asked_at as "askedAt"
+     from curfew.access_grant g join curfew.revoke_intent i
+       on (i.request_id = g.request_id and i.target = g.target) or (i.person = g.person and g.granted_at <= i.asked_at)
+     join curfew.revoke_outcome o on o.intent_id = i.id and o.target = g.target
+     where g.ended_at is null and g.target = any($1::text[])
+     order by i.asked_at, i.id limit 10000`,
+    [targets],
+  );
+  return rows.map(owedOf);
 }
 
 /** Closes an intent on a target, for the login that says so, once; its first evidence stands. */

@@ -201,6 +201,26 @@ test('a revoke intent is carried out within two seconds, with its evidence in th
   });
 });
 
+test.each(['grant', 'person'] as const)(
+  'an outcome that somebody wrote without ending anything silences no intent about a %s',
+  async (kind) => {
+    const holder = await recorded();
+    const other = await recorded();
+    await ask(
+      kind === 'grant' ? { kind, requestId: holder.id, target: orders } : { kind: 'person', person: holder.person },
+    );
+    await store.as.curfew_reaper.query(
+      `insert into curfew.revoke_outcome (intent_id, target, evidence)
+       select i.id, t.name, '{}' from curfew.revoke_intent i cross join unnest($1::text[]) as t (name)
+       where i.request_id = $2 or i.person = $3 on conflict do nothing`,
+      [names, holder.id, holder.person],
+    );
+    start();
+    await eventually('the login is ended', () => ended(holder.role));
+    expect(await mayLogin(other.role)).toBe(true);
+  },
+);
+
 test('an intent about a grant that was never made leaves a tombstone: a claim under way cannot be granted any more', async () => {
   const { id: person } = await plantPerson(store);
   const request = await plantRequest(store, person);

@@ -1,5 +1,5 @@
 import type { PersonId, TargetName } from '../../domain/ids.ts';
-import { outcomes, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
+import { doubted, outcomes, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
 import type { Db } from '../../store/pool.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
 import type { Ending } from './ending.ts';
@@ -23,9 +23,14 @@ export type Intents = {
  * Revoke intents of one cluster: begun in the second in which they are read, all at once, each followed until it is
  * ended on every node, then closed with its evidence. What could not be closed, because the store died meanwhile, is
  * pending still, and is ended again: that changes nothing on the target.
+ *
+ * NB. Of an intent with an outcome only what this process ended itself is believed: where the store still has a grant
+ * that it asks the end of, the target is asked once more.
  */
 export function followIntents({ store, target, names, ending, onFailure }: IntentOptions): Intents {
   const underWay = new Set<string>();
+  /** Ended by this process, with evidence from every node. */
+  const closed = new Set<string>();
 
   async function follow(group: readonly PendingIntent[]): Promise<void> {
     const [first] = group;
@@ -35,6 +40,7 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
       const { scope } = first;
       const ended = await (scope.kind === 'grant' ? endOne(scope.requestId) : endAllOf(scope.person));
       if (!ended) return;
+      closed.add(first.id);
       const evidence = { by: 'reaper', grants: ended };
       await outcomes(
         store,
@@ -67,7 +73,10 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
 
   return {
     async round() {
-      const owed = await pending(store, names);
+      const doubtful = await doubted(store, names);
+      const known = new Set(doubtful.map(({ id }) => id));
+      for (const id of closed) if (!known.has(id)) closed.delete(id);
+      const owed = [...(await pending(store, names)), ...doubtful.filter(({ id }) => !closed.has(id))];
       // An intent about a person is owed by each target of the cluster, and all of them have one ledger.
       for (const group of Map.groupBy(owed, (intent) => intent.id).values()) void follow(group);
     },
