@@ -10,6 +10,7 @@ import * as intents from '../store/intents.ts';
 import * as outbox from '../store/outbox.ts';
 import type { NewMessage } from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
+import * as people from '../store/people.ts';
 import * as requests from '../store/requests.ts';
 import type { LeaveActivities } from '../workflows/activities.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
@@ -39,7 +40,8 @@ const clocksApartMs = 5 * secondMs;
 
 /**
  * Follows a leaving until all of it is done: nothing of the person is open, and every grant has its receipt. What may
- * have slipped in beside the leaving itself (a decision in the same second) is done here again.
+ * have slipped in beside the leaving itself (a decision in the same second) is done here again. Once they are back, what
+ * they ask for and decide from then on is no part of it.
  */
 export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
   closeRequestsOf: failing({ log: deps.log, activity: 'leave', as: toRetry }, async (input: LeaveInput) => {
@@ -56,24 +58,35 @@ export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
   }),
 });
 
-async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, { personId, cause }: LeaveInput): Promise<void> {
-  const voided = await store.transaction((tx) => decisions.voidAllOf(tx, personId, cause, 'curfew_worker'));
+async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, input: LeaveInput): Promise<void> {
+  const { personId, cause, learnedAt } = input;
+  const untilAt = (await isGone(store, personId)) ? undefined : learnedAt + clocksApartMs;
+  const voided = await store.transaction((tx) => decisions.voidAllOf(tx, personId, cause, 'curfew_worker', untilAt));
   for (const { requestId } of voided) await saidOrOver(told.voidDecisions(requestId, { personId }));
 }
 
-async function untilClosed(
-  { store, requests: told, clock }: LeaveDeps,
-  { personId, cause }: LeaveInput,
-): Promise<void> {
+const isGone = async (store: Store, person: PersonId): Promise<boolean> =>
+  (await people.factsOf(store, person))?.state !== 'active';
+
+/** Of whoever is gone all that is open; of whoever is back, what is older than the leaving or was asked to end by it. */
+async function openStill(store: Store, input: LeaveInput): Promise<readonly RequestId[]> {
+  const { personId: person, cause, learnedAt } = input;
+  const open = await requests.openOf(store, person);
+  if (open.length === 0 || (await isGone(store, person))) return open.map(({ id }) => id);
+  const asked = new Set(await intents.ofLeaver(store, { person, cause, sinceAt: learnedAt - clocksApartMs }));
+  return open.flatMap(({ id, openedAt }) => (openedAt <= learnedAt || asked.has(id) ? [id] : []));
+}
+
+async function untilClosed({ store, requests: told, clock }: LeaveDeps, input: LeaveInput): Promise<void> {
   let toldAt = clock();
   for (;;) {
     heartbeat();
-    const open = await requests.openOf(store, personId);
+    const open = await openStill(store, input);
     if (open.length === 0) return;
     if (clock() - toldAt >= repeatMs) {
       toldAt = clock();
-      const why = cause === 'left' ? 'the person left' : 'the person was suspended';
-      for (const { id } of open) await saidOrOver(told.revoke(id, { actor: 'curfew_worker', cause: why }));
+      const why = input.cause === 'left' ? 'the person left' : 'the person was suspended';
+      for (const id of open) await saidOrOver(told.revoke(id, { actor: 'curfew_worker', cause: why }));
     }
     await pause(lookMs);
   }

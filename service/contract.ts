@@ -136,13 +136,13 @@ export type RevokeInput = {
 };
 
 export type LeaveInputFromSource = {
-  /** Which source says so, e.g. `hr`; names the actor in the audit log. */
+  /** Which source says so, e.g. `hr`: only the same source can undo it. */
   readonly source: string;
   /** The delivery's id: the same event twice is one leaving. */
   readonly event: string;
   readonly who: { readonly handle: string } | { readonly id: string };
   readonly state: PersonState;
-  /** The source's; an older one changes nothing. */
+  /** The source's; an older one changes nothing, unless it takes more away. */
   readonly version: number;
   readonly actor: string;
 };

@@ -7,8 +7,11 @@ import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as grants from '../store/grants.ts';
+import * as intents from '../store/intents.ts';
+import * as people from '../store/people.ts';
 import * as projections from '../store/projections.ts';
 import type { Db, Store } from '../store/pool.ts';
+import { openOf } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Left, LeaveInputFromSource } from './contract.ts';
@@ -36,7 +39,10 @@ export type HrAnswer = {
   readonly report: string;
 };
 
-/** How far it is: `safe` once nothing that the person held is left on any node. */
+/**
+ * How far it is: `safe` once nothing that the person held is left on any node, in any of their accounts. Read anew each
+ * time, and not from the answer alone. Never of somebody unknown: whoever they are may hold something.
+ */
 export type HrReport = HrAnswer & {
   readonly safe: boolean;
   /** From learning of it until the last grant was verified as ended; null while one is not. */
@@ -74,7 +80,7 @@ export function hrUseCases(ctx: Context): HrUseCases {
   const refusals: number[] = [];
   return {
     deliver: (event) => answering(ctx, 'deliver', () => deliver(ctx, store, event)),
-    report: ({ delivery }) => answering(ctx, 'report', () => report(store, delivery)),
+    report: ({ delivery }) => answering(ctx, 'report', () => report(ctx, store, delivery)),
     refuseEvent: ({ delivery, refusal }) =>
       answering<never>(ctx, 'refuseEvent', async () => {
         await append(store, {
@@ -136,12 +142,13 @@ async function firstAnswer(store: Db, delivery: string): Promise<HrAnswer | Refu
   }
 }
 
-async function report(store: Db, delivery: string): Promise<HrReport | Refusal> {
+async function report(ctx: Context, store: Db, delivery: string): Promise<HrReport | Refusal> {
   const first = await deliveries.answerOf(store, source, delivery);
   if (!first) return refuse('UnknownRequest', 'There is no such delivery, or no answer to it yet.');
   const answer = first.answer as HrAnswer;
+  const left = await whatIsLeft(ctx, store, answer);
   const ends = await Promise.all(
-    answer.requests.map(async (requestId) => {
+    [...new Set([...answer.requests, ...left.requests])].map(async (requestId) => {
       const view = await projections.viewOf(store, requestId);
       const grant = await grants.byId(store, requestId);
       const outcome = view?.state.kind === 'closed' ? view.state.outcome : null;
@@ -156,12 +163,43 @@ async function report(store: Db, delivery: string): Promise<HrReport | Refusal> 
   );
   const held = ends.filter(({ granted }) => granted);
   const closed = ends.every(({ state }) => state === 'closed');
-  const safe = closed && held.every(({ grantEndedAt }) => grantEndedAt !== null);
+  const safe =
+    answer.person !== null && !left.owed && closed && held.every(({ grantEndedAt }) => grantEndedAt !== null);
   const last = Math.max(answer.learnedAt, ...held.map(({ grantEndedAt }) => grantEndedAt ?? 0));
   return {
     ...answer,
     safe,
     safeAfterMs: safe ? last - answer.learnedAt : null,
     ends: ends.map(({ requestId, state, outcome, grantEndedAt }) => ({ requestId, state, outcome, grantEndedAt })),
+  };
+}
+
+type Remainder = {
+  readonly requests: readonly RequestId[];
+  /** A target has not answered yet. */
+  readonly owed: boolean;
+};
+
+/**
+ * What is open or live now of what a leaving is about. The answer may name too little: of a delivery that was done
+ * twice, or that was not new. What somebody asked for after they had come back is no part of it.
+ */
+async function whatIsLeft(ctx: Context, store: Db, answer: HrAnswer): Promise<Remainder> {
+  const { person, state, learnedAt } = answer;
+  const facts = person === null || state === 'active' ? undefined : await people.factsOf(store, person);
+  if (!facts) return { requests: [], owed: false };
+  const isPartOfIt = (at: number): boolean => facts.state !== 'active' || at <= learnedAt;
+  const left: RequestId[] = [];
+  const accounts = [facts.id, ...facts.aliases];
+  for (const account of accounts) {
+    const open = await openOf(store, account);
+    const live = await grants.live(store, { person: account });
+    left.push(...open.filter(({ openedAt }) => isPartOfIt(openedAt)).map(({ id }) => id));
+    left.push(...live.filter(({ grantedAt }) => isPartOfIt(grantedAt)).map(({ requestId }) => requestId));
+  }
+  const about = { people: accounts, requests: [...answer.requests, ...left] };
+  return {
+    requests: left,
+    owed: await intents.isOwed(store, { ...about, targets: ctx.targets.map(({ name }) => name) }),
   };
 }

@@ -22,10 +22,11 @@ const sentAtOnce = 25;
 /**
  * HR's word on a person. Safe first, with Temporal dead too: one transaction of the directory's login marks the person,
  * asks for the end of everything they hold and of every request of theirs that is open, claimed or not, and voids what
- * they approved and is not granted yet (I9). Then the Workflows are told, which only keep books.
+ * they approved and is not granted yet, in all of their accounts (I9). Then the Workflows are told, which only keep
+ * books. Word that is not new asks for the end of what is still open all the same.
  *
- * `active` gives nothing back: a rehire starts clean. Somebody whom nobody knows is audited and alarmed; one who left
- * also gets a tombstone, so that an older import cannot make them active.
+ * `active` gives nothing back: a rehire starts clean. Somebody whom nobody knows is audited and alarmed; the word is
+ * kept, so that no import can make them active.
  * @throws Error in a process without the directory's login
  */
 export const leave = (ctx: Context, input: LeaveInputFromSource): Promise<Left | Refusal> =>
@@ -34,7 +35,7 @@ export const leave = (ctx: Context, input: LeaveInputFromSource): Promise<Left |
     if (!store) throw new Error('this process takes no HR events: it has no directory login');
     const handle = await handleOf(store, input);
     const { left, queued } = await store.transaction((tx) =>
-      handle === undefined ? unknown(tx, input) : change(ctx, tx, input, handle),
+      handle === undefined ? unknown(ctx, tx, input) : change(ctx, tx, input, handle),
     );
     const sent = await Promise.all(queued.slice(0, sentAtOnce).map((message) => sendNow(ctx, store, message)));
     const confirmed = queued.length <= sentAtOnce && sent.every(({ kind }) => kind !== 'unconfirmed');
@@ -50,28 +51,54 @@ async function handleOf(db: Db, { who }: LeaveInputFromSource): Promise<string |
 }
 
 async function change(ctx: Context, tx: Db, input: LeaveInputFromSource, handle: string): Promise<Changed> {
-  const { state, version, actor } = input;
-  const applied = await people.apply(tx, { handle, state, version }, actor);
-  const person = applied.after.id;
-  const base = { person, state: applied.after.state, requests: [], voided: 0 };
-  if (applied.kind === 'stale') return { left: { ...base, change: 'older' }, queued: [] };
-  if (state === 'active') return { left: { ...base, change: 'applied' }, queued: [] };
+  const { state, version, actor, source } = input;
+  const applied = await people.apply(tx, { handle, source, state, version }, actor);
+  const { id: person, aliases } = applied.after;
+  const how = applied.kind === 'stale' ? 'older' : 'applied';
+  const base = { person, state: applied.after.state, change: how, requests: [], voided: 0 } as const;
+  if (applied.late) await alarmOfLateWord(tx, input, person);
+  if (state === 'active') return { left: base, queued: [] };
 
+  const closing: RequestId[] = [];
+  const messages: OutboxMessage[] = [];
+  let voided = 0;
+  for (const account of [person, ...aliases]) {
+    const ended = await endAccount(ctx, tx, { ...input, state }, account);
+    closing.push(...ended.requests);
+    messages.push(...ended.messages);
+    voided += ended.voided;
+  }
+  return { left: { ...base, requests: closing, voided }, queued: await queueAll(tx, messages) };
+}
+
+async function alarmOfLateWord(tx: Db, { source, state }: LeaveInputFromSource, person: PersonId): Promise<void> {
+  const detail = `An event of ${source} says "${state}", but its version is older than what ${source} said before. It was taken, because it takes access away: look whether it holds.`;
+  await alarms.raise(tx, { key: `person-late/${person}`, code: 'person-late', subject: person, detail });
+}
+
+type Leaving = LeaveInputFromSource & { readonly state: 'left' | 'suspended' };
+type EndedAccount = {
+  readonly requests: readonly RequestId[];
+  readonly messages: readonly OutboxMessage[];
+  readonly voided: number;
+};
+
+/** One account of whoever leaves; the others of the same human go the same way. */
+async function endAccount(ctx: Context, tx: Db, input: Leaving, person: PersonId): Promise<EndedAccount> {
+  const { state, actor, event } = input;
   const open = await requests.openOf(tx, person);
   await askForTheEnd(tx, input, person, open);
   const voided = await decisions.voidAllOf(tx, person, state, actor);
   const cause = state === 'left' ? 'the person left' : 'the person was suspended';
   const messages: readonly OutboxMessage[] = [
-    { kind: 'leave', payload: { personId: person, event: input.event, cause: state, learnedAt: ctx.clock() } },
+    { kind: 'leave', payload: { personId: person, event, cause: state, learnedAt: ctx.clock() } },
     ...open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const),
     ...voided.map(
       ({ id, requestId }) =>
         ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId: person } } }) as const,
     ),
   ];
-  const queued = await queueAll(tx, messages);
-  const closing = open.map(({ id }): RequestId => id);
-  return { left: { ...base, change: 'applied', requests: closing, voided: voided.length }, queued };
+  return { requests: open.map(({ id }) => id), messages, voided: voided.length };
 }
 
 /**
@@ -80,11 +107,10 @@ async function change(ctx: Context, tx: Db, input: LeaveInputFromSource, handle:
  */
 async function askForTheEnd(
   tx: Db,
-  { state, actor, event }: LeaveInputFromSource,
+  { state: cause, actor, event }: Leaving,
   person: PersonId,
   open: readonly requests.FollowedRequest[],
 ): Promise<void> {
-  const cause = state === 'left' ? 'left' : 'suspended';
   const scopes: readonly IntentScope[] = [
     { kind: 'person', person },
     ...open.map(({ id, target }) => ({ kind: 'grant', requestId: id, target }) as const),
@@ -104,16 +130,16 @@ async function askForTheEnd(
   );
 }
 
-async function unknown(tx: Db, input: LeaveInputFromSource): Promise<Changed> {
-  const { who, state, version, actor, event } = input;
+async function unknown(ctx: Context, tx: Db, input: LeaveInputFromSource): Promise<Changed> {
+  const { who, state, version, actor, event, source } = input;
+  if ('handle' in who && !(await people.keepWord(tx, { handle: who.handle, source, state, version }))) {
+    return change(ctx, tx, input, who.handle);
+  }
   // Of a handle the log keeps what it would be as an id: a handle is a name.
   const subject = 'handle' in who ? personIdFrom(who.handle) : who.id;
   await append(tx, { kind: 'person.unknown', actor, subject, body: { event, state } });
   const key = `person-unknown/${subject}`;
-  const detail = `An event of ${input.source} says "${state}" of somebody whom the directory does not know.`;
+  const detail = `An event of ${source} says "${state}" of somebody whom the directory does not know.`;
   await alarms.raise(tx, { key, code: 'person-unknown', subject, detail });
-  if ('handle' in who && state !== 'active') {
-    await people.apply(tx, { handle: who.handle, id: personIdFrom(who.handle), state, version }, actor);
-  }
   return { left: { person: null, change: 'unknown', state, requests: [], voided: 0 }, queued: [] };
 }

@@ -59,7 +59,8 @@ export function parsePeople(text: string, file = 'people.yaml'): ParsedPeople {
 }
 
 /**
- * What to apply, one change a person, in one transaction.
+ * What to apply, one change a person, in one transaction. An entry is all that holds of its person, but for the state:
+ * without `slack` no account is linked to them any more.
  * @param version for entries without one of their own: epoch ms of the import
  * @param isKnown is this handle in the directory? Then a state that the file does not mention stays as it is, so that
  *   an old file brings nobody back
@@ -73,7 +74,7 @@ export const changesOf = (
     ...person,
     version: own ?? version,
     ...(state !== null ? { state } : isKnown(person.handle) ? {} : { state: 'active' as const }),
-    ...(slack ? { slack: [slack] } : {}),
+    slack: slack ? [slack] : [],
   }));
 
 function resolve(people: readonly FilePerson[]): readonly PersonEntry[] {

@@ -108,6 +108,7 @@ export type VoidedDecision = { readonly id: DecisionId; readonly requestId: Requ
  * Voids every decision of a person on requests that nothing was granted for yet, each with its entry `decision.voided`.
  * @param cause in words without names, e.g. `left`
  * @param actor a person's id or a login's name
+ * @param untilAt epoch ms; decisions that were made later stay
  * @returns the decisions that it voided now; none where they were void before
  */
 export async function voidAllOf(
@@ -115,6 +116,7 @@ export async function voidAllOf(
   person: PersonId,
   cause: string,
   actor: string,
+  untilAt?: number,
 ): Promise<readonly VoidedDecision[]> {
   const voided = await tx.query<VoidedDecision>(
     `with void as (
@@ -122,9 +124,10 @@ export async function voidAllOf(
        select d.id, $2, $3 from curfew.decision d left join curfew.projection p on p.request_id = d.request_id
        where d.person = $1 and coalesce(p.state, 'requested') in ('requested', 'awaiting', 'approved', 'granting')
          and not exists (select from curfew.access_grant g where g.request_id = d.request_id)
+         and ($4::timestamptz is null or d.made_at <= $4)
        on conflict do nothing returning decision_id)
      select d.id, d.request_id as "requestId" from void join curfew.decision d on d.id = void.decision_id order by d.id`,
-    [person, cause, actor],
+    [person, cause, actor, untilAt === undefined ? null : new Date(untilAt)],
   );
   for (const { id, requestId } of voided) {
     await append(tx, { kind: 'decision.voided', actor, subject: requestId, body: { decision: id, cause } });

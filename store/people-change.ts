@@ -15,6 +15,8 @@ export type PersonChange = {
   readonly handle: string;
   /** Their canonical id where nobody has this handle yet; a new UUID where absent. */
   readonly id?: PersonId;
+  /** Who says so, e.g. `hr`; `operator` where absent. A source's word is undone by that source only. */
+  readonly source?: string;
   /** The source's, growing with each change there: epoch ms of the change, or its own counter. */
   readonly version: number;
   /** Needed for a person who is new. */
@@ -32,8 +34,8 @@ export type PersonRow = { readonly id: PersonId; readonly state: PersonState; re
 
 /** A row for somebody new; undefined where the handle is there, or was just made by another transaction. */
 export async function create(tx: Db, change: PersonChange): Promise<PersonRow | undefined> {
-  const [there] = await tx.query('select from curfew.person where handle = $1', [change.handle]);
-  if (there) return undefined;
+  if (await isThere(tx, change.handle)) return undefined;
+  await newcomersTurn(tx);
   if (change.state === undefined) {
     throw new CurfewError(
       'InvalidInput',
@@ -41,12 +43,20 @@ export async function create(tx: Db, change: PersonChange): Promise<PersonRow | 
     );
   }
   const [made] = await tx.query<PersonRow>(
-    `insert into curfew.person (id, handle, state, kind, version, changed_at) values ($1, $2, $3, $4, $5, clock_timestamp())
+    `insert into curfew.person (id, handle, state, kind, version, changed_at)
+     values ($1, $2, $3, $4, $5, clock_timestamp())
      on conflict do nothing returning id, state, version`,
     [change.id ?? randomUUID(), change.handle, change.state, change.kind ?? 'employee', change.version],
   );
   return made;
 }
+
+const isThere = async (tx: Db, handle: string): Promise<boolean> =>
+  (await tx.query('select from curfew.person where handle = $1', [handle])).length > 0;
+
+/** Making somebody and hearing of somebody unknown take turns: else one of them could miss what the other one says. */
+export const newcomersTurn = (tx: Db): Promise<unknown> =>
+  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.person', 0))`);
 
 /** The row, locked: two changes of one person take turns. */
 export async function locked(tx: Db, handle: string): Promise<PersonRow> {
@@ -57,17 +67,13 @@ export async function locked(tx: Db, handle: string): Promise<PersonRow> {
   return row;
 }
 
-const restriction: Readonly<Record<PersonState, number>> = { active: 0, suspended: 1, left: 2 };
-
-/** Is it newer than what is known, or of the same version and taking more away? */
-export const isNews = (change: PersonChange, row: PersonRow): boolean =>
-  change.version > row.version ||
-  (change.version === row.version && restriction[change.state ?? row.state] > restriction[row.state]);
-
 /** What holds for somebody who comes back: what this change says, and nothing from before. */
 export const cleaned = (change: PersonChange): PersonChange => ({ manager: null, groups: [], slack: [], ...change });
 
-/** Each of these returns the names of the fields that it changed. */
+/**
+ * Each of these returns the names of the fields that it changed. The state here is the one that all sources together
+ * leave to them, not what this change says.
+ */
 export async function applyState(tx: Db, id: PersonId, change: PersonChange): Promise<readonly string[]> {
   const [was] = await tx.query<{ state: boolean; kind: boolean; manager: boolean }>(
     `select state <> coalesce($2, state) as state, kind <> coalesce($3, kind) as kind,

@@ -12,12 +12,14 @@ import {
   applyState,
   cleaned,
   create,
-  isNews,
   locked,
+  newcomersTurn,
   type PersonChange,
 } from './people-change.ts';
+import { hear, isSpokenOf, operator } from './people-words.ts';
 import type { Db } from './pool.ts';
 
+export { operator };
 export type { PersonChange };
 
 /** What may be shown of a person and must be erasable; nulls where the source did not say or it was erased. */
@@ -39,7 +41,7 @@ export type PersonRecord = PersonFacts &
 
 /**
  * All aliases of one human, over any number of steps and from either side: A is an alias of B, and B of C, then A and
- * C are one person (I6).
+ * C are one person (I6). Their state is one too, the strictest of all their accounts': whoever left has left (I9).
  */
 const factsText = `
   with recursive human (person, id) as (
@@ -47,7 +49,9 @@ const factsText = `
     union
       select h.person, case when a.person = h.id then a.alias else a.person end
       from human h join curfew.person_alias a on h.id in (a.person, a.alias))
-  select p.id, p.state, p.kind, p.manager,
+  select p.id, p.kind, p.manager,
+    (select one.state from human h join curfew.person one on one.id = h.id where h.person = p.id
+     order by array_position(array['left', 'suspended', 'active'], one.state) limit 1) as state,
     array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
     array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
     coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
@@ -124,7 +128,12 @@ export async function peopleMatching(db: Db, selectors: readonly Selector[]): Pr
       selectors.flatMap((selector) => (selector.kind === 'group' ? [selector.group] : [])),
     ],
   );
-  return rows.map((row) => row.id);
+  const facts = await factsOfMany(
+    db,
+    rows.map((row) => row.id),
+  );
+  const gone = new Set(facts.filter(({ state }) => state !== 'active').map(({ id }) => id));
+  return rows.flatMap(({ id }) => (gone.has(id) ? [] : [id]));
 }
 
 /** Everybody, or those in one state, by handle. */
@@ -159,19 +168,22 @@ async function records(db: Db, ids: readonly PersonId[]): Promise<readonly Perso
 
 /**
  * `stale`: the source said something newer before; nothing changed. `same`: it says what is there. `before` is null for
- * a new person.
+ * a new person. `late`: its source said something newer before, and only its state was taken, because it takes more
+ * away: somebody should look.
  */
 export type AppliedChange = {
+  readonly late: boolean;
   readonly kind: 'created' | 'changed' | 'same' | 'stale';
   readonly before: PersonFacts | null;
   readonly after: PersonFacts;
 };
 
 /**
- * Applies a change in order of the source's versions: an older one changes nothing, so that a late "active" never
- * undoes a newer "left" (I9). Of two with one version the one that takes more away holds. Somebody who comes back
- * after having left starts clean: groups, manager and Slack accounts are what this change says and nothing else;
- * aliases stay, for they only ever forbid.
+ * Applies a change in order of its source's versions: an older one changes nothing, so that a late "active" never
+ * undoes a newer "left" (I9), except that a state which takes more away always counts. Of two with one version the one
+ * that takes more away holds. A person is what the strictest of their sources says: no import brings back whom HR has
+ * said to be gone. Somebody who comes back after having left starts clean, with all their accounts: groups, manager and
+ * Slack accounts are what this change says and nothing else; aliases stay, for they only ever forbid.
  *
  * Writes its own entries: `person.changed`, and `link.made` for each new Slack account.
  * @param actor a person's id or a login's name
@@ -181,9 +193,15 @@ export async function apply(tx: Db, change: PersonChange, actor: string): Promis
   const made = await create(tx, change);
   const row = made ?? (await locked(tx, change.handle));
   const before = await known(tx, row.id);
-  if (!made && !isNews(change, row)) return { kind: 'stale', before, after: before };
+  const heard = await hear(tx, change);
+  if (heard.kind === 'stale' && !made) return { kind: 'stale', late: false, before, after: before };
 
-  const full = !made && row.state === 'left' && change.state === 'active' ? cleaned(change) : change;
+  const late = heard.kind === 'late';
+  const counts = late ? only(change) : change;
+  const state = change.state === undefined && !made ? row.state : (heard.state ?? row.state);
+  const back = !made && row.state === 'left' && state === 'active';
+  const full = { ...(back ? cleaned(counts) : counts), state };
+  if (back) await cleanOthers(tx, before.aliases, actor);
   const changed = [
     ...(await applyState(tx, row.id, full)),
     ...(await applyGroups(tx, row.id, full)),
@@ -192,10 +210,40 @@ export async function apply(tx: Db, change: PersonChange, actor: string): Promis
     ...(await applyLinks(tx, row.id, full, actor)),
   ];
   const after = await known(tx, row.id);
-  if (!made && changed.length === 0) return { kind: 'same', before, after };
+  if (!made && changed.length === 0) return { kind: 'same', late, before, after };
   const body = { version: change.version, state: after.state, before: made ? null : before.state, changed };
   await append(tx, { kind: 'person.changed', actor, subject: row.id, body: body satisfies Record<string, AuditValue> });
-  return { kind: made ? 'created' : 'changed', before: made ? null : before, after };
+  return { kind: made ? 'created' : 'changed', late, before: made ? null : before, after };
+}
+
+const only = ({ handle, source, version, state }: PersonChange): PersonChange => ({
+  handle,
+  version,
+  ...(source === undefined ? {} : { source }),
+  ...(state === undefined ? {} : { state }),
+});
+
+/** The other accounts of somebody who comes back: what they were given before counts no more there either. */
+async function cleanOthers(tx: Db, aliases: readonly PersonId[], actor: string): Promise<void> {
+  for (const id of aliases) {
+    await tx.query('update curfew.person set manager = null where id = $1', [id]);
+    const nothing = { handle: '', version: 0, groups: [], slack: [] };
+    const changed = [...(await applyGroups(tx, id, nothing)), ...(await applyLinks(tx, id, nothing, actor))];
+    const body = { changed, cause: 'another account of theirs came back' };
+    if (changed.length > 0) await append(tx, { kind: 'person.changed', actor, subject: id, body });
+  }
+}
+
+/**
+ * Keeps what a source says of a handle that nobody has, without the handle itself, which may be a name: whoever gets
+ * that handle starts with it. A first "active" says nothing.
+ * @returns false where somebody has got this handle by now: apply the change to them
+ */
+export async function keepWord(tx: Db, change: PersonChange): Promise<boolean> {
+  await newcomersTurn(tx);
+  if ((await personByHandle(tx, change.handle)) !== undefined) return false;
+  if (change.state !== 'active' || (await isSpokenOf(tx, change.handle))) await hear(tx, change);
+  return true;
 }
 
 async function known(tx: Db, id: PersonId): Promise<PersonFacts> {

@@ -112,3 +112,22 @@ test('somebody without requests is safe at once', async () => {
   const input = await leaves('nina', 'event-4');
   expect(await follow(input)).toEqual({ closed: [], voided: [], safeAfterMs: 0 });
 });
+
+test('somebody who came back is not followed: what they ask for and decide from then on stays', async () => {
+  const input = await leaves('eve', 'event-5');
+  const gone = await leaves('omar', 'event-6');
+  await company.restore();
+  company.now = Date.now() + 60_000;
+  const { requestId } = await opened(company, { person: company.id('eve'), role: 'write' });
+  ok(await click(company, requestId, 'omar'));
+  let reads = 0;
+  const hurried = (): number => Date.now() + (reads += 6_000);
+  const told: RequestId[] = [];
+  const requests: Requests = {
+    voidDecisions: async (id) => void told.push(id),
+    revoke: async (id) => void told.push(id),
+  };
+  expect((await follow(input, requests, hurried)).closed).toEqual([]);
+  expect((await follow(gone, requests, hurried)).voided).toEqual([]);
+  expect(told).toEqual([]);
+});

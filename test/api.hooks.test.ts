@@ -3,9 +3,11 @@ import { Webhook } from 'standardwebhooks';
 import { hrHooks } from '../api/routes/hooks-hr.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import { hrUseCases } from '../service/deliver.ts';
+import * as people from '../store/people.ts';
 import { openStore } from '../store/pool.ts';
 import { approved, claimed, startCompany, workerEnds, workerGrants, type Company } from './support/company.ts';
 import { serve, type TestApi } from './support/http.ts';
+import { addPerson } from './support/store-sample.ts';
 
 const young = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
 const old = `whsec_${Buffer.alloc(24, 2).toString('base64')}`;
@@ -102,6 +104,12 @@ test('the report says after how long all was safe', async () => {
     `update curfew.projection set state = 'closed', outcome = 'withdrawn',
        view = jsonb_set(view, '{state}', '{"kind": "closed", "outcome": "withdrawn", "cause": "x"}') where request_id = $1`,
     [requestId],
+  );
+  expect(await (await ask('msg_safe-1')).json(), 'the targets have not answered').toMatchObject({ safe: false });
+  await company.store.as.curfew_reaper.query(
+    `insert into curfew.revoke_outcome (intent_id, target, evidence)
+     select id, name, '{}' from curfew.revoke_intent, unnest($1::text[]) as t (name) where target is null or target = name`,
+    [company.ctx.targets.map(({ name }) => name)],
   );
   expect(await (await ask('msg_safe-1')).json()).toMatchObject({ safe: true, safeAfterMs: 0 });
 });
@@ -237,7 +245,10 @@ test('somebody unknown is answered with a tombstone, not ignored', async () => {
     200,
     { person: null, change: 'unknown', state: 'left' },
   ]);
-  expect(await stateOf('quentin')).toBe('left');
+  // Kept without a person or a handle, and told by what becomes of whoever gets that handle.
+  expect(await stateOf('quentin')).toBeUndefined();
+  const quentin = await addPerson(company.store.as.curfew_directory, 'quentin', { version: Date.now() });
+  expect((await people.factsOf(company.store.admin, quentin))?.state).toBe('left');
 });
 
 test('a report is for whoever holds the secret, and of deliveries that were', async () => {

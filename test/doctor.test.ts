@@ -263,6 +263,11 @@ test('I9: a leaver who holds a login after a minute, and one whose request is op
     [id],
   );
   await expectFinding('I9', open.id);
+  // Of the other account, of one who is active there, likewise.
+  const { id: other } = await plantPerson(store, { aliases: [id] });
+  const theirs = await plantRequest(store, other, { openedAt: Date.now() - 3_600_000 });
+  await expectFinding('I9', theirs.id);
+  await plantView(store, theirs, { kind: 'closed', outcome: 'withdrawn', cause: 'test' }, 9);
   await plantView(store, open, { kind: 'closed', outcome: 'withdrawn', cause: 'test' }, 9);
 });
 

@@ -46,6 +46,7 @@ test('a new person is created with all that the source says, and one entry about
   const applied = await directory.transaction((tx) => people.apply(tx, change, 'curfew_directory'));
   expect(applied).toEqual({
     kind: 'created',
+    late: false,
     before: null,
     after: {
       id,

@@ -57,6 +57,7 @@ const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   policy_version: ['curfew_admin'],
   target_check: ['curfew_admin'],
   person: ['curfew_directory'],
+  person_word: ['curfew_directory'],
   person_group: ['curfew_directory'],
   person_alias: ['curfew_directory'],
   outbox: ['curfew_api', 'curfew_directory', 'curfew_worker'],

@@ -3,10 +3,18 @@ import { finder, type Check } from '../finding.ts';
 const found = finder('I9');
 const boundMs = 60_000;
 
-/** A minute after somebody left or was suspended they hold no login and no session, and nothing of theirs is open. */
+/**
+ * A minute after somebody left or was suspended they hold no login and no session, and nothing of theirs is open, in any
+ * of their accounts.
+ */
 export const leaversHoldNothing: Check = async ({ store, targets, now }) => {
   const gone = await store.query<{ id: string }>(
-    `select id::text from curfew.person where state <> 'active' and changed_at <= $1`,
+    `with recursive gone (id) as (
+         select id from curfew.person where state <> 'active' and changed_at <= $1
+       union
+         select case when a.person = g.id then a.alias else a.person end
+         from gone g join curfew.person_alias a on g.id in (a.person, a.alias))
+     select id::text from gone`,
     [new Date(now - boundMs)],
   );
   const ids = new Set(gone.map((row) => row.id));

@@ -29,8 +29,17 @@ create table curfew.person (
   state text not null check (state in ('active', 'suspended', 'left')),
   kind text not null check (kind in ('employee', 'contractor', 'service')),
   manager uuid references curfew.person deferrable initially deferred,   -- a file names managers in any order
-  version bigint not null,          -- the source's; an older one never undoes a newer (I9)
+  version bigint not null,          -- of the change taken last, whatever its source: to be shown, not to judge by
   changed_at timestamptz not null);
+-- What each source said last. Versions of two sources are never compared. A person's state is the one that takes away
+-- most of all that their sources say, so that no source undoes what another one said (I9). Also of somebody who is not
+-- known yet: hence the handle's hash for a key, for a handle may be an e-mail address.
+create table curfew.person_word (
+  handle_hash text not null check (handle_hash ~ '^[0-9a-f]{64}$'),
+  source text not null,
+  version bigint not null,
+  state text check (state in ('active', 'suspended', 'left')),   -- null: it never said one
+  primary key (handle_hash, source));
 create table curfew.person_group (
   person uuid not null references curfew.person,
   name text not null,

@@ -23,6 +23,8 @@ grant update (attempts, next_at, last_error, done_at) on curfew.outbox to curfew
 -- HR hooks and imports: people and what follows from them. Never a request, never a decision.
 grant select, insert on curfew.person to curfew_directory;
 grant update (state, kind, manager, version, changed_at) on curfew.person to curfew_directory;
+grant select, insert on curfew.person_word to curfew_directory;
+grant update (version, state) on curfew.person_word to curfew_directory;
 grant select, insert, delete on curfew.personal to curfew_directory;
 grant update (name, email) on curfew.personal to curfew_directory;
 grant select, insert, delete on curfew.person_group, curfew.person_alias to curfew_directory;
@@ -33,7 +35,7 @@ grant update (answer, received_at) on curfew.delivery to curfew_directory;
 grant update (attempts, next_at, last_error, done_at) on curfew.outbox to curfew_directory;
 
 -- The operator's commands: policy, targets, links; reads what `curfew doctor` needs.
-grant select on curfew.person, curfew.person_group, curfew.person_alias, curfew.personal, curfew.policy_version,
+grant select on curfew.person, curfew.person_word, curfew.person_group, curfew.person_alias, curfew.personal, curfew.policy_version,
   curfew.target_check, curfew.request, curfew.projection, curfew.decision, curfew.decision_void, curfew.access_grant,
   curfew.receipt, curfew.revoke_intent, curfew.revoke_outcome, curfew.review, curfew.outbox, curfew.heartbeat,
   curfew.alarm, audit.entry to curfew_admin;
@@ -71,7 +73,7 @@ grant insert (kind, key, payload, next_at) on curfew.outbox to curfew_api, curfe
 grant insert (key, code, subject, detail) on curfew.alarm to curfew_api, curfew_directory, curfew_worker, curfew_reaper;
 
 -- The auditor: everything that is no secret.
-grant select on curfew.personal, curfew.person, curfew.person_group, curfew.person_alias, curfew.policy_version,
+grant select on curfew.personal, curfew.person, curfew.person_word, curfew.person_group, curfew.person_alias, curfew.policy_version,
   curfew.target_check, curfew.request, curfew.projection, curfew.decision, curfew.decision_void, curfew.access_grant,
   curfew.receipt, curfew.revoke_intent, curfew.revoke_outcome, curfew.review, curfew.heartbeat, curfew.alarm,
   audit.entry, audit.kind to curfew_auditor;

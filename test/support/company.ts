@@ -144,6 +144,7 @@ export async function startCompany(): Promise<Company> {
       for (const handle of Object.keys(staff) as Handle[]) {
         const groups = staff[handle].groups.map((name) => ({ name }));
         const aliases = handle === 'ada-admin' ? [id('ada')] : [];
+        await company.change(handle, { source: 'hr', state: 'active' });
         await company.change(handle, { state: 'active', groups, aliases });
       }
       await company.applyPolicy(policyText());
