@@ -27,7 +27,7 @@ const ownEndMs = 8_000;
 export function processesOf(pid: number): Descendants {
   // A number may be given to another process later: who it is, is told by when it began.
   const known = new Map<number, number | undefined>([[pid, undefined]]);
-  let stopped = false;
+  const stopping = new AbortController();
   const look = async (): Promise<readonly Row[]> => {
     const rows = await table();
     for (const row of rows.toSorted((one, other) => one.pid - other.pid)) {
@@ -37,7 +37,7 @@ export function processesOf(pid: number): Descendants {
     return rows.filter((row) => Math.abs((known.get(row.pid) ?? Infinity) - row.startedAt) <= roundingMs);
   };
   const looking = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       await look().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
@@ -46,7 +46,7 @@ export function processesOf(pid: number): Descendants {
   return {
     seen: () => [...known.keys()],
     leftOver: async () => {
-      stopped = true;
+      stopping.abort();
       await looking;
       await eventually('all have ended', async () => (await alive()).length === 0, {
         withinMs: ownEndMs,
@@ -55,7 +55,7 @@ export function processesOf(pid: number): Descendants {
       return (await alive()).map((row) => `${row.pid} ${row.command}`);
     },
     endAll: async () => {
-      stopped = true;
+      stopping.abort();
       await looking;
       for (const row of await alive()) killIfAlive(row.pid);
     },
