@@ -53,17 +53,23 @@ const defaultStop: readonly StopStep[] = [{ signal: 'SIGTERM', withinMs: 10_000 
 /** At most so long may a child outlive a parent that died without stopping it. */
 const orphanLifeMs = 5_000;
 
+/** A child that is started elsewhere ends too when this process does, however that ends. */
+export const guardChild = (child: ChildProcess, how: StopStep | undefined): void => {
+  if (child.pid === undefined) return;
+  guard(`watch ${child.pid} ${how?.signal ?? 'SIGTERM'} ${Math.min(how?.withinMs ?? 0, orphanLifeMs)}`);
+  child.once('exit', () => guard(`forget ${child.pid}`));
+};
+
 /** @throws Trouble when the program cannot be run at all. */
 export const startProcess = async (spec: ProcessSpec): Promise<RunningProcess> => {
   const child = await spawnInto(spec);
   const pid = child.pid as number;
   const stopSteps = spec.stop ?? defaultStop;
   const [first] = stopSteps;
-  guard(`watch ${pid} ${first?.signal ?? 'SIGTERM'} ${Math.min(first?.withinMs ?? 0, orphanLifeMs)}`);
+  guardChild(child, first);
   let wanted = false;
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
-      guard(`forget ${pid}`);
       resolve({ code, signal });
       if (!wanted) spec.onUnexpectedExit?.(unexpectedExit(running, { code, signal }));
     });

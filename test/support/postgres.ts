@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Client, type ClientConfig, type QueryResultRow } from 'pg';
+import { guardChild } from '../../dev/processes.ts';
 import type { Administrator } from '../../targets/postgres/administrator.ts';
 
 /** The major version under test: 18, or what `CURFEW_TEST_PG` says. */
@@ -180,6 +181,7 @@ function freePort(): Promise<number> {
 
 function launch(postgres: string, data: string, chunks: Buffer[]): Promise<ChildProcess> {
   const child = spawn(postgres, ['-D', data], { ...serverUser, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  guardChild(child, { signal: 'SIGQUIT', withinMs: 2_000 });
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => child.kill('SIGQUIT'), 30_000);
     let seen = '';
