@@ -19,11 +19,11 @@ import { count, interleaved, ratio, timed, type Metric } from './metric.ts';
 
 const template = 'bench_read';
 const counted = 20;
-const timedPairs = 150;
 const key = randomBytes(32);
 const [workerPassword, reaperPassword] = [randomBytes(18).toString('hex'), randomBytes(18).toString('hex')];
 
-export async function measureTarget(): Promise<readonly Metric[]> {
+/** @param timedPairs how many times each side of a ratio is taken */
+export async function measureTarget({ timedPairs = 150 } = {}): Promise<readonly Metric[]> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-bench-'));
   let cluster: Cluster | undefined;
   try {
@@ -36,7 +36,7 @@ export async function measureTarget(): Promise<readonly Metric[]> {
       settings: { autovacuum: 'off' },
     });
     await furnish(cluster);
-    return [...(await counts(cluster)), ...(await ratios(cluster))];
+    return [...(await counts(cluster)), ...(await ratios(cluster, timedPairs))];
   } finally {
     await cluster?.stop();
     await rm(folder, { recursive: true, force: true });
@@ -108,7 +108,7 @@ async function counts(cluster: Cluster): Promise<readonly Metric[]> {
   ];
 }
 
-async function ratios(cluster: Cluster): Promise<readonly Metric[]> {
+async function ratios(cluster: Cluster, timedPairs: number): Promise<readonly Metric[]> {
   const target = open(cluster, () => undefined);
   const bare = new Client({
     host: cluster.host,

@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
+import baselines from '../bench/baselines.json' with { type: 'json' };
 import { countActions, countEvents } from '../bench/history.ts';
 import { lives } from './support/life.ts';
 import { accessRequestScenarios } from './support/scenarios.ts';
 
 const world = lives();
 
-/** The exact price of a lifecycle; the numbers may only go down. */
+/** The exact price of a lifecycle, the same that `npm run bench -- quick` measures on a whole stack; it may only go down. */
 const budgets = [
-  { name: 'expired', actions: 7, events: 34 },
-  { name: 'expired-with-slack', actions: 11, events: 58 },
-  { name: 'expired-with-slack-and-notice', actions: 13, events: 69 },
+  { name: 'expired', as: 'core' },
+  { name: 'expired-with-slack', as: 'slack' },
+  { name: 'expired-with-slack-and-notice', as: 'slack.notice' },
 ] as const;
 
-test.each(budgets)('$name costs $actions billed actions and $events events', async ({ name, actions, events }) => {
+test.each(budgets)('$name costs exactly the actions and events of the baseline', async ({ name, as }) => {
   const scenario = accessRequestScenarios[name];
   if (!scenario) throw new Error(name);
   const { calls } = await world.serve(scenario.activities);
@@ -20,5 +21,23 @@ test.each(budgets)('$name costs $actions billed actions and $events events', asy
   await scenario.drive(it, calls, world.place.temporal);
   expect(await it.outcome()).toBe('expired');
   const history = await it.handle.fetchHistory();
-  expect({ actions: countActions(history), events: countEvents(history) }).toEqual({ actions, events });
+  expect({ actions: countActions(history), events: countEvents(history) }).toEqual({
+    actions: baselines[`lifecycle.actions.${as}`],
+    events: baselines[`lifecycle.events.${as}`],
+  });
+});
+
+test('the baselines are not above what was agreed', () => {
+  expect(baselines).toEqual({
+    'lifecycle.actions.core': 7,
+    'lifecycle.events.core': 34,
+    'lifecycle.actions.slack': 11,
+    'lifecycle.events.slack': 58,
+    'lifecycle.actions.slack.notice': 13,
+    'lifecycle.events.slack.notice': 69,
+    'grant.roundtrips': 1,
+    'grant.transactions': 1,
+    'revoke.roundtrips': 1,
+    'kill.roundtrips': 1,
+  });
 });
