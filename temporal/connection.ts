@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import {
   TypedSearchAttributes,
@@ -83,7 +84,30 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     dataConverter: dataConverterFor(settings.codecKeys),
   });
 
-  const inTime = <T>(work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + deadlineMs, work);
+  /** Calls that nobody may be waiting for any more, and that the SDK may be about to try again. */
+  const underWay = new Set<Promise<unknown>>();
+
+  /** The SDK asks for the deadline between its own retries, and may sleep past it; whoever clicked does not wait for that. */
+  async function inTime<T>(work: () => Promise<T>): Promise<T> {
+    const answered = new AbortController();
+    const tooLate = pause(deadlineMs, undefined, { signal: answered.signal }).then(() => {
+      throw notConfirmed(new Error(`no answer within ${deadlineMs} ms`));
+    });
+    const call = connection.withDeadline(Date.now() + deadlineMs, work);
+    underWay.add(call);
+    call.finally(() => underWay.delete(call)).catch(() => undefined);
+    try {
+      return await Promise.race([call, tooLate]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  /** NB. Closed under a retry, the connection would throw out of the SDK's timer, where nobody can catch it. */
+  async function close(): Promise<void> {
+    await Promise.allSettled(underWay);
+    await connection.close();
+  }
 
   async function start(workflowType: string, options: StartOptions): Promise<Started> {
     try {
@@ -139,7 +163,7 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     revoke: (id, input) => tell(id, (handle) => handle.signal(revoke, input)),
     voidDecisions: (id, input) => tell(id, (handle) => handle.signal(voidDecisions, input)),
     startLeave: (input) => start(leaveType, { workflowId: leaveId(input.personId, input.event), args: [input] }),
-    close: () => connection.close(),
+    close,
   };
 }
 
