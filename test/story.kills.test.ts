@@ -3,11 +3,17 @@
  * died, the story ends the same (I23): its outcome, one of everything, the receipt, no session, no login, a tombstone,
  * card and message right; and the checker of the invariants finds nothing.
  */
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
 import { DatabaseError, type Client } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { searchEverything } from '../dev/tour/proofs.ts';
+import type { RequestId } from '../domain/ids.ts';
 import { actions } from '../slack/ids.ts';
+import { accessRequestId } from '../workflows/contract.ts';
 import { eventually } from './support/eventually.ts';
 import { holdTemplate, openTheatre, workerWaits, type Ending, type Login, type Theatre } from './support/stage.ts';
+import { installRuntime, productBundle } from './support/temporal.ts';
 
 let stage: Theatre;
 beforeAll(async () => {
@@ -78,6 +84,7 @@ async function expectNoLogin(login: Login): Promise<void> {
   );
   expect(error).toBeInstanceOf(DatabaseError);
   expect((error as DatabaseError).code).toMatch(/^28/);
+  stage.errors.push(String(error));
 }
 
 type Part = 'worker' | 'API' | 'Temporal' | 'target' | 'store';
@@ -189,3 +196,20 @@ test.each<Part>(['worker', 'API', 'Temporal', 'target', 'store'])(
   },
   180_000,
 );
+
+test('after all of it no secret stands in a history, a log, the audit, the store, Slack or an error (I12)', async () => {
+  expect(stage.secrets.size).toBeGreaterThan(80);
+  await searchEverything(stage);
+});
+
+test('after all of it every history replays on the current code, kills and retries included (I20)', async () => {
+  installRuntime();
+  const options = { workflowBundle: await productBundle(), dataConverter: stage.dataConverter };
+  const asked = await stage.inStore<{ id: RequestId }>('select id from curfew.request');
+  expect(asked).toHaveLength(18);
+  for (const { id } of asked) {
+    const workflowId = accessRequestId(id);
+    const history = await stage.temporal.workflow.getHandle(workflowId).fetchHistory();
+    await Worker.runReplayHistory(options, JSON.parse(historyToJSON(history)), workflowId);
+  }
+});

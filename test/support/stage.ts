@@ -1,5 +1,6 @@
 /** The tour's stage for tests: the whole real stack, an operator's ways into it, and what became of a request. */
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { Client as PgClient } from 'pg';
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
@@ -39,6 +40,8 @@ export type Ending = {
 export type Theatre = Stage & {
   /** Temporal as its operator, or whoever stole a worker's access, reaches it. */
   readonly temporal: Client;
+  /** With the stack's own key. */
+  readonly dataConverter: DataConverter;
   /** The code of the one-time link, given to the claim client in this process, which waits for the login. */
   readonly login: (who: string, requestId: string) => Promise<Login>;
   readonly claim: (code: string) => Promise<Login>;
@@ -62,16 +65,20 @@ export async function openTheatre(): Promise<Theatre> {
   const { stack } = stage;
   const { settings } = stack;
   const connection = Connection.lazy({ address: stack.temporal.address });
-  const temporal = new Client({
-    connection,
-    namespace: stack.temporal.namespace,
-    identity: 'operator',
-    dataConverter: dataConverterFor([{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }]),
-  });
+  const dataConverter = dataConverterFor([{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }]);
+  const { namespace } = stack.temporal;
+  const temporal = new Client({ connection, namespace, identity: 'operator', dataConverter });
   const admin = openStore({ url: storeUrl(settings, 'curfew_admin'), applicationName: 'curfew-test', max: 2 });
-  const theatre = { ...stage, ...looks(stage, admin), temporal };
+  const theatre = { ...stage, ...looks(stage, admin), temporal, dataConverter };
   const claim: Theatre['claim'] = async (code) => {
     const { databases, ...login } = await claimWith({ api: apiUrl(settings), code });
+    const { requestId, password } = login;
+    const [kept] = await stage.inStore<{ verifier: string; ticket: string }>(
+      `select verifier, encode(ticket, 'hex') as ticket from curfew.claim where request_id = $1`,
+      [requestId],
+    );
+    for (const [name, value] of Object.entries({ password, code, ...kept }))
+      stage.secrets.set(`${name} of ${requestId}`, value);
     return { ...login, database: databases[0] ?? '' };
   };
   return {
