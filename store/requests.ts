@@ -38,7 +38,7 @@ export async function insert(tx: Db, request: RequestRow, why: SaltedText): Prom
   const made = await tx.query(
     `insert into curfew.request (id, kind, person, target, databases, role, template, duration_ms, ticket, reason_hash,
        plan, policy_hash, digest, opened_at, decide_by)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict (id) do nothing returning id`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing returning id`,
     [
       request.id,
       request.kind,
