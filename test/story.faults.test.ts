@@ -119,6 +119,34 @@ test('with everything but PostgreSQL dead no new login comes in after the end, a
   await expectOutcome(held.login, 'mei', 'expired');
 }, 120_000);
 
+test('a request and a decision that Temporal never heard of, of an API that died, reach it once (I10; F8)', async () => {
+  const { api, temporal } = stage.stack;
+  const decided = await stage.ask('amara', 'orders-prod read 10m because INC-12 slow checkout');
+  await stage.openReview('priya', decided);
+  await temporal.kill();
+  const asked = await stage.ask('jonas', 'orders-prod read 10m because INC-13 wrong totals');
+  // Not known whether it was heard, so the form says "recorded".
+  expect((await stage.driver.submit('priya', { [actions.verdict]: 'approve' })).action).toBe('updated');
+  await api.kill('SIGKILL');
+  await Promise.all([temporal.start(), api.start()]);
+  await stage.is(decided, 'approved');
+  expect((await stage.cardOf(asked)).text).toContain('Waiting for approval');
+  for (const [id, who] of [
+    [asked, 'jonas'],
+    [decided, 'amara'],
+  ] as const) {
+    await stage.pressDm(who, id, actions.withdraw);
+    await stage.is(id, 'closed');
+    expect(await stage.endingOf(id, who)).toMatchObject({
+      outcome: 'withdrawn',
+      decisions: id === decided ? 1 : 0,
+      entries: { 'request.opened': 1, 'end.asked': 1, 'request.closed': 1 },
+      grants: 0,
+      cards: 1,
+    });
+  }
+}, 60_000);
+
 test('a cancelled Workflow cleans up after itself, asked, approved or held (I1 I2; F14)', async () => {
   const asked = await stage.ask('amara', 'orders-prod read 10m because INC-12 slow checkout');
   const open = await stage.ask('diego', 'models-prod read 10m because checking label drift');
