@@ -22,6 +22,7 @@ afterAll(() => stage?.end());
  */
 const terminated = new Set<string>();
 afterEach(async () => {
+  await stage.revive();
   await stage.settled();
   const findings = await stage.findings();
   expect(findings.filter(({ code, subject }) => !(code === 'not-there' && terminated.has(subject)))).toEqual([]);

@@ -21,6 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.end());
 afterEach(async () => {
+  await stage.revive();
   await stage.settled();
   expect(await stage.findings()).toEqual([]);
 });

@@ -40,6 +40,7 @@ afterAll(async () => {
   await stage?.end();
 });
 afterEach(async () => {
+  await stage.revive();
   await stage.settled();
   expect(await stage.findings()).toEqual([]);
 });

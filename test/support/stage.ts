@@ -53,6 +53,8 @@ export type Theatre = Stage & {
   readonly ledgerOf: (requestId: string) => Promise<string | undefined>;
   readonly sessionsOf: (role: string) => Promise<number>;
   readonly endingOf: (requestId: string, holder: string) => Promise<Ending>;
+  /** Starts again whatever a test killed and, because it failed, left dead; so that the next one has a fair start. */
+  readonly revive: () => Promise<void>;
   /** Waits until nothing is under way in the store any more. */
   readonly settled: () => Promise<void>;
   /** What the checker of the invariants finds. */
@@ -84,6 +86,11 @@ export async function openTheatre(): Promise<Theatre> {
   return {
     ...theatre,
     claim,
+    revive: async () => {
+      const { store, target, temporal: server, worker, api, reaper } = stack;
+      await Promise.all([store.start(), target.start(), server.start()]);
+      await Promise.all([worker.start(), api.start(), reaper.start()]);
+    },
     login: async (who, requestId) => claim(await stage.codeFor(who, requestId)),
     pressDm: async (who, requestId, action) => {
       const message = await stage.driver.eventually(`${who} is shown ${action}`, async () =>
