@@ -6,16 +6,14 @@ import { refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
-import { dayMs, secondMs } from '../domain/time.ts';
+import { secondMs } from '../domain/time.ts';
 import { digestOf } from '../policy/digest.ts';
 import { judge } from '../policy/eligibility.ts';
 import { stricter } from '../policy/stricter.ts';
 import type { ClaimRow } from '../store/claims.ts';
+import { checkHoldsMs } from '../store/target-checks.ts';
 import type { Expected } from '../targets/postgres/accessor.ts';
 import type { GrantCase } from './grant-case.ts';
-
-/** A check of the target counts for this long. */
-export const checkHoldsMs = 7 * dayMs;
 
 export type Judged = { readonly kind: 'fit'; readonly claim: ClaimRow; readonly cluster: Expected } | Refusal;
 

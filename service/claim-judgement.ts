@@ -5,7 +5,6 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
-import { dayMs } from '../domain/time.ts';
 import { digestOf } from '../policy/digest.ts';
 import { maySit } from '../policy/eligibility.ts';
 import { stricter } from '../policy/stricter.ts';
@@ -16,9 +15,6 @@ import type { LoadedPolicy } from '../policy/policy.ts';
 import type { Context, TargetPlace } from './context.ts';
 import { activePerson, planNow } from './planning.ts';
 import { notPending, type Standing } from './standing.ts';
-
-/** A target's check counts for a week. */
-const checkLifeMs = 7 * dayMs;
 
 /** Is it approved, in time, and asked by nobody to end? Of what the store says alone. */
 export function claimable({ state, view, intents, useByAt }: Standing, now: number): Refusal | undefined {
@@ -108,7 +104,7 @@ async function targetStands(ctx: Context, tx: Db, { row }: Standing, now: number
   const check = await checks.latest(tx, row.target);
   if (!check) return refuse('TargetNotReady', 'The target was never checked: an operator runs `curfew target check`.');
   if (!check.ok) return refuse('TargetNotReady', 'The target failed its last check: an operator has to mend it first.');
-  return check.checkedAt > now - checkLifeMs
+  return check.checkedAt > now - checks.checkHoldsMs
     ? place
     : refuse('TargetNotReady', 'The target was not checked for a week: an operator runs `curfew target check`.');
 }

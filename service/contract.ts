@@ -11,6 +11,7 @@ import type { Digest, PersonId, RequestId, RoleName, TargetName, TemplateName } 
 import type { AccountFacts, PersonState } from '../domain/person.ts';
 import type { GrantablePlan, Plan } from '../domain/plan.ts';
 import type { Outcome, StateKind } from '../domain/request.ts';
+import { reviewVerdicts, type ReviewVerdict } from '../store/reviews.ts';
 import type { RequestView } from '../domain/view.ts';
 
 export type RequestKind = 'access' | 'break-glass';
@@ -156,8 +157,7 @@ export type Left = {
   readonly confirmed: boolean;
 };
 
-export const reviewVerdicts = ['justified', 'not-justified', 'follow-up'] as const;
-export type ReviewVerdict = (typeof reviewVerdicts)[number];
+export { reviewVerdicts, type ReviewVerdict };
 export type ReviewInput = {
   readonly requestId: RequestId;
   readonly person: PersonId;

@@ -1,7 +1,11 @@
 /** What `curfew target check` found, each time. The newest of a target counts; grants need a good and fresh one. */
 import type { TargetName } from '../domain/ids.ts';
+import { dayMs } from '../domain/time.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
+
+/** A check counts for a week; after it the target gets no grants until it is looked at again. */
+export const checkHoldsMs = 7 * dayMs;
 
 export type TargetCheck = {
   readonly target: TargetName;

@@ -1,16 +1,6 @@
 import type { AuditValue } from '../../domain/events.ts';
+import type { NodeEvidence } from '../../domain/grant.ts';
 import type { EndReceipt } from '../../targets/postgres/end.ts';
-
-/** What one node said, without what only the target's own calls need. */
-export type NodeSaid = {
-  readonly node: string;
-  readonly standby: boolean;
-  readonly sessionsFound: number;
-  readonly sessionsLeft: number;
-  readonly canLogin: boolean;
-  readonly ended: boolean;
-  readonly verifiedAt: number;
-};
 
 /** An ended grant as it is kept in the store: counts and instants, no secrets. */
 export type Evidence = {
@@ -19,7 +9,7 @@ export type Evidence = {
   readonly startedAt: number;
   readonly verifiedAt: number;
   readonly sessionsClosed: number;
-  readonly nodes: readonly NodeSaid[];
+  readonly nodes: readonly NodeEvidence[];
 };
 
 /** @param receipt of a grant that every node calls ended: each has its answer then */
