@@ -59,7 +59,7 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   if (made?.endedAt === null) return { endAt: made.endAt };
   if (made) throw new CurfewError('NotPending', 'It was granted, and has ended.');
 
-  const found = await readGrantCase(store, deps.policyOf, requestId);
+  const found = await readGrantCase(store, deps.policyOf, requestId, clock());
   const { request } = found;
   if (request.target !== target) throw new CurfewError('UnknownTarget', 'The request is for another target.');
   const judged = judgeGrant(found, credentialId, clock());

@@ -4,12 +4,11 @@
  */
 import { refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId } from '../domain/ids.ts';
-import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { secondMs } from '../domain/time.ts';
 import { digestOf } from '../policy/digest.ts';
-import { judge } from '../policy/eligibility.ts';
 import { stricter } from '../policy/stricter.ts';
+import { tally } from '../policy/tally.ts';
 import type { ClaimRow } from '../store/claims.ts';
 import { checkHoldsMs } from '../store/target-checks.ts';
 import type { Expected } from '../targets/postgres/accessor.ts';
@@ -60,19 +59,10 @@ function byPeople({ request, decisions, facts }: GrantCase): Refusal | undefined
   if (standing.some((decision) => decision.verdict === 'deny')) return refuse('NotPending', 'An approver said no.');
 
   const stages = stagesOf(request.plan);
-  const judged = { requester, digest: request.digest, stages };
-  const counted: PersonFacts[] = [];
-  const seats = stages.map(() => 0);
-  for (const { person, stage, digest, verdict, madeAt, facts: recorded } of standing) {
-    const now = facts.get(person);
-    if (!now) continue;
-    // The account is what the click recorded; the person is what the directory says now.
-    const click = { verdict, digest, stage, madeAt, facts: { person: now, account: recorded.account } };
-    if (judge(judged, click, counted)) continue;
-    counted.push(now);
-    seats[stage] = (seats[stage] ?? 0) + 1;
-  }
-  const short = stages.find((stage, index) => (seats[index] ?? 0) < stage.need);
+  const { digest, openedAt } = request;
+  // The account is what the click recorded; the people are what the directory says now.
+  const [open] = tally({ requester, digest, stages, openedAt }, standing, facts).open;
+  const short = open === undefined ? undefined : stages[open];
   if (!short) return undefined;
   return refuse('ApproverNotEligible', `"${short.name}" needs ${short.need} who may approve this now.`);
 }

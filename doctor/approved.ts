@@ -27,8 +27,10 @@ export const isRequester = (record: GrantRecord, person: Pick<PersonFacts, 'id' 
   person.aliases.some((alias) => alias === record.person);
 
 const selects = (selector: Selector, person: PersonFacts, record: GrantRecord): boolean =>
-  selector.kind === 'person'
-    ? selector.person === person.id
+  selector.kind !== 'group'
+    ? selector.kind === 'person'
+      ? selector.person === person.id
+      : person.onCall?.includes(selector.schedule) === true
     : person.groups.includes(selector.group) &&
       !person.addedBy.some(
         (added) => added.group === selector.group && (added.by === record.person || record.aliases.includes(added.by)),

@@ -13,6 +13,10 @@ export type RequestId = Branded<'RequestId'>;
 export type DecisionId = Branded<'DecisionId'>;
 /** UUID naming a claim: the reference that a Workflow carries instead of a verifier. */
 export type CredentialId = Branded<'CredentialId'>;
+/** UUID of an extension: the holder of a grant asks for a later end. */
+export type ExtensionId = Branded<'ExtensionId'>;
+/** UUID of a policy version that somebody proposes. */
+export type ProposalId = Branded<'ProposalId'>;
 /** Name of a target in the policy file, e.g. `orders-prod`. */
 export type TargetName = Branded<'TargetName'>;
 /** Name of a NOLOGIN role on the target that carries privileges, e.g. `orders_read`. */

@@ -6,20 +6,37 @@ export type PersonState = (typeof personStates)[number];
 
 /**
  * What Curfew must know of a person to judge: no name, no e-mail, no Slack id. Read from the directory at the moment
- * of judging, and recorded with the decision so that it can be judged again later.
+ * of judging, and recorded with the decision so that it can be judged again later. What is absent is nothing, nobody or
+ * no: facts that were recorded before Curfew knew of such a thing read the same.
  */
 export type PersonFacts = {
   readonly id: PersonId;
   readonly state: PersonState;
   readonly kind: 'employee' | 'contractor' | 'service';
   readonly manager: PersonId | null;
+  /** The manager of the manager. */
+  readonly managersManager?: PersonId | null;
   /** Sorted names of groups. */
   readonly groups: readonly string[];
   /** Other canonical ids of the same human: several accounts are one person for separation of duty. Sorted. */
   readonly aliases: readonly PersonId[];
   /** Groups that this person was put into, each with the person who did it, where the source says so. */
   readonly addedBy: readonly { readonly group: string; readonly by: PersonId }[];
+  /** The on-call schedules on which this person is on call at this moment. Sorted. */
+  readonly onCall?: readonly string[];
+  /** Out of office at this moment: not counted on, but not forbidden to decide. */
+  readonly away?: boolean;
+  /** Those who are away and named this person to decide in their place, at this moment. Depth 1. Sorted by id. */
+  readonly standsInFor?: readonly Delegator[];
+  /** People with whom this one mostly approves mutually (`policy/reciprocity.ts`). Sorted. */
+  readonly reciprocal?: readonly PersonId[];
 };
+
+/** Somebody who is away, as far as it matters to whoever stands in for them; `by` made the delegation. */
+export type Delegator = Pick<
+  PersonFacts,
+  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'aliases' | 'addedBy' | 'onCall'
+> & { readonly by: PersonId };
 
 /** What Slack said of the account that clicked, at most a minute before (`users.info`). */
 export type AccountFacts = {
@@ -27,6 +44,8 @@ export type AccountFacts = {
   readonly bot: boolean;
   readonly restricted: boolean;
   readonly stranger: boolean;
+  /** Linked in place of another account, less than a day ago, and the old account has not confirmed it. */
+  readonly fresh?: boolean;
   readonly readAt: number;
 };
 

@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from './errors.ts';
-import type { CredentialId, DecisionId, PersonId } from './ids.ts';
+import type { CredentialId, DecisionId, ExtensionId, PersonId } from './ids.ts';
 
 /** How a request ended. `lapsed`: nobody decided, or nobody claimed. `cancelled`: by an operator. */
 export const outcomes = [
@@ -14,33 +14,57 @@ export const outcomes = [
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** One person's approval of one stage. Stages are counted from 0. */
-export type Approval = { readonly decisionId: DecisionId; readonly person: PersonId; readonly stage: number };
+/**
+ * One person's approval of one stage. Stages are counted from 0. `at`: when it was made, by the store's writer.
+ * `standsInFor`: the one who is away and in whose place it was given.
+ */
+export type Approval = {
+  readonly decisionId: DecisionId;
+  readonly person: PersonId;
+  readonly stage: number;
+  readonly at?: number;
+  readonly standsInFor?: PersonId;
+};
 
 /** Why a grant ends: who said so and for what reason, in words without names. */
 export type End = { readonly outcome: Outcome; readonly cause: string };
 
+/** A later end for a grant that is held: asked of the approvers, or approved and on its way to the target. */
+export type Extension = { readonly id: ExtensionId; readonly kind: 'asked' | 'moving'; readonly endAt: number };
+
 /**
  * Where a request is. `needs[i]` is how many distinct people stage i takes; no stages means that the plan was
- * automatic. `ending` on `granting`: somebody ended it while the grant ran; it is revoked as soon as the grant
+ * automatic. Stages with equal `steps[i]` are open together; without `steps` each stage waits for the one before it.
+ * `stage` is the first of those that are open (`openStages` names all). `ending` on `granting`: somebody ended it while the grant ran; it is revoked as soon as the grant
  * returned, because a grant under way cannot be called back.
  */
 export type RequestState =
-  | { readonly kind: 'requested'; readonly needs: readonly number[] }
+  | { readonly kind: 'requested'; readonly needs: readonly number[]; readonly steps?: readonly number[] }
   | {
       readonly kind: 'awaiting';
       readonly needs: readonly number[];
+      readonly steps?: readonly number[];
       readonly stage: number;
       readonly approvals: readonly Approval[];
     }
-  | { readonly kind: 'approved'; readonly needs: readonly number[]; readonly approvals: readonly Approval[] }
+  | {
+      readonly kind: 'approved';
+      readonly needs: readonly number[];
+      readonly steps?: readonly number[];
+      readonly approvals: readonly Approval[];
+    }
   | {
       readonly kind: 'granting';
       readonly approvals: readonly Approval[];
       readonly credentialId: CredentialId;
       readonly ending?: End;
     }
-  | { readonly kind: 'active'; readonly approvals: readonly Approval[]; readonly endAt: number }
+  | {
+      readonly kind: 'active';
+      readonly approvals: readonly Approval[];
+      readonly endAt: number;
+      readonly extension?: Extension;
+    }
   | { readonly kind: 'revoking'; readonly approvals: readonly Approval[]; readonly end: End; readonly endAt?: number }
   | { readonly kind: 'closed'; readonly outcome: Outcome; readonly cause: string };
 
@@ -49,13 +73,18 @@ export type StateKind = RequestState['kind'];
 /** What can happen to a request. `ended` is anybody's but the holder's "End now"; `verified` is 0 sessions on every node. */
 export type RequestEvent =
   | { readonly kind: 'opened' }
-  | { readonly kind: 'approved'; readonly decisionId: DecisionId; readonly person: PersonId; readonly stage: number }
+  | ({ readonly kind: 'approved' } & Approval)
   | { readonly kind: 'denied'; readonly decisionId: DecisionId; readonly person: PersonId }
   | { readonly kind: 'voided'; readonly person: PersonId }
   | { readonly kind: 'lapsed'; readonly cause: string }
   | { readonly kind: 'claimed'; readonly credentialId: CredentialId }
   | { readonly kind: 'granted'; readonly endAt: number }
   | { readonly kind: 'grant-failed'; readonly cause: string }
+  | { readonly kind: 'extension-asked'; readonly id: ExtensionId; readonly endAt: number }
+  | { readonly kind: 'extension-approved'; readonly id: ExtensionId; readonly endAt: number }
+  /** Denied, lapsed or failed: the end stays where it was. */
+  | { readonly kind: 'extension-over'; readonly id: ExtensionId }
+  | { readonly kind: 'extended'; readonly id: ExtensionId; readonly endAt: number }
   | { readonly kind: 'expired' }
   | { readonly kind: 'released' }
   | { readonly kind: 'withdrawn' }
@@ -77,7 +106,7 @@ type Held = Extract<RequestState, { kind: 'granting' | 'active' }>;
 export function next(state: RequestState, event: RequestEvent): RequestState | Refusal {
   switch (event.kind) {
     case 'opened':
-      return state.kind === 'requested' ? settle(state.needs, []) : closedTo(state);
+      return state.kind === 'requested' ? settle(state, []) : closedTo(state);
     case 'approved':
       if ('approvals' in state && state.approvals.some((a) => a.decisionId === event.decisionId)) return state;
       return state.kind === 'awaiting' ? approve(state, event) : closedTo(state);
@@ -104,6 +133,11 @@ export function next(state: RequestState, event: RequestEvent): RequestState | R
         approvals: state.approvals,
         end: state.ending ?? { outcome: 'failed', cause: event.cause },
       };
+    case 'extension-asked':
+    case 'extension-approved':
+    case 'extension-over':
+    case 'extended':
+      return state.kind === 'active' ? extend(state, event) : closedTo(state);
     case 'expired':
       return state.kind === 'active' ? revoking(state, { outcome: 'expired', cause: 'time is up' }) : closedTo(state);
     case 'released':
@@ -122,29 +156,69 @@ export function next(state: RequestState, event: RequestEvent): RequestState | R
   }
 }
 
-/** Which stage waits for whom: the first whose need is not met, or approved when there is none. */
-function settle(needs: readonly number[], approvals: readonly Approval[]): RequestState {
-  const stage = needs.findIndex((need, index) => approvals.filter((a) => a.stage === index).length < need);
-  return stage < 0 ? { kind: 'approved', needs, approvals } : { kind: 'awaiting', needs, stage, approvals };
+type Stages = { readonly needs: readonly number[]; readonly steps?: readonly number[] };
+
+/** The stages that wait for somebody now: those of the first step that lacks people. Empty where nothing is missing. */
+export function openStages({ needs, steps }: Stages, approvals: readonly Pick<Approval, 'stage'>[]): readonly number[] {
+  const stepOf = (stage: number): number => steps?.[stage] ?? stage;
+  const short = needs.flatMap((need, stage) =>
+    approvals.filter((approval) => approval.stage === stage).length < need ? [stage] : [],
+  );
+  const step = Math.min(...short.map(stepOf));
+  return short.filter((stage) => stepOf(stage) === step);
 }
 
-function approve(state: Extract<RequestState, { kind: 'awaiting' }>, event: Approval): RequestState | Refusal {
-  if (state.approvals.some((a) => a.person === event.person)) {
+/** Waiting for the first step that lacks people, or approved when there is none. */
+function settle({ needs, steps }: Stages, approvals: readonly Approval[]): RequestState {
+  const stages = steps === undefined ? { needs } : { needs, steps };
+  const [stage] = openStages(stages, approvals);
+  return stage === undefined
+    ? { kind: 'approved', ...stages, approvals }
+    : { kind: 'awaiting', ...stages, stage, approvals };
+}
+
+function approve(
+  state: Extract<RequestState, { kind: 'awaiting' }>,
+  { kind: _, ...approval }: Extract<RequestEvent, { kind: 'approved' }>,
+): RequestState | Refusal {
+  const seated = state.approvals.flatMap((one) => [one.person, ...(one.standsInFor ? [one.standsInFor] : [])]);
+  if (seated.includes(approval.person) || (approval.standsInFor && seated.includes(approval.standsInFor))) {
     return refuse('ApproverNotEligible', 'You already approved this request: one person counts once.');
   }
-  if (event.stage !== state.stage) return refuse('NotPending', 'That step is not the one that waits for a decision.');
-  const approval = { decisionId: event.decisionId, person: event.person, stage: event.stage };
-  return settle(state.needs, [...state.approvals, approval]);
+  if (!openStages(state, state.approvals).includes(approval.stage))
+    return refuse('NotPending', 'That step is not one that waits for a decision.');
+  return settle(state, [...state.approvals, approval]);
 }
 
-/** Approvals of somebody who may not approve any more do not count; the stage opens again. */
-const withdrawApprovals = (state: Open, person: PersonId): RequestState =>
-  state.approvals.some((a) => a.person === person)
-    ? settle(
-        state.needs,
-        state.approvals.filter((a) => a.person !== person),
-      )
-    : state;
+/** Approvals of somebody who may not approve any more do not count, nor does what was given in their place. */
+function withdrawApprovals(state: Open, person: PersonId): RequestState {
+  const left = state.approvals.filter((a) => a.person !== person && a.standsInFor !== person);
+  return left.length === state.approvals.length ? state : settle(state, left);
+}
+
+/** One extension at a time. A word that repeats what holds, or comes after its extension is over, changes nothing. */
+function extend(
+  state: Extract<RequestState, { kind: 'active' }>,
+  event: Extract<RequestEvent, { id: ExtensionId }>,
+): RequestState | Refusal {
+  const { extension, ...held } = state;
+  const mine = extension?.id === event.id ? extension : undefined;
+  switch (event.kind) {
+    case 'extension-asked':
+    case 'extension-approved':
+      if (extension && !mine) return refuse('NotPending', 'Another extension is under way.');
+      if (mine?.kind === 'moving' || (mine && event.kind === 'extension-asked')) return state;
+      if (event.endAt <= state.endAt) return refuse('NotPending', 'The grant lasts as long already.');
+      return {
+        ...held,
+        extension: { id: event.id, kind: event.kind === 'extension-asked' ? 'asked' : 'moving', endAt: event.endAt },
+      };
+    case 'extension-over':
+      return mine ? held : state;
+    case 'extended':
+      return mine?.kind === 'moving' ? { ...held, endAt: event.endAt } : state;
+  }
+}
 
 function claim(state: RequestState, credentialId: CredentialId): RequestState | Refusal {
   if (state.kind === 'approved') return { kind: 'granting', approvals: state.approvals, credentialId };

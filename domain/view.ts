@@ -9,4 +9,9 @@ export type RequestView = {
   readonly useByAt: number | null;
   /** True once the notice before the end is due. */
   readonly noticed: boolean;
+  /** Approved before its scheduled start, which has come: it can be claimed now. */
+  readonly started?: boolean;
+  /** The stages whose people were reminded, and those that were opened to more people. Sorted. */
+  readonly reminded?: readonly number[];
+  readonly escalated?: readonly number[];
 };

@@ -33,7 +33,14 @@ export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy 
     ]);
     return [target.name, { ...target, roles: new Map(roles) }];
   });
-  return { hash, targets: new Map(targets), endAnyGrant: parts.endAnyGrant };
+  return {
+    hash,
+    targets: new Map(targets),
+    powers: { endAnyGrant: parts.endAnyGrant, changePolicy: [], readEverything: [] },
+    conflicts: [],
+    onePersonChanges: false,
+    approveByCommand: false,
+  };
 }
 
 /** All that a match names must hold; what it does not name may be anything. */
@@ -55,9 +62,14 @@ export const named = <Name>(
 
 export const breakGlassName = (rule: FileBreakGlass, index: number): string => rule.name ?? `break-glass ${index + 1}`;
 
+const nowhere = { file: 'policy.yaml', line: 1, column: 1 };
+
 const resolveRule = (rule: FileRule, target: FileTarget, role: FileRole): Rule => ({
   name: rule.name,
+  at: nowhere,
   requesters: rule.requesters ?? null,
+  condition: null,
+  until: null,
   limits: {
     maxMs: Math.min(rule.limits.max ?? role.maxMs, role.maxMs),
     decideWithinMs: rule.limits.decideWithin ?? defaultWaitMs,
@@ -74,6 +86,8 @@ function resolveBreakGlass(rule: FileBreakGlass, index: number, target: FileTarg
   const useWithinMs = rule.useWithin ?? maxMs;
   return {
     name: breakGlassName(rule, index),
+    at: nowhere,
+    never: [],
     who: rule.who,
     limits: { maxMs, decideWithinMs: useWithinMs, useWithinMs },
     review: { from: resolveOwner(rule.review.from, target), withinMs: rule.review.within },

@@ -8,6 +8,7 @@ import type { Verdict } from '../domain/decision.ts';
 import type {
   DecisionId,
   Digest,
+  ExtensionId,
   PersonId,
   PolicyHash,
   RequestId,
@@ -28,13 +29,15 @@ export type DigestFields = {
   readonly durationMs: number;
   readonly reasonHash: string;
   readonly ticket: string | null;
+  /** When it shall begin, epoch ms; null: as soon as it is claimed. */
+  readonly startAt: number | null;
   readonly plan: Plan;
 };
 
 /**
  * SHA-256 over the RFC 8785 form of a request, in lower-case hex.
- * The reason stands in it as its salted hash, so that erasing the text breaks no digest. A request starts when it is
- * claimed and hangs on no condition: both are written down as null, so that one that does otherwise gets another digest.
+ * The reason stands in it as its salted hash, so that erasing the text breaks no digest. What is not asked (a start, a
+ * condition) is written down as null.
  * @throws Error when a text is not well-formed Unicode: edges refuse such text before
  */
 export function digestOf(fields: DigestFields): Digest {
@@ -49,10 +52,26 @@ export function digestOf(fields: DigestFields): Digest {
     durationMs,
     reasonHash: reason,
     ticket,
+    startAt: start,
   } = fields;
-  const shown = { requestId, requester, target, databases, role, template, durationMs, reason, ticket };
-  return hashOf('curfew-request-1', { ...shown, start: null, condition: null, plan: planHash(plan) }) as Digest;
+  const shown = { requestId, requester, target, databases, role, template, durationMs, reason, ticket, start };
+  const condition = plan.verdict === 'denied' ? null : (plan.until ?? null);
+  return hashOf('curfew-request-1', { ...shown, condition, plan: planHash(plan) }) as Digest;
 }
+
+/** What an approver of an extension is shown: the request's own digest, and how much longer. */
+export type ExtensionFields = {
+  readonly extensionId: ExtensionId;
+  readonly request: Digest;
+  /** Epoch ms. */
+  readonly endAt: number;
+  /** Salted; null where none was given. */
+  readonly reasonHash: string | null;
+  readonly plan: Plan;
+};
+
+export const extensionDigestOf = ({ plan, ...fields }: ExtensionFields): Digest =>
+  hashOf('curfew-extension-1', { ...fields, plan: planHash(plan) }) as Digest;
 
 /** SHA-256 over the RFC 8785 form of a plan; the policy's own hash stands in it. */
 export const planHash = (plan: Plan): string => hashOf('curfew-plan-1', plan);

@@ -13,6 +13,9 @@ export type Issue = {
   readonly path: string;
 };
 
+/** Where something stands in a file. */
+export type Place = Pick<Issue, 'file' | 'line' | 'column'>;
+
 export type Path = readonly (string | number)[];
 
 /** `policy.yaml:12:5: error: unknown field "rol": did you mean "role"? [unknown-field]`: editors and terminals link it. */

@@ -72,6 +72,7 @@ function readTarget(name: string, value: unknown, source: Source, issues: Issue[
         template: read.template,
         maxMs: read.max,
         note: read.note ?? '',
+        deny: [],
       });
     }
   }

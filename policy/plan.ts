@@ -8,7 +8,15 @@ import type { Plan, Selector, Stage } from '../domain/plan.ts';
 import { formatSpan, longestGrantMs, secondMs } from '../domain/time.ts';
 import { maySit } from './eligibility.ts';
 import { hint } from './issue.ts';
-import type { BreakGlassRule, LoadedPolicy, RolePolicy, Rule, TargetPolicy } from './policy.ts';
+import type {
+  BreakGlassRule,
+  LoadedPolicy,
+  RolePolicy,
+  Rule,
+  RuleSelector,
+  RuleStage,
+  TargetPolicy,
+} from './policy.ts';
 import { describeSelectors, distinct, listed, namesPerson } from './selectors.ts';
 
 /** What somebody asks for, as it was typed: names that the policy does not know are denied like anything else. */
@@ -18,6 +26,9 @@ export type Ask = {
   readonly target: TargetName;
   readonly role: RoleName;
   readonly durationMs: number;
+  readonly ticket: string | null;
+  /** A scheduled start, epoch ms; null: as soon as it is claimed. */
+  readonly startAt: number | null;
 };
 
 /** A plan, and what it would give: templates and databases come from the policy, never from who asks. */
@@ -29,7 +40,8 @@ export type Gives = { readonly template: TemplateName; readonly databases: reado
  *   that too few of them could fill is denied, never approved for want of approvers.
  * @returns a plan; `denied` says every reason at once, in sentences for the person who asks
  */
-export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonFacts[]): Planned {
+export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonFacts[], now: number): Planned {
+  void now;
   const found = find(policy, ask);
   const denied = (rule: string | null, reasons: readonly string[]): Planned => ({
     plan: { verdict: 'denied', policy: policy.hash, rule, reasons },
@@ -43,17 +55,16 @@ export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonF
   ];
   if (reasons.length > 0) return denied(rule.name, reasons);
   const said = { policy: policy.hash, rule: rule.name, limits: rule.limits };
-  return { plan: verdict(said, rule), gives: { template: role.template, databases: target.databases } };
+  return { plan: verdict(said, rule, stages), gives: { template: role.template, databases: target.databases } };
 }
 
 const verdict = (
   said: Pick<Extract<Plan, { verdict: 'automatic' }>, 'policy' | 'rule' | 'limits'>,
   rule: Rule | BreakGlassRule,
+  stages: readonly Stage[],
 ): Plan => {
   if ('review' in rule) return { verdict: 'break-glass', ...said, review: rule.review };
-  return rule.stages.length === 0
-    ? { verdict: 'automatic', ...said }
-    : { verdict: 'approvals', ...said, stages: rule.stages };
+  return stages.length === 0 ? { verdict: 'automatic', ...said } : { verdict: 'approvals', ...said, stages };
 };
 
 /** Whose facts `planFor` needs: everybody who may be asked to approve, or to review. */
@@ -88,12 +99,27 @@ function find(policy: LoadedPolicy, ask: Pick<Ask, 'kind' | 'requester' | 'targe
   if (!role) return no(`${target.name} has no such role; it has ${listed([...target.roles.keys()], 'and')}.`);
   if (ask.kind === 'break-glass') return findBreakGlass(target, role, requester);
   const rule = role.rules.find(({ requesters }) => requesters === null || namesPerson(requesters, requester));
-  if (rule) return { ok: true, target, role, rule, stages: rule.stages };
+  if (rule) return { ok: true, target, role, rule, stages: rule.stages.map((stage) => resolved(stage, requester)) };
   const [nearest] = role.rules;
   if (!nearest) return no(`No rule gives ${role.name} on ${target.name} to anybody.`);
   return no(
     `No rule gives you ${role.name} on ${target.name}. The nearest is "${nearest.name}", for ${describeSelectors(nearest.requesters ?? [])}.`,
   );
+}
+
+/** `manager` is somebody else for everybody: here it becomes a person. */
+function resolved({ from, escalate, ...stage }: RuleStage, requester: PersonFacts): Stage {
+  const people = (selectors: readonly RuleSelector[]): readonly Selector[] =>
+    selectors.flatMap((selector): Selector[] => {
+      if (selector.kind !== 'manager' && selector.kind !== 'managers-manager') return [selector];
+      const person = selector.kind === 'manager' ? requester.manager : requester.managersManager;
+      return person ? [{ kind: 'person', person }] : [];
+    });
+  return {
+    ...stage,
+    from: people(from),
+    ...(escalate ? { escalate: { afterMs: escalate.afterMs, to: people(escalate.to) } } : {}),
+  };
 }
 
 function findBreakGlass(target: TargetPolicy, role: RolePolicy, requester: PersonFacts): Found {

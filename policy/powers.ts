@@ -12,7 +12,7 @@ import { namesPerson } from './selectors.ts';
  */
 export function mayEnd(policy: LoadedPolicy, person: PersonFacts, target: string): boolean {
   const owners = policy.targets.get(target)?.owners ?? [];
-  return person.state === 'active' && (namesPerson(owners, person) || namesPerson(policy.endAnyGrant, person));
+  return person.state === 'active' && (namesPerson(owners, person) || namesPerson(policy.powers.endAnyGrant, person));
 }
 
 /** The rule under which this person may break glass for a role of a target, or undefined. */

@@ -25,6 +25,7 @@ export function parseSelector(text: string): StageSelector | undefined {
 /** One text a selector, for comparing them. */
 export const selectorKey = (selector: StageSelector): string => {
   if (selector.kind === 'owner') return 'owner';
+  if (selector.kind === 'on-call') return `on-call:${selector.schedule}`;
   return selector.kind === 'group' ? `group:${selector.group}` : `person:${selector.person}`;
 };
 
@@ -34,10 +35,14 @@ export const distinct = <One extends StageSelector>(selectors: readonly One[]): 
 ];
 
 /** Does any of them name this person? Whether the person may act is another question. */
-export const namesPerson = (selectors: readonly Selector[], person: Pick<PersonFacts, 'id' | 'groups'>): boolean =>
-  selectors.some((selector) =>
-    selector.kind === 'group' ? person.groups.includes(selector.group) : selector.person === person.id,
-  );
+export const namesPerson = (
+  selectors: readonly Selector[],
+  person: Pick<PersonFacts, 'id' | 'groups' | 'onCall'>,
+): boolean =>
+  selectors.some((selector) => {
+    if (selector.kind === 'on-call') return person.onCall?.includes(selector.schedule) === true;
+    return selector.kind === 'group' ? person.groups.includes(selector.group) : selector.person === person.id;
+  });
 
 /** `the group a`, `the groups a and b`, `a named person`: names of people are not the policy's to tell. */
 export function describeSelectors(selectors: readonly Selector[], or = 'or'): string {

@@ -3,11 +3,11 @@
  * The worker judges the same again inside the grant; neither believes the other (two-key rule, I7, I8).
  */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
-import { sameHuman, type PersonFacts } from '../domain/person.ts';
+import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { digestOf } from '../policy/digest.ts';
-import { maySit } from '../policy/eligibility.ts';
 import { stricter } from '../policy/stricter.ts';
+import { tally } from '../policy/tally.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as checks from '../store/target-checks.ts';
@@ -48,7 +48,7 @@ export async function judgeClaim(
   if (isRefusal(requester)) return requester;
   return (
     (await approversStand(tx, standing, requester)) ??
-    (await policyStands(tx, policy, standing, requester)) ??
+    (await policyStands(tx, policy, standing, requester, now)) ??
     targetStands(ctx, tx, standing, now)
   );
 }
@@ -59,28 +59,16 @@ async function approversStand(
   { row, decisions }: Standing,
   requester: PersonFacts,
 ): Promise<Refusal | undefined> {
-  const people = await factsOfMany(
-    tx,
-    decisions.map((decision) => decision.person),
-  );
-  const seated: PersonFacts[] = [];
-  for (const [index, stage] of stagesOf(row.plan).entries()) {
-    let filled = 0;
-    for (const decision of decisions) {
-      const person = people.find(({ id }) => id === decision.person);
-      if (decision.stage !== index || decision.verdict !== 'approve' || decision.digest !== row.digest) continue;
-      if (!person || maySit(person, stage, requester) || seated.some((other) => sameHuman(other, person))) continue;
-      seated.push(person);
-      filled += 1;
-    }
-    if (filled < stage.need) {
-      return refuse(
-        'ApproverNotEligible',
-        'Somebody who approved this may not approve any more. Withdraw it and ask again.',
-      );
-    }
-  }
-  return undefined;
+  const who = decisions.flatMap(({ person, facts }) => [
+    person,
+    ...(facts.person.standsInFor ?? []).map(({ id }) => id),
+  ]);
+  const facts = new Map((await factsOfMany(tx, [...new Set(who)])).map((one) => [one.id, one]));
+  const { digest, openedAt } = row;
+  const { open } = tally({ requester, digest, openedAt, stages: stagesOf(row.plan) }, decisions, facts);
+  return open.length === 0
+    ? undefined
+    : refuse('ApproverNotEligible', 'Somebody who approved this may not approve any more. Withdraw it and ask again.');
 }
 
 /** A newer policy counts where it is stricter (I7). */
@@ -89,9 +77,10 @@ async function policyStands(
   policy: LoadedPolicy,
   { row }: Standing,
   requester: PersonFacts,
+  at: number,
 ): Promise<Refusal | undefined> {
-  const { kind, target, role, durationMs, plan, template, databases } = row;
-  const now = await planNow(tx, policy, { kind, requester, target, role, durationMs });
+  const { kind, target, role, durationMs, ticket, startAt, plan, template, databases } = row;
+  const now = await planNow(tx, policy, { kind, requester, target, role, durationMs, ticket, startAt }, at);
   const reasons = stricter({ plan, template, databases }, now);
   return reasons.length === 0
     ? undefined

@@ -7,7 +7,17 @@
  */
 import type { Verdict } from '../domain/decision.ts';
 import type { Refusal } from '../domain/errors.ts';
-import type { Digest, PersonId, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
+import type {
+  Digest,
+  ExtensionId,
+  PersonId,
+  PolicyHash,
+  ProposalId,
+  RequestId,
+  RoleName,
+  TargetName,
+  TemplateName,
+} from '../domain/ids.ts';
 import type { AccountFacts, PersonState } from '../domain/person.ts';
 import type { GrantablePlan, Plan } from '../domain/plan.ts';
 import type { Outcome, StateKind } from '../domain/request.ts';
@@ -24,6 +34,8 @@ export type Ask = {
   readonly role: string;
   readonly durationMs: number;
   readonly ticket?: string;
+  /** A scheduled start, epoch ms: approved now, claimable then. */
+  readonly startAt?: number;
 };
 
 /** `key` is what makes a repeat the same request: the Slack view's or trigger's id, or an Idempotency-Key. */
@@ -35,8 +47,8 @@ export type Opened = {
   readonly confirmed: boolean;
 };
 
-/** The plan may be a denial, which is no refusal here. `seats`: who could decide, by stage. */
-export type Preview = { readonly plan: Plan; readonly seats: readonly (readonly PersonId[])[] };
+/** The plan may be a denial, which is no refusal here. `seats`: who could decide, by stage. `says`: `explainPlan` of it. */
+export type Preview = { readonly plan: Plan; readonly seats: readonly (readonly PersonId[])[]; readonly says: string };
 
 export type RoleOption = { readonly role: RoleName; readonly note: string; readonly maxMs: number };
 export type TargetOption = {
@@ -64,6 +76,7 @@ export type ReviewModel = {
   readonly template: TemplateName;
   readonly durationMs: number;
   readonly ticket: string | null;
+  readonly startAt: number | null;
   /** Null once erased. Text that somebody else wrote: escape it. */
   readonly reason: string | null;
   readonly plan: GrantablePlan;
@@ -79,6 +92,12 @@ export type ReviewModel = {
   readonly held: readonly HeldGrant[];
   /** What the target's last check says that the template may do: one line a privilege; null without a check. */
   readonly privileges: { readonly checkedAt: number; readonly lines: readonly string[] } | null;
+  /** Of these lines, those that the requester's live grants on the same target do not give already. */
+  readonly adds: readonly string[];
+  /** Approvers, counted or able, who mostly approve the requester and are mostly approved by them. */
+  readonly reciprocal: readonly PersonId[];
+  /** Whom each counted approver stood in for. */
+  readonly standsInFor: ReadonlyMap<PersonId, PersonId>;
   /** Would a decision of the person who looks count now? If not, why not. */
   readonly you: Refusal | null;
 };
@@ -183,6 +202,88 @@ export type RequestStatus = {
 /** Whose word: a person about one request. */
 export type Mine = { readonly requestId: RequestId; readonly person: PersonId };
 
+/** `byMs`: how much longer; absent: as long again as was asked for first. The reason is needed where it must be asked. */
+export type ExtendAsk = Mine & { readonly byMs?: number; readonly reason?: string; readonly key: string };
+/** `automatic`: within the allowance, on its way to the target; `asked`: the same people as for the request decide. */
+export type Extended = {
+  readonly extensionId: ExtensionId;
+  readonly kind: 'automatic' | 'asked';
+  readonly endAt: number;
+  readonly confirmed: boolean;
+};
+/** What Review of an extension shows. */
+export type ExtensionModel = {
+  readonly extensionId: ExtensionId;
+  readonly request: ReviewModel;
+  readonly endAt: number;
+  readonly fromAt: number;
+  readonly reason: string | null;
+  readonly digest: Digest;
+  readonly plan: GrantablePlan;
+  readonly open: readonly number[];
+  readonly you: Refusal | null;
+};
+export type DecideExtension = Omit<DecideInputFromClick, 'requestId'> & { readonly extensionId: ExtensionId };
+export type ExtensionDecided = {
+  readonly decided: 'recorded' | 'repeated';
+  readonly settled: boolean;
+  readonly confirmed: boolean;
+};
+
+/** Out of office; instants in epoch ms. `delegate` decides in their place meanwhile. */
+export type AwayInput = {
+  readonly person: PersonId;
+  readonly fromAt: number;
+  readonly untilAt: number;
+  readonly delegate?: PersonId;
+};
+export type Away = { readonly fromAt: number; readonly untilAt: number; readonly delegate: PersonId | null };
+
+/** What App Home and `/curfew mine` show. Newest first; `waiting` oldest first. */
+export type Overview = {
+  readonly person: PersonId;
+  readonly grants: readonly RequestStatus[];
+  readonly requests: readonly RequestStatus[];
+  readonly recent: readonly RequestStatus[];
+  readonly waiting: readonly RequestStatus[];
+  readonly away: Away | null;
+};
+
+/** Proves for a few minutes to the command line who somebody is; shown once. */
+export type PersonalCode = { readonly code: string; readonly expiresAt: number };
+
+/** A proposed policy version, as those who may approve it see it. */
+export type ProposalModel = {
+  readonly proposalId: ProposalId;
+  readonly hash: PolicyHash;
+  readonly base: PolicyHash | null;
+  readonly proposedBy: string;
+  readonly proposer: PersonId | null;
+  readonly proposedAt: number;
+  /** Unified diff of the texts, whole lines. */
+  readonly diff: string;
+  /** What would change for whom, one line each (`curfew policy plan`). */
+  readonly changes: readonly string[];
+  readonly approvals: readonly PersonId[];
+  readonly need: number;
+  readonly state: 'open' | 'adopted' | 'denied' | 'superseded';
+  readonly you: Refusal | null;
+};
+export type DecideProposal = {
+  readonly proposalId: ProposalId;
+  readonly person: PersonId;
+  readonly account: AccountFacts;
+  readonly hash: string;
+  readonly verdict: Verdict;
+};
+export type ProposalDecided = {
+  readonly state: ProposalModel['state'];
+  readonly need: number;
+  readonly approvals: number;
+};
+
+export type LinkInput = { readonly code: string; readonly team: string; readonly user: string };
+
 /** The use cases with their context bound: what Slack's listeners and the routes are given. */
 export type UseCases = {
   open(input: OpenInput): Promise<Opened | Refusal>;
@@ -200,4 +301,29 @@ export type UseCases = {
   review(input: ReviewInput): Promise<Reviewed | Refusal>;
   leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
   status(input: { readonly requestId: string }): Promise<RequestStatus | Refusal>;
+  extend(input: ExtendAsk): Promise<Extended | Refusal>;
+  extensionModel(input: {
+    readonly extensionId: ExtensionId;
+    readonly person: PersonId;
+  }): Promise<ExtensionModel | Refusal>;
+  decideExtension(input: DecideExtension): Promise<ExtensionDecided | Refusal>;
+  away(input: AwayInput): Promise<Away | Refusal>;
+  back(input: { readonly person: PersonId }): Promise<{ readonly was: Away | null } | Refusal>;
+  overview(input: { readonly person: PersonId }): Promise<Overview | Refusal>;
+  personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;
+  personOfCode(input: { readonly code: string }): Promise<{ readonly person: PersonId } | Refusal>;
+  proposalModel(input: {
+    readonly proposalId: ProposalId;
+    readonly person: PersonId;
+  }): Promise<ProposalModel | Refusal>;
+  decideProposal(input: DecideProposal): Promise<ProposalDecided | Refusal>;
+  linkByCode(
+    input: LinkInput,
+  ): Promise<{ readonly person: PersonId; readonly approvesFromAt: number | null } | Refusal>;
+  confirmLink(input: {
+    readonly person: PersonId;
+    readonly team: string;
+    readonly user: string;
+    readonly verdict: Verdict;
+  }): Promise<{ readonly confirmed: boolean } | Refusal>;
 };

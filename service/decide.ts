@@ -130,7 +130,8 @@ function mayDecide(
   );
   const facts = { person, account: input.account };
   const click = { verdict: input.verdict, digest: input.digest as Digest, stage, facts, madeAt };
-  const refusal = judge({ requester, digest: row.digest, stages }, click, counted);
+  const seat = judge({ requester, digest: row.digest, stages }, click, counted);
+  const refusal = isRefusal(seat) ? seat : undefined;
   if (refusal && refusal.code !== 'NotPending') return refusal;
   if (state.kind !== 'awaiting') return notPending(state);
   if (intents.length > 0) return refuse('NotPending', 'This request is being ended.');

@@ -61,7 +61,12 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const requester = await activePerson(ctx.store, input.person);
   if (isRefusal(requester)) return requester;
   const { target, role } = place;
-  const { plan, gives } = await planNow(ctx.store, policy, { kind: input.kind, requester, target, role, durationMs });
+  const { plan, gives } = await planNow(
+    ctx.store,
+    policy,
+    { kind: input.kind, requester, target, role, durationMs, ticket, startAt: input.startAt ?? null },
+    ctx.clock(),
+  );
   if (plan.verdict === 'denied') return refuse('PolicyDenied', plan.reasons.join(' '));
   if (!gives) throw new Error('a plan that grants and gives nothing');
   const salt = randomBytes(16);
@@ -74,6 +79,7 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     durationMs,
     ticket,
     plan,
+    startAt: input.startAt ?? null,
     ...gives,
     reasonHash: reasonHash(salt, text),
   };
@@ -87,6 +93,7 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     template: gives.template,
     durationMs,
     ticket,
+    startAt: shown.startAt,
     reasonHash: shown.reasonHash,
     plan,
     policyHash: policy.hash,
@@ -148,7 +155,9 @@ async function startAgain(ctx: Context, row: RequestRow): Promise<Opened | Refus
 
 const startOf = (
   ctx: Context,
-  row: Pick<RequestRow, 'id' | 'target' | 'digest' | 'decideByAt'> & { readonly plan: GrantablePlan },
+  row: Pick<RequestRow, 'id' | 'target' | 'digest' | 'openedAt' | 'startAt' | 'decideByAt'> & {
+    readonly plan: GrantablePlan;
+  },
   requester: PersonFacts,
   { zone }: Place['place'],
 ): AccessRequestInput => ({
@@ -158,6 +167,8 @@ const startOf = (
   zone,
   digest: row.digest,
   plan: row.plan,
+  openedAt: row.openedAt,
+  ...(row.startAt === null ? {} : { startAt: row.startAt }),
   decideByAt: row.decideByAt,
   slack: ctx.slackEnabled,
   noticeMs: ctx.noticeMs,

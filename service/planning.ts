@@ -2,6 +2,7 @@ import { refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonId, RoleName, TargetName } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, type Plan } from '../domain/plan.ts';
+import { explainPlan } from '../policy/explain.ts';
 import { ableToSit, deciders, planFor, type Ask as PolicyAsk, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { factsOf, factsOfMany, peopleMatching } from '../store/people.ts';
@@ -17,9 +18,10 @@ export async function planNow(
   db: Db,
   policy: LoadedPolicy,
   ask: PolicyAsk,
+  now: number,
 ): Promise<Planned & { readonly people: readonly PersonFacts[] }> {
   const people = await factsOfMany(db, await peopleMatching(db, deciders(policy, ask)));
-  return { ...planFor(policy, ask, people), people };
+  return { ...planFor(policy, ask, people, now), people };
 }
 
 /**
@@ -62,14 +64,21 @@ export const preview = (ctx: Context, input: Ask): Promise<Preview | Refusal> =>
     const requester = await activePerson(ctx.store, input.person);
     if (isRefusal(requester)) return requester;
     const { target, role } = place;
-    const { plan, people } = await planNow(ctx.store, policy, {
-      kind: input.kind,
-      requester,
-      target,
-      role,
-      durationMs,
-    });
-    return { plan, seats: seatsOf(plan, requester, people) };
+    const { plan, people } = await planNow(
+      ctx.store,
+      policy,
+      {
+        kind: input.kind,
+        requester,
+        target,
+        role,
+        durationMs,
+        ticket: input.ticket ?? null,
+        startAt: input.startAt ?? null,
+      },
+      ctx.clock(),
+    );
+    return { plan, seats: seatsOf(plan, requester, people), says: explainPlan(plan) };
   });
 
 const seatsOf = (plan: Plan, requester: PersonFacts, people: readonly PersonFacts[]): Preview['seats'] =>

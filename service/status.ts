@@ -47,7 +47,7 @@ export const reviewModel = (ctx: Context, { requestId, person }: Mine): Promise<
       checks.latest(ctx.store, row.target),
       mayLook(ctx, standing, person),
     ]);
-    const { id, kind, target, databases, role, template, durationMs, ticket, plan, digest, openedAt } = row;
+    const { id, kind, target, databases, role, template, durationMs, ticket, startAt, plan, digest, openedAt } = row;
     return {
       requestId: id,
       kind,
@@ -58,6 +58,7 @@ export const reviewModel = (ctx: Context, { requestId, person }: Mine): Promise<
       template,
       durationMs,
       ticket,
+      startAt,
       reason: reason?.text ?? null,
       plan,
       digest,
@@ -66,6 +67,9 @@ export const reviewModel = (ctx: Context, { requestId, person }: Mine): Promise<
       decisions: decisions.map(({ person: by, stage, verdict, madeAt }) => ({ person: by, stage, verdict, madeAt })),
       held: await heldGrants(ctx.store, held),
       privileges: check ? { checkedAt: check.checkedAt, lines: privilegeLines(check.result, template) } : null,
+      adds: [],
+      reciprocal: [],
+      standsInFor: new Map(),
       you,
     };
   });
@@ -89,7 +93,8 @@ async function mayLook(ctx: Context, { row, decisions, state }: Standing, person
     facts: { person: facts, account },
     madeAt: now,
   } as const;
-  const refusal = judge({ requester, digest: row.digest, stages }, click, counted);
+  const seat = judge({ requester, digest: row.digest, stages }, click, counted);
+  const refusal = isRefusal(seat) ? seat : undefined;
   if (refusal && refusal.code !== 'NotPending') return refusal;
   return state.kind === 'awaiting' ? null : notPending(state);
 }

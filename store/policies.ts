@@ -1,5 +1,6 @@
 /** Every policy that ever held, as text. The highest number is the one that holds. */
-import type { PolicyHash } from '../domain/ids.ts';
+import { randomUUID } from 'node:crypto';
+import type { PolicyHash, ProposalId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
 
@@ -48,25 +49,65 @@ export async function before(db: Db, number: number): Promise<PolicyVersion | un
 }
 
 /**
- * Makes a policy the one that holds, with its entry `policy.applied`; admin only. Its text was linted by the caller.
- * @param policy `hash` is the SHA-256 of the text, as hex: the table checks it
- * @param actor a person's id or a login's name
- * @returns `same` where it holds already
+ * Proposes a policy, with its entry `policy.proposed`; admin only. Its text was linted by the caller.
+ * @param policy `hash` is the SHA-256 of the text, as hex: the table checks it; `onePerson` as its text says;
+ *   `changes` what would change for whom, one line each
+ */
+export async function propose(
+  tx: Db,
+  { hash, text, onePerson, changes }: NewPolicy,
+  actor: string,
+): Promise<{ readonly id: ProposalId; readonly base: number | null }> {
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0))`);
+  const held = await current(tx);
+  const id = randomUUID() as ProposalId;
+  await tx.query(
+    `insert into curfew.policy_proposal (id, hash, text, base, one_person, changes) values ($1, $2, $3, $4, $5, $6)`,
+    [id, hash, text, held?.number ?? null, onePerson, JSON.stringify(changes)],
+  );
+  const body = { proposal: id, hash, base: held?.hash ?? null, changes: changes.length };
+  await append(tx, { kind: 'policy.proposed', actor, subject: hash, body });
+  return { id, base: held?.number ?? null };
+}
+
+export type NewPolicy = {
+  readonly hash: PolicyHash;
+  readonly text: string;
+  readonly onePerson: boolean;
+  readonly changes: readonly string[];
+};
+
+/**
+ * Makes a proposal the policy that holds, with its entry `policy.applied`, where it has its people.
+ * @returns the version's number, or undefined where it does not hold yet, or never will
+ */
+export async function adopt(tx: Db, id: ProposalId, actor: string): Promise<number | undefined> {
+  const [made] = await tx.query<{ number: number | null }>('select curfew.adopt_policy($1) as number', [id]);
+  if (made?.number == null) return undefined;
+  const version = await current(tx);
+  const body = { number: made.number, hash: version?.hash ?? null, proposal: id };
+  await append(tx, { kind: 'policy.applied', actor, subject: version?.hash ?? '', body });
+  return made.number;
+}
+
+/**
+ * Proposes and adopts in one: for the first version of all, and where the one that holds says that one person may.
+ * @returns `same` where it holds already; `proposed` where it waits for others now
  */
 export async function apply(
   tx: Db,
-  { hash, text }: { readonly hash: PolicyHash; readonly text: string },
+  { hash, text, onePerson = false, changes = [] }: Pick<NewPolicy, 'hash' | 'text'> & Partial<NewPolicy>,
   actor: string,
-): Promise<{ readonly number: number; readonly kind: 'applied' | 'same' }> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0))`);
+): Promise<{
+  readonly number: number;
+  readonly kind: 'applied' | 'same' | 'proposed';
+  readonly proposal?: ProposalId;
+}> {
   const held = await current(tx);
   if (held?.hash === hash) return { number: held.number, kind: 'same' };
-  const [made] = await tx.query<{ number: number }>(
-    'insert into curfew.policy_version (hash, text) values ($1, $2) returning number',
-    [hash, text],
-  );
-  if (!made) throw new Error('a policy version without a number');
-  const body = { number: made.number, hash, before: held?.hash ?? null };
-  await append(tx, { kind: 'policy.applied', actor, subject: hash, body });
-  return { number: made.number, kind: 'applied' };
+  const { id } = await propose(tx, { hash, text, onePerson, changes }, actor);
+  const number = await adopt(tx, id, actor);
+  return number === undefined
+    ? { number: held?.number ?? 0, kind: 'proposed', proposal: id }
+    : { number, kind: 'applied', proposal: id };
 }

@@ -15,6 +15,8 @@ export type RequestRow = {
   readonly durationMs: number;
   /** A ticket's or incident's id, as it was given. */
   readonly ticket: string | null;
+  /** Its scheduled start, epoch ms; null: as soon as it is claimed. */
+  readonly startAt: number | null;
   /** SHA-256 of salt and reason, hex. */
   readonly reasonHash: string;
   readonly plan: GrantablePlan;
@@ -37,8 +39,8 @@ export type FollowedRequest = RequestRow & { readonly view: RequestView | null }
 export async function insert(tx: Db, request: RequestRow, why: SaltedText): Promise<'opened' | 'repeated'> {
   const made = await tx.query(
     `insert into curfew.request (id, kind, person, target, databases, role, template, duration_ms, ticket, reason_hash,
-       plan, policy_hash, digest, opened_at, decide_by)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing returning id`,
+       plan, policy_hash, digest, opened_at, decide_by, start_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning id`,
     [
       request.id,
       request.kind,
@@ -55,6 +57,7 @@ export async function insert(tx: Db, request: RequestRow, why: SaltedText): Prom
       request.digest,
       new Date(request.openedAt),
       new Date(request.decideByAt),
+      request.startAt === null ? null : new Date(request.startAt),
     ],
   );
   if (made.length === 0) return 'repeated';
@@ -83,7 +86,7 @@ export async function keepText(
 /** The columns of a RequestRow, of the table `r`. */
 export const requestColumns = `r.id, r.kind, r.person, r.target, r.databases, r.role, r.template, r.duration_ms as "durationMs",
   r.ticket, r.reason_hash as "reasonHash", r.plan, r.policy_hash as "policyHash", r.digest, r.opened_at as "openedAt",
-  r.decide_by as "decideByAt"`;
+  r.decide_by as "decideByAt", r.start_at as "startAt"`;
 
 export async function byId(db: Db, id: RequestId): Promise<RequestRow | undefined> {
   const [row] = await db.query<RequestRow>(`select ${requestColumns} from curfew.request r where r.id = $1`, [id]);

@@ -1,5 +1,5 @@
 /** What Workflows ask of the outside world. Implemented by the factories in `activities/`. */
-import type { CredentialId, RequestId, TargetName } from '../domain/ids.ts';
+import type { CredentialId, ExtensionId, RequestId, TargetName } from '../domain/ids.ts';
 import type { LeaveInput, LeaveReport, RequestView } from './contract.ts';
 
 /** Bounded: short attempts, a bound over all of them; a failure never holds up a revoke. */
@@ -20,6 +20,20 @@ export type GrantActivities = {
     readonly requestId: RequestId;
     readonly target: TargetName;
     readonly credentialId: CredentialId;
+    readonly view: RequestView;
+  }) => Promise<{ readonly endAt: number }>;
+
+  /**
+   * Judges the extension once more, then moves the end: VALID UNTIL and the ledger's end in one call on the target.
+   * Idempotent; the outcome, its audit entry and the extended view are in the store before it returns.
+   * @param input `view` is the active one whose extension is `moving`
+   * @returns the hard end as the target has it
+   * @throws ApplicationFailure as `grant`
+   */
+  readonly extend: (input: {
+    readonly requestId: RequestId;
+    readonly target: TargetName;
+    readonly extensionId: ExtensionId;
     readonly view: RequestView;
   }) => Promise<{ readonly endAt: number }>;
 };

@@ -5,7 +5,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict, ApproverFacts } from '../domain/decision.ts';
-import type { CredentialId, DecisionId, Digest, PersonId, RequestId, TargetName } from '../domain/ids.ts';
+import type { CredentialId, DecisionId, Digest, ExtensionId, PersonId, RequestId, TargetName } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import type { RequestView } from '../domain/view.ts';
@@ -34,6 +34,10 @@ export type AccessRequestInput = {
   readonly zone: string;
   readonly digest: Digest;
   readonly plan: GrantablePlan;
+  /** When it was opened, by the store's writer; reminders and escalation count from here. Absent: when it started. */
+  readonly openedAt?: number;
+  /** Its scheduled start, before which it cannot be claimed. */
+  readonly startAt?: number;
   readonly decideByAt: number;
   /** Painted in Slack? Without, only what must be recorded is. */
   readonly slack: boolean;
@@ -53,6 +57,16 @@ export type DecideInput = {
 
 export const decide = defineUpdate<RequestView, [DecideInput]>('decide');
 export const claim = defineUpdate<RequestView, [{ readonly credentialId: CredentialId }]>('claim');
+/**
+ * One step of an extension, decided and recorded by the service: `asked` (people wait for a decision), `approved` (there
+ * is a ticket: the target is asked to move the end) or `over` (denied, or taken back).
+ */
+export type ExtendInput = {
+  readonly extensionId: ExtensionId;
+  readonly step: 'asked' | 'approved' | 'over';
+  readonly endAt: number;
+};
+export const extend = defineUpdate<RequestView, [ExtendInput]>('extend');
 export const release = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('release');
 export const withdraw = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('withdraw');
 /** `cause` in words without names, e.g. `ended by an approver`, `the person left`. */

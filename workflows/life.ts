@@ -2,7 +2,8 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import { stagesOf } from '../domain/plan.ts';
+import { stagesOf, stepsOf } from '../domain/plan.ts';
+import { asOf } from '../domain/progress.ts';
 import { next, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import { judge, type Judged } from '../policy/eligibility.ts';
@@ -19,6 +20,7 @@ const shown: readonly StateKind[] = ['awaiting', 'approved', 'active', 'closed']
 export class Life {
   readonly #input: AccessRequestInput;
   readonly #judged: Judged;
+  readonly #openedAt: number;
   /** Everybody whose approval counted once, with their other ids; who counts now stands in the state. */
   readonly #seated: Pick<PersonFacts, 'id' | 'aliases'>[] = [];
   #state: RequestState;
@@ -34,7 +36,10 @@ export class Life {
     const stages = stagesOf(input.plan);
     this.#input = input;
     this.#judged = { requester: input.requester, digest: input.digest, stages };
-    this.#state = { kind: 'requested', needs: stages.map((stage) => stage.need) };
+    this.#openedAt = input.openedAt ?? Date.now();
+    const needs = stages.map((stage) => stage.need);
+    const together = stages.some((stage) => stage.together === true);
+    this.#state = together ? { kind: 'requested', needs, steps: stepsOf(stages) } : { kind: 'requested', needs };
     this.happened({ kind: 'opened' });
   }
 
@@ -123,18 +128,23 @@ export class Life {
 
   #decided(input: DecideInput): Refusal | undefined {
     const { person } = input.facts;
-    const refusal = judge(this.#judged, input, this.#counted());
-    if (refusal) return refusal;
-    const { decisionId, stage } = input;
+    const { approvals } = { approvals: [], ...this.#state };
+    const stages = asOf(this.#judged.stages, approvals, this.#openedAt, input.madeAt);
+    const seat = judge({ ...this.#judged, stages }, input, this.#counted());
+    if (isRefusal(seat)) return seat;
+    const { decisionId, stage, madeAt } = input;
     if (input.verdict === 'deny') return this.happened({ kind: 'denied', decisionId, person: person.id });
     // Before the state moves: the seat must be known to whoever asks for the same one next.
-    this.#seated.push({ id: person.id, aliases: person.aliases });
-    return this.happened({ kind: 'approved', decisionId, person: person.id, stage });
+    this.#seated.push(...seat.humans.map(({ id, aliases }) => ({ id, aliases })));
+    const standsInFor = seat.standsInFor === undefined ? {} : { standsInFor: seat.standsInFor };
+    return this.happened({ kind: 'approved', decisionId, person: person.id, stage, at: madeAt, ...standsInFor });
   }
 
   #counted(): readonly Pick<PersonFacts, 'id' | 'aliases'>[] {
     const approvals = 'approvals' in this.#state ? this.#state.approvals : [];
-    return this.#seated.filter((seat) => approvals.some((approval) => approval.person === seat.id));
+    return this.#seated.filter((seat) =>
+      approvals.some((approval) => approval.person === seat.id || approval.standsInFor === seat.id),
+    );
   }
 
   #answer(refusal: Refusal | undefined): RequestView {

@@ -9,8 +9,10 @@ import type { People } from './model.ts';
 export const nameOf = (people: People, id: PersonId): string => people.get(id)?.name ?? 'somebody';
 
 /** Who may fill a seat, in the policy's words: `group data-owners`, `Ben`. */
-const selectorWords = (selector: Selector, people: People): string =>
-  selector.kind === 'group' ? `group ${selector.group}` : nameOf(people, selector.person);
+function selectorWords(selector: Selector, people: People): string {
+  if (selector.kind === 'on-call') return `whoever is on call for ${selector.schedule}`;
+  return selector.kind === 'group' ? `group ${selector.group}` : nameOf(people, selector.person);
+}
 
 export const stageWords = (stage: Stage, people: People): Mrkdwn =>
   mrkdwn`${stage.need} of ${stage.name} (${listed(

@@ -1,0 +1,213 @@
+-- Absences and delegations, on-call shifts, extensions, proposed policies, codes that prove a person, and where other
+-- things than requests stand in Slack.
+set local role curfew_store;
+
+alter table curfew.personal drop constraint personal_kind_check;
+alter table curfew.personal add check
+  (kind in ('person', 'link', 'reason', 'denial', 'review', 'claim', 'extension', 'extension-denial'));
+-- Kind link: before this instant the account approves nothing, unless `confirmed`. Null: at once.
+alter table curfew.personal add approves_from timestamptz;
+
+alter table curfew.request add start_at timestamptz;
+
+-- == Out of office ===========================================================================================
+-- With a delegate: who decides in their place, for this time. Only ended, never changed.
+create table curfew.absence (
+  id uuid primary key,
+  person uuid not null references curfew.person,
+  delegate uuid references curfew.person check (delegate <> person),
+  from_at timestamptz not null,
+  until_at timestamptz not null check (until_at > from_at),
+  made_by uuid not null references curfew.person,
+  made_at timestamptz not null default clock_timestamp(),
+  ended_at timestamptz);
+create index absence_person on curfew.absence (person) where ended_at is null;
+create index absence_delegate on curfew.absence (delegate) where ended_at is null;
+
+create table curfew.on_call_shift (
+  schedule text not null,
+  person uuid not null references curfew.person,
+  from_at timestamptz not null,
+  until_at timestamptz not null check (until_at > from_at),
+  source text not null,             -- whose import it is: a new one replaces what the same source said before
+  primary key (schedule, person, from_at));
+create index on_call_shift_person on curfew.on_call_shift (person, until_at);
+
+-- == Extensions ==============================================================================================
+create table curfew.extension (
+  id uuid primary key,
+  request_id uuid not null references curfew.request,
+  requester uuid not null,
+  number int not null check (number > 0),
+  kind text not null check (kind in ('automatic', 'asked')),
+  from_at timestamptz not null,     -- the end when it was asked
+  end_at timestamptz not null check (end_at > from_at),
+  plan jsonb not null,
+  reason_hash text check (reason_hash ~ '^[0-9a-f]{64}$'),
+  digest text not null check (digest ~ '^[0-9a-f]{64}$'),
+  asked_at timestamptz not null,
+  foreign key (request_id, requester) references curfew.request (id, person),
+  unique (request_id, number), unique (id, digest), unique (id, requester));
+create table curfew.extension_decision (
+  id text primary key check (id ~ '^[0-9a-f]{64}$'),
+  extension_id uuid not null,
+  requester uuid not null,
+  digest text not null,
+  stage int not null check (stage >= 0),
+  person uuid not null references curfew.person check (person <> requester),
+  verdict text not null check (verdict in ('approve', 'deny')),
+  facts jsonb not null,
+  made_at timestamptz not null,
+  foreign key (extension_id, requester) references curfew.extension (id, requester),
+  foreign key (extension_id, digest) references curfew.extension (id, digest),
+  unique (extension_id, person));
+-- Signed by the API once it is approved; a secret like the claim's.
+create table curfew.extension_ticket (
+  extension_id uuid primary key references curfew.extension,
+  ticket bytea not null,
+  ticket_key text not null,
+  made_at timestamptz not null);
+create table curfew.extension_outcome (
+  extension_id uuid primary key references curfew.extension,
+  kind text not null check (kind in ('extended', 'denied', 'failed')),
+  cause text,
+  evidence jsonb,                   -- extended: what a later transaction read from the target
+  written_by name not null default session_user,
+  at timestamptz not null default clock_timestamp());
+
+-- == Proposed policies =======================================================================================
+-- A new policy takes two people. Whoever may propose cannot make it hold: that is `curfew.adopt_policy`, which looks
+-- at the decisions that the API recorded; and the API cannot propose.
+alter table curfew.policy_version add one_person boolean not null default false, add proposal uuid;
+create table curfew.operator_login (  -- which person stands behind an operator's own login
+  login name primary key,
+  person uuid not null references curfew.person,
+  linked_by name not null default session_user,
+  linked_at timestamptz not null default clock_timestamp());
+create table curfew.policy_proposal (
+  id uuid primary key,
+  hash text not null check (hash ~ '^[0-9a-f]{64}$'),
+  text text not null check (hash = encode(sha256(convert_to(text, 'UTF8')), 'hex')),
+  base int references curfew.policy_version,   -- what held when it was proposed; null: nothing did
+  one_person boolean not null,      -- says the proposed text that one person may change it
+  changes jsonb not null,           -- what would change for whom, one line each
+  proposed_by name not null default session_user,
+  proposed_at timestamptz not null default clock_timestamp());
+create table curfew.policy_decision (
+  proposal uuid not null references curfew.policy_proposal,
+  person uuid not null references curfew.person,
+  hash text not null,
+  verdict text not null check (verdict in ('approve', 'deny')),
+  facts jsonb not null,
+  made_at timestamptz not null,
+  primary key (proposal, person));
+
+/* The only way to a new policy. Returns its number, or null where it does not hold yet: it lacks people, was denied, or
+   another version has come in between. The first version of all, and one after a version that says so, needs nobody
+   else; it must be the proposer's own session then. */
+create function curfew.adopt_policy(p_proposal uuid) returns int
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare p curfew.policy_proposal; v_base int; v_alone boolean; v_proposer uuid; v_need int; v_have int; v_number int;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0));
+  select * into p from curfew.policy_proposal x where x.id = p_proposal;
+  if p.id is null then raise exception 'no such proposal' using errcode = 'CFP01'; end if;
+  select v.number, v.one_person into v_base, v_alone from curfew.policy_version v order by v.number desc limit 1;
+  if v_base is distinct from p.base then return null; end if;
+  if exists (select from curfew.policy_version v where v.proposal = p.id) then return null; end if;
+  if exists (select from curfew.policy_decision d where d.proposal = p.id and d.verdict = 'deny') then return null; end if;
+  if not (v_base is null or v_alone) or p.proposed_by <> session_user then
+    select o.person into v_proposer from curfew.operator_login o where o.login = p.proposed_by;
+    -- Somebody whom nobody can name counts for nobody: then it takes two others.
+    v_need := case when v_proposer is null then 2 else 1 end;
+    with recursive human (id) as (
+        select v_proposer where v_proposer is not null
+      union
+        select case when a.person = h.id then a.alias else a.person end
+        from human h join curfew.person_alias a on h.id in (a.person, a.alias)),
+    said as (select d.person from curfew.policy_decision d
+             where d.proposal = p.id and d.verdict = 'approve' and d.hash = p.hash
+               and d.person not in (select h.id from human h))
+    select count(*) into v_have from said s
+      where not exists (select from said o join curfew.person_alias a
+        on (a.person, a.alias) in ((s.person, o.person), (o.person, s.person)) where o.person < s.person);
+    if v_have < v_need then return null; end if;
+  end if;
+  insert into curfew.policy_version (hash, text, applied_by, one_person, proposal)
+    values (p.hash, p.text, session_user, p.one_person, p.id) returning number into v_number;
+  return v_number;
+end $$;
+revoke all on function curfew.adopt_policy(uuid) from public;
+
+-- == Codes ===================================================================================================
+-- Proves to the command line who somebody is. Hashed; a new one replaces the one before.
+create table curfew.personal_code (
+  hash bytea primary key check (length(hash) = 32),
+  person uuid not null references curfew.person,
+  account jsonb not null,           -- what Slack said of the account that asked for it
+  minted_at timestamptz not null,
+  expires_at timestamptz not null,
+  replaced_at timestamptz);
+create index personal_code_person on curfew.personal_code (person);
+-- An administrator makes it for a person; whoever types it in Slack is that person from then on.
+create table curfew.link_code (
+  hash bytea primary key check (length(hash) = 32),
+  person uuid not null references curfew.person,
+  made_by name not null default session_user,
+  minted_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  used_at timestamptz);
+
+-- == Slack ===================================================================================================
+-- Messages about other things than requests: proposals, links; and the App Homes that somebody has opened.
+create table curfew.slack_notice (
+  subject text not null,
+  slot text not null,
+  channel text not null,
+  ts text not null,
+  painted text not null,
+  posted_at timestamptz not null default clock_timestamp(),
+  primary key (subject, slot));
+create index slack_notice_place on curfew.slack_notice (channel, ts);
+create table curfew.slack_home (
+  person uuid primary key references curfew.person,
+  painted text not null,
+  painted_at timestamptz not null default clock_timestamp());
+
+-- == Who may do what =========================================================================================
+grant select on curfew.absence, curfew.on_call_shift, curfew.extension, curfew.extension_decision,
+  curfew.extension_outcome, curfew.policy_proposal, curfew.policy_decision, curfew.operator_login
+  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_auditor;
+grant select on curfew.personal_code, curfew.link_code, curfew.slack_notice, curfew.slack_home to curfew_api;
+grant select on curfew.slack_notice, curfew.slack_home to curfew_worker;
+grant select on curfew.extension_ticket to curfew_api, curfew_worker;
+grant select (extension_id, ticket_key, made_at) on curfew.extension_ticket to curfew_admin, curfew_auditor;
+
+grant insert (id, person, delegate, from_at, until_at, made_by) on curfew.absence to curfew_api, curfew_directory;
+grant update (ended_at) on curfew.absence to curfew_api, curfew_directory;
+grant insert, delete on curfew.on_call_shift to curfew_directory;
+
+grant insert on curfew.extension, curfew.extension_decision, curfew.extension_ticket to curfew_api;
+grant insert (extension_id, kind, cause, evidence) on curfew.extension_outcome to curfew_api, curfew_worker;
+grant update (end_at) on curfew.access_grant to curfew_worker;
+
+grant insert (id, hash, text, base, one_person, changes) on curfew.policy_proposal to curfew_admin;
+grant insert (login, person) on curfew.operator_login to curfew_admin;
+grant delete on curfew.operator_login to curfew_admin;
+grant insert on curfew.policy_decision to curfew_api;
+grant execute on function curfew.adopt_policy(uuid) to curfew_api, curfew_admin;
+revoke insert on curfew.policy_version from curfew_admin;
+revoke insert (hash, text) on curfew.policy_version from curfew_admin;
+
+grant insert on curfew.personal_code to curfew_api;
+grant update (replaced_at) on curfew.personal_code to curfew_api;
+grant insert (hash, person, expires_at) on curfew.link_code to curfew_admin, curfew_directory;
+grant update (used_at) on curfew.link_code to curfew_api;
+grant insert (slack_team, slack_user, approves_from) on curfew.personal to curfew_api;
+grant update (approves_from) on curfew.personal to curfew_api, curfew_directory;
+grant delete on curfew.personal to curfew_api;
+
+grant insert (subject, slot, channel, ts, painted) on curfew.slack_notice to curfew_worker, curfew_api;
+grant update (channel, ts, painted, posted_at) on curfew.slack_notice to curfew_worker, curfew_api;
+grant insert, update on curfew.slack_home to curfew_worker, curfew_api;
