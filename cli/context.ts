@@ -22,6 +22,7 @@ export const directoryContext = (terminal: Terminal, store: Store): Context => (
     startRequest: leftToRelay,
     decide: leftToRelay,
     claim: leftToRelay,
+    extend: leftToRelay,
     release: leftToRelay,
     withdraw: leftToRelay,
     revoke: leftToRelay,

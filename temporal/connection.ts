@@ -15,6 +15,7 @@ import {
   accessRequestType,
   claim,
   decide,
+  extend,
   leaveId,
   leaveType,
   mainQueue,
@@ -26,6 +27,7 @@ import {
   withdraw,
   type AccessRequestInput,
   type DecideInput,
+  type ExtendInput,
   type LeaveInput,
 } from '../workflows/contract.ts';
 import { dataConverterFor, type CodecKey } from './codec.ts';
@@ -64,6 +66,7 @@ export type Temporal = {
   startRequest(input: AccessRequestInput): Promise<Started>;
   decide(id: RequestId, input: DecideInput): Promise<RequestView>;
   claim(id: RequestId, input: { readonly credentialId: CredentialId }): Promise<RequestView>;
+  extend(id: RequestId, input: ExtendInput): Promise<RequestView>;
   release(id: RequestId, input: { readonly actor: PersonId }): Promise<RequestView>;
   withdraw(id: RequestId, input: { readonly actor: PersonId }): Promise<RequestView>;
   /** Taken even with no worker up. */
@@ -158,6 +161,7 @@ export function createTemporal(settings: TemporalSettings): Temporal {
       }),
     decide: (id, input) => update(id, decide, input.decisionId, input),
     claim: (id, input) => update(id, claim, `claim:${input.credentialId}`, input),
+    extend: (id, input) => update(id, extend, extendKey(input), input),
     release: (id, input) => update(id, release, `release:${id}`, input),
     withdraw: (id, input) => update(id, withdraw, `withdraw:${id}`, input),
     revoke: (id, input) => tell(id, (handle) => handle.signal(revoke, input)),
@@ -166,6 +170,9 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     close,
   };
 }
+
+/** Each step of an extension is one Update. */
+export const extendKey = ({ extensionId, step }: ExtendInput): string => `extend:${extensionId}:${step}`;
 
 type StartOptions = {
   readonly workflowId: string;

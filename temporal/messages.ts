@@ -11,9 +11,10 @@ import {
   leaveId,
   type AccessRequestInput,
   type DecideInput,
+  type ExtendInput,
   type LeaveInput,
 } from '../workflows/contract.ts';
-import type { Temporal } from './connection.ts';
+import { extendKey, type Temporal } from './connection.ts';
 
 type About<Input> = { readonly requestId: RequestId; readonly input: Input };
 
@@ -22,6 +23,8 @@ export type Payloads = {
   readonly start: AccessRequestInput;
   readonly decide: About<DecideInput>;
   readonly claim: About<{ readonly credentialId: CredentialId }>;
+  /** One for each step of an extension: asked, then approved or over. */
+  readonly extend: About<ExtendInput>;
   readonly release: About<{ readonly actor: PersonId }>;
   readonly withdraw: About<{ readonly actor: PersonId }>;
   readonly revoke: About<{ readonly actor: string; readonly cause: string }>;
@@ -82,6 +85,11 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     key: ({ input }) => `claim:${input.credentialId}`,
     ids: ['requestId', 'input.credentialId'],
     send: ({ temporal }, { requestId, input }) => temporal.claim(requestId, input),
+  },
+  extend: {
+    key: ({ input }) => extendKey(input),
+    ids: ['requestId', 'input.extensionId', 'input.step'],
+    send: ({ temporal }, { requestId, input }) => temporal.extend(requestId, input),
   },
   release: {
     key: ({ requestId }) => `release:${requestId}`,

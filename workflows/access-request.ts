@@ -13,6 +13,7 @@ import type { Outcome } from '../domain/request.ts';
 import {
   claim,
   decide,
+  extend,
   release,
   revoke,
   status,
@@ -42,6 +43,7 @@ export async function accessRequest(input: AccessRequestInput): Promise<Outcome>
   const life = new Life(input);
   setHandler(decide, life.decide, { validator: life.mayDecide });
   setHandler(claim, life.claim, { validator: life.mayClaim });
+  setHandler(extend, life.extend, { validator: life.mayExtend });
   setHandler(release, life.release, { validator: life.mayEnd });
   setHandler(withdraw, life.withdraw, { validator: life.mayEnd });
   setHandler(revoke, life.revoke);

@@ -7,8 +7,8 @@ import { asOf } from '../domain/progress.ts';
 import { next, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import { judge, type Judged } from '../policy/eligibility.ts';
-import type { AccessRequestInput, DecideInput } from './contract.ts';
-import { hasTexts, isDecideInput } from './shape.ts';
+import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
+import { hasTexts, isDecideInput, isExtendInput } from './shape.ts';
 
 /** A state that people are shown. `granting` and `revoking` are passed through in a moment. */
 const shown: readonly StateKind[] = ['awaiting', 'approved', 'active', 'closed'];
@@ -106,6 +106,10 @@ export class Life {
   readonly mayEnd = (input: { readonly actor: PersonId }): void =>
     demand(hasTexts(input, 'actor') ? this.#open('awaiting', 'approved', 'granting', 'active', 'revoking') : malformed);
 
+  /** NB. The store knows of a grant a moment before this does; what comes in between is sent again. */
+  readonly mayExtend = (input: ExtendInput): void =>
+    demand(!isExtendInput(input) ? malformed : this.is('granting') ? tooEarly : this.#open('active'));
+
   #open(...kinds: readonly StateKind[]): Refusal | undefined {
     const state = this.#state;
     if (state.kind === 'closed') return refuse('NotPending', `This request is closed: ${state.outcome}.`);
@@ -121,6 +125,11 @@ export class Life {
 
   readonly claim = (input: { readonly credentialId: CredentialId }): RequestView =>
     this.#answer(this.happened({ kind: 'claimed', credentialId: input.credentialId }));
+
+  readonly extend = ({ extensionId: id, step, endAt }: ExtendInput): RequestView =>
+    this.#answer(
+      this.happened(step === 'over' ? { kind: 'extension-over', id } : { kind: `extension-${step}`, id, endAt }),
+    );
 
   readonly release = (): RequestView => this.#answer(this.happened({ kind: 'released' }));
 
@@ -174,6 +183,7 @@ export class Life {
   };
 }
 
+const tooEarly = refuse('NotConfirmed', 'The grant is on its way.');
 const malformed = refuse('InvalidInput', 'The message does not look as it should.');
 
 function demand(refusal: Refusal | undefined): void {

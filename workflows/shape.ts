@@ -4,7 +4,7 @@
  * NB. Not a nicety: a handler that trips over a missing field throws a plain error, which fails the Workflow task again
  * and again, and hangs everything, revoke included. What passes here cannot make a handler throw by accident.
  */
-import type { AccessRequestInput, DecideInput } from './contract.ts';
+import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -41,6 +41,12 @@ export const isDecideInput = (value: unknown): value is DecideInput =>
   isRecord(value['facts']) &&
   isPerson(value['facts']['person']) &&
   isAccount(value['facts']['account']);
+
+export const isExtendInput = (value: unknown): value is ExtendInput =>
+  hasTexts(value, 'extensionId', 'step') &&
+  isRecord(value) &&
+  ['asked', 'approved', 'over'].includes(String(value['step'])) &&
+  isInstant(value['endAt']);
 
 const isSelector = (value: unknown): boolean =>
   isRecord(value) &&

@@ -8,7 +8,7 @@ import { CurfewError, type ErrorCode } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import type { RequestEvent } from '../../domain/request.ts';
 import type { RequestView } from '../../domain/view.ts';
-import type { Temporal } from '../../temporal/connection.ts';
+import { extendKey, type Temporal } from '../../temporal/connection.ts';
 import type { AccessRequestInput, LeaveInput } from '../../workflows/contract.ts';
 import { Life } from '../../workflows/life.ts';
 
@@ -115,6 +115,14 @@ export function fakeTemporal(): FakeTemporal {
         'claim',
         (life) => life.mayClaim(input),
         (life) => life.claim(input),
+      ),
+    extend: (id, input) =>
+      update(
+        id,
+        extendKey(input),
+        'extend',
+        (life) => life.mayExtend(input),
+        (life) => life.extend(input),
       ),
     release: (id, input) =>
       update(
