@@ -26,6 +26,10 @@ export const actions = {
   release: 'request:release',
   disownClaim: 'request:disown-claim',
   askAgain: 'request:ask-again',
+  /** Requester's messages and App Home: a later end. */
+  extend: 'request:extend',
+  /** Card: opens Review of an extension; its value is the extension's id. */
+  reviewExtension: 'extension:review',
   /** Approver's message: "I did not approve this". */
   disownApproval: 'approval:disown',
   /** Break-glass: opens the form in which a second person says whether it was justified. */

@@ -5,8 +5,8 @@ import { actions } from '../ids.ts';
 import { listed, mrkdwn, value, when, type Mrkdwn } from '../text.ts';
 import { button, content, context, fields, row, section } from './kit.ts';
 import type { Block, Content } from './message.ts';
-import type { RequestModel } from './model.ts';
-import { progress, subject } from './progress.ts';
+import type { ExtensionLine, RequestModel } from './model.ts';
+import { deadlines, extensionSentence, progress, subject } from './progress.ts';
 import { nameOf } from './words.ts';
 
 /** Short on purpose: what is decided on is in Review. Its buttons are gone once they can do nothing more. */
@@ -18,6 +18,7 @@ export function card(model: RequestModel): Content {
     facts(model),
     ...excerpt(model),
     section(progress(model)),
+    ...moreTime(model),
     context(...footer(model)),
     row(...buttons(model)),
   );
@@ -43,6 +44,8 @@ const facts = (model: RequestModel): Block =>
     mrkdwn`*Databases*\n${listed(model.databases, 5)}`,
     mrkdwn`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
     mrkdwn`*Asked*\n${when(model.openedAt)}`,
+    ...(model.startAt == null ? [] : [mrkdwn`*Starts*\n${when(model.startAt)}`]),
+    ...(model.plan.until ? [mrkdwn`*Ends with*\n${model.plan.until.kind} ${model.plan.until.key}`] : []),
   ]);
 
 /** The beginning of the reason; the whole of it is in Review. */
@@ -55,15 +58,40 @@ function footer(model: RequestModel): readonly Mrkdwn[] {
   const others = model.eligible.map((person) => nameOf(model.people, person));
   return [
     others.length > 0 ? mrkdwn`Can approve: ${listed(others)}` : mrkdwn`Nobody else can approve this now`,
-    mrkdwn`Lapses ${when(model.view.decideByAt)}`,
+    ...reciprocity(model),
+    ...deadlines(model),
     id,
   ];
+}
+
+/** Two who mostly approve each other: told, so that whoever looks can ask somebody else. */
+function reciprocity(model: RequestModel): readonly Mrkdwn[] {
+  const names = (model.reciprocal ?? []).map((person) => nameOf(model.people, person));
+  const requester = nameOf(model.people, model.requester);
+  return names.length > 0 ? [mrkdwn`Mostly approve each other: ${requester} and ${listed(names, 3)}`] : [];
+}
+
+/** The reason of an extension that waits for somebody. */
+function moreTime(model: RequestModel): readonly Block[] {
+  const asked = waitingExtension(model);
+  if (!asked) return [];
+  const says = extensionSentence(model, asked);
+  return [section(asked.reason === null ? says : mrkdwn`${says}\n*Why*\n${value(asked.reason, 200)}`)];
+}
+
+export function waitingExtension({ view, extensions = [] }: RequestModel): ExtensionLine | undefined {
+  const { extension } = view.state.kind === 'active' ? view.state : {};
+  return extension?.kind === 'asked' ? extensions.find(({ id }) => id === extension.id) : undefined;
 }
 
 function buttons(model: RequestModel) {
   const { kind } = model.view.state;
   if (kind === 'awaiting') return [button(actions.review, 'Review', model.requestId, { style: 'primary' })];
-  if (kind === 'active' || (kind === 'granting' && !model.view.state.ending)) return [endNow(model)];
+  if (kind === 'active' || (kind === 'granting' && !model.view.state.ending)) {
+    const asked = waitingExtension(model);
+    const review = asked ? [button(actions.reviewExtension, 'Review', asked.id, { style: 'primary' })] : [];
+    return [...review, endNow(model)];
+  }
   return [];
 }
 

@@ -4,7 +4,7 @@
  * Limits: https://docs.slack.dev/reference/block-kit (and `slack/blocks.ts`, which every view passes in the tests).
  */
 import type { types } from '@slack/bolt';
-import type { RequestId } from '../../domain/ids.ts';
+import type { ExtensionId, RequestId } from '../../domain/ids.ts';
 import { cut, tidy, type Mrkdwn } from '../text.ts';
 import type { Block, Content } from './message.ts';
 
@@ -54,8 +54,13 @@ export type ButtonLook = {
   readonly confirm?: { readonly title: string; readonly text: string; readonly yes: string; readonly no?: string };
 };
 
-/** A button that carries a request's id and nothing else. */
-export const button = (action: string, label: string, id: RequestId, look: ButtonLook = {}): types.Button => ({
+/** A button that carries the id of a request, or of an extension, and nothing else. */
+export const button = (
+  action: string,
+  label: string,
+  id: RequestId | ExtensionId,
+  look: ButtonLook = {},
+): types.Button => ({
   type: 'button',
   action_id: action,
   text: plain(label, 75),

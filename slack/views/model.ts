@@ -1,7 +1,7 @@
 /** All that Slack is told about one request, as the store has it: collected by `activities/tell.ts`, painted by `paint.ts`. */
 import type { Verdict } from '../../domain/decision.ts';
 import type { GrantReceipt, RevokeReceipt } from '../../domain/grant.ts';
-import type { DecisionId, Digest, PersonId, RequestId } from '../../domain/ids.ts';
+import type { DecisionId, Digest, ExtensionId, PersonId, RequestId } from '../../domain/ids.ts';
 import type { GrantablePlan } from '../../domain/plan.ts';
 import type { RequestView } from '../../domain/view.ts';
 
@@ -19,7 +19,10 @@ export type Workspace = {
   readonly announcements: string;
 };
 
-/** `reason` is a denial's, null where it was erased. `voidedAt`: when it stopped counting. */
+/**
+ * `reason` is a denial's, null where it was erased. `voidedAt`: when it stopped counting, and `cause` why, in words.
+ * `standsInFor`: who is away, and in whose place it was given.
+ */
 export type DecisionLine = {
   readonly id: DecisionId;
   readonly person: PersonId;
@@ -28,6 +31,34 @@ export type DecisionLine = {
   readonly madeAt: number;
   readonly voidedAt: number | null;
   readonly reason: string | null;
+  readonly cause?: string | null;
+  readonly standsInFor?: PersonId | null;
+};
+
+/** A later end that the holder asked for, with those who decided on it, oldest first. */
+export type ExtensionLine = {
+  readonly id: ExtensionId;
+  readonly kind: 'automatic' | 'asked';
+  readonly fromAt: number;
+  readonly endAt: number;
+  readonly askedAt: number;
+  /** Null where none was given, or it was erased. */
+  readonly reason: string | null;
+  readonly decisions: readonly DecisionLine[];
+  /** Null while it waits for somebody, or for the target. */
+  readonly outcome: {
+    readonly kind: 'extended' | 'denied' | 'failed';
+    readonly cause: string | null;
+    readonly at: number;
+  } | null;
+};
+
+/** Somebody who was, or is to be, asked to decide by a direct message. `due`: they still can. */
+export type Nudge = {
+  readonly kind: 'reminder' | 'escalation';
+  readonly stage: number;
+  readonly person: PersonId;
+  readonly due: boolean;
 };
 
 /** What a second person said of a break-glass grant. */
@@ -52,6 +83,8 @@ export type RequestModel = {
   readonly ticket: string | null;
   /** Null where it was erased. */
   readonly reason: string | null;
+  /** Its scheduled start; null: whenever it is claimed. */
+  readonly startAt?: number | null;
   readonly openedAt: number;
   readonly digest: Digest;
   readonly plan: GrantablePlan;
@@ -60,6 +93,11 @@ export type RequestModel = {
   readonly decisions: readonly DecisionLine[];
   /** Who else could fill the stage that waits; without those who decided. Empty where none waits. */
   readonly eligible: readonly PersonId[];
+  /** Of those who approved or could, who mostly approves the requester and is mostly approved by them. */
+  readonly reciprocal?: readonly PersonId[];
+  readonly nudges?: readonly Nudge[];
+  /** Oldest first. */
+  readonly extensions?: readonly ExtensionLine[];
   /** Everybody named above. Somebody who is missing is shown as "somebody". */
   readonly people: People;
   /** `address`: from where it was claimed, as the API saw it; null where it is not known. */

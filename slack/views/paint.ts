@@ -4,15 +4,16 @@
  * newest state only, so it never relies on having seen the states before.
  */
 import type { PersonId } from '../../domain/ids.ts';
-import type { Mrkdwn } from '../text.ts';
-import { counted } from './approver.ts';
+import { mrkdwn, type Mrkdwn } from '../text.ts';
+import { counted, nudged } from './approver.ts';
 import { reviewDue } from './break-glass.ts';
 import { announcement, card } from './card.ts';
 import { content, section } from './kit.ts';
 import type { Content, Message } from './message.ts';
 import type { RequestModel } from './model.ts';
-import { decisionSentence, progress } from './progress.ts';
-import { approved, ended, held, notice, sent } from './requester.ts';
+import { decisionSentence, extensionSentence, progress } from './progress.ts';
+import { approved, ended, extended, held, notice, sent, startable } from './requester.ts';
+import { stagesOf } from '../../domain/plan.ts';
 
 /** The slot of the card. A break-glass request's card is its announcement, in the announcements' channel. */
 export const cardSlot = 'card';
@@ -45,6 +46,21 @@ function thread(model: RequestModel): readonly Message[] {
     const slot = `thread:${line.voidedAt === null ? 'decision' : 'void'}:${line.id}`;
     lines.push({ slot, says: decisionSentence(model, line) });
   }
+  const stages = stagesOf(model.plan);
+  for (const stage of model.view.reminded ?? []) {
+    const says = mrkdwn`Reminded: ${stages[stage]?.name ?? 'a step'} still waits for a decision.`;
+    lines.push({ slot: `thread:reminder:${stage}`, says });
+  }
+  for (const stage of model.view.escalated ?? []) {
+    const says = mrkdwn`Nobody decided ${stages[stage]?.name ?? 'a step'} in time: others are asked as well now.`;
+    lines.push({ slot: `thread:escalation:${stage}`, says });
+  }
+  for (const line of model.extensions ?? []) {
+    if (line.kind === 'asked') {
+      lines.push({ slot: `thread:extension:${line.id}`, says: extensionSentence(model, { ...line, outcome: null }) });
+    }
+    if (line.outcome) lines.push({ slot: `thread:extension-over:${line.id}`, says: extensionSentence(model, line) });
+  }
   if (state.kind === 'active') lines.push({ slot: 'thread:active', says: progress(model) });
   if (state.kind === 'closed') lines.push({ slot: 'thread:closed', says: progress(model) });
   return lines.map(({ slot, says }) => ({
@@ -62,20 +78,39 @@ function toRequester(model: RequestModel): readonly Message[] {
   const shown: readonly (false | [slot: string, now: boolean, content: () => Content])[] = [
     model.plan.verdict === 'approvals' && ['dm:sent', kind === 'awaiting', () => sent(model)],
     ['dm:approved', kind === 'approved', () => approved(model)],
+    model.view.started === true && ['dm:start', kind === 'approved', () => startable(model)],
     began && ['dm:held', kind === 'granting' || kind === 'active', () => held(model)],
     began && ['dm:notice', kind === 'active' && model.view.noticed, () => notice(model)],
+    ...(model.extensions ?? []).map(
+      (line): false | [string, boolean, () => Content] =>
+        line.outcome !== null && [`dm:extension:${line.id}`, kind === 'active', () => extended(model, line)],
+    ),
     kind === 'closed' && ['dm:ended', true, () => ended(model)],
   ];
   return shown.flatMap((one) => (one ? direct(model, model.requester, one[0], one[1], one[2]()) : []));
 }
 
-/** To everybody whose approval counts. One that was voided keeps its message, without the button once it is closed. */
-const toApprovers = (model: RequestModel): readonly Message[] =>
-  model.decisions
+/**
+ * To everybody who should decide now, and to everybody whose approval counts. What was sent once and is no longer true
+ * stays, without its buttons.
+ */
+const toApprovers = (model: RequestModel): readonly Message[] => [
+  ...(model.nudges ?? []).flatMap((nudge) =>
+    direct(model, nudge.person, `dm:${nudge.kind}:${nudge.stage}:${nudge.person}`, nudge.due, nudged(model, nudge)),
+  ),
+  ...model.decisions
     .filter((line) => line.verdict === 'approve')
     .flatMap((line) =>
       direct(model, line.person, `dm:counted:${line.id}`, line.voidedAt === null, counted(model, line)),
-    );
+    ),
+  ...(model.extensions ?? []).flatMap((extension) =>
+    extension.decisions
+      .filter((line) => line.verdict === 'approve')
+      .flatMap((line) =>
+        direct(model, line.person, `dm:counted:${line.id}`, line.voidedAt === null, counted(model, line, extension)),
+      ),
+  ),
+];
 
 function review(model: RequestModel): readonly Message[] {
   const over = model.view.state.kind === 'closed' && model.claim !== null;

@@ -1,10 +1,11 @@
 /** Where a request is, in one or two sentences: for the card, its thread and the requester. */
 import { sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
-import type { RequestState } from '../../domain/request.ts';
+import { openNow } from '../../domain/progress.ts';
+import type { Approval, RequestState } from '../../domain/request.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { joined, listed, mrkdwn, type Mrkdwn, nothing, when } from '../text.ts';
-import type { DecisionLine, RequestModel } from './model.ts';
+import type { DecisionLine, ExtensionLine, RequestModel } from './model.ts';
 import { nameOf, outcomeWords } from './words.ts';
 
 type Waiting = Extract<RequestState, { kind: 'awaiting' }>;
@@ -22,13 +23,13 @@ export function progress(model: RequestModel): Mrkdwn {
     case 'awaiting':
       return mrkdwn`:hourglass_flowing_sand: *Waiting for approval* - ${stageProgress(model, state)}`;
     case 'approved':
-      return mrkdwn`:white_check_mark: *Approved* - waiting to be claimed${useByAt === null ? '.' : mrkdwn` until ${when(useByAt)}.`}`;
+      return mrkdwn`:white_check_mark: *Approved* - ${starts(model)}${useByAt === null ? '.' : mrkdwn` until ${when(useByAt)}.`}`;
     case 'granting':
       return state.ending
         ? mrkdwn`:hourglass_flowing_sand: *Ending* - it was ended while the login was being made.`
         : mrkdwn`:hourglass_flowing_sand: *Claimed* - the login is being made.`;
     case 'active':
-      return mrkdwn`:key: *Active* until ${when(state.endAt, 'seconds')}.`;
+      return mrkdwn`:key: *Active* until ${when(state.endAt, 'seconds')}${boundTo(model)}.${extending(model)}`;
     case 'revoking':
       return mrkdwn`:hourglass_flowing_sand: *Ending* - ${state.end.cause}. Not over until every node says that no session is left.`;
     case 'closed':
@@ -36,20 +37,68 @@ export function progress(model: RequestModel): Mrkdwn {
   }
 }
 
-/** `data owners: 1 of 2 (Ben, today at 14:02)`, for each stage that has begun. */
+const starts = ({ startAt, view }: RequestModel): Mrkdwn =>
+  startAt == null || view.started === true
+    ? mrkdwn`waiting to be claimed`
+    : mrkdwn`it can be claimed from ${when(startAt)}`;
+
+/** What ends it besides the time. */
+function boundTo({ plan }: RequestModel): Mrkdwn {
+  if (!plan.until) return nothing;
+  const { kind, key } = plan.until;
+  return kind === 'shift' ? mrkdwn`, or the end of the shift on ${key}` : mrkdwn`, or until ${kind} ${key} is over`;
+}
+
+function extending({ view, extensions = [] }: RequestModel): Mrkdwn {
+  const { state } = view;
+  const { extension } = state.kind === 'active' ? state : {};
+  if (extension?.kind === 'asked') return mrkdwn` More time is asked for: until ${when(extension.endAt)}.`;
+  if (extension) return mrkdwn` It is being extended until ${when(extension.endAt)}.`;
+  const made = extensions.filter(({ outcome }) => outcome?.kind === 'extended').length;
+  if (made === 0) return nothing;
+  return made === 1 ? mrkdwn` Extended once.` : mrkdwn` Extended ${made} times.`;
+}
+
+/**
+ * `manager: 1 of 1 (Tomas, today at 14:02) - data owners: 0 of 2`: every stage, in order; those that are not open yet
+ * say so.
+ */
 function stageProgress(model: RequestModel, state: Waiting): Mrkdwn {
-  const stages = stagesOf(model.plan).slice(0, Math.min(state.stage + 1, 5));
+  const stages = stagesOf(model.plan);
+  const open = new Set(openNow(stages, state.approvals, model.openedAt).map(({ stage }) => stage));
   return joined(
-    stages.map((stage, index) => {
+    stages.slice(0, 6).map((stage, index) => {
       const counted = state.approvals.filter((approval) => approval.stage === index);
-      const who = counted.slice(0, 5).map((approval) => {
-        const decision = model.decisions.find((line) => line.id === approval.decisionId);
-        return mrkdwn`${nameOf(model.people, approval.person)}${decision ? mrkdwn`, ${when(decision.madeAt)}` : nothing}`;
-      });
-      return mrkdwn`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? mrkdwn` (${joined(who, '; ')})` : nothing}`;
+      const who = counted.slice(0, 5).map((approval) => seat(model, approval));
+      const later = counted.length < stage.need && !open.has(index) ? mrkdwn`, later` : nothing;
+      return mrkdwn`${stage.name}: ${counted.length} of ${stage.need}${who.length > 0 ? mrkdwn` (${joined(who, '; ')})` : later}`;
     }),
     ' - ',
   );
+}
+
+/** `Ben, today at 14:02`, or `Ben for Ana, today at 14:02`. */
+function seat(model: RequestModel, { decisionId, person, standsInFor }: Approval): Mrkdwn {
+  const decision = model.decisions.find((line) => line.id === decisionId);
+  const at = decision ? mrkdwn`, ${when(decision.madeAt)}` : nothing;
+  const instead = standsInFor === undefined ? nothing : mrkdwn` for ${nameOf(model.people, standsInFor)}`;
+  return mrkdwn`${nameOf(model.people, person)}${instead}${at}`;
+}
+
+/** When the open stages remind, ask others as well, or lapse, whichever comes next: one sentence each. */
+export function deadlines(model: RequestModel): readonly Mrkdwn[] {
+  const { state, decideByAt, escalated = [] } = model.view;
+  if (state.kind !== 'awaiting') return [];
+  const open = openNow(stagesOf(model.plan), state.approvals, model.openedAt);
+  const wider = open.flatMap(({ stage, escalateAt }) =>
+    escalateAt !== null && !escalated.includes(stage) ? [escalateAt] : [],
+  );
+  const lapses = Math.min(decideByAt, ...open.flatMap(({ lapseAt }) => (lapseAt === null ? [] : [lapseAt])));
+  return [
+    ...(wider.length > 0 ? [mrkdwn`Others are asked as well ${when(Math.min(...wider))}`] : []),
+    ...(escalated.length > 0 ? [mrkdwn`Others were asked as well`] : []),
+    mrkdwn`Lapses ${when(lapses)}`,
+  ];
 }
 
 /** How it ended and the evidence: `ended 14:02:07, 2 sessions closed, verified in 0.4 s`. */
@@ -78,9 +127,36 @@ export function receiptSentence({ revokeReceipt: receipt }: Pick<RequestModel, '
 /** One line for the thread about somebody's word. */
 export function decisionSentence(model: RequestModel, line: DecisionLine): Mrkdwn {
   const who = nameOf(model.people, line.person);
-  if (line.voidedAt !== null) return mrkdwn`The approval of ${who} counts no more: they may not approve this now.`;
+  const instead =
+    line.standsInFor == null ? nothing : mrkdwn` in the place of ${nameOf(model.people, line.standsInFor)}`;
+  if (line.voidedAt !== null) {
+    const why = line.cause == null || line.cause === '' ? mrkdwn`they may not approve this now` : mrkdwn`${line.cause}`;
+    return mrkdwn`The approval of ${who} counts no more: ${why}. That step is open again.`;
+  }
   if (line.verdict === 'deny')
-    return mrkdwn`${who} denied it${line.reason === null ? nothing : mrkdwn`: ${line.reason}`}.`;
+    return mrkdwn`${who} denied it${instead}${line.reason === null ? nothing : mrkdwn`: ${line.reason}`}.`;
   const stage = stagesOf(model.plan)[line.stage];
-  return mrkdwn`${who} approved it${stage ? mrkdwn` (${stage.name})` : nothing}.`;
+  return mrkdwn`${who} approved it${instead}${stage ? mrkdwn` (${stage.name})` : nothing}.`;
 }
+
+/** One line for the thread about a later end. */
+export function extensionSentence(model: RequestModel, line: ExtensionLine): Mrkdwn {
+  const holder = nameOf(model.people, model.requester);
+  switch (line.outcome?.kind) {
+    case undefined:
+      return line.kind === 'asked'
+        ? mrkdwn`${holder} asks for more time, until ${when(line.endAt)}.`
+        : mrkdwn`${holder} extends it until ${when(line.endAt)}, as the policy allows.`;
+    case 'extended':
+      return mrkdwn`Extended until ${when(line.endAt, 'seconds')}.`;
+    case 'denied':
+      return mrkdwn`${denier(model, line)} said no to more time${line.outcome.cause === null ? nothing : mrkdwn`: ${line.outcome.cause}`}.`;
+    case 'failed':
+      return mrkdwn`It could not be extended${line.outcome.cause === null ? nothing : mrkdwn`: ${line.outcome.cause}`}. Its end stays where it was.`;
+  }
+}
+
+const denier = (model: RequestModel, { decisions }: ExtensionLine): string => {
+  const denial = decisions.findLast(({ verdict }) => verdict === 'deny');
+  return denial ? nameOf(model.people, denial.person) : 'Somebody';
+};

@@ -5,8 +5,8 @@ import { actions } from '../ids.ts';
 import { mrkdwn, nothing, value, when } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
-import type { RequestModel } from './model.ts';
-import { progress, receiptSentence, subject } from './progress.ts';
+import type { ExtensionLine, RequestModel } from './model.ts';
+import { extensionSentence, progress, receiptSentence, subject } from './progress.ts';
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
 const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
@@ -36,16 +36,32 @@ export function approved(model: RequestModel): Content {
   const open = model.view.state.kind === 'approved';
   const by = model.view.useByAt;
   const says = mrkdwn`${subject(model)} for ${formatSpan(model.durationMs)} is approved for you.`;
+  const { startAt } = model;
+  const early = startAt != null && model.view.started !== true;
+  const from = early ? mrkdwn`It can be claimed from ${when(startAt)}. ` : nothing;
   const next =
-    by === null ? mrkdwn`Claim it when you start.` : mrkdwn`Claim it by ${when(by)}; the clock starts when you do.`;
+    by === null
+      ? mrkdwn`${from}Claim it when you start.`
+      : mrkdwn`${from}Claim it by ${when(by)}; the clock starts when you do.`;
   return content(
     open ? mrkdwn`${says} ${next}` : mrkdwn`${says} ${progress(model)}`,
     section(says),
     section(open ? next : progress(model)),
     reference(model),
-    row(...(open ? [button(actions.claim, 'Claim', model.requestId, { style: 'primary' }), withdraw(model)] : [])),
+    row(...(open ? [...(early ? [] : [claim(model)]), withdraw(model)] : [])),
   );
 }
+
+/** A scheduled start has come. */
+export function startable(model: RequestModel): Content {
+  const open = model.view.state.kind === 'approved';
+  const by = model.view.useByAt;
+  const says = mrkdwn`${subject(model)} for ${formatSpan(model.durationMs)} can be claimed now${by === null ? nothing : mrkdwn`, until ${when(by)}`}.`;
+  const text = open ? says : mrkdwn`${subject(model)}: ${progress(model)}`;
+  return content(text, section(text), reference(model), row(...(open ? [claim(model)] : [])));
+}
+
+const claim = (model: RequestModel) => button(actions.claim, 'Claim', model.requestId, { style: 'primary' });
 
 /** Claimed, then active: how to connect, until when, from where it was claimed, and the two ways to end it. */
 export function held(model: RequestModel): Content {
@@ -60,7 +76,7 @@ export function held(model: RequestModel): Content {
       mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : nothing} from ${model.claim?.address ?? 'an address that is not known'}.${live ? mrkdwn` Not you? End it now.` : nothing}`,
     ),
     reference(model),
-    row(...(live ? [done(model), notMe(model)] : [])),
+    row(...(live ? [done(model), extend(model), notMe(model)] : [])),
   );
 }
 
@@ -75,6 +91,8 @@ const done = (model: RequestModel) =>
       yes: "I'm done",
     },
   });
+
+const extend = (model: RequestModel) => button(actions.extend, 'Extend', model.requestId);
 
 const notMe = (model: RequestModel) =>
   button(actions.disownClaim, 'Not me: end now', model.requestId, {
@@ -93,7 +111,13 @@ export function notice(model: RequestModel): Content {
   const says = active
     ? mrkdwn`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
     : mrkdwn`Your access, ${subject(model)}: ${progress(model)}`;
-  return content(says, section(says), reference(model), row(...(active ? [done(model)] : [])));
+  return content(says, section(says), reference(model), row(...(active ? [done(model), extend(model)] : [])));
+}
+
+/** What became of a later end that was asked for. */
+export function extended(model: RequestModel, line: ExtensionLine): Content {
+  const says = mrkdwn`Your access, ${subject(model)}: ${extensionSentence(model, line)}`;
+  return content(says, section(says), reference(model));
 }
 
 /** The end: how, the evidence, and a way to ask again. */
