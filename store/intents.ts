@@ -2,7 +2,18 @@
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 
-export const intentCauses = ['released', 'withdrawn', 'revoked', 'left', 'suspended', 'disowned'] as const;
+export const intentCauses = [
+  'released',
+  'withdrawn',
+  'revoked',
+  'left',
+  'suspended',
+  'disowned',
+  /** What it was bound to is over: the incident, the ticket, the shift. */
+  'condition',
+  /** A newer policy is stricter than the one by which it was opened. */
+  'policy',
+] as const;
 export type IntentCause = (typeof intentCauses)[number];
 
 /** Of one request's grant, or of everything that a person has anywhere. */

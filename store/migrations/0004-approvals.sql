@@ -10,6 +10,10 @@ alter table curfew.personal add approves_from timestamptz;
 
 alter table curfew.request add start_at timestamptz;
 
+alter table curfew.revoke_intent drop constraint revoke_intent_cause_check;
+alter table curfew.revoke_intent add check
+  (cause in ('released', 'withdrawn', 'revoked', 'left', 'suspended', 'disowned', 'condition', 'policy'));
+
 -- == Out of office ===========================================================================================
 -- With a delegate: who decides in their place, for this time. Only ended, never changed.
 create table curfew.absence (
@@ -104,7 +108,8 @@ create table curfew.policy_decision (
 
 /* The only way to a new policy. Returns its number, or null where it does not hold yet: it lacks people, was denied, or
    another version has come in between. The first version of all, and one after a version that says so, needs nobody
-   else; it must be the proposer's own session then. */
+   else; it must be the proposer's own session then. Whether an approver may change the policy is the API's to judge;
+   that there are enough, that none of them proposed it and that all are still here is judged again here. */
 create function curfew.adopt_policy(p_proposal uuid) returns int
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -118,7 +123,10 @@ begin
   if exists (select from curfew.policy_version v where v.proposal = p.id) then return null; end if;
   if exists (select from curfew.policy_decision d where d.proposal = p.id and d.verdict = 'deny') then return null; end if;
   if not (v_base is null or v_alone) or p.proposed_by <> session_user then
-    select o.person into v_proposer from curfew.operator_login o where o.login = p.proposed_by;
+    -- A login that says itself who is behind it, or has been said to be somebody's since it proposed, is nobody's: else
+    -- its owner could name somebody who has nothing to do with it, and be the other person.
+    select o.person into v_proposer from curfew.operator_login o
+      where o.login = p.proposed_by and o.linked_by <> o.login and o.linked_at < p.proposed_at;
     -- Somebody whom nobody can name counts for nobody: then it takes two others.
     v_need := case when v_proposer is null then 2 else 1 end;
     with recursive human (id) as (
@@ -126,8 +134,8 @@ begin
       union
         select case when a.person = h.id then a.alias else a.person end
         from human h join curfew.person_alias a on h.id in (a.person, a.alias)),
-    said as (select d.person from curfew.policy_decision d
-             where d.proposal = p.id and d.verdict = 'approve' and d.hash = p.hash
+    said as (select d.person from curfew.policy_decision d join curfew.person x on x.id = d.person
+             where d.proposal = p.id and d.verdict = 'approve' and d.hash = p.hash and x.state = 'active'
                and d.person not in (select h.id from human h))
     select count(*) into v_have from said s
       where not exists (select from said o join curfew.person_alias a
