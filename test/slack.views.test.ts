@@ -227,6 +227,10 @@ const buttonsOf = (message: Message): string[] =>
       : [],
   );
 
+/** The extension that people are asked to decide on. */
+const waiting = ({ view: { state } }: RequestModel): string | undefined =>
+  state.kind === 'active' && state.extension?.kind === 'asked' ? state.extension.id : undefined;
+
 describe('what stands in Slack', () => {
   test('a request that waits has a card with Review, and its sender can withdraw', () => {
     const messages = paint(base);
@@ -261,7 +265,7 @@ describe('what stands in Slack', () => {
     const messages = paint(inState({ kind: 'active', approvals: [], endAt: at }, { claim }));
     expect(buttonsOf(inSlot(messages, 'card'))).toEqual([actions.endNow]);
     const held = inSlot(messages, 'dm:held');
-    expect(buttonsOf(held)).toEqual([actions.release, actions.disownClaim]);
+    expect(buttonsOf(held)).toEqual([actions.release, actions.extend, actions.disownClaim]);
     expect(JSON.stringify(held.blocks)).toContain('from 192.0.2.7');
     expect(slots(messages)).not.toContain('dm:notice');
     expect(JSON.stringify(messages)).toContain(`<!date^${at / 1000}^{time_secs}|2026-03-03 14:02:07 UTC>`);
@@ -350,7 +354,10 @@ describe('what stands in Slack', () => {
           for (const block of message.blocks) {
             for (const one of block.type === 'actions' ? block.elements : []) {
               if (one.type === 'button')
-                expect([one.value, one.style === 'danger' && !one.confirm]).toEqual([model.requestId, false]);
+                expect([
+                  one.value === (one.action_id === actions.reviewExtension ? waiting(model) : model.requestId),
+                  one.style === 'danger' && !one.confirm,
+                ]).toEqual([true, false]);
             }
           }
         }
@@ -382,5 +389,82 @@ describe('what stands in Slack', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  const cleo = '00000000-0000-4000-8000-000000000003' as PersonId;
+  const people = new Map([...base.people, [cleo, { name: 'Cleo', slackTeam: 'T0HOME', slackUser: 'U0CLEO' }]]);
+  const stages = [
+    { name: 'manager', need: 1, from: [], remindAfterMs: 900_000, escalate: { afterMs: 1_800_000, to: [] } },
+    { name: 'data owners', need: 2, from: [] },
+  ];
+  const two = { plan: { ...base.plan, stages }, people };
+
+  test('the card says where each stage is, who sat in whose place, and when others are asked', () => {
+    const approvals = [{ decisionId: 'a'.repeat(64), person: ben, stage: 0, at, standsInFor: cleo }];
+    const first = inSlot(
+      paint(inState({ kind: 'awaiting', needs: [1, 2], stage: 0, approvals: [] }, { ...two, decisions: [] })),
+      'card',
+    );
+    expect(first.text).toContain('manager: 0 of 1 - data owners: 0 of 2, later');
+    expect(JSON.stringify(first.blocks)).toMatch(/Others are asked as well .*Lapses/);
+    const then = inSlot(paint(inState({ kind: 'awaiting', needs: [1, 2], stage: 1, approvals }, two)), 'card');
+    expect(then.text).toMatch(/manager: 1 of 1 \(Ben for Cleo, .*\) - data owners: 0 of 2/);
+    expect(then.text).not.toContain('later');
+  });
+
+  test('two who mostly approve each other are named on the card', () => {
+    expect(JSON.stringify(inSlot(paint({ ...base, reciprocal: [ben] }), 'card').blocks)).toContain(
+      'Mostly approve each other: Ana and Ben',
+    );
+  });
+
+  test('a reminder and an escalation reach those who can decide, and keep no button once they cannot', () => {
+    const nudge = { kind: 'reminder', stage: 0, person: cleo } as const;
+    const view = { ...base.view, reminded: [0], escalated: [0] };
+    const due = paint({ ...base, ...two, view, nudges: [{ ...nudge, due: true }] });
+    expect(buttonsOf(inSlot(due, `dm:reminder:0:${cleo}`))).toEqual([actions.review]);
+    expect(inSlot(due, `dm:reminder:0:${cleo}`).to).toEqual({ kind: 'user', user: 'U0CLEO' });
+    expect(inSlot(due, 'thread:reminder:0').text).toContain('manager still waits');
+    expect(inSlot(due, 'thread:escalation:0').text).toContain('others are asked');
+    const over = inSlot(paint({ ...base, ...two, view, nudges: [{ ...nudge, due: false }] }), `dm:reminder:0:${cleo}`);
+    expect([over.mode, buttonsOf(over)]).toEqual(['edit', []]);
+  });
+
+  test('before its start an approved request has no Claim; at the start it gets one by a message of its own', () => {
+    const approved = { kind: 'approved', needs: [2], approvals: [] };
+    const early = paint(inState(approved, { startAt: at + 60_000 }));
+    expect(buttonsOf(inSlot(early, 'dm:approved'))).toEqual([actions.withdraw]);
+    expect(inSlot(early, 'card').text).toContain('it can be claimed from');
+    const begun = inState(approved, { startAt: at + 60_000 });
+    const now = paint({ ...begun, view: { ...begun.view, started: true } });
+    expect(buttonsOf(inSlot(now, 'dm:start'))).toEqual([actions.claim]);
+  });
+
+  test('an extension that is asked is reviewed on the card, and what became of it is told', () => {
+    const id = '99999999-2222-4333-8444-555555555555';
+    const line = {
+      id,
+      kind: 'asked',
+      fromAt: at,
+      endAt: at + 3_600_000,
+      askedAt: at,
+      reason: 'not done',
+      decisions: [],
+    };
+    const active = { kind: 'active', approvals: [], endAt: at };
+    const asked = paint(
+      inState(
+        { ...active, extension: { id, kind: 'asked', endAt: at + 3_600_000 } },
+        { claim, extensions: [{ ...line, outcome: null }] },
+      ),
+    );
+    expect(buttonsOf(inSlot(asked, 'card'))).toEqual([actions.reviewExtension, actions.endNow]);
+    expect(JSON.stringify(inSlot(asked, 'card').blocks)).toContain('not done');
+    const outcome = { kind: 'denied', cause: null, at };
+    const decisions = [{ ...base.decisions[0], verdict: 'deny' }];
+    const denied = paint(inState(active, { claim, extensions: [{ ...line, decisions, outcome }] }));
+    expect(inSlot(denied, `thread:extension-over:${id}`).text).toContain('Ben said no to more time');
+    expect(inSlot(denied, `dm:extension:${id}`).text).toContain('said no to more time');
+    expect(buttonsOf(inSlot(denied, 'card'))).toEqual([actions.endNow]);
   });
 });

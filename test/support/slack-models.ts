@@ -5,6 +5,7 @@ import type {
   CredentialId,
   DecisionId,
   Digest,
+  ExtensionId,
   PersonId,
   PolicyHash,
   RequestId,
@@ -12,10 +13,10 @@ import type {
   TargetName,
   TemplateName,
 } from '../../domain/ids.ts';
-import type { GrantablePlan, Stage } from '../../domain/plan.ts';
+import type { Condition, GrantablePlan, Stage } from '../../domain/plan.ts';
 import { outcomes, type RequestState } from '../../domain/request.ts';
 import type { ReviewModel } from '../../service/contract.ts';
-import type { DecisionLine, Profile, RequestModel } from '../../slack/views/model.ts';
+import type { ExtensionLine, Profile, RequestModel } from '../../slack/views/model.ts';
 
 export const workspace = { team: 'T0HOME', approvals: 'C0APPROVE', announcements: 'C0ANNOUNCE' } as const;
 
@@ -60,21 +61,33 @@ const profile: fc.Arbitrary<Profile> = fc.record(
   },
   { requiredKeys: ['name'] },
 );
-const stage: fc.Arbitrary<Stage> = fc.record({
-  name: anyText,
-  need: fc.integer({ min: 1, max: 9 }),
-  from: fc.array(
-    fc.oneof(
-      fc.record({ kind: fc.constant('group' as const), group: anyText }),
-      fc.record({ kind: fc.constant('person' as const), person }),
+const stage: fc.Arbitrary<Stage> = fc.record(
+  {
+    name: anyText,
+    need: fc.integer({ min: 1, max: 9 }),
+    from: fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('group' as const), group: anyText }),
+        fc.record({ kind: fc.constant('person' as const), person }),
+        fc.record({ kind: fc.constant('on-call' as const), schedule: anyText }),
+      ),
+      { maxLength: 8 },
     ),
-    { maxLength: 8 },
-  ),
-});
+    together: fc.boolean(),
+    remindAfterMs: span,
+    decideWithinMs: span,
+    escalate: span.map((afterMs) => ({ afterMs, to: [] })),
+  },
+  { requiredKeys: ['name', 'need', 'from'] },
+);
 const limits = fc.record({ maxMs: span, decideWithinMs: span, useWithinMs: span });
+const until = fc
+  .constantFrom('incident' as const, 'ticket' as const, 'shift' as const)
+  .chain((kind) => anyText.map((key): Condition => ({ kind, key })));
 const policy = hex.map((text) => text as PolicyHash);
 const plan: fc.Arbitrary<GrantablePlan> = fc.oneof(
   fc.record({ verdict: fc.constant('automatic' as const), policy, rule: anyText, limits }),
+  fc.record({ verdict: fc.constant('automatic' as const), policy, rule: anyText, limits, until }),
   fc.record({
     verdict: fc.constant('approvals' as const),
     policy,
@@ -90,7 +103,22 @@ const plan: fc.Arbitrary<GrantablePlan> = fc.oneof(
     review: fc.record({ from: stage.map((one) => one.from), withinMs: span }),
   }),
 );
-const approval = fc.record({ decisionId: hex.map((id) => id as DecisionId), person, stage: fc.nat({ max: 6 }) });
+const approval = fc.record(
+  {
+    decisionId: hex.map((id) => id as DecisionId),
+    person,
+    stage: fc.nat({ max: 6 }),
+    at: instant,
+    standsInFor: person,
+  },
+  { requiredKeys: ['decisionId', 'person', 'stage'] },
+);
+const extensionId = uuid.map((id) => id as ExtensionId);
+const extension = fc.record({
+  id: extensionId,
+  kind: fc.constantFrom('asked' as const, 'moving' as const),
+  endAt: instant,
+});
 const approvals = fc.array(approval, { maxLength: 12 });
 const needs = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 7 });
 const cause = anyText;
@@ -103,17 +131,32 @@ export const anyState: fc.Arbitrary<RequestState> = fc.oneof(
   fc.record({ kind: fc.constant('granting' as const), approvals, credentialId }),
   fc.record({ kind: fc.constant('granting' as const), approvals, credentialId, ending: end }),
   fc.record({ kind: fc.constant('active' as const), approvals, endAt: instant }),
+  fc.record({ kind: fc.constant('active' as const), approvals, endAt: instant, extension }),
   fc.record({ kind: fc.constant('revoking' as const), approvals, end, endAt: instant }),
   fc.record({ kind: fc.constant('closed' as const), outcome: fc.constantFrom(...outcomes), cause }),
 );
-const decision: fc.Arbitrary<DecisionLine> = fc.record({
+const decision = fc.record({
   id: hex.map((id) => id as DecisionId),
   person,
-  verdict: fc.constantFrom('approve', 'deny'),
+  verdict: fc.constantFrom('approve' as const, 'deny' as const),
   stage: fc.nat({ max: 6 }),
   madeAt: instant,
   voidedAt: fc.option(instant),
   reason: fc.option(anyText),
+  cause: fc.option(anyText),
+  standsInFor: fc.option(person),
+});
+const extensionLine: fc.Arbitrary<ExtensionLine> = fc.record({
+  id: extensionId,
+  kind: fc.constantFrom('automatic', 'asked'),
+  fromAt: instant,
+  endAt: instant,
+  askedAt: instant,
+  reason: fc.option(anyText),
+  decisions: fc.array(decision, { maxLength: 3 }),
+  outcome: fc.option(
+    fc.record({ kind: fc.constantFrom('extended', 'denied', 'failed'), cause: fc.option(anyText), at: instant }),
+  ),
 });
 const receipt: fc.Arbitrary<RevokeReceipt> = fc.record({
   kind: fc.constant('revoke' as const),
@@ -155,7 +198,11 @@ const asked = {
     decideByAt: instant,
     useByAt: fc.option(instant),
     noticed: fc.boolean(),
+    started: fc.boolean(),
+    reminded: fc.uniqueArray(fc.nat({ max: 6 }), { maxLength: 3 }),
+    escalated: fc.uniqueArray(fc.nat({ max: 6 }), { maxLength: 3 }),
   }),
+  startAt: fc.option(instant),
 };
 
 export const anyPeople = fc
@@ -171,6 +218,17 @@ export const anyModel: fc.Arbitrary<RequestModel> = fc.record({
   workspace: fc.constant(workspace),
   decisions: fc.uniqueArray(decision, { maxLength: 9, selector: (one) => one.id }),
   eligible: fc.array(person, { maxLength: 30 }),
+  reciprocal: fc.array(person, { maxLength: 5 }),
+  nudges: fc.uniqueArray(
+    fc.record({
+      kind: fc.constantFrom('reminder' as const, 'escalation' as const),
+      stage: fc.nat({ max: 6 }),
+      person,
+      due: fc.boolean(),
+    }),
+    { maxLength: 6, selector: ({ kind, stage: of, person: who }) => `${kind} ${of} ${who}` },
+  ),
+  extensions: fc.uniqueArray(extensionLine, { maxLength: 4, selector: (one) => one.id }),
   people: anyPeople,
   claim: fc.option(fc.record({ acceptedAt: instant, endAt: instant, address: fc.option(anyText) })),
   grantReceipt: fc.constant(null),
@@ -206,6 +264,9 @@ export const anyReview: fc.Arbitrary<ReviewModel> = fc.record({
     { maxLength: 30 },
   ),
   privileges: fc.option(fc.record({ checkedAt: instant, lines: fc.array(anyText, { maxLength: 60 }) })),
+  adds: fc.array(anyText, { maxLength: 60 }),
+  reciprocal: fc.array(person, { maxLength: 5 }),
+  standsInFor: fc.array(fc.tuple(person, person), { maxLength: 3 }).map((pairs) => new Map(pairs)),
   you: fc.option(
     fc.record({
       kind: fc.constant('refusal' as const),
