@@ -82,7 +82,9 @@ create table curfew.extension_outcome (
 -- == Proposed policies =======================================================================================
 -- A new policy takes two people. Whoever may propose cannot make it hold: that is `curfew.adopt_policy`, which looks
 -- at the decisions that the API recorded; and the API cannot propose.
-alter table curfew.policy_version add one_person boolean not null default false, add proposal uuid;
+-- What was applied before there were proposals was one person's to change, and its text could not say otherwise.
+alter table curfew.policy_version add one_person boolean not null default true, add proposal uuid;
+alter table curfew.policy_version alter one_person set default false;
 create table curfew.operator_login (  -- which person stands behind an operator's own login
   login name primary key,
   person uuid not null references curfew.person,
