@@ -22,6 +22,7 @@ import { requestModel } from './request-model.ts';
 export type Announcements = {
   announce(message: { readonly requestId: RequestId }): Promise<void>;
   reviewed(message: { readonly requestId: RequestId }): Promise<void>;
+  repaint(message: { readonly requestId: RequestId }): Promise<void>;
   left(message: Left): Promise<void>;
   alarm(alarm: OpenAlarm): Promise<void>;
 };
@@ -72,6 +73,10 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
       const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
       if (model) await painter(store, requestId, paint(model));
     },
+    async repaint({ requestId }) {
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
+      if (model) await painter(store, requestId, paint(model));
+    },
     async left(message) {
       await quiet.left(message);
       await post(leaverNotice(await leaverOf(store, message)));
@@ -87,6 +92,7 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
 export const loggedChannels = (log: Log): Announcements => ({
   announce: async (message) => log.warn(message, 'break-glass: a request without prior approval'),
   reviewed: async (message) => log.info(message, 'break-glass: reviewed'),
+  repaint: async () => undefined,
   left: async (message) => log.info(message, 'a leaver: everything is ended'),
   alarm: async ({ key, code, subject, detail }) => log.error({ alarm: key, code, subject }, detail),
 });

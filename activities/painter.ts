@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
-import type { Message, SlackPort } from '../slack/views/message.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Pace } from '../slack/pace.ts';
+import { SlackBusy, type Message, type SlackPort } from '../slack/views/message.ts';
 import type { Db } from '../store/pool.ts';
 import * as slackMessages from '../store/slack-messages.ts';
 import type { Log } from './failures.ts';
@@ -14,10 +16,11 @@ export type Painter = (db: Db, requestId: RequestId, messages: readonly Message[
  * failure goes on where it stopped. A process that dies between Slack's answer and the store's row sends that one
  * message again: twice a message is better than none.
  *
+ * @param pace how much a channel takes; whoever comes too early is told when to come again
  * @throws SlackBusy where Slack takes nothing now. What can never be sent (a channel without the bot, a person who is
  *   gone) is logged and left out, so that it keeps nobody else from being told.
  */
-export function createPainter(port: SlackPort, log: Log): Painter {
+export function createPainter(port: SlackPort, log: Log, pace: Pace = unpaced): Painter {
   /** Channels of direct messages never change. */
   const directs = new Map<string, string>();
   const directOf = async (user: string): Promise<string> => {
@@ -36,6 +39,13 @@ export function createPainter(port: SlackPort, log: Log): Painter {
     turns.set(requestId, settled);
     return turn;
   };
+
+  async function inTurn(channel: string, key: string): Promise<void> {
+    const waitMs = pace.slotFor(channel, key) - Date.now();
+    if (waitMs > shortWaitMs) throw new SlackBusy('the channel has as many messages as Slack takes', waitMs);
+    if (waitMs > 0) await pause(waitMs);
+    pace.done(channel, key);
+  }
 
   async function paintAll(db: Db, requestId: RequestId, messages: readonly Message[]): Promise<void> {
     const stands = new Map((await slackMessages.of(db, requestId)).map((row) => [row.slot, row]));
@@ -64,16 +74,24 @@ export function createPainter(port: SlackPort, log: Log): Painter {
     if (there?.painted === painted || (!there && mode === 'edit')) return undefined;
     if (there) {
       const { channel, ts } = there;
+      await inTurn(channel, `${requestId}/${slot}`);
       if ((await port.update({ channel, ts, text, blocks })) === 'ok') return { ...there, painted };
       // Deleted by somebody. One that is only edited has done its duty; the others are said again.
       if (mode === 'edit') return { ...there, painted };
     }
     const channel = to.kind === 'channel' ? to.channel : await directOf(to.user);
+    await inTurn(channel, `${requestId}/${slot}`);
     const threadTs = message.thread === undefined ? undefined : stands.get(message.thread)?.ts;
     const sent = await port.post({ channel, text, blocks, ...(threadTs === undefined ? {} : { threadTs }) });
     return { requestId, slot, channel: sent.channel, ts: sent.ts, painted };
   }
 }
+
+/** Without a limit: for tests, and where somebody else keeps it. */
+const unpaced: Pace = { slotFor: () => 0, done: () => undefined };
+
+/** The longest wait that a call takes upon itself; a longer one is the caller's. */
+const shortWaitMs = 3_000;
 
 const looksOf = ({ text, blocks }: Message): string =>
   createHash('sha256')

@@ -7,6 +7,7 @@ import { SlackBusy } from '../slack/views/message.ts';
 import type { Workspace } from '../slack/views/model.ts';
 import { paint } from '../slack/views/paint.ts';
 import { append } from '../store/audit.ts';
+import { enqueue, type NewMessage } from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { BoundedActivities } from '../workflows/activities.ts';
@@ -18,12 +19,20 @@ export type TellDeps = {
   /** The login `curfew_worker`. */
   readonly store: Store;
   /** Absent where there is no Slack: then telling is recording. */
-  readonly slack?: { readonly workspace: Workspace; readonly painter: Painter };
+  readonly slack?: {
+    readonly workspace: Workspace;
+    readonly painter: Painter;
+    /** The row by which the outbox paints a request once more; the kinds of messages are `temporal/`'s to know. */
+    readonly repaint: (requestId: RequestId, version: number) => NewMessage;
+  };
   readonly clock: () => number;
   readonly log: Log;
 };
 
-/** How long Slack's trouble is waited out; after that the next change paints what this one did not. */
+/**
+ * How long a Workflow waits out Slack's trouble. What it could not show by then the outbox shows, however long that
+ * takes: after a close nothing changes any more that would.
+ */
 const patienceMs = minuteMs;
 
 /** Records what a Workflow says of itself, then shows it to people. Recording is not given up; showing is, in the end. */
@@ -47,7 +56,7 @@ function record({ store, clock }: TellDeps, requestId: RequestId, view: RequestV
 /** Paints the newest view, which may be newer than the one told: it is one card, whoever comes last. */
 async function show(
   { store, clock, log }: TellDeps,
-  { workspace, painter }: NonNullable<TellDeps['slack']>,
+  { workspace, painter, repaint }: NonNullable<TellDeps['slack']>,
   requestId: RequestId,
   told: RequestView,
 ): Promise<void> {
@@ -57,6 +66,8 @@ async function show(
     const model = await requestModel(store, workspace, requestId, view);
     if (model) await painter(store, requestId, paint(model));
   } catch (error) {
+    // NB. At the first trouble, not at the last: the attempt that would notice the last one may be cut off.
+    await enqueue(store, { ...repaint(requestId, told.version), delayMs: 2 * patienceMs });
     if (clock() - activityInfo().scheduledTimestampMs < patienceMs) throw error;
     log.error({ requestId, err: error }, 'not shown: Slack was out of reach for too long');
   }

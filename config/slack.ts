@@ -1,6 +1,6 @@
 /** How a process reaches Slack. Without a bot token there is no Slack: requests come from the command line then. */
-import { optional, type Problem, type Values } from './field.ts';
-import { prefixed, webAddress, word } from './forms.ts';
+import { defaulted, optional, type Problem, type Values } from './field.ts';
+import { prefixed, span, webAddress, word } from './forms.ts';
 
 const bot = optional(prefixed('xox'), {
   what: 'bot token; unset: no Slack',
@@ -30,6 +30,10 @@ export const slackWriterShape = {
   CURFEW_SLACK_OPS_CHANNEL: ops,
   CURFEW_SLACK_TEAM_ID: team,
   CURFEW_SLACK_API_URL: address,
+  CURFEW_SLACK_MESSAGE_EVERY: defaulted(span, '1s', {
+    what: 'least time between two messages of one worker to one channel; Slack takes about one a second',
+    mend: 'Set it to a span such as 1s, or 0 for an emulator.',
+  }),
 } as const;
 
 /** What a process needs that also listens. */
@@ -54,6 +58,8 @@ export type SlackWriterConfig = {
   readonly channel: string;
   readonly opsChannel: string;
   readonly teamId: string;
+  /** Least time between two messages to one channel; 0: no limit of ours. */
+  readonly messageEveryMs: number;
   /** Ends with a slash; undefined: Slack itself. */
   readonly apiUrl?: string;
 };
@@ -80,7 +86,8 @@ export function slackWriterOf(values: Values<typeof slackWriterShape>): SlackWri
   if (teamId === undefined) problems.push(missing('CURFEW_SLACK_TEAM_ID'));
   if (to === undefined || teamId === undefined) return { problems };
   const opsChannel = values.CURFEW_SLACK_OPS_CHANNEL ?? to;
-  return { botToken, channel: to, opsChannel, teamId, ...(apiUrl === undefined ? {} : { apiUrl }) };
+  const messageEveryMs = values.CURFEW_SLACK_MESSAGE_EVERY;
+  return { botToken, channel: to, opsChannel, teamId, messageEveryMs, ...(apiUrl === undefined ? {} : { apiUrl }) };
 }
 
 export function slackOf(values: Values<typeof slackShape>): SlackConfig | undefined | Problems {

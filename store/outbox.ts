@@ -4,6 +4,7 @@
  */
 import { enqueueOpen } from './alarms.ts';
 import type { Db } from './pool.ts';
+import { enqueueSteps } from './proposals.ts';
 
 export type NewMessage = {
   readonly kind: string;
@@ -68,8 +69,9 @@ export async function enqueueAll(tx: Db, messages: readonly NewMessage[]): Promi
 }
 
 /**
- * Takes what is due, oldest first, among it one message for each open alarm that was not sent yet. A row that is
- * neither `done` nor `failed` within the lease is due again, so that a relay may die; two relays never take the same.
+ * Takes what is due, oldest first, among it one message for each open alarm, and for each step of a proposed policy,
+ * that was not sent yet. A row that is neither `done` nor `failed` within the lease is due again, so that a relay may
+ * die; two relays never take the same.
  *
  * What is about one request goes in the order in which it was written: a row is taken only where everything older of
  * its request is done or taken with it. One that waits for its retry, or that another relay has, holds those after it.
@@ -82,6 +84,7 @@ export async function take(
   beside: readonly string[] = [],
 ): Promise<readonly OutboxRow[]> {
   await enqueueOpen(db);
+  await enqueueSteps(db);
   const rows = await db.query<OutboxRow>(
     `update curfew.outbox o set attempts = o.attempts + 1, next_at = clock_timestamp() + $2 * interval '1 millisecond'
      where o.id in (select d.id from curfew.outbox d where d.done_at is null and d.next_at <= clock_timestamp()
@@ -125,10 +128,11 @@ export async function failed(db: Db, id: number, error: string, retryAt: number)
   ]);
 }
 
-/** How many are not done, and since when the oldest waits; for metrics and `curfew doctor`. */
+/** How many are not done, and since when the oldest waits that should have gone; for metrics and `curfew doctor`. */
 export async function backlog(db: Db): Promise<{ readonly count: number; readonly oldestAt: number | null }> {
   const [row] = await db.query<{ count: number; oldestAt: number | null }>(
-    'select count(*) as count, min(created_at) as "oldestAt" from curfew.outbox where done_at is null',
+    `select count(*) as count,
+       min(created_at) filter (where attempts > 0 or next_at <= clock_timestamp()) as "oldestAt" from curfew.outbox where done_at is null`,
   );
   return row ?? { count: 0, oldestAt: null };
 }

@@ -2,7 +2,14 @@
  * What must reach Temporal or Slack although a process may die in between. Whoever changes the store writes one of
  * these into the outbox, in the same transaction, and sends it at once; the relay sends what was not done by then.
  */
-import { isUuid, type CredentialId, type DecisionId, type PersonId, type RequestId } from '../domain/ids.ts';
+import {
+  isUuid,
+  type CredentialId,
+  type DecisionId,
+  type PersonId,
+  type ProposalId,
+  type RequestId,
+} from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import type { OpenAlarm } from '../store/alarms.ts';
 import type { NewMessage } from '../store/outbox.ts';
@@ -35,6 +42,8 @@ export type Payloads = {
   readonly announce: { readonly requestId: RequestId };
   /** Somebody reviewed a break-glass: its messages are painted once more, long after its Workflow closed. */
   readonly reviewed: { readonly requestId: RequestId };
+  /** What Slack could not be shown in time: its messages are painted once more, until it takes them. */
+  readonly repaint: { readonly requestId: RequestId; readonly version: number };
   /** Everything of somebody who left or was suspended has ended. */
   readonly left: {
     readonly personId: PersonId;
@@ -45,6 +54,10 @@ export type Payloads = {
     readonly safeAfterMs: number;
   };
   readonly alarm: OpenAlarm;
+  /** A step of a proposed policy (`store/proposals.ts`): its card is painted as it is by then. */
+  readonly proposal: { readonly proposalId: ProposalId; readonly step: string };
+  /** A Slack account was linked in place of another, which may confirm it; or that was settled. */
+  readonly link: { readonly linkId: string; readonly step: string };
 };
 
 export type OutboxKind = keyof Payloads;
@@ -56,8 +69,11 @@ export type OutboxMessage = {
 export type Channels = {
   announce(message: Payloads['announce']): Promise<void>;
   reviewed(message: Payloads['reviewed']): Promise<void>;
+  repaint(message: Payloads['repaint']): Promise<void>;
   left(message: Payloads['left']): Promise<void>;
   alarm(message: Payloads['alarm']): Promise<void>;
+  proposal(message: Payloads['proposal']): Promise<void>;
+  link(message: Payloads['link']): Promise<void>;
 };
 
 type To = { readonly temporal: Temporal; readonly channels: Channels };
@@ -127,6 +143,11 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     ids: ['requestId'],
     send: ({ channels }, payload) => channels.reviewed(payload),
   },
+  repaint: {
+    key: ({ requestId, version }) => `repaint:${requestId}:${version}`,
+    ids: ['requestId'],
+    send: ({ channels }, payload) => channels.repaint(payload),
+  },
   left: {
     key: ({ personId, event }) => leaveId(personId, event),
     ids: ['personId', 'event', 'cause'],
@@ -136,6 +157,16 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     key: ({ id }) => id,
     ids: ['id', 'code', 'subject'],
     send: ({ channels }, payload) => channels.alarm(payload),
+  },
+  proposal: {
+    key: ({ proposalId, step }) => `${proposalId}:${step}`,
+    ids: ['proposalId', 'step'],
+    send: ({ channels }, payload) => channels.proposal(payload),
+  },
+  link: {
+    key: ({ linkId, step }) => `${linkId}:${step}`,
+    ids: ['linkId', 'step'],
+    send: ({ channels }, payload) => channels.link(payload),
   },
 };
 
@@ -182,11 +213,11 @@ export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
  * Kinds that wait for nothing else of their request: what people must hear waits for no Workflow, no Workflow waits for
  * a channel, and an end waits for nobody.
  */
-export const besideOthers: readonly OutboxKind[] = ['announce', 'reviewed', 'revoke'];
+export const besideOthers: readonly OutboxKind[] = ['announce', 'reviewed', 'repaint', 'revoke'];
 
 /** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
-export const isForPeople = ({ kind }: OutboxMessage): boolean =>
-  kind === 'announce' || kind === 'reviewed' || kind === 'left' || kind === 'alarm';
+export const isForPeople = ({ kind }: OutboxMessage): boolean => forPeople.includes(kind);
+const forPeople: readonly OutboxKind[] = ['announce', 'reviewed', 'repaint', 'left', 'alarm', 'proposal', 'link'];
 
 /**
  * Sends one message, however often.

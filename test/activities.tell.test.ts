@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { setTimeout as latency } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { slackChannels } from '../activities/channels.ts';
+import { createPace } from '../slack/pace.ts';
 import { createPainter } from '../activities/painter.ts';
 import { createTell } from '../activities/tell.ts';
 import { CurfewError } from '../domain/errors.ts';
@@ -9,6 +10,7 @@ import type { RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import { SlackBusy, type SlackPort } from '../slack/views/message.ts';
 import * as projections from '../store/projections.ts';
+import { toRow } from '../temporal/messages.ts';
 import * as slackMessages from '../store/slack-messages.ts';
 import { click, ok, opened, startCompany, type Company } from './support/company.ts';
 import { after, quiet, runActivity } from './support/granting.ts';
@@ -59,7 +61,9 @@ function fakeSlack() {
   };
   const store = company.store.as.curfew_worker;
   const painter = createPainter(port, quiet);
-  const { tell } = createTell({ store, slack: { workspace, painter }, clock: Date.now, log: quiet });
+  const repaint = (requestId: RequestId, version: number) =>
+    toRow({ kind: 'repaint', payload: { requestId, version } });
+  const { tell } = createTell({ store, slack: { workspace, painter, repaint }, clock: Date.now, log: quiet });
   const channels = slackChannels({ store, workspace, port, painter, log: quiet });
   return { sent, state, tell, channels };
 }
@@ -150,6 +154,38 @@ test('after a minute of trouble with Slack telling is recording', async () => {
   const info = { scheduledTimestampMs: Date.now() - 61_000 };
   await runActivity(slack.tell, { requestId, view: viewOf(requestId) }, info);
   expect(await projections.viewOf(company.store.admin, requestId)).toEqual(viewOf(requestId));
+});
+
+test('what Slack did not take is painted by the outbox, once it takes it again, and then only once', async () => {
+  const slack = fakeSlack();
+  const { requestId } = await opened(company);
+  slack.state.fails = () => new SlackBusy('an outage', 1_000);
+  const view = viewOf(requestId);
+  await expect(runActivity(slack.tell, { requestId, view })).rejects.toMatchObject({ type: 'SlackBusy' });
+  await runActivity(slack.tell, { requestId, view }, { scheduledTimestampMs: Date.now() - 61_000 });
+  const rows = await company.store.admin.query<{ payload: { requestId: RequestId } }>(
+    `select payload from curfew.outbox where kind = 'repaint' and done_at is null and next_at > clock_timestamp() and payload ->> 'requestId' = $1`,
+    [requestId],
+  );
+  expect(rows.map(({ payload }) => payload)).toEqual([{ requestId, version: view.version }]);
+  await expect(slack.channels.repaint({ requestId })).rejects.toBeInstanceOf(SlackBusy);
+  delete slack.state.fails;
+  await slack.channels.repaint({ requestId });
+  await slack.channels.repaint({ requestId });
+  expect(slack.sent.map(({ channel }) => channel)).toEqual(['C0APPROVE', 'DU0ADA']);
+});
+
+test('a channel gets no more messages than Slack takes; whoever comes too early comes back in turn', async () => {
+  let now = 1_000_000;
+  const pace = createPace(() => now, 1_000);
+  const first = Array.from({ length: 200 }, (_, index) => pace.slotFor('C0', `request ${index}`));
+  expect(first).toEqual(Array.from({ length: 200 }, (_, index) => now + index * 1_000));
+  now += 30_000;
+  // Those who ask again keep their place, in whatever order they come; newcomers queue up behind them.
+  expect(pace.slotFor('C0', 'request 150')).toBe(first[150]);
+  expect(pace.slotFor('C0', 'request 31')).toBe(first[31]);
+  expect(pace.slotFor('C0', 'newcomer')).toBe(1_000_000 + 200_000);
+  expect(pace.slotFor('C1', 'elsewhere')).toBe(now);
 });
 
 test('a close is recorded once, with its entry, however often and by whomever it is told', async () => {

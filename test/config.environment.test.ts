@@ -137,6 +137,7 @@ test('Slack is all or nothing, over HTTP or Socket Mode', () => {
     opsChannel: 'C012',
     appId: 'A012',
     teamId: 'T012',
+    messageEveryMs: 1_000,
     receiver: { kind: 'http', signingSecret: 'a-signing-secret' },
   });
   const { CURFEW_SLACK_SIGNING_SECRET: _, ...rest } = slack;

@@ -13,6 +13,7 @@ import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
 import type { TargetName } from '../domain/ids.ts';
+import { createPace } from '../slack/pace.ts';
 import { createSlackPort } from '../slack/port.ts';
 import { beat } from '../store/heartbeats.ts';
 import { backlog } from '../store/outbox.ts';
@@ -149,10 +150,16 @@ function speaking(
   if (!slack) return { showing: {}, channels: loggedChannels(log) };
   const { botToken, apiUrl } = slack;
   const port = createSlackPort({ token: () => botToken, ...(apiUrl === undefined ? {} : { apiUrl }) });
-  const painter = createPainter(port, log);
+  const painter = createPainter(port, log, createPace(Date.now, slack.messageEveryMs));
   const workspace = { team: slack.teamId, approvals: slack.channel, announcements: slack.opsChannel };
   return {
-    showing: { slack: { workspace, painter } },
+    showing: {
+      slack: {
+        workspace,
+        painter,
+        repaint: (requestId, version) => toRow({ kind: 'repaint', payload: { requestId, version } }),
+      },
+    },
     channels: slackChannels({ store, workspace, port, painter, log }),
   };
 }

@@ -120,6 +120,7 @@ const slackWriter = (settings: StackSettings): Environment => ({
   CURFEW_SLACK_CHANNEL: stableId('C', slackChannels.approvals),
   CURFEW_SLACK_OPS_CHANNEL: stableId('C', slackChannels.ops),
   CURFEW_SLACK_API_URL: slackApiUrl(settings),
+  CURFEW_SLACK_MESSAGE_EVERY: '0',
   CURFEW_SLACK_TEAM_ID: slackIds.team,
 });
 
