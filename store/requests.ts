@@ -69,7 +69,7 @@ export async function insert(tx: Db, request: RequestRow, why: SaltedText): Prom
 export async function keepText(
   tx: Db,
   row: SaltedText & {
-    readonly kind: 'reason' | 'denial' | 'review' | 'claim';
+    readonly kind: 'reason' | 'denial' | 'review' | 'claim' | 'extension' | 'extension-denial';
     readonly id: string;
     readonly person: PersonId;
   },

@@ -5,10 +5,14 @@ set local role curfew_store;
 alter table curfew.personal drop constraint personal_kind_check;
 alter table curfew.personal add check
   (kind in ('person', 'link', 'reason', 'denial', 'review', 'claim', 'extension', 'extension-denial'));
--- Kind link: before this instant the account approves nothing, unless `confirmed`. Null: at once.
+-- Kind link: before this instant the account approves nothing. Null: at once. The store's own to say, see "Links".
 alter table curfew.personal add approves_from timestamptz;
+alter table curfew.person add linked boolean not null default false;   -- had a Slack account, now or before
+update curfew.person p set linked = true
+  where exists (select from curfew.personal t where t.kind = 'link' and t.person = p.id);
 
 alter table curfew.request add start_at timestamptz;
+create index decision_requester on curfew.decision (requester);
 
 alter table curfew.revoke_intent drop constraint revoke_intent_cause_check;
 alter table curfew.revoke_intent add check
@@ -29,12 +33,13 @@ create index absence_person on curfew.absence (person) where ended_at is null;
 create index absence_delegate on curfew.absence (delegate) where ended_at is null;
 
 create table curfew.on_call_shift (
+  source text not null,             -- whose import it is: a new one replaces what the same source said before
   schedule text not null,
   person uuid not null references curfew.person,
   from_at timestamptz not null,
   until_at timestamptz not null check (until_at > from_at),
-  source text not null,             -- whose import it is: a new one replaces what the same source said before
-  primary key (schedule, person, from_at));
+  primary key (source, schedule, person, from_at));
+create index on_call_shift_schedule on curfew.on_call_shift (schedule, until_at);
 create index on_call_shift_person on curfew.on_call_shift (person, until_at);
 
 -- == Extensions ==============================================================================================
@@ -77,7 +82,34 @@ create table curfew.extension_outcome (
   cause text,
   evidence jsonb,                   -- extended: what a later transaction read from the target
   written_by name not null default session_user,
-  at timestamptz not null default clock_timestamp());
+  at timestamptz not null default clock_timestamp(),
+  check (kind <> 'extended' or written_by = 'curfew_worker'));   -- whoever made it longer says so, nobody else
+
+-- == Kept by the store =======================================================================================
+-- Rules between an old and a new row, which no check can hold. They bind every login, whatever it was granted.
+create function curfew.refuse_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp
+as $$ begin raise exception '% is not changed any more: %', tg_table_name, tg_argv[0] using errcode = 'CFS01'; end $$;
+revoke all on function curfew.refuse_change() from public;
+create trigger projection_closed before update on curfew.projection for each row
+  when (old.state = 'closed' and new.state <> 'closed') execute function curfew.refuse_change('it is closed');
+create trigger absence_ended before update on curfew.absence for each row
+  when (old.ended_at is not null) execute function curfew.refuse_change('it has ended');
+
+-- A grant's end moves only while it lives, only later, and no later than an extension for which the API made a ticket.
+create function curfew.end_moves() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if old.ended_at is null and new.end_at > old.end_at and exists (
+       select from curfew.extension e join curfew.extension_ticket t on t.extension_id = e.id
+       where e.request_id = old.request_id and e.end_at >= new.end_at) then
+    return new;
+  end if;
+  raise exception 'no extension moves this end' using errcode = 'CFS02';
+end $$;
+revoke all on function curfew.end_moves() from public;
+create trigger access_grant_end before update on curfew.access_grant for each row
+  when (new.end_at is distinct from old.end_at) execute function curfew.end_moves();
 
 -- == Proposed policies =======================================================================================
 -- A new policy takes two people. Whoever may propose cannot make it hold: that is `curfew.adopt_policy`, which looks
@@ -160,6 +192,8 @@ create table curfew.personal_code (
   expires_at timestamptz not null,
   replaced_at timestamptz);
 create index personal_code_person on curfew.personal_code (person);
+create trigger personal_code_replaced before update on curfew.personal_code for each row
+  when (old.replaced_at is not null) execute function curfew.refuse_change('it was replaced');
 -- An administrator makes it for a person; whoever types it in Slack is that person from then on.
 create table curfew.link_code (
   hash bytea primary key check (length(hash) = 32),
@@ -168,6 +202,119 @@ create table curfew.link_code (
   minted_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz not null,
   used_at timestamptz);
+
+-- == Links ===================================================================================================
+-- All accounts of one human, this one included.
+create function curfew.accounts_of(p_person uuid) returns setof uuid
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive human (id) as (
+      select p_person
+    union
+      select case when a.person = h.id then a.alias else a.person end
+      from human h join curfew.person_alias a on h.id in (a.person, a.alias))
+  select id from human
+$$;
+
+-- Another Slack account of somebody who has, or had, one approves nothing for a day: whoever wrote the link, and
+-- whatever they said of it.
+create function curfew.link_waits() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.approves_from := case when exists (
+      select from curfew.person p where p.linked and p.id in (select curfew.accounts_of(new.person)))
+    then clock_timestamp() + interval '24 hours' end;
+  update curfew.person set linked = true where id = new.person and not linked;
+  return new;
+end $$;
+create trigger personal_link_waits before insert on curfew.personal for each row
+  when (new.kind = 'link') execute function curfew.link_waits();
+
+-- What the person's own word does. `taken`: the account is somebody's already, and the code is not used up.
+create function curfew.link_by_code(p_hash bytea, p_team text, p_user text)
+  returns table (kind text, person uuid, link text, approves_from timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_person uuid; v_link text; v_from timestamptz; v_taken uuid;
+begin
+  if coalesce(p_team, '') !~ '^[TE][A-Z0-9]{1,20}$' or coalesce(p_user, '') !~ '^[UW][A-Z0-9]{1,20}$' then
+    raise exception 'no Slack account' using errcode = 'CFS03';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('curfew.link_code', 0));
+  select c.person into v_person from curfew.link_code c
+    where c.hash = p_hash and c.used_at is null and c.expires_at > clock_timestamp();
+  if v_person is null then return query select 'unknown', null::uuid, null, null::timestamptz; return; end if;
+  select t.person into v_taken from curfew.personal t
+    where t.kind = 'link' and t.slack_team = p_team and t.slack_user = p_user;
+  if v_taken is not null then return query select 'taken', v_taken, null, null::timestamptz; return; end if;
+  update curfew.link_code c set used_at = clock_timestamp() where c.hash = p_hash;
+  insert into curfew.personal as t (kind, id, person, slack_team, slack_user, salt)
+    values ('link', gen_random_uuid()::text, v_person, p_team, p_user, uuid_send(gen_random_uuid()))
+    returning t.id, t.approves_from into v_link, v_from;
+  return query select 'linked', v_person, v_link, v_from;
+end $$;
+
+-- The old account's word on a link that waits: it may approve at once, or is gone. Null where that is not its to say.
+create function curfew.settle_link(p_link text, p_team text, p_user text, p_verdict text) returns uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_person uuid;
+begin
+  if p_verdict is null or p_verdict not in ('approve', 'deny') then
+    raise exception 'no verdict' using errcode = 'CFS03';
+  end if;
+  select t.person into v_person from curfew.personal t
+    where t.kind = 'link' and t.id = p_link and t.approves_from > clock_timestamp() for update;
+  if v_person is null or not exists (
+       select from curfew.personal o where o.kind = 'link' and o.id <> p_link
+         and o.slack_team = p_team and o.slack_user = p_user
+         and (o.approves_from is null or o.approves_from <= clock_timestamp())
+         and o.person in (select curfew.accounts_of(v_person))) then
+    return null;
+  end if;
+  if p_verdict = 'approve' then
+    update curfew.personal t set approves_from = null where t.kind = 'link' and t.id = p_link;
+  else
+    delete from curfew.personal t where t.kind = 'link' and t.id = p_link;
+  end if;
+  return v_person;
+end $$;
+revoke all on function curfew.accounts_of(uuid), curfew.link_waits(), curfew.link_by_code(bytea, text, text),
+  curfew.settle_link(text, text, text, text) from public;
+
+-- == Operators ===============================================================================================
+-- An operator's own login is a member of curfew_admin and writes what is curfew_admin's to write; its own name is
+-- stamped. Only who was made a member counts: a superuser is none by being one, and no service login becomes one.
+create function audit.is_operator(p_login name) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive held (role) as (
+      select r.oid from pg_roles r where r.rolname = p_login
+        and not exists (select from audit.kind k where k.login = p_login)
+    union
+      select m.roleid from held h join pg_auth_members m on m.member = h.role)
+  select exists (select from held h join pg_roles r on r.oid = h.role where r.rolname = 'curfew_admin')
+$$;
+revoke all on function audit.is_operator(name) from public;
+create or replace function audit.append(p_kind text, p_actor text, p_subject text, p_body bytea) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_id bigint;
+begin
+  if not exists (select from audit.kind k where k.kind = p_kind
+       and (k.login = session_user or k.login = 'curfew_admin' and audit.is_operator(session_user))) then
+    raise exception 'login % may not append audit entries of kind %', session_user, p_kind using errcode = 'CFA01';
+  end if;
+  perform convert_from(p_body, 'UTF8')::json;
+  insert into audit.entry (at, login, kind, actor, subject, body)
+    values (clock_timestamp(), session_user, p_kind, p_actor, p_subject, p_body) returning id into v_id;
+  return v_id;
+end $$;
+comment on function audit.append(text, text, text, bytea) is
+  'Appends one entry, in the transaction of the change that it records, and stamps session_user. Each login appends its '
+  'own kinds (audit.kind); an operator''s own login, which is a member of curfew_admin, appends those of curfew_admin: '
+  'create role ada_ops login in role curfew_admin.';
 
 -- == Slack ===================================================================================================
 -- Messages about other things than requests: proposals, links; and the App Homes that somebody has opened.
@@ -196,7 +343,7 @@ grant select (extension_id, ticket_key, made_at) on curfew.extension_ticket to c
 
 grant insert (id, person, delegate, from_at, until_at, made_by) on curfew.absence to curfew_api, curfew_directory;
 grant update (ended_at) on curfew.absence to curfew_api, curfew_directory;
-grant insert, delete on curfew.on_call_shift to curfew_directory;
+grant insert, delete on curfew.on_call_shift to curfew_directory;  -- an import says all again
 
 grant insert on curfew.extension, curfew.extension_decision, curfew.extension_ticket to curfew_api;
 grant insert (extension_id, kind, cause, evidence) on curfew.extension_outcome to curfew_api, curfew_worker;
@@ -210,14 +357,14 @@ grant execute on function curfew.adopt_policy(uuid) to curfew_api, curfew_admin;
 revoke insert on curfew.policy_version from curfew_admin;
 revoke insert (hash, text) on curfew.policy_version from curfew_admin;
 
-grant insert on curfew.personal_code to curfew_api;
+grant insert (hash, person, account, minted_at, expires_at) on curfew.personal_code to curfew_api;
 grant update (replaced_at) on curfew.personal_code to curfew_api;
 grant insert (hash, person, expires_at) on curfew.link_code to curfew_admin, curfew_directory;
-grant update (used_at) on curfew.link_code to curfew_api;
-grant insert (slack_team, slack_user, approves_from) on curfew.personal to curfew_api;
-grant update (approves_from) on curfew.personal to curfew_api, curfew_directory;
-grant delete on curfew.personal to curfew_api;
+grant execute on function curfew.link_by_code(bytea, text, text), curfew.settle_link(text, text, text, text)
+  to curfew_api;
+grant execute on function curfew.accounts_of(uuid) to curfew_api;
 
 grant insert (subject, slot, channel, ts, painted) on curfew.slack_notice to curfew_worker, curfew_api;
 grant update (channel, ts, painted, posted_at) on curfew.slack_notice to curfew_worker, curfew_api;
-grant insert, update on curfew.slack_home to curfew_worker, curfew_api;
+grant insert (person, painted) on curfew.slack_home to curfew_worker, curfew_api;
+grant update (painted, painted_at) on curfew.slack_home to curfew_worker, curfew_api;

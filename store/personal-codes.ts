@@ -1,0 +1,35 @@
+/** Codes by which somebody proves to the command line who they are. Only hashes are kept; the newest one counts. */
+import type { PersonId } from '../domain/ids.ts';
+import type { AccountFacts } from '../domain/person.ts';
+import type { Db } from './pool.ts';
+
+export type PersonalCodeRow = {
+  readonly person: PersonId;
+  /** What Slack said of the account that asked for it. */
+  readonly account: AccountFacts;
+  readonly mintedAt: number;
+  readonly expiresAt: number;
+};
+
+/** Keeps a code (SHA-256, 32 bytes) and replaces those before; the entry `personal-code.minted` is the caller's. */
+export async function mint(tx: Db, code: PersonalCodeRow & { readonly hash: Buffer }): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.personal_code ' || $1, 0))`, [code.person]);
+  await tx.query('update curfew.personal_code set replaced_at = $2 where person = $1 and replaced_at is null', [
+    code.person,
+    new Date(code.mintedAt),
+  ]);
+  await tx.query(
+    'insert into curfew.personal_code (hash, person, account, minted_at, expires_at) values ($1, $2, $3, $4, $5)',
+    [code.hash, code.person, JSON.stringify(code.account), new Date(code.mintedAt), new Date(code.expiresAt)],
+  );
+}
+
+/** Whose code this is at `at` (epoch ms). Undefined: nobody's, or it was replaced or has expired. Changes nothing. */
+export async function valid(db: Db, hash: Buffer, at: number): Promise<PersonalCodeRow | undefined> {
+  const [row] = await db.query<PersonalCodeRow>(
+    `select person, account, minted_at as "mintedAt", expires_at as "expiresAt" from curfew.personal_code
+     where hash = $1 and replaced_at is null and expires_at > $2`,
+    [hash, new Date(at)],
+  );
+  return row;
+}
