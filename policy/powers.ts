@@ -1,6 +1,6 @@
 import type { Refusal } from '../domain/errors.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import type { ReviewRule } from '../domain/plan.ts';
+import type { Conflict, ReviewRule, Stage } from '../domain/plan.ts';
 import { maySit } from './eligibility.ts';
 import type { BreakGlassRule, LoadedPolicy } from './policy.ts';
 import { namesPerson } from './selectors.ts';
@@ -38,3 +38,16 @@ export const mayReview = (
   person: PersonFacts,
   responder: Pick<PersonFacts, 'id' | 'aliases'>,
 ): Refusal | undefined => maySit(person, { name: 'review', need: 1, from: review.from }, responder);
+
+/**
+ * The seats that a new policy takes beside its proposer: judged as a request's are, so that conflicts, people whom the
+ * proposer put into a group, and other accounts of theirs count here as they do there.
+ */
+export const changeStage = ({ powers, conflicts }: LoadedPolicy, need: number): Stage => ({
+  name: 'policy',
+  need,
+  from: powers.changePolicy,
+  never: conflicts.flatMap(({ name, groups, never }): Conflict[] =>
+    never === 'both' || never.includes('changePolicy') ? [{ name, groups, all: never === 'both' }] : [],
+  ),
+});

@@ -93,4 +93,12 @@ async function quietly(ctx: Context, work: () => Promise<void>): Promise<void> {
 
 const byWorker = (): Promise<never> =>
   Promise.reject(new CurfewError('NotConfirmed', 'What goes to people is sent by the worker.'));
-const noChannels = { announce: byWorker, reviewed: byWorker, left: byWorker, alarm: byWorker };
+const noChannels = {
+  announce: byWorker,
+  reviewed: byWorker,
+  left: byWorker,
+  alarm: byWorker,
+  proposal: byWorker,
+  link: byWorker,
+  repaint: byWorker,
+};

@@ -31,6 +31,9 @@ const quiet = { info: () => undefined, warn: () => undefined, error: () => undef
 const noChannels: Channels = {
   announce: async () => undefined,
   reviewed: async () => undefined,
+  proposal: async () => undefined,
+  link: async () => undefined,
+  repaint: async () => undefined,
   left: async () => undefined,
   alarm: async () => undefined,
 };
