@@ -61,7 +61,7 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
     async announce(message) {
       await quiet.announce(message);
       const { requestId } = message;
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
       if (!model) throw new CurfewError('UnknownRequest', 'The store has no such request.');
       await painter(store, requestId, [paintCard(model)]);
       const stands = (await slackMessages.of(store, requestId)).some(({ slot }) => slot === cardSlot);
@@ -70,11 +70,11 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
     async reviewed(message) {
       await quiet.reviewed(message);
       const { requestId } = message;
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
       if (model) await painter(store, requestId, paint(model));
     },
     async repaint({ requestId }) {
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId));
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
       if (model) await painter(store, requestId, paint(model));
     },
     async left(message) {

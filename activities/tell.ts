@@ -63,7 +63,7 @@ async function show(
   try {
     const kept = await projections.viewOf(store, requestId);
     const view = kept && kept.version > told.version ? kept : told;
-    const model = await requestModel(store, workspace, requestId, view);
+    const model = await requestModel(store, workspace, requestId, view, clock());
     if (model) await painter(store, requestId, paint(model));
   } catch (error) {
     // NB. At the first trouble, not at the last: the attempt that would notice the last one may be cut off.

@@ -7,7 +7,12 @@ import type { Db } from './pool.ts';
 import { keepText, type SaltedText } from './requests.ts';
 
 /** A decision as it stands; `voidedAt` is there once it no longer counts. */
-export type StoredDecision = Decision & { readonly voidsBefore: number; readonly voidedAt?: number };
+export type StoredDecision = Decision & {
+  readonly voidsBefore: number;
+  readonly voidedAt?: number;
+  /** Why it does not count any more, in words without names. */
+  readonly voidCause?: string;
+};
 
 /**
  * Inserts a decision, and a denial's reason. The entry `decision.made` is the caller's, where the answer is `recorded`.
@@ -55,14 +60,19 @@ async function whyNot(tx: Db, decision: Decision): Promise<'repeated' | 'other'>
 
 /** Every decision on a request, oldest first, the void ones with their instant. */
 export async function of(db: Db, requestId: RequestId): Promise<readonly StoredDecision[]> {
-  const rows = await db.query<Omit<StoredDecision, 'voidedAt'> & { voidedAt: number | null }>(
+  const rows = await db.query<
+    Omit<StoredDecision, 'voidedAt' | 'voidCause'> & { voidedAt: number | null; voidCause: string | null }
+  >(
     `select d.id, d.request_id as "requestId", d.digest, d.stage, d.person, d.verdict, d.facts,
-       d.voids_before as "voidsBefore", d.made_at as "madeAt", v.voided_at as "voidedAt"
+       d.voids_before as "voidsBefore", d.made_at as "madeAt", v.voided_at as "voidedAt",
+       v.cause as "voidCause"
      from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id
      where d.request_id = $1 order by d.made_at, d.id`,
     [requestId],
   );
-  return rows.map(({ voidedAt, ...row }) => (voidedAt === null ? row : { ...row, voidedAt }));
+  return rows.map(({ voidedAt, voidCause, ...row }) =>
+    voidedAt === null ? row : { ...row, voidedAt, voidCause: voidCause ?? '' },
+  );
 }
 
 /** How many decisions of this person on this request are void: part of the next one's id. */

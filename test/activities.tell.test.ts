@@ -57,6 +57,7 @@ function fakeSlack() {
       return state.gone === true ? 'gone' : 'ok';
     },
     openDm: async (user) => `D${user}`,
+    publish: async () => undefined,
     ephemeral: async () => undefined,
   };
   const store = company.store.as.curfew_worker;

@@ -47,7 +47,7 @@ const workspaceOf = () => ({
 /** What the Workflow's `tell` does. */
 async function tell(id: RequestId): Promise<void> {
   const worker = company.store.as.curfew_worker;
-  const model = await requestModel(worker, workspaceOf(), id, company.temporal.view(id));
+  const model = await requestModel(worker, workspaceOf(), id, company.temporal.view(id), Date.now());
   if (model) await painter(worker, id, paint(model));
 }
 

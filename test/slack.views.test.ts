@@ -460,7 +460,7 @@ describe('what stands in Slack', () => {
     );
     expect(buttonsOf(inSlot(asked, 'card'))).toEqual([actions.reviewExtension, actions.endNow]);
     expect(JSON.stringify(inSlot(asked, 'card').blocks)).toContain('not done');
-    const outcome = { kind: 'denied', cause: null, at };
+    const outcome = { kind: 'denied', cause: null };
     const decisions = [{ ...base.decisions[0], verdict: 'deny' }];
     const denied = paint(inState(active, { claim, extensions: [{ ...line, decisions, outcome }] }));
     expect(inSlot(denied, `thread:extension-over:${id}`).text).toContain('Ben said no to more time');

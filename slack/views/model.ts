@@ -49,7 +49,6 @@ export type ExtensionLine = {
   readonly outcome: {
     readonly kind: 'extended' | 'denied' | 'failed';
     readonly cause: string | null;
-    readonly at: number;
   } | null;
 };
 

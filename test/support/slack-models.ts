@@ -155,7 +155,7 @@ const extensionLine: fc.Arbitrary<ExtensionLine> = fc.record({
   reason: fc.option(anyText),
   decisions: fc.array(decision, { maxLength: 3 }),
   outcome: fc.option(
-    fc.record({ kind: fc.constantFrom('extended', 'denied', 'failed'), cause: fc.option(anyText), at: instant }),
+    fc.record({ kind: fc.constantFrom('extended', 'denied', 'failed'), cause: fc.option(anyText) }),
   ),
 });
 const receipt: fc.Arbitrary<RevokeReceipt> = fc.record({
