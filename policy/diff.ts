@@ -84,7 +84,8 @@ function walkBack(
     const from = comesDown(reach, diagonal, depth) ? diagonal + 1 : diagonal - 1;
     const fromX = reach.get(from) ?? 0;
     const fromY = fromX - from;
-    while (x > fromX && y > fromY && x > 0 && y > 0) edits.push({ sign: ' ', line: before[(y -= 1, (x -= 1))] ?? '' });
+    while (x > fromX && y > fromY && x > 0 && y > 0)
+      edits.push({ sign: ' ', line: before[((y -= 1), (x -= 1))] ?? '' });
     if (depth === 0) break;
     if (x === fromX) edits.push({ sign: '+', line: after[(y -= 1)] ?? '' });
     else edits.push({ sign: '-', line: before[(x -= 1)] ?? '' });

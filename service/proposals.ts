@@ -66,11 +66,7 @@ export const decideProposal = (ctx: Context, input: DecideProposal): Promise<Pro
       const result = await record(ctx, tx, policy, input);
       if (!isRefusal(result)) return result;
       const body = { verdict: input.verdict };
-      return refused(
-        tx,
-        { kind: 'policy.refused', actor: input.person, subject: input.proposalId, body },
-        result,
-      );
+      return refused(tx, { kind: 'policy.refused', actor: input.person, subject: input.proposalId, body }, result);
     });
   });
 
@@ -95,12 +91,7 @@ type Seats = {
 /** Of a proposer whom nobody can name; nobody has this id. */
 const nobody: Human = { id: '00000000-0000-0000-0000-000000000000' as PersonId, aliases: [] };
 
-async function seatsOf(
-  db: Db,
-  policy: LoadedPolicy | undefined,
-  proposal: Proposal,
-  person: PersonId,
-): Promise<Seats> {
+async function seatsOf(db: Db, policy: LoadedPolicy | undefined, proposal: Proposal, person: PersonId): Promise<Seats> {
   const approvers = proposal.decisions.filter(({ verdict }) => verdict === 'approve').map((one) => one.person);
   const ids = [person, ...approvers, ...(proposal.proposer === null ? [] : [proposal.proposer])];
   const facts = new Map((await factsOfMany(db, [...new Set(ids)])).map((one) => [one.id, one]));
@@ -188,7 +179,11 @@ const answerOf = ({ state, need }: Proposal, approvals: number): ProposalDecided
 function mayDecide(
   proposal: Proposal,
   { stage, proposer, counted }: Seats,
-  { verdict, hash, account }: { readonly verdict: DecideProposal['verdict']; readonly hash: string; readonly account: AccountFacts },
+  {
+    verdict,
+    hash,
+    account,
+  }: { readonly verdict: DecideProposal['verdict']; readonly hash: string; readonly account: AccountFacts },
   person: PersonFacts,
   madeAt: number,
 ): Refusal | undefined {
@@ -206,5 +201,8 @@ function textProblem({ text, hash, onePerson }: Proposal): Refusal | undefined {
   const same = parsed.ok && parsed.policy.hash === hash && parsed.policy.onePersonChanges === onePerson;
   return same
     ? undefined
-    : refuse('PolicyDenied', 'This text is no policy that can be taken: it has to be proposed again by curfew policy apply.');
+    : refuse(
+        'PolicyDenied',
+        'This text is no policy that can be taken: it has to be proposed again by curfew policy apply.',
+      );
 }

@@ -10,6 +10,7 @@ import { mintCode } from './mint-code.ts';
 import { open } from './open.ts';
 import { options } from './options.ts';
 import { preview } from './planning.ts';
+import { decideProposal, proposalModel } from './proposals.ts';
 import { review } from './review.ts';
 import { reviewModel, status } from './status.ts';
 
@@ -30,4 +31,6 @@ export const bindUseCases = (ctx: Context): UseCases => ({
   review: (input) => review(ctx, input),
   leave: (input) => leave(ctx, input),
   status: (input) => status(ctx, input),
+  proposalModel: (input) => proposalModel(ctx, input),
+  decideProposal: (input) => decideProposal(ctx, input),
 });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { PolicyHash, ProposalId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
+import { takePolicyTurn } from './proposals.ts';
 
 export type PolicyVersion = {
   readonly number: number;
@@ -11,9 +12,11 @@ export type PolicyVersion = {
   /** The login that applied it. */
   readonly appliedBy: string;
   readonly appliedAt: number;
+  /** May one person put another in its place? As its text says; true for what is older than proposals. */
+  readonly onePerson: boolean;
 };
 
-const columns = 'number, hash, text, applied_by as "appliedBy", applied_at as "appliedAt"';
+const columns = `number, hash, text, applied_by as "appliedBy", applied_at as "appliedAt", one_person as "onePerson"`;
 
 /** The policy that holds; undefined before the first (then nothing may be granted, I18). */
 export async function current(db: Db): Promise<PolicyVersion | undefined> {
@@ -58,7 +61,7 @@ export async function propose(
   { hash, text, onePerson, changes }: NewPolicy,
   actor: string,
 ): Promise<{ readonly id: ProposalId; readonly base: number | null }> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0))`);
+  await takePolicyTurn(tx);
   const held = await current(tx);
   const id = randomUUID() as ProposalId;
   await tx.query(
@@ -91,23 +94,33 @@ export async function adopt(tx: Db, id: ProposalId, actor: string): Promise<numb
 }
 
 /**
- * Proposes and adopts in one: for the first version of all, and where the one that holds says that one person may.
- * @returns `same` where it holds already; `proposed` where it waits for others now
+ * Proposes, and adopts where that takes nobody else: the first version of all, and where the one that holds says that
+ * one person may.
+ * @param base number of the version that the caller compared with, null for none: where another holds by now, nothing
+ *   is proposed; unchecked where absent
+ * @returns `same` where it holds already; `proposed` where it waits for others now; `superseded` where `base` is over.
+ *   `number` is of the version that holds then, 0 for none
  */
 export async function apply(
   tx: Db,
   { hash, text, onePerson = false, changes = [] }: Pick<NewPolicy, 'hash' | 'text'> & Partial<NewPolicy>,
   actor: string,
-): Promise<{
-  readonly number: number;
-  readonly kind: 'applied' | 'same' | 'proposed';
-  readonly proposal?: ProposalId;
-}> {
+  base?: number | null,
+): Promise<Applied> {
+  await takePolicyTurn(tx);
   const held = await current(tx);
-  if (held?.hash === hash) return { number: held.number, kind: 'same' };
+  const number = held?.number ?? 0;
+  if (held?.hash === hash) return { number, kind: 'same' };
+  if (base !== undefined && base !== (held?.number ?? null)) return { number, kind: 'superseded' };
   const { id } = await propose(tx, { hash, text, onePerson, changes }, actor);
-  const number = await adopt(tx, id, actor);
-  return number === undefined
-    ? { number: held?.number ?? 0, kind: 'proposed', proposal: id }
-    : { number, kind: 'applied', proposal: id };
+  const made = await adopt(tx, id, actor);
+  return made === undefined
+    ? { number, kind: 'proposed', proposal: id }
+    : { number: made, kind: 'applied', proposal: id };
 }
+
+export type Applied = {
+  readonly number: number;
+  readonly kind: 'applied' | 'same' | 'proposed' | 'superseded';
+  readonly proposal?: ProposalId;
+};

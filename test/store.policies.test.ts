@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PolicyHash, TargetName } from '../domain/ids.ts';
+import type { Verdict } from '../domain/decision.ts';
+import type { PersonId, PolicyHash, ProposalId, TargetName } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
 import { entriesOf } from '../store/audit.ts';
+import { link } from '../store/operator-logins.ts';
+import { factsOf } from '../store/people.ts';
 import * as policies from '../store/policies.ts';
-import type { Store } from '../store/pool.ts';
+import { openStore, type Store } from '../store/pool.ts';
+import * as proposals from '../store/proposals.ts';
+import { insertDecision } from '../store/proposals.ts';
 import * as messages from '../store/slack-messages.ts';
 import * as checks from '../store/target-checks.ts';
 import { addPerson, openRequest, sha256 } from './support/store-sample.ts';
@@ -10,47 +16,176 @@ import { startStore, type TestStore } from './support/store.ts';
 
 let store: TestStore;
 let admin: Store;
+/** An operator's own login: another one than the one that proposes. */
+let colleague: Store;
 beforeAll(async () => {
   store = await startStore();
   admin = store.as.curfew_admin;
+  await store.admin.query(`create role colleague login password 'only-in-this-test' in role curfew_admin`);
+  const url = store.adminUrl.replace(/\/\/[^@]+@/, '//colleague:only-in-this-test@');
+  colleague = openStore({ url, applicationName: 'curfew-test', max: 1 });
 }, 60_000);
-afterAll(() => store.end());
-
-const apply = (text: string, hash = sha256(text) as PolicyHash): ReturnType<typeof policies.apply> =>
-  admin.transaction((tx) => policies.apply(tx, { hash, text }, 'curfew_admin'));
-
-test('before the first policy there is none', async () => {
-  expect(await policies.current(store.as.curfew_worker)).toBeUndefined();
-  expect(await policies.currentHash(store.as.curfew_worker)).toBeUndefined();
+afterAll(async () => {
+  await colleague.close();
+  await store.end();
 });
 
-test('the newest policy holds, also one that held before, and older ones stay to be read', async () => {
-  const [first, second] = ['targets: {}\n', 'targets: {ö: 1}\n'];
-  expect(await apply(first)).toEqual({ number: 1, kind: 'applied' });
-  expect(await apply(first)).toEqual({ number: 1, kind: 'same' });
-  expect(await apply(second)).toEqual({ number: 2, kind: 'applied' });
-  expect(await policies.current(store.as.curfew_api)).toMatchObject({
-    number: 2,
-    text: second,
-    appliedBy: 'curfew_admin',
+const apply = (text: string, change: Partial<Parameters<typeof policies.apply>[1]> = {}, base?: number | null) =>
+  admin.transaction((tx) =>
+    policies.apply(tx, { hash: sha256(text) as PolicyHash, text, ...change }, 'curfew_admin', base),
+  );
+
+/** Somebody's word, as the API records it, and the try to make it hold. */
+async function say(id: ProposalId, text: string, person: PersonId, verdict: Verdict = 'approve'): Promise<unknown> {
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: 1 };
+  const facts = { person: (await factsOf(admin, person)) as PersonFacts, account };
+  const hash = sha256(text) as PolicyHash;
+  return store.as.curfew_api.transaction(async (tx) => {
+    await insertDecision(tx, { proposal: id, person, hash, verdict, facts, madeAt: Date.now() });
+    return policies.adopt(tx, id, person);
   });
+}
+const someone = (handle: string): Promise<PersonId> => addPerson(store.as.curfew_directory, handle);
+const numberNow = async (): Promise<number> => (await policies.current(admin))?.number ?? 0;
+let texts = 0;
+const newText = (): string => `# ${(texts += 1)}\ntargets: {}\n`;
+async function proposed(text: string): Promise<ProposalId> {
+  const { proposal } = await apply(text);
+  if (!proposal) throw new Error('it was not proposed');
+  return proposal;
+}
+
+test('before the first policy there is none, and the first takes nobody else', async () => {
+  expect(await policies.current(store.as.curfew_worker)).toBeUndefined();
+  expect(await policies.currentHash(store.as.curfew_worker)).toBeUndefined();
+  const first = 'targets: {}\n';
+  expect(await apply(first)).toMatchObject({ number: 1, kind: 'applied' });
+  expect(await apply(first)).toEqual({ number: 1, kind: 'same' });
+  expect(await policies.current(store.as.curfew_api)).toMatchObject({ number: 1, text: first, onePerson: false });
+});
+
+test('the next waits for two others where nobody can say who proposed it, and holds with the second', async () => {
+  const [first, second] = ['targets: {}\n', 'targets: {ö: 1}\n'];
+  const answer = await apply(second);
+  expect(answer).toMatchObject({ number: 1, kind: 'proposed' });
+  const id = answer.proposal as ProposalId;
+  expect(await proposals.byId(store.as.curfew_api, id)).toMatchObject({ state: 'open', need: 2, proposer: null });
+  expect(await say(id, second, await someone('ann'))).toBeUndefined();
+  expect(await numberNow()).toBe(1);
+  expect(await say(id, second, await someone('bob'))).toBe(2);
+  expect(await policies.current(store.as.curfew_api)).toMatchObject({ number: 2, text: second });
   expect((await policies.byHash(store.as.curfew_auditor, sha256(first) as PolicyHash))?.text).toBe(first);
-  expect(await apply(first)).toEqual({ number: 3, kind: 'applied' });
-  expect(await policies.currentHash(store.as.curfew_worker)).toBe(sha256(first));
-  const entries = await entriesOf(store.as.curfew_auditor, sha256(first));
-  expect(entries.map((entry) => entry.body)).toEqual([
-    { number: 1, hash: sha256(first), before: null },
-    { number: 3, hash: sha256(first), before: sha256(second) },
+  expect(await proposals.byId(admin, id)).toMatchObject({ state: 'adopted' });
+  const entries = await entriesOf(store.as.curfew_auditor, sha256(second));
+  expect(entries.map(({ kind, login }) => [kind, login])).toEqual([
+    ['policy.proposed', 'curfew_admin'],
+    ['policy.applied', 'curfew_api'],
   ]);
 });
 
-test('ten who apply one policy at once make one version', async () => {
-  const answers = await Promise.all(Array.from({ length: 10 }, () => apply('rules: []\n')));
+test('two accounts of one human are one of the two, and an approval of another hash is none', async () => {
+  const text = newText();
+  const id = await proposed(text);
+  const cleo = await someone('cleo');
+  await addPerson(store.as.curfew_directory, 'cleo-admin', { aliases: [cleo] });
+  expect(await say(id, text, cleo)).toBeUndefined();
+  expect(await say(id, text, await someone('cleo-admin'))).toBeUndefined();
+  expect(await say(id, 'another text', await someone('ann'))).toBeUndefined();
+  expect(await numberNow()).toBe(2);
+  expect(await say(id, text, await someone('bob'))).toBe(3);
+});
+
+test('an approver who has left by then counts no more (I8)', async () => {
+  const text = newText();
+  const id = await proposed(text);
+  expect(await say(id, text, await someone('gus'))).toBeUndefined();
+  await addPerson(store.as.curfew_directory, 'gus', { state: 'left', version: 2 });
+  expect(await say(id, text, await someone('ann'))).toBeUndefined();
+  expect(await say(id, text, await someone('bob'))).toBe(4);
+});
+
+test('with a linked login it takes one other person, and the proposer and their accounts are none', async () => {
+  const dora = await someone('dora');
+  await addPerson(store.as.curfew_directory, 'dora-admin', { aliases: [dora] });
+  await link(colleague, 'curfew_admin', dora);
+  const text = newText();
+  const id = await proposed(text);
+  expect(await proposals.byId(admin, id)).toMatchObject({ need: 1, proposer: dora });
+  expect(await say(id, text, dora)).toBeUndefined();
+  expect(await say(id, text, await someone('dora-admin'))).toBeUndefined();
+  expect(await say(id, text, await someone('ann'))).toBe(5);
+});
+
+test('a login that says itself who is behind it, or only after it proposed, is nobody’s', async () => {
+  const text = newText();
+  await link(admin, 'curfew_admin', await someone('hugo'));
+  const id = await proposed(text);
+  expect(await proposals.byId(admin, id)).toMatchObject({ need: 2, proposer: null });
+  await link(colleague, 'curfew_admin', await someone('hugo'));
+  expect(await proposals.byId(admin, id)).toMatchObject({ need: 2, proposer: null });
+  expect(await say(id, text, await someone('ann'))).toBeUndefined();
+  expect(await say(id, text, await someone('bob'))).toBe(6);
+});
+
+test('a denial ends a proposal, whatever was approved before or is after', async () => {
+  const text = newText();
+  const id = await proposed(text);
+  await say(id, text, await someone('ann'), 'deny');
+  expect(await say(id, text, await someone('bob'))).toBeUndefined();
+  expect(await say(id, text, await someone('cleo'))).toBeUndefined();
+  expect(await proposals.byId(admin, id)).toMatchObject({ state: 'denied' });
+  expect(await numberNow()).toBe(6);
+});
+
+test('of two proposals on one version the second is superseded once the first holds, and so is one compared with an older', async () => {
+  const [one, other] = [newText(), newText()];
+  const [first, second] = [await proposed(one), await proposed(other)];
+  expect(await proposals.open(admin)).toEqual([first, second]);
+  expect(await say(first, one, await someone('ann'))).toBe(7);
+  expect(await proposals.byId(admin, second)).toMatchObject({ state: 'superseded' });
+  await say(second, other, await someone('ann'));
+  expect(await say(second, other, await someone('bob'))).toBeUndefined();
+  expect(await apply(newText(), {}, 6)).toEqual({ number: 7, kind: 'superseded' });
+  expect(await proposals.open(admin)).toEqual([]);
+});
+
+test('two approvals that come at once make one version', async () => {
+  const text = newText();
+  const id = await proposed(text);
+  const people = await Promise.all(['ann', 'bob', 'cleo', 'hugo'].map(someone));
+  const made = await Promise.all(people.map((person) => say(id, text, person)));
+  expect(made.filter((number) => number !== undefined)).toEqual([8]);
+});
+
+test('once a version says so, one person may, and ten who do at once make one version', async () => {
+  const text = newText();
+  const { proposal } = await apply(text, { onePerson: true });
+  for (const handle of ['ann', 'bob']) await say(proposal as ProposalId, text, await someone(handle));
+  expect(await policies.current(admin)).toMatchObject({ number: 9, onePerson: true });
+  const next = newText();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => apply(next, { onePerson: true }, 9)));
   expect(answers.filter((answer) => answer.kind === 'applied')).toHaveLength(1);
+  expect(answers.filter((answer) => answer.kind === 'same')).toHaveLength(9);
+});
+
+test('nobody makes a version past a proposal, nor proposes as the API or decides as an administrator', async () => {
+  const text = newText();
+  const insert = `insert into curfew.policy_version (hash, text) values ('${sha256(text)}', '${text}')`;
+  for (const login of ['curfew_admin', 'curfew_api'] as const) {
+    await expect(store.as[login].query(insert)).rejects.toMatchObject({ sqlstate: '42501' });
+  }
+  const propose = { hash: sha256(text) as PolicyHash, text, onePerson: true, changes: [] };
+  await expect(
+    store.as.curfew_api.transaction((tx) => policies.propose(tx, propose, 'curfew_api')),
+  ).rejects.toMatchObject({ sqlstate: '42501' });
+  const id = await proposed(text);
+  const decide = `insert into curfew.policy_decision (proposal, person, hash, verdict, facts, made_at)
+    values ('${id}', '${await someone('ann')}', '${sha256(text)}', 'approve', '{}', now())`;
+  await expect(admin.query(decide)).rejects.toMatchObject({ sqlstate: '42501' });
 });
 
 test('a hash that is not the text’s is refused by the table itself', async () => {
-  await expect(apply('rules: [1]\n', sha256('rules: [2]\n') as PolicyHash)).rejects.toMatchObject({
+  await expect(apply('rules: [1]\n', { hash: sha256('rules: [2]\n') as PolicyHash })).rejects.toMatchObject({
     sqlstate: '23514',
   });
 });

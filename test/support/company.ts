@@ -1,6 +1,6 @@
 /** A small company on a real store, and the use cases bound to it: what tests of service and HTTP stand on. */
-import { createHash, randomBytes } from 'node:crypto';
-import type { PersonId, PolicyHash, RequestId, TargetName } from '../../domain/ids.ts';
+import { randomBytes } from 'node:crypto';
+import type { PersonId, RequestId, TargetName } from '../../domain/ids.ts';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
 import { minuteMs } from '../../domain/time.ts';
 import { personIdFrom } from '../../policy/digest.ts';
@@ -10,7 +10,6 @@ import { policyInForce } from '../../service/policy-in-force.ts';
 import { bindUseCases } from '../../service/use-cases.ts';
 import type { PersonChange } from '../../store/people.ts';
 import * as checks from '../../store/target-checks.ts';
-import * as policies from '../../store/policies.ts';
 import { entriesOf, type StoredEntry } from '../../store/audit.ts';
 import * as grants from '../../store/grants.ts';
 import * as projections from '../../store/projections.ts';
@@ -18,6 +17,7 @@ import { makeTicket } from '../../targets/postgres/ticket.ts';
 import { isVerifier, makeVerifier } from '../../targets/postgres/verifier.ts';
 import { roleOf } from '../../domain/ids.ts';
 import { fakeTemporal, type FakeTemporal } from './fake-temporal.ts';
+import { holdPolicy } from './policies.ts';
 import { addPerson } from './store-sample.ts';
 import { startStore, type TestStore } from './store.ts';
 
@@ -153,8 +153,7 @@ export async function startCompany(): Promise<Company> {
       company.now = Date.now();
     },
     async applyPolicy(text) {
-      const hash = createHash('sha256').update(text).digest('hex') as PolicyHash;
-      await store.as.curfew_admin.transaction((tx) => policies.apply(tx, { hash, text }, 'curfew_admin'));
+      await holdPolicy(store, text);
     },
     async checkTargets(well = true) {
       for (const { name } of company.ctx.targets) {

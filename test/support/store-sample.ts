@@ -46,6 +46,7 @@ export function sampleRequest(person: PersonId, change: Partial<RequestRow> = {}
     template: 'orders_read' as TemplateName,
     durationMs: 3_600_000,
     ticket: null,
+    startAt: null,
     reasonHash: sha256('salt and reason'),
     plan: {
       verdict: 'approvals',
