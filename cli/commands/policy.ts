@@ -1,11 +1,11 @@
 import { formatInstant } from '../../domain/time.ts';
-import { policyHash } from '../../policy/digest.ts';
 import { formatIssue, type Issue } from '../../policy/issue.ts';
 import { parsePolicy } from '../../policy/parse.ts';
-import { apply, current } from '../../store/policies.ts';
+import { current } from '../../store/policies.ts';
 import type { Register } from '../program.ts';
 import { readFileOf, withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { addPolicyApply } from './policy-apply.ts';
 
 const lint = (
   terminal: Terminal,
@@ -40,27 +40,7 @@ export const registerPolicy: Register = (program, terminal, finish) => {
         terminal.out(`${file} is a policy${issues.length > 0 ? `, with ${issues.length} warnings` : ''}.\n`);
       finish(ok ? exitCodes.done : exitCodes.refused);
     });
-  policy
-    .command('apply')
-    .summary('make a policy file the one that holds')
-    .description(
-      'Makes a policy file the one that holds from now on. Refused where it does not lint. Requests that are open keep the plan that they were opened with, unless the new policy is stricter.',
-    )
-    .argument('<file>', 'the policy file')
-    .option('--json', 'print the version as JSON')
-    .addHelpText('after', '\nExamples:\n  curfew policy apply policy.yaml')
-    .action(async (file: string, options: { json?: true }) => {
-      const { ok, text, issues } = lint(terminal, file);
-      told(terminal, issues);
-      if (!ok) throw new Stopped(`${file} was not applied: mend what is listed above. The policy that held holds on.`);
-      const hash = policyHash(text);
-      const applied = await withAdminStore(terminal, (store) =>
-        store.transaction((tx) => apply(tx, { hash, text }, 'curfew_admin')),
-      );
-      if (options.json) return printJson(terminal, { ...applied, hash });
-      const what = applied.kind === 'same' ? 'holds already' : 'holds now';
-      terminal.out(`Version ${applied.number} ${what} (${hash.slice(0, 12)}).\n`);
-    });
+  addPolicyApply(policy, terminal, finish);
   policy
     .command('show')
     .summary('print the policy that holds')
