@@ -1,8 +1,7 @@
 /** Instants are epoch milliseconds (`...At`), spans are milliseconds (`...Ms`). The clock is always a parameter. */
-export const secondMs = 1_000;
-export const minuteMs = 60 * secondMs;
-export const hourMs = 60 * minuteMs;
-export const dayMs = 24 * hourMs;
+import { dayMs, hourMs, minuteMs, secondMs } from './units.ts';
+
+export { dayMs, hourMs, minuteMs, secondMs };
 
 /** No grant is longer than a week, whatever a policy says: a standing account is another thing than a grant. */
 export const longestGrantMs = 7 * dayMs;
@@ -44,6 +43,24 @@ export function formatSpan(ms: number): string {
   }
   return parts.join(' ');
 }
+
+/** Writes a span as `parseSpan` reads it, in whole seconds: 5,400,000 becomes `1h30m`. */
+export function spanText(ms: number): string {
+  let rest = Math.max(secondMs, Math.round(ms / secondMs) * secondMs);
+  return spanUnits
+    .map(([unit, unitMs]) => {
+      const many = Math.floor(rest / unitMs);
+      rest -= many * unitMs;
+      return many > 0 ? `${many}${unit}` : '';
+    })
+    .join('');
+}
+const spanUnits = [
+  ['d', dayMs],
+  ['h', hourMs],
+  ['m', minuteMs],
+  ['s', secondMs],
+] as const;
 
 /** An instant for logs and terminals: ISO 8601 in UTC. Slack messages use Slack's own date tokens instead. */
 export const formatInstant = (at: number): string => new Date(at).toISOString();

@@ -8,7 +8,7 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
 import { sameHuman, type Delegator, type PersonFacts } from '../domain/person.ts';
 import type { Conflict, Selector, Stage } from '../domain/plan.ts';
-import { minuteMs } from '../domain/time.ts';
+import { minuteMs } from '../domain/units.ts';
 
 /** What Slack said of the account may be this old when a decision is made; older is not known. */
 export const accountMaxAgeMs = minuteMs;

@@ -23,13 +23,15 @@ type Loader = { loader?: string; options?: { jsc?: object; minify?: boolean } };
 
 /**
  * The isolate runs what Node runs, so private fields and the like stay as they are written instead of becoming calls
- * to helpers; and comments stay here, for every cached Workflow would keep its copy. Names stay, for stack traces.
+ * to helpers; and comments and the names of local variables stay here, for every cached Workflow would keep its copy. The names of
+ * functions and classes stay, for stack traces.
  */
 function asWritten(config: Webpack): Webpack {
   for (const rule of config.module?.rules ?? []) {
     const use = typeof rule === 'object' && rule ? (rule.use as Loader | undefined) : undefined;
     if (!use?.options?.jsc) continue;
-    const minify = { compress: false, mangle: false, format: { comments: false } };
+    const mangle = { toplevel: false, keep_fnames: true, keep_classnames: true };
+    const minify = { compress: false, mangle, format: { comments: false } };
     use.options = { ...use.options, minify: true, jsc: { ...use.options.jsc, target: 'es2022', minify } };
   }
   return { ...config, optimization: { ...config.optimization, concatenateModules: true, usedExports: true } };

@@ -23,7 +23,7 @@ import {
 } from './contract.ts';
 import { until } from './deadline.ts';
 import { Life } from './life.ts';
-import { bounded, granting, revokingOnce, revokingUntilDone, untilRecorded } from './proxies.ts';
+import { bounded, extending, granting, revokingOnce, revokingUntilDone, untilRecorded } from './proxies.ts';
 import { isAccessRequestInput } from './shape.ts';
 
 /**
@@ -56,7 +56,7 @@ export async function accessRequest(input: AccessRequestInput): Promise<Outcome>
     await pending(life);
     if (life.is('granting')) {
       await grant(input, life);
-      await hold(life);
+      await hold(input, life);
       await end(input, life);
     }
     await told;
@@ -65,11 +65,15 @@ export async function accessRequest(input: AccessRequestInput): Promise<Outcome>
   });
 }
 
-/** Until somebody claims it or it closes. Decide-by and use-by are one deadline that moves. */
+/** Until somebody claims it or it closes. The lapse and whatever people are told before it are one deadline that moves. */
 async function pending(life: Life): Promise<void> {
   const over = (): boolean => !life.is('awaiting', 'approved');
-  await until(over, () => life.lapseAt());
-  if (over()) return;
+  for (;;) {
+    await until(over, () => life.pendingAt());
+    if (over()) return;
+    if (Date.now() >= life.lapseAt()) break;
+    life.remind();
+  }
   life.happened({
     kind: 'lapsed',
     cause: life.is('approved') ? 'nobody claimed it in time' : 'nobody decided in time',
@@ -97,19 +101,36 @@ async function grant({ requestId, target, zone }: AccessRequestInput, life: Life
   }
 }
 
-/** Until the end, or until somebody ends it; with one stop on the way where the holder is told. */
-async function hold(life: Life): Promise<void> {
+/** Until the end, or until somebody ends it; with stops on the way where the holder is told, or the end moves. */
+async function hold(input: AccessRequestInput, life: Life): Promise<void> {
   while (life.state.kind === 'active') {
     const { endAt } = life.state;
     const at = life.holdAt();
     await until(
-      () => !life.is('active'),
+      () => !life.is('active') || life.moving() !== undefined,
       () => at,
     );
-    if (!life.is('active')) return;
-    if (at < endAt) life.notice();
+    if (life.moving()) await moveEnd(input, life);
+    else if (!life.is('active')) return;
+    else if (at < endAt) life.notice();
     else life.happened({ kind: 'expired' });
   }
+}
+
+/**
+ * The end moves only as the target answers. Whoever ends the grant meanwhile has to wait for that answer, and meets a
+ * state that takes no extension any more. One that did not work is asked of once more what has come of it.
+ */
+async function moveEnd({ requestId, target, zone }: AccessRequestInput, life: Life): Promise<void> {
+  const extension = life.moving();
+  if (!extension || life.state.kind !== 'active') return;
+  const { id } = extension;
+  const order = { requestId, target, extensionId: id, view: life.view() };
+  const { extend: ask } = extending(zone, life.state.endAt - Date.now());
+  const moved = await ask(order)
+    .catch((error: unknown) => ask({ ...order, over: causeOf(error, 'extension') }))
+    .catch(() => undefined);
+  life.happened(moved ? { kind: 'extended', id, endAt: moved.endAt } : { kind: 'extension-over', id });
 }
 
 /** The only way out of a grant, without end (I17). The activity returns once every node said that nothing is left (I16). */
@@ -155,9 +176,9 @@ async function tellPeople({ requestId }: AccessRequestInput, life: Life): Promis
 }
 
 /** In words without names, for the card and the audit log. Messages of the table's own codes are Curfew's own words. */
-function causeOf(error: unknown): string {
+function causeOf(error: unknown, what = 'grant'): string {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure && cause.type && cause.type in errors)
     return `${cause.type}: ${cause.message}`;
-  return cause instanceof TimeoutFailure ? 'the grant did not answer in time' : 'the grant failed';
+  return cause instanceof TimeoutFailure ? `the ${what} did not answer in time` : `the ${what} failed`;
 }

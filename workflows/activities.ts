@@ -26,7 +26,8 @@ export type GrantActivities = {
   /**
    * Judges the extension once more, then moves the end: VALID UNTIL and the ledger's end in one call on the target.
    * Idempotent; the outcome, its audit entry and the extended view are in the store before it returns.
-   * @param input `view` is the active one whose extension is `moving`
+   * @param input `view` is the active one whose extension is `moving`. `over`: no further attempt will be made, for this
+   *   cause in words: what has not come about by now is recorded as failed
    * @returns the hard end as the target has it
    * @throws ApplicationFailure as `grant`
    */
@@ -35,6 +36,7 @@ export type GrantActivities = {
     readonly target: TargetName;
     readonly extensionId: ExtensionId;
     readonly view: RequestView;
+    readonly over?: string;
   }) => Promise<{ readonly endAt: number }>;
 };
 

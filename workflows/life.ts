@@ -3,12 +3,17 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, stepsOf } from '../domain/plan.ts';
-import { asOf } from '../domain/progress.ts';
-import { next, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
+import { asOf, openNow, type OpenStage } from '../domain/progress.ts';
+import { next, type Extension, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
+import { secondMs } from '../domain/units.ts';
 import type { RequestView } from '../domain/view.ts';
 import { judge, type Judged } from '../policy/eligibility.ts';
 import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
 import { hasTexts, isDecideInput, isExtendInput } from './shape.ts';
+import { nextTellingAt, toldBy, type Told, type Waiting } from './waiting.ts';
+
+/** How far the clocks of two of Curfew's processes may be apart. */
+const skewMs = 2 * secondMs;
 
 /** A state that people are shown. `granting` and `revoking` are passed through in a moment. */
 const shown: readonly StateKind[] = ['awaiting', 'approved', 'active', 'closed'];
@@ -27,6 +32,7 @@ export class Life {
   #version = 0;
   #useByAt: number | null = null;
   #noticed = false;
+  #told: Told = {};
   /** True while something is not told yet that must be. */
   untold = false;
   /** True once it closed without a revoke, which would have recorded that: then telling is also the record. */
@@ -53,12 +59,38 @@ export class Life {
 
   view(): RequestView {
     const { decideByAt } = this.#input;
-    return { version: this.#version, state: this.#state, decideByAt, useByAt: this.#useByAt, noticed: this.#noticed };
+    const own = { version: this.#version, state: this.#state, decideByAt };
+    return { ...own, useByAt: this.#useByAt, noticed: this.#noticed, ...this.#told };
   }
 
-  /** Decide-by while it awaits decisions, then use-by; the one pending deadline before a grant. */
+  /** Decide-by, or an open stage's own end, while it awaits decisions; then use-by. */
   lapseAt(): number {
-    return this.#useByAt ?? this.#input.decideByAt;
+    return this.#useByAt ?? Math.min(this.#input.decideByAt, ...this.#open().map(({ lapseAt }) => lapseAt ?? Infinity));
+  }
+
+  /** The one pending deadline before a grant: the lapse, or what people are told before it. */
+  pendingAt(): number {
+    return Math.min(this.lapseAt(), nextTellingAt(this.#waiting(), this.#told));
+  }
+
+  /** People are told what has come while it waits. */
+  remind(): void {
+    this.#told = toldBy(this.#waiting(), this.#told, Date.now());
+    this.#changed();
+  }
+
+  #open(): readonly OpenStage[] {
+    const state = this.#state;
+    return state.kind === 'awaiting' ? openNow(this.#judged.stages, state.approvals, this.#openedAt) : [];
+  }
+
+  /** Without Slack there is nobody to tell, so nothing to wait for. */
+  #waiting(): Waiting {
+    const { slack, startAt, plan } = this.#input;
+    if (!slack) return { open: [], startAt: null };
+    // Use-by counts from the start only where that comes after the approval.
+    const early = startAt !== undefined && this.#useByAt === startAt + plan.limits.useWithinMs;
+    return { open: this.#open(), startAt: early ? startAt : null };
   }
 
   /** What happens next to a grant that is held: the notice, if one is due and in time, else the end. */
@@ -68,6 +100,12 @@ export class Life {
     const noticeAt = endAt - this.#input.noticeMs;
     const noticeAhead = this.#input.slack && this.#input.noticeMs > 0 && !this.#noticed && noticeAt > Date.now();
     return noticeAhead ? noticeAt : endAt;
+  }
+
+  /** The extension that the target is to be asked for. Passed through in a moment, so nobody is shown it. */
+  moving(): Extension | undefined {
+    const extension = this.#state.kind === 'active' ? this.#state.extension : undefined;
+    return extension?.kind === 'moving' ? extension : undefined;
   }
 
   /** Its holder is told that the end is near. */
@@ -84,7 +122,10 @@ export class Life {
     const closedByRevoke = this.#state.kind === 'revoking';
     this.#state = result;
     if (result.kind === 'awaiting') this.#useByAt = null;
-    if (result.kind === 'approved') this.#useByAt ??= Date.now() + this.#input.plan.limits.useWithinMs;
+    if (result.kind === 'approved')
+      this.#useByAt ??= Math.max(Date.now(), this.#input.startAt ?? 0) + this.#input.plan.limits.useWithinMs;
+    if (event.kind === 'extended') this.#noticed = false;
+    this.#told = toldBy(this.#waiting(), this.#told, Date.now());
     this.#changed(closedByRevoke);
     return undefined;
   }
@@ -93,30 +134,45 @@ export class Life {
     this.#version += 1;
     // Without Slack nobody is shown anything, but a close must be recorded, unless the revoke did that.
     this.closedUnrecorded = this.is('closed') && !recorded;
-    this.untold ||= this.closedUnrecorded || (this.#input.slack && this.is(...shown));
+    this.untold ||= this.closedUnrecorded || (this.#input.slack && this.is(...shown) && !this.moving());
   }
 
   // == Validators: shape, and "still open". What they reject leaves no event. ==================================
 
-  readonly mayDecide = (input: DecideInput): void => demand(isDecideInput(input) ? this.#open('awaiting') : malformed);
+  readonly mayDecide = (input: DecideInput): void =>
+    demand(isDecideInput(input) ? this.#stillOpen('awaiting') : malformed);
 
   readonly mayClaim = (input: { readonly credentialId: CredentialId }): void =>
-    demand(hasTexts(input, 'credentialId') ? this.#open('approved', 'granting') : malformed);
+    demand(hasTexts(input, 'credentialId') ? (this.#early() ?? this.#stillOpen('approved', 'granting')) : malformed);
+
+  /** Whoever accepted the claim may have a clock that is ahead of this one; a moment later it is no mistake any more. */
+  #early(): Refusal | undefined {
+    const earlyMs = (this.#input.startAt ?? 0) - Date.now();
+    if (earlyMs <= 0) return undefined;
+    return refuse(earlyMs <= skewMs ? 'NotConfirmed' : 'NotPending', 'Its time has not come yet.');
+  }
 
   readonly mayEnd = (input: { readonly actor: PersonId }): void =>
-    demand(hasTexts(input, 'actor') ? this.#open('awaiting', 'approved', 'granting', 'active', 'revoking') : malformed);
+    demand(
+      hasTexts(input, 'actor') ? this.#stillOpen('awaiting', 'approved', 'granting', 'active', 'revoking') : malformed,
+    );
 
-  /** NB. The store knows of a grant a moment before this does; what comes in between is sent again. */
-  readonly mayExtend = (input: ExtendInput): void =>
-    demand(!isExtendInput(input) ? malformed : this.is('granting') ? tooEarly : this.#open('active'));
+  readonly mayExtend = (input: ExtendInput): void => demand(isExtendInput(input) ? this.#extensible() : malformed);
 
-  #open(...kinds: readonly StateKind[]): Refusal | undefined {
+  /** NB. The store knows of a grant a moment before this does: what comes in between is sent again. */
+  #extensible(): Refusal | undefined {
+    const state = this.#state;
+    if (state.kind === 'granting' && !state.ending) return refuse('NotConfirmed', 'The grant is on its way.');
+    return this.#stillOpen('active') ?? (state.kind === 'active' && Date.now() >= state.endAt ? tooLate : undefined);
+  }
+
+  #stillOpen(...kinds: readonly StateKind[]): Refusal | undefined {
     const state = this.#state;
     if (state.kind === 'closed') return refuse('NotPending', `This request is closed: ${state.outcome}.`);
     if (!kinds.includes(state.kind)) return refuse('NotPending', `This request is ${state.kind}.`);
     // The timer may fire a second late, or after a time without workers: what is over by the clock is over.
     const late = this.is('awaiting', 'approved') && Date.now() >= this.lapseAt();
-    return late ? refuse('NotPending', 'The time for this is over.') : undefined;
+    return late ? tooLate : undefined;
   }
 
   // == Update handlers: judge purely, move the state, answer with the view. A refusal stands in the history. ===
@@ -183,7 +239,7 @@ export class Life {
   };
 }
 
-const tooEarly = refuse('NotConfirmed', 'The grant is on its way.');
+const tooLate = refuse('NotPending', 'The time for this is over.');
 const malformed = refuse('InvalidInput', 'The message does not look as it should.');
 
 function demand(refusal: Refusal | undefined): void {

@@ -28,6 +28,18 @@ export const granting = (zone: string): ActivityInterfaceFor<GrantActivities> =>
   });
 
 /**
+ * Not for longer than the grant has left, and a moment: what the target has not moved by then, it ends by itself.
+ * @param leftMs until the end that is to be moved
+ */
+export const extending = (zone: string, leftMs: number): ActivityInterfaceFor<GrantActivities> =>
+  proxyActivities<GrantActivities>({
+    taskQueue: targetQueue(zone),
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: Math.min(Math.max(leftMs, 0) + 10_000, 60_000),
+    retry: { initialInterval: '500ms', maximumInterval: '5s' },
+  });
+
+/**
  * One attempt, so that people are told soon when it does not work; and then without end (I17). Heartbeats tell of a
  * worker that died in the middle.
  */

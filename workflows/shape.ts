@@ -6,75 +6,102 @@
  */
 import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+type Check = (value: unknown) => boolean;
 
-const isRecord = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isText = (value: unknown): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= 1_000;
-const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
-const isInstant = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const text: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 1_000;
+const flag: Check = (value) => typeof value === 'boolean';
+const instant: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const stageNumber: Check = (value) => Number.isInteger(value) && Number(value) >= 0;
+const oneOf =
+  (...words: readonly unknown[]): Check =>
+  (value) =>
+    words.includes(value);
+const list =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const record =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(fields).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
+
+const texts = list(text);
+const spans = { remindAfterMs: maybe(instant), decideWithinMs: maybe(instant) };
 
 /** True where `value` has a text under every one of the names. */
 export const hasTexts = (value: unknown, ...names: readonly string[]): boolean =>
-  isRecord(value) && names.every((name) => isText(value[name]));
+  record(Object.fromEntries(names.map((name) => [name, text])))(value);
 
-const isPerson = (value: unknown): boolean =>
-  isRecord(value) &&
-  hasTexts(value, 'id', 'state', 'kind') &&
-  isTextList(value['groups']) &&
-  isTextList(value['aliases']) &&
-  Array.isArray(value['addedBy']) &&
-  value['addedBy'].every((added) => hasTexts(added, 'group', 'by'));
+const human = {
+  id: text,
+  state: text,
+  kind: text,
+  groups: texts,
+  aliases: texts,
+  addedBy: list(record({ group: text, by: text })),
+  onCall: maybe(texts),
+};
+const person = record({
+  ...human,
+  standsInFor: maybe(list(record({ ...human, by: text }))),
+  reciprocal: maybe(texts),
+});
+const account = record({ deleted: flag, bot: flag, restricted: flag, stranger: flag, readAt: instant });
 
-const isAccount = (value: unknown): boolean =>
-  isRecord(value) &&
-  ['deleted', 'bot', 'restricted', 'stranger'].every((flag) => typeof value[flag] === 'boolean') &&
-  isInstant(value['readAt']);
+const decideInput = record({
+  decisionId: text,
+  digest: text,
+  verdict: oneOf('approve', 'deny'),
+  stage: stageNumber,
+  madeAt: instant,
+  facts: record({ person, account }),
+});
+export const isDecideInput = (value: unknown): value is DecideInput => decideInput(value);
 
-export const isDecideInput = (value: unknown): value is DecideInput =>
-  isRecord(value) &&
-  hasTexts(value, 'decisionId', 'digest') &&
-  (value['verdict'] === 'approve' || value['verdict'] === 'deny') &&
-  Number.isInteger(value['stage']) &&
-  isInstant(value['madeAt']) &&
-  isRecord(value['facts']) &&
-  isPerson(value['facts']['person']) &&
-  isAccount(value['facts']['account']);
+const extendInput = record({ extensionId: text, step: oneOf('asked', 'approved', 'over'), endAt: instant });
+export const isExtendInput = (value: unknown): value is ExtendInput => extendInput(value);
 
-export const isExtendInput = (value: unknown): value is ExtendInput =>
-  hasTexts(value, 'extensionId', 'step') &&
-  isRecord(value) &&
-  ['asked', 'approved', 'over'].includes(String(value['step'])) &&
-  isInstant(value['endAt']);
-
-const isSelector = (value: unknown): boolean =>
-  isRecord(value) &&
-  (value['kind'] === 'group' ? isText(value['group']) : value['kind'] === 'person' && isText(value['person']));
-
-const isStage = (value: unknown): boolean =>
-  isRecord(value) &&
-  Number.isInteger(value['need']) &&
-  Number(value['need']) >= 1 &&
-  Array.isArray(value['from']) &&
-  value['from'].every(isSelector);
+const selectors = list(
+  (value) =>
+    record({ kind: oneOf('group'), group: text })(value) ||
+    record({ kind: oneOf('person'), person: text })(value) ||
+    record({ kind: oneOf('on-call'), schedule: text })(value),
+);
+const stages = list(
+  record({
+    need: (value) => stageNumber(value) && value !== 0,
+    from: selectors,
+    never: maybe(list(record({ groups: texts }))),
+    escalate: maybe(record({ afterMs: instant, to: selectors })),
+    ...spans,
+  }),
+);
 
 /** An `approvals` plan without a stage would be approved by nobody, so it is no plan. */
-const isPlan = (value: unknown): boolean =>
-  isRecord(value) &&
-  isRecord(value['limits']) &&
-  isInstant(value['limits']['useWithinMs']) &&
-  (value['verdict'] === 'approvals'
-    ? Array.isArray(value['stages']) && value['stages'].length > 0 && value['stages'].every(isStage)
-    : value['verdict'] === 'automatic' || value['verdict'] === 'break-glass');
+const plan: Check = (value) =>
+  record({ verdict: oneOf('automatic', 'break-glass', 'approvals'), limits: record({ useWithinMs: instant }) })(
+    value,
+  ) &&
+  (!record({ verdict: oneOf('approvals') })(value) ||
+    record({ stages: (all) => stages(all) && (all as readonly unknown[]).length > 0 })(value));
 
-export const isAccessRequestInput = (value: unknown): value is AccessRequestInput =>
-  isRecord(value) &&
-  hasTexts(value, 'requestId', 'target', 'zone', 'digest') &&
-  hasTexts(value['requester'], 'id') &&
-  isRecord(value['requester']) &&
-  isTextList(value['requester']['aliases']) &&
-  isPlan(value['plan']) &&
-  isInstant(value['decideByAt']) &&
-  typeof value['slack'] === 'boolean' &&
-  isInstant(value['noticeMs']);
+const accessRequestInput = record({
+  requestId: text,
+  target: text,
+  zone: text,
+  digest: text,
+  requester: record({ id: text, aliases: texts }),
+  plan,
+  openedAt: maybe(instant),
+  startAt: maybe(instant),
+  decideByAt: instant,
+  slack: flag,
+  noticeMs: instant,
+});
+export const isAccessRequestInput = (value: unknown): value is AccessRequestInput => accessRequestInput(value);

@@ -93,7 +93,13 @@ export type Calls = {
 };
 
 export type FakeActivities = Activities & {
-  readonly calls: { tells: RequestView[]; grants: RequestView[]; revokes: RequestView[]; left: LeaveInput[] };
+  readonly calls: {
+    tells: RequestView[];
+    grants: RequestView[];
+    extends: Parameters<Activities['extend']>[0][];
+    revokes: RequestView[];
+    left: LeaveInput[];
+  };
 };
 
 /**
@@ -103,7 +109,7 @@ export function fakeActivities({
   holdMs = 600,
   ...own
 }: Partial<Activities> & { readonly holdMs?: number } = {}): FakeActivities {
-  const calls: FakeActivities['calls'] = { tells: [], grants: [], revokes: [], left: [] };
+  const calls: FakeActivities['calls'] = { tells: [], grants: [], extends: [], revokes: [], left: [] };
   return {
     calls,
     tell: async (input) => {
@@ -113,6 +119,12 @@ export function fakeActivities({
     grant: async (input) => {
       calls.grants.push(input.view);
       return own.grant ? own.grant(input) : { endAt: Date.now() + holdMs };
+    },
+    extend: async (input) => {
+      calls.extends.push(input);
+      if (own.extend) return own.extend(input);
+      const { state } = input.view;
+      return { endAt: state.kind === 'active' && state.extension ? state.extension.endAt : 0 };
     },
     revoke: async (input) => {
       calls.revokes.push(input.view);
