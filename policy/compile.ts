@@ -1,47 +1,59 @@
 /** From the parts of a checked file to the policy that judges: every rule resolved for every role that it matches. */
 import type { RoleName, TargetName } from '../domain/ids.ts';
-import type { Selector } from '../domain/plan.ts';
-import type { BreakGlassRule, LoadedPolicy, RolePolicy, Rule, TargetPolicy } from './policy.ts';
-import { defaultWaitMs, type FileBreakGlass, type FileMatch, type FileRule } from './schema.ts';
+import type { Conflict, Limits, Selector } from '../domain/plan.ts';
+import type { CompiledConditionOf, Parts, FileRole, FileTarget, Placed } from './parts.ts';
+import type { BreakGlassRule, DenyRule, LoadedPolicy, RolePolicy, Rule, RuleStage, TargetPolicy } from './policy.ts';
+import { defaultWaitMs, type FileBreakGlass, type FileMatch, type FileRule, type FileStage } from './schema.ts';
 import { distinct, type StageSelector } from './selectors.ts';
 
-/** A target of the file; its rules are not resolved yet. */
-export type FileTarget = Omit<TargetPolicy, 'roles'> & { readonly roles: ReadonlyMap<string, FileRole> };
-export type FileRole = Omit<RolePolicy, 'rules' | 'breakGlass'>;
-
-/** The parts of a file that are well-formed, with the place of each rule in it. */
-export type Parts = {
-  readonly targets: ReadonlyMap<string, FileTarget>;
-  readonly rules: readonly { readonly index: number; readonly rule: FileRule }[];
-  readonly breakGlass: readonly { readonly index: number; readonly rule: FileBreakGlass }[];
-  readonly endAnyGrant: readonly Selector[];
-};
-
 export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy {
+  const resolved = resolver(parts);
   const targets = [...parts.targets.values()].map((target): [string, TargetPolicy] => {
-    const roles = [...target.roles.values()].map((role): [string, RolePolicy] => [
-      role.name,
-      {
-        ...role,
-        rules: parts.rules
-          .filter(({ rule }) => matches(rule.match, target, role.name))
-          .map(({ rule }) => resolveRule(rule, target, role)),
-        breakGlass: parts.breakGlass
-          .filter(({ rule }) => matches(rule.match, target, role.name) && rule.roles.includes(role.name))
-          .map(({ index, rule }) => resolveBreakGlass(rule, index, target, role)),
-      },
-    ]);
+    const roles = [...target.roles.values()].map((role): [string, RolePolicy] => [role.name, resolved(target, role)]);
     return [target.name, { ...target, roles: new Map(roles) }];
   });
+  const { endAnyGrant = [], changePolicy = [], readEverything = [] } = parts.powers;
   return {
     hash,
     targets: new Map(targets),
-    powers: { endAnyGrant: parts.endAnyGrant, changePolicy: [], readEverything: [] },
-    conflicts: [],
-    onePersonChanges: false,
-    approveByCommand: false,
+    powers: { endAnyGrant, changePolicy, readEverything },
+    conflicts: parts.conflicts.map(({ rule: { name, groups, never } }) => ({ name, groups, never })),
+    onePersonChanges: parts.onePersonChanges,
+    approveByCommand: parts.approveByCommand,
   };
 }
+
+/** Rules that mean the same on several targets are resolved once: a policy of many targets stays small. */
+function resolver(parts: Parts): (target: FileTarget, role: FileRole) => RolePolicy {
+  const deny = parts.deny.map(({ rule, at, condition }) => ({
+    rule,
+    holds: { name: rule.name, at, condition: condition.compiled } satisfies DenyRule,
+  }));
+  const never = { approve: conflictsOf(parts, 'approve'), breakGlass: conflictsOf(parts, 'breakGlass') };
+  const kept = new Map<string, Rule>();
+  const ruleFor = (placed: Placed<FileRule, CompiledConditionOf | null>, target: FileTarget, role: FileRole): Rule => {
+    const key = isSame(placed.rule) ? `${placed.index} ${role.maxMs}` : undefined;
+    const rule = (key === undefined ? undefined : kept.get(key)) ?? resolveRule(placed, target, role, never.approve);
+    if (key !== undefined) kept.set(key, rule);
+    return rule;
+  };
+  return (target, role) => ({
+    ...role,
+    deny: deny.filter(({ rule }) => !rule.match || matches(rule.match, target, role.name)).map(({ holds }) => holds),
+    rules: parts.rules
+      .filter(({ rule }) => matches(rule.match, target, role.name))
+      .map((placed) => ruleFor(placed, target, role)),
+    breakGlass: parts.breakGlass
+      .filter(({ rule }) => matches(rule.match, target, role.name) && rule.roles.includes(role.name))
+      .map((placed) => resolveBreakGlass(placed, target, role, never.breakGlass)),
+  });
+}
+
+/** Does a rule say the same on every target? */
+const isSame = (rule: FileRule): boolean =>
+  rule.until !== 'shift' &&
+  (rule.approvals === 'automatic' ||
+    rule.approvals.every(({ from, to }) => [...from, ...(to ?? [])].every(({ kind }) => kind !== 'owner')));
 
 /** All that a match names must hold; what it does not name may be anything. */
 export function matches(match: FileMatch, target: Pick<FileTarget, 'name' | 'labels'>, role: RoleName): boolean {
@@ -62,37 +74,99 @@ export const named = <Name>(
 
 export const breakGlassName = (rule: FileBreakGlass, index: number): string => rule.name ?? `break-glass ${index + 1}`;
 
-const nowhere = { file: 'policy.yaml', line: 1, column: 1 };
+/** Whom the conflicts of the file keep from this; somebody in all groups of a `both` may do nothing at all. */
+const conflictsOf = (parts: Parts, what: 'approve' | 'breakGlass'): readonly Conflict[] =>
+  parts.conflicts.flatMap(({ rule: { name, groups, never } }) =>
+    never === 'both' || never.includes(what) ? [{ name, groups, all: never === 'both' }] : [],
+  );
 
-const resolveRule = (rule: FileRule, target: FileTarget, role: FileRole): Rule => ({
-  name: rule.name,
-  at: nowhere,
-  requesters: rule.requesters ?? null,
-  condition: null,
-  until: null,
-  limits: {
-    maxMs: Math.min(rule.limits.max ?? role.maxMs, role.maxMs),
-    decideWithinMs: rule.limits.decideWithin ?? defaultWaitMs,
-    useWithinMs: rule.limits.useWithin ?? defaultWaitMs,
-  },
-  stages:
-    rule.approvals === 'automatic'
-      ? []
-      : rule.approvals.map((stage) => ({ name: stage.name, need: stage.need, from: resolveOwner(stage.from, target) })),
+function resolveRule(
+  { rule, at, condition }: Placed<FileRule, CompiledConditionOf | null>,
+  target: FileTarget,
+  role: FileRole,
+  never: readonly Conflict[],
+): Rule {
+  return {
+    name: rule.name,
+    at,
+    requesters: rule.requesters ?? null,
+    condition: condition?.compiled ?? null,
+    until: untilOf(rule, target),
+    limits: limitsOf(rule, role),
+    stages: rule.approvals === 'automatic' ? [] : rule.approvals.map((stage) => stageOf(stage, target, never)),
+  };
+}
+
+function limitsOf({ limits }: FileRule, role: FileRole): Limits {
+  const { max, decideWithin, useWithin, extend, windows } = limits;
+  return {
+    maxMs: Math.min(max ?? role.maxMs, role.maxMs),
+    decideWithinMs: decideWithin ?? defaultWaitMs,
+    useWithinMs: useWithin ?? defaultWaitMs,
+    ...(extend === undefined || extend === 0 ? {} : { extensions: extend }),
+    ...(windows ? { windows: windows.map(windowOf) } : {}),
+  };
+}
+
+type FileWindow = NonNullable<FileRule['limits']['windows']>[number];
+const windowOf = ({ days, from, to, zone }: FileWindow): NonNullable<Limits['windows']>[number] => ({
+  days: [...new Set(days.flat())],
+  fromMinute: from,
+  toMinute: to,
+  zone,
 });
 
-function resolveBreakGlass(rule: FileBreakGlass, index: number, target: FileTarget, role: FileRole): BreakGlassRule {
+/** What a stage does not say is left out: its hash is that of a plan that never knew of it. */
+function stageOf(stage: FileStage, target: FileTarget, never: readonly Conflict[]): RuleStage {
+  const { name, need, from, together, outsidePair, remindAfter, escalateAfter, to, decideWithin } = stage;
+  return {
+    name,
+    need,
+    from: resolveOwner(from, target),
+    ...(together === true ? { together } : {}),
+    ...(never.length > 0 ? { never } : {}),
+    ...(outsidePair === true ? { outsidePair } : {}),
+    ...(remindAfter === undefined ? {} : { remindAfterMs: remindAfter }),
+    ...(escalateAfter === undefined || !to
+      ? {}
+      : { escalate: { afterMs: escalateAfter, to: resolveOwner(to, target) } }),
+    ...(decideWithin === undefined ? {} : { decideWithinMs: decideWithin }),
+  };
+}
+
+/** A shift is one of the schedule that is named, else of the one that is called like the target's team. */
+function untilOf({ until }: FileRule, target: FileTarget): Rule['until'] {
+  if (until === undefined) return null;
+  if (until === 'incident' || until === 'ticket') return { kind: until };
+  const schedule = until === 'shift' ? target.labels.get('team') : until.shift;
+  return schedule === undefined ? null : { kind: 'shift', schedule };
+}
+
+function resolveBreakGlass(
+  { rule, index, at }: Placed<FileBreakGlass>,
+  target: FileTarget,
+  role: FileRole,
+  never: readonly Conflict[],
+): BreakGlassRule {
   const maxMs = Math.min(rule.max, role.maxMs);
   const useWithinMs = rule.useWithin ?? maxMs;
   return {
     name: breakGlassName(rule, index),
-    at: nowhere,
-    never: [],
+    at,
+    never,
     who: rule.who,
     limits: { maxMs, decideWithinMs: useWithinMs, useWithinMs },
     review: { from: resolveOwner(rule.review.from, target), withinMs: rule.review.within },
   };
 }
 
-const resolveOwner = (from: readonly StageSelector[], target: FileTarget): readonly Selector[] =>
-  distinct(from.flatMap((selector) => (selector.kind === 'owner' ? target.owners : [selector])));
+/** What `owner` means on this target; the rest as it is. */
+export const resolveOwner = <One extends StageSelector>(
+  from: readonly One[],
+  target: Pick<FileTarget, 'owners'>,
+): readonly (Exclude<One, { kind: 'owner' }> | Selector)[] =>
+  distinct(
+    from.flatMap((selector): readonly (Exclude<One, { kind: 'owner' }> | Selector)[] =>
+      selector.kind === 'owner' ? target.owners : [selector as Exclude<One, { kind: 'owner' }>],
+    ),
+  );

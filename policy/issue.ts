@@ -28,13 +28,15 @@ const mostIssues = 200;
 /** In the order in which a reader meets them; of very many, the first and how many more. */
 export function inFileOrder(issues: readonly Issue[]): readonly Issue[] {
   const ordered = issues.toSorted(
-    (a, b) => a.line - b.line || a.column - b.column || (a.code < b.code ? -1 : Number(a.code > b.code)),
+    (a, b) => order(a.file, b.file) || a.line - b.line || a.column - b.column || order(a.code, b.code),
   );
   const last = ordered[mostIssues];
   if (!last) return ordered;
   const rest: Issue = { ...last, severity: 'error', code: 'more', message: `and ${ordered.length - mostIssues} more` };
   return [...ordered.slice(0, mostIssues), rest];
 }
+
+const order = (one: string, other: string): number => (one < other ? -1 : Number(one > other));
 
 export const formatPath = (path: Path): string =>
   path.reduce<string>((text, step) => {

@@ -1,6 +1,7 @@
 /** What the parts of a policy file say of each other: names that must exist, rules that can never decide, empty stages. */
-import { breakGlassName, matches, named, type FileTarget, type Parts } from './compile.ts';
+import { breakGlassName, matches, named } from './compile.ts';
 import { hint, quote, type Issue, type Path } from './issue.ts';
+import type { FileTarget, Parts } from './parts.ts';
 import type { FileBreakGlass, FileMatch, FileRule } from './schema.ts';
 import { selectorKey, type StageSelector } from './selectors.ts';
 import type { Source } from './source.ts';
@@ -9,11 +10,10 @@ import type { Selector } from '../domain/plan.ts';
 /** What the directory knows when the file is checked; what is not given is not checked. */
 export type Known = { readonly groups?: ReadonlySet<string>; readonly people?: ReadonlySet<string> };
 
-type Checked = Parts & { readonly brokenTargets: ReadonlySet<string> };
 type Pair = { readonly target: FileTarget; readonly role: string; readonly maxMs: number };
 type Tell = (at: Path, code: string, message: string, more?: Parameters<Source['issue']>[3]) => void;
 
-export function checkReferences(parts: Checked, source: Source, known: Known): readonly Issue[] {
+export function checkReferences(parts: Parts, source: Source, known: Known): readonly Issue[] {
   const issues: Issue[] = [];
   const tell: Tell = (...words) => issues.push(source.issue(...words));
   const deciders = new Map<Pair, (readonly Selector[] | null)[]>();
@@ -37,7 +37,7 @@ const pairsOf = (parts: Parts): readonly Pair[] =>
   );
 
 /** @returns the roles of targets that it matches */
-function checkMatch(match: FileMatch, pairs: readonly Pair[], parts: Checked, at: Path, tell: Tell): readonly Pair[] {
+function checkMatch(match: FileMatch, pairs: readonly Pair[], parts: Parts, at: Path, tell: Tell): readonly Pair[] {
   if (Object.keys(match).length === 0) tell(at, 'empty-match', 'a match names a target, labels or a role');
   for (const [one, several] of [
     ['target', 'targets'],
@@ -61,7 +61,7 @@ function checkMatch(match: FileMatch, pairs: readonly Pair[], parts: Checked, at
   return matched;
 }
 
-function checkTargets(match: FileMatch, parts: Checked, at: Path, tell: Tell): void {
+function checkTargets(match: FileMatch, parts: Parts, at: Path, tell: Tell): void {
   const names = named(match.target, match.targets) ?? [];
   names.forEach((name, index) => {
     if (parts.targets.has(name) || parts.brokenTargets.has(name)) return;
@@ -70,7 +70,7 @@ function checkTargets(match: FileMatch, parts: Checked, at: Path, tell: Tell): v
   });
 }
 
-function checkRoles(match: FileMatch, pairs: readonly Pair[], parts: Checked, at: Path, tell: Tell): void {
+function checkRoles(match: FileMatch, pairs: readonly Pair[], parts: Parts, at: Path, tell: Tell): void {
   const known = new Set(pairs.map((pair) => pair.role));
   (named(match.role, match.roles) ?? []).forEach((name, index) => {
     if (known.has(name) || parts.brokenTargets.size > 0) return;
@@ -133,7 +133,7 @@ function checkLimits(rule: FileRule, matched: readonly Pair[], at: Path, tell: T
   });
 }
 
-function checkBreakGlass(rule: FileBreakGlass, pairs: readonly Pair[], parts: Checked, at: Path, tell: Tell): void {
+function checkBreakGlass(rule: FileBreakGlass, pairs: readonly Pair[], parts: Parts, at: Path, tell: Tell): void {
   const matched = checkMatch(rule.match, pairs, parts, [...at, 'match'], tell);
   rule.roles.forEach((name, index) => {
     if (matched.length === 0 || matched.some((pair) => pair.role === name)) return;

@@ -1,144 +1,165 @@
 /**
  * The shape of the policy file, each part by itself, so that a mistake in one rule does not hide those of the next.
- * What the parts say of each other is `references.ts`.
+ * What the parts say of each other is `references.ts`; the whole as one schema, for editors, is `json-schema.ts`.
  */
 import { z } from 'zod';
-import type { RoleName, TargetName, TemplateName } from '../domain/ids.ts';
-import type { Selector } from '../domain/plan.ts';
-import { dayMs, hourMs, longestGrantMs, parseSpan } from '../domain/time.ts';
-import { parseSelector } from './selectors.ts';
-import { reads, strict } from './shape.ts';
+import { dayMs, hourMs } from '../domain/time.ts';
+import { forbidden } from './policy.ts';
+import { strict } from './shape.ts';
+import * as term from './terms.ts';
 
-/** No break-glass grant is longer, whatever a policy says. */
-export const longestBreakGlassMs = hourMs;
-/** A request may wait this long for a decision, a claim or a review. */
-const longestWaitMs = 30 * dayMs;
 /** Where a rule does not say. NB. Use-within is not the shorter: then one timer serves both. */
 export const defaultWaitMs = 8 * hourMs;
-const mostSeats = 20;
+/** A stage that nobody decides is escalated after this long at the latest; a request waits no longer. */
+export const longestStageMs = 30 * dayMs;
 
-const span = (mostMs: number, most: string) =>
-  reads('bad-span', `a span like 30m, 8h or 1h30m, at most ${most}`, (text) => {
-    const ms = parseSpan(text);
-    return ms !== undefined && ms <= mostMs ? ms : undefined;
-  });
-const grantSpan = span(longestGrantMs, '7d');
-const waitSpan = span(longestWaitMs, '30d');
-
-const word = <Name extends string>(code: string, what: string, pattern: RegExp) =>
-  reads(code, what, (text) => (pattern.test(text) ? (text as Name) : undefined));
-const slug = 'lower-case letters, digits and hyphens, at most 63';
-const targetName = word<TargetName>('bad-name', `a target's name (${slug})`, /^[a-z][a-z0-9-]{0,62}$/);
-const roleName = word<RoleName>('bad-name', `a role's name (${slug})`, /^[a-z][a-z0-9-]{0,62}$/);
-const labelName = word('bad-name', `a label's name (${slug})`, /^[a-z][a-z0-9-]{0,62}$/);
-const labelValue = word(
-  'bad-name',
-  'a label (letters, digits and . _ -, at most 63)',
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-);
-const title = word(
-  'bad-name',
-  'a name (letters, digits, spaces and . _ - , at most 63)',
-  /^[\p{L}\p{N}][\p{L}\p{N} ._,'-]{0,62}$/u,
-);
-const note = reads('bad-note', 'a line of at most 200 characters', (text) =>
-  text.length <= 200 && !/[\p{Cc}\p{Cs}\p{Bidi_Control}]/u.test(text) ? text : undefined,
-);
-
-/** NB. Plain names only: quoting protects SQL anyway, but a role that needs quotes is one that logs and people misread. */
-const template = reads('bad-template', 'a template (a_role_name; never pg_, curfew_ or cfw_)', (text) =>
-  /^[a-z_][a-z0-9_]{0,62}$/.test(text) && !/^(?:pg_|curfew_|cfw_)/.test(text) ? (text as TemplateName) : undefined,
-);
-const database = reads('bad-database', 'a database (letters, digits, _ and -; not template0 or template1)', (text) =>
-  /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(text) && !/^template[01]$/.test(text) ? text : undefined,
-);
-
-const stageSelector = reads('bad-selector', 'a selector: group:NAME, person:HANDLE or owner', parseSelector);
-const selector = reads('bad-selector', 'a selector: group:NAME or person:HANDLE', (text): Selector | undefined => {
-  const read = parseSelector(text);
-  return read?.kind === 'owner' ? undefined : read;
+export const roleSchema = strict({
+  template: term.template.describe('The NOLOGIN role on the target that a grant hands out'),
+  max: term.grantSpan.describe('No grant of it is longer'),
+  note: term.note.optional().describe('Shown where people choose'),
 });
-
-/** A list without repetitions; the second of two equal ones is the mistake. */
-const list = <Type extends z.ZodType>(type: Type, most: number) =>
-  z
-    .array(type)
-    .min(1, { error: 'the list is empty' })
-    .max(most, { error: `the list has more than ${most} entries` })
-    .superRefine((items, context) => {
-      items.forEach((item, index) => {
-        if (items.findIndex((other) => JSON.stringify(other) === JSON.stringify(item)) === index) return;
-        context.addIssue({
-          code: 'custom',
-          path: [index],
-          message: 'stands in this list twice',
-          params: { code: 'duplicate' },
-        });
-      });
-    });
-
-const selectors = list(selector, mostSeats);
-
-export const roleSchema = strict({ template, max: grantSpan, note: note.optional() });
 export const targetSchema = strict({
   kind: z.literal('postgres', { error: 'the kind of a target is postgres' }),
-  labels: z.record(labelName, labelValue).default({}),
-  owners: list(selector, mostSeats).default([]),
-  databases: list(database, mostSeats),
-  roles: z.record(roleName, z.unknown()),
+  labels: z.record(term.labelName, term.labelValue).default({}).describe('What rules match and conditions read'),
+  owners: term.list(term.selector, term.mostSeats).default([]).describe('Whom "owner" means'),
+  databases: term.list(term.database, term.mostSeats),
+  roles: z.record(term.roleName, z.unknown()),
 });
 
 const match = strict({
-  target: targetName.optional(),
-  targets: list(targetName, 200).optional(),
-  labels: z.record(labelName, labelValue).optional(),
-  role: roleName.optional(),
-  roles: list(roleName, 20).optional(),
+  target: term.targetName.optional(),
+  targets: term.list(term.targetName, 200).optional(),
+  labels: z.record(term.labelName, term.labelValue).optional(),
+  role: term.roleName.optional(),
+  roles: term.list(term.roleName, 20).optional(),
 });
 export type FileMatch = z.output<typeof match>;
 
-const stage = strict({
-  name: title,
-  from: list(stageSelector, mostSeats),
-  need: z
-    .int({ error: `expected how many people, 1 to ${mostSeats}` })
-    .min(1, { error: '"need" is at least 1 person' })
-    .max(mostSeats, { error: `"need" is at most ${mostSeats} people` }),
+const condition = z.string({ error: 'expected a condition (CEL)' });
+
+const window = strict({
+  days: z
+    .union([term.days, term.list(term.days, 7)], { error: 'expected days like mon-fri, or a list of them' })
+    .describe('mon-fri, or [mon, wed, fri]'),
+  from: term.clock,
+  to: term.clock,
+  zone: term.zone,
 });
 
+const limits = strict({
+  max: term.grantSpan.optional().describe('The longest grant, within the max of the role'),
+  decideWithin: term.waitSpan.optional().describe('The request lapses when it is not decided by then (8h)'),
+  useWithin: term.waitSpan.optional().describe('It lapses when it is not claimed by then (8h)'),
+  extend: z
+    .int({ error: 'expected how many extensions, 0 to 10' })
+    .min(0, { error: '"extend" is at least 0 extensions' })
+    .max(10, { error: '"extend" is at most 10 extensions' })
+    .optional()
+    .describe('How many extensions nobody has to approve (0)'),
+  windows: z
+    .array(window)
+    .min(1, { error: 'the list is empty' })
+    .max(20, { error: 'the list has more than 20 entries' })
+    .optional()
+    .describe('Held within these only'),
+});
+
+const stage = strict({
+  name: term.title,
+  from: term.list(term.stageSelector, term.mostSeats).describe('Who may decide'),
+  need: z
+    .int({ error: `expected how many people, 1 to ${term.mostSeats}` })
+    .min(1, { error: '"need" is at least 1 person' })
+    .max(term.mostSeats, { error: `"need" is at most ${term.mostSeats} people` })
+    .describe('How many different people'),
+  together: z.boolean().optional().describe('Open at once with the stage before, instead of after it'),
+  remindAfter: term.waitSpan.optional(),
+  escalateAfter: term.waitSpan.optional().describe('From then on those of "to" may decide as well'),
+  to: term.list(term.stageSelector, term.mostSeats).optional(),
+  decideWithin: term.waitSpan.optional().describe('The request lapses when this stage is not decided by then'),
+  outsidePair: z.boolean().optional().describe('Nobody with whom the requester mostly approves mutually'),
+});
+export type FileStage = z.output<typeof stage>;
+
+const mostStages = 5;
 export const ruleSchema = strict({
-  name: title,
+  name: term.title,
   match,
-  requesters: selectors.optional(),
-  limits: strict({
-    max: grantSpan.optional(),
-    decideWithin: waitSpan.optional(),
-    useWithin: waitSpan.optional(),
-  }).default({}),
-  approvals: z.union([z.literal('automatic'), z.array(stage).length(1, { error: 'approvals have one stage' })], {
-    error: 'approvals are "automatic" or a list of one stage',
-  }),
+  requesters: term.selectors.optional().describe('Whose requests it decides; everybody where absent'),
+  if: condition.optional().describe('CEL over requester, target, request and now'),
+  limits: limits.default({}),
+  approvals: z
+    .union(
+      [
+        z.literal('automatic'),
+        z
+          .array(stage)
+          .min(1, { error: 'the list is empty' })
+          .max(mostStages, { error: `more than ${mostStages} stages` }),
+      ],
+      { error: `approvals are "automatic" or a list of stages` },
+    )
+    .describe('automatic, or stages in order'),
+  until: z
+    .union([z.enum(['incident', 'ticket', 'shift']), strict({ shift: term.scheduleName })], {
+      error: 'until is incident, ticket, shift or { shift: SCHEDULE }',
+    })
+    .optional()
+    .describe('The grant ends with it; a shift is of the schedule named like the label team'),
 });
 export type FileRule = z.output<typeof ruleSchema>;
 
+export const denySchema = strict({
+  name: term.title,
+  match: match.optional().describe('Everywhere where absent'),
+  if: condition.describe('CEL; where it cannot be evaluated, it denies'),
+});
+export type FileDeny = z.output<typeof denySchema>;
+
 export const breakGlassSchema = strict({
-  name: title.optional(),
+  name: term.title.optional(),
   match: match.omit({ role: true, roles: true }),
-  roles: list(roleName, 20),
-  who: selectors,
-  max: span(longestBreakGlassMs, '1h'),
-  useWithin: span(longestBreakGlassMs, '1h').optional(),
-  review: strict({ from: list(stageSelector, mostSeats), within: waitSpan }),
+  roles: term.list(term.roleName, 20),
+  who: term.selectors,
+  max: term.breakGlassSpan,
+  useWithin: term.breakGlassSpan.optional(),
+  review: strict({ from: term.list(term.reviewSelector, term.mostSeats), within: term.waitSpan }),
 });
 export type FileBreakGlass = z.output<typeof breakGlassSchema>;
 
-export const powersSchema = strict({ endAnyGrant: selectors.optional() });
+export const conflictSchema = strict({
+  name: term.title,
+  groups: term.list(term.groupName, 20),
+  never: z
+    .union([z.literal('both'), term.list(z.enum(forbidden, { error: `never is of ${forbidden.join(', ')}` }), 4)], {
+      error: `never is "both" or a list of ${forbidden.join(', ')}`,
+    })
+    .describe('What whoever is in one of the groups never does; both: nobody is in all of them'),
+});
+export type FileConflict = z.output<typeof conflictSchema>;
+
+export const powersSchema = strict({
+  endAnyGrant: term.selectors.optional(),
+  changePolicy: term.selectors.optional().describe('Who proposes and approves a new policy'),
+  readEverything: term.selectors.optional(),
+});
+export type FilePowers = z.output<typeof powersSchema>;
+
+const items = (most: number, what: string) => z.array(z.unknown()).max(most, { error: `at most ${most} ${what}` });
 
 /** The file itself; its parts are checked one by one. */
 export const fileSchema = strict({
   version: z.literal(1, { error: 'this Curfew reads version 1' }),
-  targets: z.record(targetName, z.unknown()),
-  rules: z.array(z.unknown()).max(200, { error: 'at most 200 rules' }),
-  breakGlass: z.array(z.unknown()).max(50, { error: 'at most 50 entries' }).default([]),
+  targets: z.record(term.targetName, z.unknown()),
+  rules: items(500, 'rules'),
+  deny: items(100, 'entries').default([]),
+  breakGlass: items(50, 'entries').default([]),
+  conflicts: items(50, 'entries').default([]),
   powers: z.unknown().optional(),
+  policyChange: z
+    .enum(['one-person', 'two-people'], { error: 'policyChange is one-person or two-people' })
+    .default('two-people'),
+  commandLine: strict({
+    approve: z.boolean().describe('May requests be approved with a code on the command line?'),
+  }).optional(),
 });

@@ -12,14 +12,20 @@ export const strict = <Shape extends z.core.$ZodLooseShape>(shape: Shape): z.Zod
     error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined),
   });
 
-/** A text that `read` understands; its result is the value. `what` says what is expected, in a few words. */
-export const reads = <Value>(code: string, what: string, read: (text: string) => Value | undefined) =>
-  z.string({ error: `expected ${what}` }).transform((text, context): Value => {
-    const value = read(text);
-    if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', input: text, message: `${quote(text)} is not ${what}`, params: { code } });
-    return z.NEVER;
-  });
+/**
+ * A text that `read` understands; its result is the value. `what` says what is expected, in a few words.
+ * @param pattern for editors, which cannot run `read`
+ */
+export const reads = <Value>(code: string, what: string, read: (text: string) => Value | undefined, pattern?: RegExp) =>
+  z
+    .string({ error: `expected ${what}` })
+    .meta({ description: what, ...(pattern ? { pattern: pattern.source } : {}) })
+    .transform((text, context): Value => {
+      const value = read(text);
+      if (value !== undefined) return value;
+      context.issues.push({ code: 'custom', input: text, message: `${quote(text)} is not ${what}`, params: { code } });
+      return z.NEVER;
+    });
 
 /** @returns the typed value, or undefined after its issues were added */
 export function check<Type extends z.ZodType>(

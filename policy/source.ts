@@ -14,7 +14,8 @@ import {
   type Document,
   type Node,
 } from 'yaml';
-import { formatPath, quote, type Issue, type Path } from './issue.ts';
+import { offsetInside } from './inside.ts';
+import { formatPath, quote, type Issue, type Path, type Place } from './issue.ts';
 
 export const longestFileBytes = 256 * 1024;
 const deepest = 24;
@@ -25,13 +26,13 @@ const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 /** The data of a file; `issue` makes an issue that points at a value, or at the key under which it stands. */
 export type Source = {
   readonly data: unknown;
-  readonly issue: (
-    at: Path,
-    code: string,
-    message: string,
-    more?: { readonly onKey?: boolean; readonly warning?: boolean },
-  ) => Issue;
+  readonly issue: (at: Path, code: string, message: string, more?: Pointing) => Issue;
+  /** Where a value stands. */
+  readonly place: (at: Path) => Place;
 };
+
+/** `inside`: the character of a text at which to point, from 0. */
+export type Pointing = { readonly onKey?: boolean; readonly warning?: boolean; readonly inside?: number };
 
 type Read = { readonly ok: true; readonly source: Source } | { readonly ok: false; readonly issues: readonly Issue[] };
 
@@ -39,24 +40,35 @@ type Read = { readonly ok: true; readonly source: Source } | { readonly ok: fals
 export function readYaml(text: string, file: string): Read {
   const lines = new LineCounter();
   const places = new Map<string, number>();
+  const texts = new Map<string, Node>();
   const tellAt = (offset: number, code: string, message: string, at: Path = [], warning = false): Issue => {
     const { line, col } = lines.linePos(offset);
     const place = { file, line: Math.max(1, line), column: Math.max(1, col), path: formatPath(at) };
     return { severity: warning ? 'warning' : 'error', code, message, ...place };
   };
-  const issue: Source['issue'] = (at, code, message, more = {}) =>
-    tellAt(offsetOf(places, at, more.onKey === true), code, message, at, more.warning);
+  const body = text.replace(/^\uFEFF/, '');
+  const issue: Source['issue'] = (at, code, message, more = {}) => {
+    const offset =
+      more.inside === undefined
+        ? offsetOf(places, at, more.onKey === true)
+        : offsetInside(body, texts.get(keyOf(at)), more.inside);
+    return tellAt(offset, code, message, at, more.warning);
+  };
+  const place: Source['place'] = (at) => {
+    const { line, column } = issue(at, '', '');
+    return { file, line, column };
+  };
   if (Buffer.byteLength(text, 'utf8') > longestFileBytes) {
     return { ok: false, issues: [issue([], 'too-large', `the file is larger than ${longestFileBytes / 1024} KiB`)] };
   }
-  const documents = compose(text.replace(/^\uFEFF/, ''), lines);
+  const documents = compose(body, lines);
   const syntax = syntaxIssues(documents, tellAt);
   if (syntax.length > 0) return { ok: false, issues: syntax };
-  const reader = new Reader(places, issue);
+  const reader = new Reader(places, texts, issue);
   const data = reader.read(documents[0]?.contents, []);
   if (reader.issues.length > 0) return { ok: false, issues: reader.issues };
   if (data === null) return { ok: false, issues: [issue([], 'empty', 'the file is empty')] };
-  return { ok: true, source: { data, issue } };
+  return { ok: true, source: { data, issue, place } };
 }
 
 /** NB. Unique keys are checked by the reader: the parser's own check takes quadratic time. */
@@ -94,13 +106,15 @@ function syntaxIssues(
 class Reader {
   readonly issues: Issue[] = [];
   readonly #places: Map<string, number>;
+  readonly #texts: Map<string, Node>;
   readonly #issue: Source['issue'];
   readonly #anchors = new Map<string, Node>();
   #values = 0;
   #stopped = false;
 
-  constructor(places: Map<string, number>, issue: Source['issue']) {
+  constructor(places: Map<string, number>, texts: Map<string, Node>, issue: Source['issue']) {
     this.#places = places;
+    this.#texts = texts;
     this.#issue = issue;
   }
 
@@ -113,7 +127,10 @@ class Reader {
     if (path.length > deepest) return this.#stop(path, 'too-deep', tooDeep);
     if (isAlias(node)) return this.#aliased(node.source, path);
     if ((isScalar(node) || isCollection(node)) && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    if (isScalar(node)) return node.value;
+    if (isScalar(node)) {
+      this.#texts.set(keyOf(path), node);
+      return node.value;
+    }
     if (isSeq(node)) return node.items.map((item, index) => this.read(item, [...path, index]));
     return isMap(node) ? this.#map(node.items, path) : null;
   }

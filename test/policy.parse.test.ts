@@ -62,7 +62,7 @@ describe('each mistake is told with its place and what to write instead', () => 
       [
         '9:41 wrong-type: expected a span like 30m, 8h or 1h30m, at most 7d, not "8"',
         '10:43 bad-span: "9d" is not a span like 30m, 8h or 1h30m, at most 7d',
-        '15:56 unknown-field: unknown field "within"; known: from, name, need',
+        '15:56 unknown-field: unknown field "within"; known: decideWithin, escalateAfter, from, name, need, outsidePair, remindAfter, to, together',
       ],
     ],
     [
@@ -85,11 +85,11 @@ describe('each mistake is told with its place and what to write instead', () => 
     ],
     [
       'selectors of no known form',
-      targets + rule.replace('[group:owners]', '[manager, "group:", "person:Ada!", owner, owner]'),
+      targets + rule.replace('[group:owners]', '[boss, "group:", "person:Ada!", owner, owner]'),
       [
-        '15:32 bad-selector: "manager" is not a selector: group:NAME, person:HANDLE or owner',
-        '15:41 bad-selector: "group:" is not a selector: group:NAME, person:HANDLE or owner',
-        '15:51 bad-selector: "person:Ada!" is not a selector: group:NAME, person:HANDLE or owner',
+        '15:32 bad-selector: "boss" is not a selector: group:NAME, person:HANDLE, on-call:SCHEDULE, owner, manager or managers-manager',
+        '15:38 bad-selector: "group:" is not a selector: group:NAME, person:HANDLE, on-call:SCHEDULE, owner, manager or managers-manager',
+        '15:48 bad-selector: "person:Ada!" is not a selector: group:NAME, person:HANDLE, on-call:SCHEDULE, owner, manager or managers-manager',
       ],
     ],
     [
@@ -98,14 +98,9 @@ describe('each mistake is told with its place and what to write instead', () => 
       ['7:23 duplicate: stands in this list twice', '15:31 bad-value: the list is empty'],
     ],
     [
-      'a second stage, which this version does not know',
-      `${targets}${rule}      - { name: more, from: [group:owners], need: 1 }\n`,
-      ['15:7 wrong-form: approvals are "automatic" or a list of one stage'],
-    ],
-    [
       'approvals that are neither',
       targets + rule.replace(/approvals:[^]*/, 'approvals: automatc\n'),
-      ['14:16 wrong-form: approvals are "automatic" or a list of one stage'],
+      ['14:16 wrong-form: approvals are "automatic" or a list of stages'],
     ],
     [
       'a match that can be anything, and one that can be nothing',

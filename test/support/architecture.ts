@@ -14,7 +14,18 @@ type Rule = {
 
 const rules: Readonly<Record<string, Rule>> = {
   domain: { folders: [], packages: [] },
-  policy: { folders: ['domain/'], packages: ['canonicalize', 'node:crypto', 'yaml', 'zod'] },
+  policy: {
+    folders: ['domain/'],
+    packages: [
+      '@bufbuild/cel',
+      '@bufbuild/protobuf',
+      'canonicalize',
+      'node:crypto',
+      'temporal-polyfill',
+      'yaml',
+      'zod',
+    ],
+  },
   'policy/eligibility.ts': { folders: ['domain/'], packages: [] },
   workflows: {
     folders: ['domain/', 'policy/eligibility.ts'],
