@@ -2,7 +2,6 @@
 import type { AuditValue } from '../domain/events.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts, PersonState } from '../domain/person.ts';
-import type { Selector } from '../domain/plan.ts';
 import { append } from './audit.ts';
 import {
   applyAliases,
@@ -16,10 +15,11 @@ import {
   newcomersTurn,
   type PersonChange,
 } from './people-change.ts';
+import { directoryFactsOf, factsOf, factsOfMany, peopleMatching } from './people-facts.ts';
 import { hear, isSpokenOf, operator } from './people-words.ts';
 import type { Db } from './pool.ts';
 
-export { operator };
+export { factsOf, factsOfMany, operator, peopleMatching };
 export type { PersonChange };
 
 /** What may be shown of a person and must be erasable; nulls where the source did not say or it was erased. */
@@ -39,45 +39,25 @@ export type PersonRecord = PersonFacts &
     readonly changedAt: number;
   };
 
-/**
- * All aliases of one human, over any number of steps and from either side: A is an alias of B, and B of C, then A and
- * C are one person (I6). Their state is one too, the strictest of all their accounts': whoever left has left (I9).
- */
-const factsText = `
-  with recursive human (person, id) as (
-      select p.id, p.id from curfew.person p where p.id = any ($1::uuid[])
-    union
-      select h.person, case when a.person = h.id then a.alias else a.person end
-      from human h join curfew.person_alias a on h.id in (a.person, a.alias))
-  select p.id, p.kind, p.manager,
-    (select one.state from human h join curfew.person one on one.id = h.id where h.person = p.id
-     order by array_position(array['left', 'suspended', 'active'], one.state) limit 1) as state,
-    array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
-    array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
-    coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
-              from curfew.person_group g where g.person = p.id and g.added_by is not null), '[]') as "addedBy"
-  from curfew.person p where p.id = any ($1::uuid[])`;
-
-/** In any order; unknown ids are left out. */
-export const factsOfMany = (db: Db, ids: readonly PersonId[]): Promise<readonly PersonFacts[]> =>
-  db.query(factsText, [ids]);
-
-export async function factsOf(db: Db, id: PersonId): Promise<PersonFacts | undefined> {
-  const [facts] = await factsOfMany(db, [id]);
-  return facts;
-}
-
 /** The person behind a Slack account: by its linked id and team only, never by e-mail. */
-export async function personBySlack(
-  db: Db,
-  { team, user }: { readonly team: string; readonly user: string },
-): Promise<{ readonly person: PersonId } | undefined> {
-  const [row] = await db.query<{ person: PersonId }>(
-    `select person from curfew.personal where kind = 'link' and slack_team = $1 and slack_user = $2`,
+export async function linkOf(db: Db, team: string, user: string): Promise<Link | undefined> {
+  const [row] = await db.query<Link>(
+    `select person, approves_from as "approvesFromAt" from curfew.personal
+     where kind = 'link' and slack_team = $1 and slack_user = $2`,
     [team, user],
   );
   return row;
 }
+export type Link = {
+  readonly person: PersonId;
+  /** Epoch ms: before this instant the account approves nothing; null: it does. */
+  readonly approvesFromAt: number | null;
+};
+
+export const personBySlack = (
+  db: Db,
+  { team, user }: { readonly team: string; readonly user: string },
+): Promise<Link | undefined> => linkOf(db, team, user);
 
 /** The id behind the source's key. */
 export async function personByHandle(db: Db, handle: string): Promise<PersonId | undefined> {
@@ -117,24 +97,6 @@ const profileOf = ({ name, email, slackTeam, slackUser }: ProfileRow): Profile =
   email,
   ...(slackTeam === null || slackUser === null ? {} : { slackTeam, slackUser }),
 });
-
-/** Active people whom any of the selectors names, in order of their ids. Whether one may decide is `eligibility`'s to say. */
-export async function peopleMatching(db: Db, selectors: readonly Selector[]): Promise<readonly PersonId[]> {
-  const rows = await db.query<{ id: PersonId }>(
-    `select p.id from curfew.person p where p.state = 'active' and (p.id = any ($1::uuid[])
-       or exists (select from curfew.person_group g where g.person = p.id and g.name = any ($2::text[]))) order by p.id`,
-    [
-      selectors.flatMap((selector) => (selector.kind === 'person' ? [selector.person] : [])),
-      selectors.flatMap((selector) => (selector.kind === 'group' ? [selector.group] : [])),
-    ],
-  );
-  const facts = await factsOfMany(
-    db,
-    rows.map((row) => row.id),
-  );
-  const gone = new Set(facts.filter(({ state }) => state !== 'active').map(({ id }) => id));
-  return rows.flatMap(({ id }) => (gone.has(id) ? [] : [id]));
-}
 
 /** Everybody, or those in one state, by handle. */
 export async function list(db: Db, state?: PersonState): Promise<readonly PersonRecord[]> {
@@ -247,7 +209,7 @@ export async function keepWord(tx: Db, change: PersonChange): Promise<boolean> {
 }
 
 async function known(tx: Db, id: PersonId): Promise<PersonFacts> {
-  const facts = await factsOf(tx, id);
+  const facts = await directoryFactsOf(tx, id);
   if (!facts) throw new Error('a person vanished');
   return facts;
 }

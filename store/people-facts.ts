@@ -1,0 +1,141 @@
+/** What must be known of people to judge: read in one look, all of one instant, the store's. */
+import type { PersonId } from '../domain/ids.ts';
+import type { Delegator, PersonFacts } from '../domain/person.ts';
+import type { Selector } from '../domain/plan.ts';
+import type { Db } from './pool.ts';
+import { reciprocalOf } from './reciprocity.ts';
+
+/**
+ * All aliases of one human, over any number of steps and from either side: A is an alias of B, and B of C, then A and
+ * C are one person (I6). Their state is one too, the strictest of all their accounts': whoever left has left (I9).
+ *
+ * `deputy`: who decides for whom now. Depth 1: a delegate stands in for those who named them, not for those whom these
+ * stand in for. Nobody stands in for themselves, nor do two people who named each other.
+ */
+const factsText = `
+  with recursive
+  now (at) as materialized (select clock_timestamp()),
+  asked (id) as (select distinct x from unnest($1::uuid[]) as x),
+  held as materialized (
+    select a.person, a.delegate, a.made_by, a.made_at from curfew.absence a
+    where a.ended_at is null and a.from_at <= (select at from now) and a.until_at > (select at from now)),
+  wanted (id) as (select id from asked union select h.person from held h where h.delegate in (select id from asked)),
+  human (person, id) as (
+      select w.id, w.id from wanted w
+    union
+      select h.person, case when a.person = h.id then a.alias else a.person end
+      from human h join curfew.person_alias a on h.id in (a.person, a.alias)),
+  account as materialized (
+    select p.id, p.kind, p.manager,
+      (select m.manager from curfew.person m where m.id = p.manager) as managers_manager,
+      (select one.state from human h join curfew.person one on one.id = h.id where h.person = p.id
+       order by array_position(array['left', 'suspended', 'active'], one.state) limit 1) as state,
+      array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
+      array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
+      coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
+                from curfew.person_group g where g.person = p.id and g.added_by is not null), '[]') as added_by,
+      array(select distinct s.schedule collate "C" from curfew.on_call_shift s
+            where s.person = p.id and s.from_at <= (select at from now) and s.until_at > (select at from now)
+            order by 1) as on_call
+    from curfew.person p where p.id in (select id from wanted)),
+  deputy as (
+    select distinct on (h.delegate, h.person) h.delegate, h.person, h.made_by from held h
+    where h.delegate in (select id from asked)
+      and not exists (select from human d where d.person = h.person and d.id = h.delegate)
+      and not exists (select from held back join human d on d.id = back.person join human a on a.id = back.delegate
+                      where d.person = h.delegate and a.person = h.person)
+    order by h.delegate, h.person, h.made_at desc, h.made_by)
+  select p.id, p.state, p.kind, p.manager, p.groups, p.aliases, p.added_by as "addedBy",
+    p.managers_manager as "managersManager", p.on_call as "onCall",
+    exists (select from human h join held a on a.person = h.id where h.person = p.id) as away,
+    coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'state', d.state, 'kind', d.kind, 'manager', d.manager,
+        'groups', to_jsonb(d.groups), 'aliases', to_jsonb(d.aliases), 'addedBy', d.added_by,
+        'onCall', to_jsonb(d.on_call), 'by', y.made_by) order by d.id)
+      from deputy y join account d on d.id = y.person where y.delegate = p.id), '[]') as "standsInFor",
+    (select at from now) as now
+  from account p where p.id in (select id from asked)`;
+
+type FactsRow = Required<Omit<PersonFacts, 'reciprocal'>> & { readonly now: number };
+
+/** In any order; unknown ids are left out. What is nothing, nobody or no is left out of the facts as well. */
+export async function factsOfMany(db: Db, ids: readonly PersonId[]): Promise<readonly PersonFacts[]> {
+  const rows = await db.query<FactsRow>(factsText, [ids]);
+  const [first] = rows;
+  if (!first) return [];
+  const reciprocal = await reciprocalOf(db, ids, first.now);
+  return rows.map((row) => {
+    const others = reciprocal.get(row.id);
+    return { ...factsIn(row), ...(others ? { reciprocal: others } : {}) };
+  });
+}
+
+/** Without what is known of their approvals: what the directory itself says of somebody. */
+export async function directoryFactsOf(db: Db, id: PersonId): Promise<PersonFacts | undefined> {
+  const [row] = await db.query<FactsRow>(factsText, [[id]]);
+  return row && factsIn(row);
+}
+
+export async function factsOf(db: Db, id: PersonId): Promise<PersonFacts | undefined> {
+  const [facts] = await factsOfMany(db, [id]);
+  return facts;
+}
+
+const factsIn = ({ now: _, managersManager, onCall, away, standsInFor, ...row }: FactsRow): PersonFacts => ({
+  ...row,
+  ...(managersManager === null ? {} : { managersManager }),
+  ...(onCall.length > 0 ? { onCall } : {}),
+  ...(away ? { away } : {}),
+  ...(standsInFor.length > 0 ? { standsInFor: standsInFor.map(delegatorIn) } : {}),
+});
+
+const delegatorIn = ({ onCall, ...row }: Delegator): Delegator => ({
+  ...row,
+  ...(onCall && onCall.length > 0 ? { onCall } : {}),
+});
+
+/**
+ * Active people whom any of the selectors names, and those who stand in for one of them now, in order of their ids.
+ * Whether one may decide is `eligibility`'s to say.
+ */
+export async function peopleMatching(db: Db, selectors: readonly Selector[]): Promise<readonly PersonId[]> {
+  const rows = await db.query<{ id: PersonId }>(
+    `with named (id) as (
+         select unnest($1::uuid[])
+       union
+         select g.person from curfew.person_group g where g.name = any ($2::text[])
+       union
+         select s.person from curfew.on_call_shift s where s.schedule = any ($3::text[])
+           and s.from_at <= clock_timestamp() and s.until_at > clock_timestamp()),
+     deputy (id) as (
+       select a.delegate from curfew.absence a where a.person in (select id from named) and a.delegate is not null
+         and a.ended_at is null and a.from_at <= clock_timestamp() and a.until_at > clock_timestamp())
+     select p.id from curfew.person p where p.state = 'active'
+       and (p.id in (select id from named) or p.id in (select id from deputy)) order by p.id`,
+    [
+      selectors.flatMap((selector) => (selector.kind === 'person' ? [selector.person] : [])),
+      selectors.flatMap((selector) => (selector.kind === 'group' ? [selector.group] : [])),
+      selectors.flatMap((selector) => (selector.kind === 'on-call' ? [selector.schedule] : [])),
+    ],
+  );
+  const gone = new Set(
+    await goneOf(
+      db,
+      rows.map((row) => row.id),
+    ),
+  );
+  return rows.flatMap(({ id }) => (gone.has(id) ? [] : [id]));
+}
+
+/** Those of these people of whom another account is not active any more. */
+async function goneOf(db: Db, ids: readonly PersonId[]): Promise<readonly PersonId[]> {
+  const rows = await db.query<{ id: PersonId }>(
+    `with recursive human (person, id) as (
+         select x, x from unnest($1::uuid[]) as x
+       union
+         select h.person, case when a.person = h.id then a.alias else a.person end
+         from human h join curfew.person_alias a on h.id in (a.person, a.alias))
+     select distinct h.person as id from human h join curfew.person p on p.id = h.id where p.state <> 'active'`,
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
