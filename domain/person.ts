@@ -35,7 +35,7 @@ export type PersonFacts = {
 /** Somebody who is away, as far as it matters to whoever stands in for them; `by` made the delegation. */
 export type Delegator = Pick<
   PersonFacts,
-  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'aliases' | 'addedBy' | 'onCall'
+  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'aliases' | 'addedBy' | 'onCall' | 'reciprocal'
 > & { readonly by: PersonId };
 
 /** What Slack said of the account that clicked, at most a minute before (`users.info`). */

@@ -20,6 +20,10 @@ export type Stage = {
   readonly name: string;
   readonly need: number;
   readonly from: readonly Selector[];
+  /** Where `from` was made for this request: the rule's own words (`manager`, `group:x`), by which plans are compared. */
+  readonly as?: readonly string[];
+  /** Those whom the rule names were too few when it was asked, so `from` has the target's owners as well. */
+  readonly ownersToo?: true;
   /** Opens together with the stage before it; else once every stage before it has its people. */
   readonly together?: boolean;
   readonly never?: readonly Conflict[];

@@ -2,164 +2,188 @@
  * What the policy says of one request. Pure: the same function feeds the live preview, the verdict when a request is
  * opened and the comparison inside the grant, so that form and gate cannot disagree.
  */
-import type { RoleName, TargetName, TemplateName } from '../domain/ids.ts';
-import { sameHuman, type PersonFacts } from '../domain/person.ts';
-import type { Plan, Selector, Stage } from '../domain/plan.ts';
-import { formatSpan, longestGrantMs, secondMs } from '../domain/time.ts';
-import { maySit } from './eligibility.ts';
-import { hint } from './issue.ts';
-import type {
-  BreakGlassRule,
-  LoadedPolicy,
-  RolePolicy,
-  Rule,
-  RuleSelector,
-  RuleStage,
-  TargetPolicy,
-} from './policy.ts';
-import { describeSelectors, distinct, listed, namesPerson } from './selectors.ts';
+import type { TemplateName } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import type { GrantablePlan, Plan, Selector, Stage } from '../domain/plan.ts';
+import { conditionOf, unmetLimits, type AskField } from './limits.ts';
+import { denials, noRule, placeOf, ruleFor, type Ask, type Place } from './match.ts';
+import type { BreakGlassRule, LoadedPolicy, Rule, RuleSelector, RuleStage } from './policy.ts';
+import { seatAll } from './seats.ts';
+import { distinct, namesPerson, selectorKey } from './selectors.ts';
 
-/** What somebody asks for, as it was typed: names that the policy does not know are denied like anything else. */
-export type Ask = {
-  readonly kind: 'access' | 'break-glass';
-  readonly requester: PersonFacts;
-  readonly target: TargetName;
-  readonly role: RoleName;
-  readonly durationMs: number;
-  readonly ticket: string | null;
-  /** A scheduled start, epoch ms; null: as soon as it is claimed. */
-  readonly startAt: number | null;
-};
+export { ableToSit } from './seats.ts';
+export type { Ask } from './match.ts';
 
 /** A plan, and what it would give: templates and databases come from the policy, never from who asks. */
-export type Planned = { readonly plan: Plan; readonly gives: Gives | undefined };
+export type Planned = {
+  readonly plan: Plan;
+  readonly gives: Gives | undefined;
+  /** Of a denial: the part of the form that each reason is about. */
+  readonly fields?: readonly (AskField | null)[];
+  /**
+   * Of a denial by a rule that does decide: what it gives, were it not for the hour, the form or who is there. That is
+   * the policy's own word, and what an older plan is compared with.
+   */
+  readonly inPrinciple?: { readonly plan: GrantablePlan; readonly gives: Gives };
+};
 export type Gives = { readonly template: TemplateName; readonly databases: readonly string[] };
 
 /**
  * @param people facts of at least everybody whom `deciders(policy, ask)` names, read now; others do no harm. A stage
- *   that too few of them could fill is denied, never approved for want of approvers.
+ *   that too few of them could fill, together with the owners of the target, is denied, never approved for want of
+ *   approvers.
+ * @param now epoch ms: for conditions, windows and the start
  * @returns a plan; `denied` says every reason at once, in sentences for the person who asks
  */
 export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonFacts[], now: number): Planned {
-  void now;
-  const found = find(policy, ask);
-  const denied = (rule: string | null, reasons: readonly string[]): Planned => ({
-    plan: { verdict: 'denied', policy: policy.hash, rule, reasons },
-    gives: undefined,
-  });
-  if (!found.ok) return denied(found.rule, found.reasons);
-  const { target, role, rule, stages } = found;
-  const reasons = [
-    ...durationReasons(ask, rule.limits.maxMs, target, role),
-    ...stages.flatMap((stage) => shortfall(stage, ask.requester, people)),
-  ];
-  if (reasons.length > 0) return denied(rule.name, reasons);
-  const said = { policy: policy.hash, rule: rule.name, limits: rule.limits };
-  return { plan: verdict(said, rule, stages), gives: { template: role.template, databases: target.databases } };
+  const place = placeOf(policy, ask);
+  if (typeof place === 'string') return denied(policy, null, [place]);
+  const against = denials(policy, ask, place, now);
+  const [first] = against;
+  if (first)
+    return denied(
+      policy,
+      first.name,
+      against.map(({ reason }) => reason),
+    );
+  const rule = ruleFor(ask, place, now);
+  if (!rule) return denied(policy, null, [noRule(ask, place, now)]);
+  return decided(policy, ask, place, rule, people, now);
 }
 
-const verdict = (
-  said: Pick<Extract<Plan, { verdict: 'automatic' }>, 'policy' | 'rule' | 'limits'>,
+const denied = (policy: LoadedPolicy, rule: string | null, reasons: readonly string[]): Planned => ({
+  plan: { verdict: 'denied', policy: policy.hash, rule, reasons },
+  gives: undefined,
+  fields: reasons.map(() => null),
+});
+
+function decided(
+  policy: LoadedPolicy,
+  ask: Ask,
+  place: Place,
+  rule: Rule | BreakGlassRule,
+  people: readonly PersonFacts[],
+  now: number,
+): Planned {
+  const unmet = unmetLimits(ask, rule, () => `${place.role.name} on ${place.target.name}`, now);
+  const stages = stagesFor(rule, ask.requester);
+  const seated = seatAll(stages, place.target.owners, ask.requester, people);
+  if (unmet.length === 0 && seated.ok) return planned(policy, place, rule, ask.ticket, seated.stages);
+  const short = seated.ok ? [] : seated.reasons.map((reason) => ({ reason, field: null }));
+  const reasons = [...unmet, ...short];
+  const { plan, gives } = planned(policy, place, rule, ask.ticket, stages);
+  return {
+    plan: { verdict: 'denied', policy: policy.hash, rule: rule.name, reasons: reasons.map(({ reason }) => reason) },
+    gives: undefined,
+    fields: reasons.map(({ field }) => field),
+    ...(plan.verdict === 'denied' || !gives ? {} : { inPrinciple: { plan, gives } }),
+  };
+}
+
+/** What a rule gives is the same for everybody, as long as nothing in it hangs on who asks or on a ticket. */
+type Kept = { readonly policy: LoadedPolicy; readonly stages: readonly Stage[]; readonly planned: Planned };
+const kept = new WeakMap<Rule | BreakGlassRule, Kept>();
+
+function planned(
+  policy: LoadedPolicy,
+  place: Place,
+  rule: Rule | BreakGlassRule,
+  ticket: string | null,
+  stages: readonly Stage[],
+): Planned {
+  const before = kept.get(rule);
+  if (before && before.policy === policy && before.stages === stages) return before.planned;
+  const until = 'until' in rule ? conditionOf(rule.until, ticket) : undefined;
+  const said = {
+    policy: policy.hash,
+    rule: rule.name,
+    limits: rule.limits,
+    ...(until === undefined ? {} : { until }),
+  };
+  const made: Planned = {
+    plan: verdict(said, rule, stages),
+    gives: { template: place.role.template, databases: place.target.databases },
+  };
+  if (!('until' in rule && rule.until)) kept.set(rule, { policy, stages, planned: made });
+  return made;
+}
+
+function verdict(
+  said: Pick<Extract<Plan, { verdict: 'automatic' }>, 'policy' | 'rule' | 'limits' | 'until'>,
   rule: Rule | BreakGlassRule,
   stages: readonly Stage[],
-): Plan => {
+): GrantablePlan {
   if ('review' in rule) return { verdict: 'break-glass', ...said, review: rule.review };
   return stages.length === 0 ? { verdict: 'automatic', ...said } : { verdict: 'approvals', ...said, stages };
-};
+}
 
-/** Whose facts `planFor` needs: everybody who may be asked to approve, or to review. */
+const reviews = new WeakMap<BreakGlassRule, readonly Stage[]>();
+
+/** The stages of a rule for this person; the rule's own list where nothing in it hangs on who asks. */
+function stagesFor(rule: Rule | BreakGlassRule, requester: PersonFacts): readonly Stage[] {
+  if (!('review' in rule)) return rule.stages.every(isResolved) ? rule.stages : rule.stages.map(resolver(requester));
+  // A review is a seat like an approval's: somebody else must be there to fill it.
+  const stages = reviews.get(rule) ?? [{ name: 'review', need: 1, from: rule.review.from }];
+  reviews.set(rule, stages);
+  return stages;
+}
+
+type Resolved = RuleStage & Stage;
+const isPerson = (selector: RuleSelector): selector is Selector =>
+  selector.kind !== 'manager' && selector.kind !== 'managers-manager';
+const isResolved = (stage: RuleStage): stage is Resolved =>
+  stage.from.every(isPerson) && (stage.escalate?.to.every(isPerson) ?? true);
+
+/** `manager` is somebody else for everybody: here it becomes a person. */
+const resolver =
+  (requester: PersonFacts) =>
+  (stage: RuleStage): Stage => {
+    if (isResolved(stage)) return stage;
+    const people = (selectors: readonly RuleSelector[]): readonly Selector[] =>
+      distinct(
+        selectors.flatMap((selector): readonly Selector[] => {
+          if (isPerson(selector)) return [selector];
+          const person = selector.kind === 'manager' ? requester.manager : requester.managersManager;
+          return person ? [{ kind: 'person', person }] : [];
+        }),
+      );
+    const { from, escalate, ...rest } = stage;
+    return {
+      ...rest,
+      from: people(from),
+      ...(from.every(isPerson)
+        ? {}
+        : { as: from.map((selector) => (isPerson(selector) ? selectorKey(selector) : selector.kind)) }),
+      ...(escalate ? { escalate: { afterMs: escalate.afterMs, to: people(escalate.to) } } : {}),
+    };
+  };
+
+/**
+ * Whose facts `planFor` needs: everybody who may be asked to approve, also later or in place of others, or to review.
+ * Of every rule that could decide: which one does may hang on more than is known here.
+ */
 export function deciders(
   policy: LoadedPolicy,
   ask: Pick<Ask, 'kind' | 'requester' | 'target' | 'role'>,
 ): readonly Selector[] {
-  const found = find(policy, ask);
-  return found.ok ? distinct(found.stages.flatMap((stage) => stage.from)) : [];
+  const place = placeOf(policy, ask);
+  if (typeof place === 'string') return [];
+  const { role, target } = place;
+  const rules: readonly (Rule | BreakGlassRule)[] = ask.kind === 'break-glass' ? role.breakGlass : role.rules;
+  const stages = couldDecide(rules, ask.requester).flatMap((rule) => stagesFor(rule, ask.requester));
+  if (stages.length === 0) return [];
+  return distinct([...stages.flatMap(({ from, escalate }) => [...from, ...(escalate?.to ?? [])]), ...target.owners]);
 }
 
-type Found =
-  | {
-      readonly ok: true;
-      readonly target: TargetPolicy;
-      readonly role: RolePolicy;
-      readonly rule: Rule | BreakGlassRule;
-      readonly stages: readonly Stage[];
-    }
-  | { readonly ok: false; readonly rule: string | null; readonly reasons: readonly string[] };
-
-const no = (reason: string): Found => ({ ok: false, rule: null, reasons: [reason] });
-
-/** The first rule in file order that matches decides; when there is none, the nearest is named. */
-function find(policy: LoadedPolicy, ask: Pick<Ask, 'kind' | 'requester' | 'target' | 'role'>): Found {
-  const { requester } = ask;
-  if (requester.state !== 'active')
-    return no(`The directory says that you are ${requester.state}: only active people may ask.`);
-  const target = policy.targets.get(ask.target);
-  if (!target) return no(`There is no such target${hint(ask.target, policy.targets.keys())}`.replace(/[^?]$/, '$&.'));
-  const role = target.roles.get(ask.role);
-  if (!role) return no(`${target.name} has no such role; it has ${listed([...target.roles.keys()], 'and')}.`);
-  if (ask.kind === 'break-glass') return findBreakGlass(target, role, requester);
-  const rule = role.rules.find(({ requesters }) => requesters === null || namesPerson(requesters, requester));
-  if (rule) return { ok: true, target, role, rule, stages: rule.stages.map((stage) => resolved(stage, requester)) };
-  const [nearest] = role.rules;
-  if (!nearest) return no(`No rule gives ${role.name} on ${target.name} to anybody.`);
-  return no(
-    `No rule gives you ${role.name} on ${target.name}. The nearest is "${nearest.name}", for ${describeSelectors(nearest.requesters ?? [])}.`,
-  );
-}
-
-/** `manager` is somebody else for everybody: here it becomes a person. */
-function resolved({ from, escalate, ...stage }: RuleStage, requester: PersonFacts): Stage {
-  const people = (selectors: readonly RuleSelector[]): readonly Selector[] =>
-    selectors.flatMap((selector): Selector[] => {
-      if (selector.kind !== 'manager' && selector.kind !== 'managers-manager') return [selector];
-      const person = selector.kind === 'manager' ? requester.manager : requester.managersManager;
-      return person ? [{ kind: 'person', person }] : [];
-    });
-  return {
-    ...stage,
-    from: people(from),
-    ...(escalate ? { escalate: { afterMs: escalate.afterMs, to: people(escalate.to) } } : {}),
-  };
-}
-
-function findBreakGlass(target: TargetPolicy, role: RolePolicy, requester: PersonFacts): Found {
-  const rule = role.breakGlass.find(({ who }) => namesPerson(who, requester));
-  // A review is a seat like an approval's: somebody else must be there to fill it.
-  if (rule) return { ok: true, target, role, rule, stages: [{ name: 'review', need: 1, from: rule.review.from }] };
-  const [nearest] = role.breakGlass;
-  const who = nearest ? `Only ${describeSelectors(nearest.who)} may` : 'Nobody may';
-  return no(`${who} break glass for ${role.name} on ${target.name}.`);
-}
-
-function durationReasons(ask: Ask, maxMs: number, target: TargetPolicy, role: RolePolicy): readonly string[] {
-  if (!Number.isSafeInteger(ask.durationMs) || ask.durationMs < secondMs) return ['A duration is at least one second.'];
-  const mostMs = Math.min(maxMs, longestGrantMs);
-  if (ask.durationMs <= mostMs) return [];
-  const asked = ask.durationMs > longestGrantMs ? 'more than a week' : formatSpan(ask.durationMs);
-  return [`${role.name} on ${target.name} is given for at most ${formatSpan(mostMs)}; you asked for ${asked}.`];
-}
-
-function shortfall(stage: Stage, requester: PersonFacts, people: readonly PersonFacts[]): readonly string[] {
-  const able = ableToSit(stage, requester, people, stage.need).length;
-  if (able >= stage.need) return [];
-  const there = able === 0 ? 'nobody' : `only ${able}`;
-  return [`"${stage.name}" needs ${stage.need} of ${describeSelectors(stage.from)} besides you; there is ${there}.`];
-}
-
-/**
- * The different humans who could fill a seat of this stage, each by one of their accounts; never the requester (I6).
- * @param most enough: the rest is not looked at
- */
-export function ableToSit(
-  stage: Stage,
+/** The rules for this person, up to the first that decides whatever else is asked. */
+function couldDecide(
+  rules: readonly (Rule | BreakGlassRule)[],
   requester: PersonFacts,
-  people: readonly PersonFacts[],
-  most = Infinity,
-): readonly PersonFacts[] {
-  const able: PersonFacts[] = [];
-  for (const person of people) {
-    if (able.length >= most) break;
-    if (!maySit(person, stage, requester) && !able.some((other) => sameHuman(person, other))) able.push(person);
-  }
-  return able;
+): readonly (Rule | BreakGlassRule)[] {
+  const own = rules.filter((rule) => {
+    const who = 'who' in rule ? rule.who : rule.requesters;
+    return who === null || namesPerson(who, requester);
+  });
+  const last = own.findIndex((rule) => !('condition' in rule && rule.condition));
+  return last < 0 ? own : own.slice(0, last + 1);
 }

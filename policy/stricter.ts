@@ -1,7 +1,8 @@
 import type { TemplateName } from '../domain/ids.ts';
-import { stagesOf, type GrantablePlan, type Plan, type Selector, type Stage } from '../domain/plan.ts';
+import { stagesOf, type Conflict, type GrantablePlan, type Limits, type Stage } from '../domain/plan.ts';
 import type { Planned } from './plan.ts';
 import { selectorKey } from './selectors.ts';
+import { covers } from './windows.ts';
 
 /** What was pinned in a request when it was opened. */
 export type Pinned = {
@@ -13,13 +14,16 @@ export type Pinned = {
 /**
  * A newer policy ends a request under way only where it is stricter: denied, more stages or people, fewer who may be
  * among them, shorter limits, or another thing that it would give. Anything else leaves what was approved as it is (I7).
+ *
+ * NB. Compared is what the policies say, and not who is there or which hour it is: that an owner is away today, or that
+ * somebody has another manager now, makes no policy stricter. Whether those who approved may still do so is `tally`'s.
  * @param now what the policy of this moment says of the same ask
  * @returns why it is stricter, for the requester and those who decided; empty if it is not
  */
 export function stricter(pinned: Pinned, now: Planned): readonly string[] {
-  const { plan, gives } = now;
-  if (plan.verdict === 'denied' || !gives)
-    return plan.verdict === 'denied' ? plan.reasons : ['The policy gives nothing now.'];
+  const { plan, gives } = now.plan.verdict === 'denied' ? (now.inPrinciple ?? now) : now;
+  if (plan.verdict === 'denied') return plan.reasons;
+  if (!gives) return ['The policy gives nothing now.'];
   if ((plan.verdict === 'break-glass') !== (pinned.plan.verdict === 'break-glass'))
     return ['The policy treats this otherwise now.'];
   const reasons: string[] = [];
@@ -27,27 +31,66 @@ export function stricter(pinned: Pinned, now: Planned): readonly string[] {
   if (pinned.databases.some((database) => !gives.databases.includes(database))) {
     reasons.push('The policy does not name all of these databases any more.');
   }
-  return [...reasons, ...stricterLimits(pinned.plan, plan), ...stricterStages(stagesOf(pinned.plan), stagesOf(plan))];
+  return [
+    ...reasons,
+    ...stricterLimits(pinned.plan.limits, plan.limits),
+    ...stricterUntil(pinned.plan, plan),
+    ...stricterStages(stagesOf(pinned.plan), stagesOf(plan)),
+  ];
 }
 
-function stricterLimits(pinned: GrantablePlan, now: Exclude<Plan, { verdict: 'denied' }>): readonly string[] {
+function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
   const names = {
     maxMs: 'time that it gives',
     decideWithinMs: 'time to decide',
     useWithinMs: 'time to claim',
   } as const;
-  return (['maxMs', 'decideWithinMs', 'useWithinMs'] as const)
-    .filter((limit) => now.limits[limit] < pinned.limits[limit])
+  const reasons = (['maxMs', 'decideWithinMs', 'useWithinMs'] as const)
+    .filter((limit) => now[limit] < pinned[limit])
     .map((limit) => `The policy has shortened the ${names[limit]}.`);
+  if ((now.extensions ?? 0) < (pinned.extensions ?? 0)) reasons.push('The policy now allows fewer extensions.');
+  if (now.windows && !(pinned.windows && covers(now.windows, pinned.windows)))
+    reasons.push('The policy has narrowed the hours in which it is held.');
+  return reasons;
+}
+
+function stricterUntil(pinned: GrantablePlan, now: GrantablePlan): readonly string[] {
+  if (!now.until || (pinned.until?.kind === now.until.kind && pinned.until.key === now.until.key)) return [];
+  return [`The policy now binds it to the ${now.until.kind}.`];
 }
 
 function stricterStages(pinned: readonly Stage[], now: readonly Stage[]): readonly string[] {
   if (now.length > pinned.length) return ['The policy now asks for more approvals.'];
-  return now.flatMap((stage, index) => {
+  const reasons = now.flatMap((stage, index) => {
     const before = pinned[index];
-    if (!before || stage.need > before.need) return ['The policy now asks for more people to approve.'];
-    const may = new Set(stage.from.map(selectorKey));
-    const fewer = before.from.some((selector: Selector) => !may.has(selectorKey(selector)));
-    return fewer ? ['Some of those who could approve this may not any more.'] : [];
+    return before ? stricterStage(before, stage) : ['The policy now asks for more people to approve.'];
   });
+  return [...new Set(reasons)];
+}
+
+/** By the rule's own words where people were put in their place, so that another manager is no other rule. */
+const wordsOf = (stage: Stage): readonly string[] => stage.as ?? stage.from.map(selectorKey);
+
+function stricterStage(pinned: Stage, now: Stage): readonly string[] {
+  if (now.need > pinned.need) return ['The policy now asks for more people to approve.'];
+  const may = new Set(wordsOf(now));
+  const fewer =
+    wordsOf(pinned).some((word) => !may.has(word)) ||
+    (now.outsidePair === true && pinned.outsidePair !== true) ||
+    now.never?.some((conflict) => !pinned.never?.some((before) => forbids(before, conflict))) === true;
+  const shorter =
+    now.decideWithinMs !== undefined && now.decideWithinMs < (pinned.decideWithinMs ?? Number.POSITIVE_INFINITY);
+  return [
+    ...(fewer ? ['Some of those who could approve this may not any more.'] : []),
+    ...(shorter ? ['The policy has shortened the time to decide.'] : []),
+  ];
+}
+
+const within = (groups: readonly string[], among: readonly string[]): boolean =>
+  groups.every((group) => among.includes(group));
+
+/** Did the one conflict forbid at least everybody whom the other forbids? */
+function forbids(one: Conflict, other: Conflict): boolean {
+  if (one.all) return other.all && within(one.groups, other.groups);
+  return other.all ? other.groups.some((group) => one.groups.includes(group)) : within(other.groups, one.groups);
 }

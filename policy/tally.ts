@@ -5,9 +5,9 @@
 import type { Decision } from '../domain/decision.ts';
 import { isRefusal, type Refusal } from '../domain/errors.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
-import type { Delegator, PersonFacts } from '../domain/person.ts';
+import { sameHuman, type Delegator, type PersonFacts } from '../domain/person.ts';
 import type { Stage } from '../domain/plan.ts';
-import { asOf } from '../domain/progress.ts';
+import { fromNow } from '../domain/progress.ts';
 import { openStages, type Approval } from '../domain/request.ts';
 import { stepsOf } from '../domain/plan.ts';
 import { judge, type Human } from './eligibility.ts';
@@ -47,8 +47,11 @@ export function tally(
   for (const decision of decisions) {
     if (decision.verdict !== 'approve') continue;
     const { id, stage, person, madeAt } = decision;
-    const stages = asOf(request.stages, approvals, request.openedAt, madeAt);
-    const click = { ...decision, facts: { person: today(decision, facts), account: decision.facts.account } };
+    const stages = thatDay(request, approvals, madeAt);
+    const click = {
+      ...decision,
+      facts: { person: today(decision, facts, request.requester), account: decision.facts.account },
+    };
     const seat = judge({ ...request, stages }, click, humans);
     if (isRefusal(seat)) {
       fallen.push({ decision, why: seat });
@@ -62,13 +65,29 @@ export function tally(
   return { approvals, humans, fallen, denied: decisions.some(({ verdict }) => verdict === 'deny'), open };
 }
 
+/**
+ * The stages with those to whom they had escalated when a decision was made.
+ *
+ * NB. Also where a step before it lacks people by now: whoever that was had approved then, and that they do not count
+ * any more takes nothing from those who came after them.
+ */
+function thatDay({ stages, openedAt }: Tallied, approvals: readonly Approval[], madeAt: number): readonly Stage[] {
+  const steps = stepsOf(stages);
+  return stages.map((stage, index) => {
+    if (!stage.escalate) return stage;
+    const before = approvals.filter((approval) => (steps[approval.stage] ?? 0) < (steps[index] ?? 0));
+    const sinceAt = Math.max(openedAt, ...before.map(({ at }) => at ?? openedAt));
+    return { ...stage, from: fromNow(stage, sinceAt, madeAt) };
+  });
+}
+
 const standing = (standsInFor: PersonId | undefined) => (standsInFor === undefined ? {} : { standsInFor });
 
 /**
  * Who decided, as the directory has them now. A delegation is the one exception: it had to hold when they decided, and
  * may be over by now; but whoever they stood in for must still be somebody who may decide.
  */
-function today({ person, facts }: Decision, now: ReadonlyMap<PersonId, PersonFacts>): PersonFacts {
+function today({ person, facts }: Decision, now: ReadonlyMap<PersonId, PersonFacts>, requester: Human): PersonFacts {
   const known = now.get(person);
   if (!known) return { ...facts.person, state: 'left' };
   const recorded = facts.person.standsInFor?.flatMap((one): Delegator[] => {
@@ -76,5 +95,6 @@ function today({ person, facts }: Decision, now: ReadonlyMap<PersonId, PersonFac
     return delegator ? [{ ...delegator, by: one.by }] : [];
   });
   // NB. Whom they stand in for today counts as well, but only against them: nobody decides for whoever they stand in for.
-  return { ...known, standsInFor: [...(recorded ?? []), ...(known.standsInFor ?? [])] };
+  const against = known.standsInFor?.filter((one) => sameHuman(one, requester)) ?? [];
+  return { ...known, standsInFor: [...(recorded ?? []), ...against] };
 }

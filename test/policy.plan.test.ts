@@ -79,9 +79,14 @@ const ask = (
   target: target as TargetName,
   role: role as RoleName,
   durationMs,
+  ticket: null,
+  startAt: null,
 });
+/** A Wednesday. */
+const now = Date.UTC(2026, 0, 14, 12);
+
 const reasonsOf = (asked: Ask, people: readonly PersonFacts[] = everybody): readonly string[] => {
-  const { plan, gives } = planFor(policy, asked, people);
+  const { plan, gives } = planFor(policy, asked, people, now);
   expect(gives === undefined).toBe(plan.verdict === 'denied');
   return plan.verdict === 'denied' ? plan.reasons : [`${plan.verdict}: ${plan.rule}`];
 };
@@ -100,7 +105,7 @@ describe('the first rule that matches decides', () => {
   });
 
   test('and the plan carries its limits, its stages with owners named, and what it would give', () => {
-    expect(planFor(policy, ask(eng, 'shop', 'read'), everybody)).toEqual({
+    expect(planFor(policy, ask(eng, 'shop', 'read'), everybody, now)).toEqual({
       plan: {
         verdict: 'approvals',
         policy: policy.hash,
@@ -144,7 +149,7 @@ describe('nothing matched is denied, for a reason that one understands', () => {
   test.each([0, -1, 999, 1.5, Number.NaN, Infinity, -Infinity, Number.MAX_SAFE_INTEGER + 1, 1e300])(
     'a duration of %d ms is no duration',
     (durationMs) => {
-      expect(planFor(policy, ask(eng, 'lab', 'read', durationMs), everybody).plan.verdict).toBe('denied');
+      expect(planFor(policy, ask(eng, 'lab', 'read', durationMs), everybody, now).plan.verdict).toBe('denied');
     },
   );
 
@@ -225,7 +230,7 @@ describe('a stage that nobody can fill is denied, never approved for want of app
 
 describe('break-glass', () => {
   test('has its own, lower ceiling, and never more than the role has', () => {
-    const { plan } = planFor(policy, ask(responder, 'shop', 'fix', 30 * minuteMs, 'break-glass'), everybody);
+    const { plan } = planFor(policy, ask(responder, 'shop', 'fix', 30 * minuteMs, 'break-glass'), everybody, now);
     expect(plan).toEqual({
       verdict: 'break-glass',
       policy: policy.hash,
@@ -251,7 +256,7 @@ describe('break-glass', () => {
   });
 
   test('is reviewed by somebody else whom the plan names', () => {
-    const { plan } = planFor(policy, ask(responder, 'shop', 'fix', minuteMs, 'break-glass'), everybody);
+    const { plan } = planFor(policy, ask(responder, 'shop', 'fix', minuteMs, 'break-glass'), everybody, now);
     if (plan.verdict !== 'break-glass') throw new Error(plan.verdict);
     const may = (who: PersonFacts) => mayReview(plan.review, who, responder)?.code;
     expect(may(person('own', ['owners']))).toBeUndefined();
@@ -284,7 +289,7 @@ describe('what is shown', () => {
     ],
     [ask(eng, 'lab', 'write'), 'not possible: No rule gives write on lab to anybody.'],
   ])('%#', (asked, sentence) => {
-    expect(explainPlan(planFor(policy, asked, everybody).plan)).toBe(sentence);
+    expect(explainPlan(planFor(policy, asked, everybody, now).plan)).toBe(sentence);
   });
 
   test('only what some rule gives is offered, and what is offered is not denied to those who can be decided about', () => {
@@ -292,12 +297,12 @@ describe('what is shown', () => {
     for (const who of everybody) {
       for (const { target, roles, breakGlass } of offersFor(policy, who)) {
         for (const { role, maxMs } of roles) {
-          expect(planFor(policy, ask(who, target, role, maxMs), everybody).plan.verdict).not.toBe('denied');
-          expect(planFor(policy, ask(who, target, role, maxMs + 1), everybody).plan.verdict).toBe('denied');
+          expect(planFor(policy, ask(who, target, role, maxMs), everybody, now).plan.verdict).not.toBe('denied');
+          expect(planFor(policy, ask(who, target, role, maxMs + 1), everybody, now).plan.verdict).toBe('denied');
         }
         for (const { role, maxMs } of breakGlass) {
           const asked = ask(who, target, role, maxMs, 'break-glass');
-          expect(planFor(policy, asked, everybody).plan.verdict).toBe('break-glass');
+          expect(planFor(policy, asked, everybody, now).plan.verdict).toBe('break-glass');
         }
       }
     }
@@ -332,7 +337,7 @@ describe('whatever company asks for whatever', () => {
     fc.assert(
       fc.property(company, anyAsk, (people, { kind, who, target, role, durationMs }) => {
         const requester = people[who] ?? eng;
-        const { plan, gives } = planFor(policy, ask(requester, target, role, durationMs, kind), people);
+        const { plan, gives } = planFor(policy, ask(requester, target, role, durationMs, kind), people, now);
         if (plan.verdict === 'denied') {
           expect(plan.reasons.length).toBeGreaterThan(0);
           return;
@@ -357,8 +362,8 @@ describe('whatever company asks for whatever', () => {
     fc.assert(
       fc.property(company, anyAsk, fc.nat(names.length), (people, { kind, who, target, role, durationMs }, count) => {
         const asked = ask(people[who] ?? eng, target, role, durationMs, kind);
-        const few = planFor(policy, asked, people.slice(0, count)).plan.verdict;
-        if (few !== 'denied') expect(planFor(policy, asked, people).plan.verdict).toBe(few);
+        const few = planFor(policy, asked, people.slice(0, count), now).plan.verdict;
+        if (few !== 'denied') expect(planFor(policy, asked, people, now).plan.verdict).toBe(few);
       }),
       { numRuns: 1_000 },
     );
@@ -373,8 +378,8 @@ describe('whatever company asks for whatever', () => {
         );
         const asked = ask(eng, 'shop', 'read', durationMs);
         if (!tight || !loose) throw new Error('two policies');
-        if (planFor(tight, asked, everybody).plan.verdict !== 'denied') {
-          expect(planFor(loose, asked, everybody).plan.verdict).not.toBe('denied');
+        if (planFor(tight, asked, everybody, now).plan.verdict !== 'denied') {
+          expect(planFor(loose, asked, everybody, now).plan.verdict).not.toBe('denied');
         }
         expect(offersFor(tight, eng)[0]?.roles[0]?.maxMs).toBeLessThanOrEqual(
           offersFor(loose, eng)[0]?.roles[0]?.maxMs ?? 0,
