@@ -1,5 +1,5 @@
 import { CurfewError } from '../domain/errors.ts';
-import type { RequestId } from '../domain/ids.ts';
+import type { LinkId, ProposalId, RequestId } from '../domain/ids.ts';
 import type { OpenAlarm } from '../store/alarms.ts';
 import type { RequestView } from '../domain/view.ts';
 import { mrkdwn } from '../slack/text.ts';
@@ -16,6 +16,7 @@ import * as slackMessages from '../store/slack-messages.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
 import type { Log } from './failures.ts';
 import type { Painter } from './painter.ts';
+import { createNotices } from './notices.ts';
 import { requestModel } from './request-model.ts';
 
 /** What the outbox says to people. */
@@ -25,6 +26,8 @@ export type Announcements = {
   repaint(message: { readonly requestId: RequestId }): Promise<void>;
   left(message: Left): Promise<void>;
   alarm(alarm: OpenAlarm): Promise<void>;
+  proposal(message: { readonly proposalId: ProposalId; readonly step: string }): Promise<void>;
+  link(message: { readonly linkId: LinkId; readonly step: string }): Promise<void>;
 };
 
 export type Left = Pick<LeaveInput, 'personId' | 'event' | 'cause'> & {
@@ -54,6 +57,7 @@ export type ChannelDeps = {
 /** The announcements' channel. Everything said there is logged too, as an error where it is an alarm. */
 export function slackChannels({ store, workspace, port, painter, log }: ChannelDeps): Announcements {
   const quiet = loggedChannels(log);
+  const notices = createNotices({ store, workspace, port, log });
   const post = async (shows: Content): Promise<void> => {
     await port.post({ channel: workspace.announcements, ...shows });
   };
@@ -85,6 +89,14 @@ export function slackChannels({ store, workspace, port, painter, log }: ChannelD
       await quiet.alarm(alarm);
       await post(alarmNotice(alarm));
     },
+    async proposal(message) {
+      await quiet.proposal(message);
+      await notices.proposal(message);
+    },
+    async link(message) {
+      await quiet.link(message);
+      await notices.link(message);
+    },
   };
 }
 
@@ -95,6 +107,8 @@ export const loggedChannels = (log: Log): Announcements => ({
   repaint: async () => undefined,
   left: async (message) => log.info(message, 'a leaver: everything is ended'),
   alarm: async ({ key, code, subject, detail }) => log.error({ alarm: key, code, subject }, detail),
+  proposal: async (message) => log.warn(message, 'a policy is proposed, or a proposal moved'),
+  link: async (message) => log.warn(message, 'a Slack account is linked beside another'),
 });
 
 /** What its Workflow says, or will say first: a break-glass request waits for nobody. */

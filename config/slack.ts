@@ -14,6 +14,10 @@ const ops = optional(prefixed('C'), {
   what: "channel for alarms and break-glass, its id; unset: the approvers' channel",
   mend: "Set it to the id of the channel for alarms (C...), at the foot of the channel's details.",
 });
+const policyChannel = optional(prefixed('C'), {
+  what: 'channel for proposed policies, its id; unset: the channel for alarms',
+  mend: "Set it to the id of the access controllers' channel (C...), at the foot of the channel's details.",
+});
 const team = optional(prefixed('T'), {
   what: "workspace's id; a payload of another workspace is refused, and nobody is written to there",
   mend: "Set it to the workspace's id (T...).",
@@ -28,6 +32,7 @@ export const slackWriterShape = {
   CURFEW_SLACK_BOT_TOKEN: bot,
   CURFEW_SLACK_CHANNEL: channel,
   CURFEW_SLACK_OPS_CHANNEL: ops,
+  CURFEW_SLACK_POLICY_CHANNEL: policyChannel,
   CURFEW_SLACK_TEAM_ID: team,
   CURFEW_SLACK_API_URL: address,
   CURFEW_SLACK_MESSAGE_EVERY: defaulted(span, '1s', {
@@ -57,6 +62,7 @@ export type SlackWriterConfig = {
   readonly botToken: string;
   readonly channel: string;
   readonly opsChannel: string;
+  readonly policyChannel: string;
   readonly teamId: string;
   /** Least time between two messages to one channel; 0: no limit of ours. */
   readonly messageEveryMs: number;
@@ -87,7 +93,16 @@ export function slackWriterOf(values: Values<typeof slackWriterShape>): SlackWri
   if (to === undefined || teamId === undefined) return { problems };
   const opsChannel = values.CURFEW_SLACK_OPS_CHANNEL ?? to;
   const messageEveryMs = values.CURFEW_SLACK_MESSAGE_EVERY;
-  return { botToken, channel: to, opsChannel, teamId, messageEveryMs, ...(apiUrl === undefined ? {} : { apiUrl }) };
+  const policy = values.CURFEW_SLACK_POLICY_CHANNEL ?? opsChannel;
+  return {
+    botToken,
+    channel: to,
+    opsChannel,
+    policyChannel: policy,
+    teamId,
+    messageEveryMs,
+    ...(apiUrl === undefined ? {} : { apiUrl }),
+  };
 }
 
 export function slackOf(values: Values<typeof slackShape>): SlackConfig | undefined | Problems {

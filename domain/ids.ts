@@ -17,6 +17,8 @@ export type CredentialId = Branded<'CredentialId'>;
 export type ExtensionId = Branded<'ExtensionId'>;
 /** UUID of a policy version that somebody proposes. */
 export type ProposalId = Branded<'ProposalId'>;
+/** UUID of the link between a Slack account and a person. */
+export type LinkId = Branded<'LinkId'>;
 /** Name of a target in the policy file, e.g. `orders-prod`. */
 export type TargetName = Branded<'TargetName'>;
 /** Name of a NOLOGIN role on the target that carries privileges, e.g. `orders_read`. */

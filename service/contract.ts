@@ -10,6 +10,7 @@ import type { Refusal } from '../domain/errors.ts';
 import type {
   Digest,
   ExtensionId,
+  LinkId,
   PersonId,
   PolicyHash,
   ProposalId,
@@ -320,7 +321,9 @@ export type UseCases = {
   linkByCode(
     input: LinkInput,
   ): Promise<{ readonly person: PersonId; readonly approvesFromAt: number | null } | Refusal>;
+  /** `team` and `user`: the account that clicks, an older one of the same human. */
   confirmLink(input: {
+    readonly linkId: LinkId;
     readonly person: PersonId;
     readonly team: string;
     readonly user: string;

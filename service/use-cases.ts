@@ -1,3 +1,4 @@
+import { away, back } from './away.ts';
 import { peek } from './claim-code.ts';
 import { claimStatus } from './claim-status.ts';
 import { claim } from './claim.ts';
@@ -5,14 +6,21 @@ import type { Context } from './context.ts';
 import type { UseCases } from './contract.ts';
 import { decide } from './decide.ts';
 import { release, revoke, withdraw } from './end.ts';
+import { extend } from './extend.ts';
+import { decideExtension } from './extension-decide.ts';
+import { extensionModel } from './extension-model.ts';
 import { leave } from './leave.ts';
+import { confirmLink, linkByCode } from './link.ts';
 import { mintCode } from './mint-code.ts';
 import { open } from './open.ts';
 import { options } from './options.ts';
+import { overview } from './overview.ts';
+import { personalCode, personOfCode } from './personal-code.ts';
 import { preview } from './planning.ts';
 import { decideProposal, proposalModel } from './proposals.ts';
 import { review } from './review.ts';
-import { reviewModel, status } from './status.ts';
+import { reviewModel } from './review-model.ts';
+import { status } from './status.ts';
 
 /** Binds every use case to one context. */
 export const bindUseCases = (ctx: Context): UseCases => ({
@@ -31,6 +39,16 @@ export const bindUseCases = (ctx: Context): UseCases => ({
   review: (input) => review(ctx, input),
   leave: (input) => leave(ctx, input),
   status: (input) => status(ctx, input),
+  extend: (input) => extend(ctx, input),
+  extensionModel: (input) => extensionModel(ctx, input),
+  decideExtension: (input) => decideExtension(ctx, input),
+  away: (input) => away(ctx, input),
+  back: (input) => back(ctx, input),
+  overview: (input) => overview(ctx, input),
+  personalCode: (input) => personalCode(ctx, input),
+  personOfCode: (input) => personOfCode(ctx, input),
   proposalModel: (input) => proposalModel(ctx, input),
   decideProposal: (input) => decideProposal(ctx, input),
+  linkByCode: (input) => linkByCode(ctx, input),
+  confirmLink: (input) => confirmLink(ctx, input),
 });

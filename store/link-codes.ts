@@ -65,6 +65,19 @@ export const waiting = (db: Db, person: PersonId): Promise<readonly WaitingLink[
     [person],
   );
 
+/** A link that waits; undefined where it does not, or is gone. */
+export async function waitingLink(
+  db: Db,
+  link: string,
+): Promise<{ readonly person: PersonId; readonly approvesFromAt: number } | undefined> {
+  const [row] = await db.query<{ person: PersonId; approvesFromAt: number }>(
+    `select person, approves_from as "approvesFromAt" from curfew.personal
+     where kind = 'link' and id = $1 and approves_from > clock_timestamp()`,
+    [link],
+  );
+  return row;
+}
+
 /** The accounts of this human whose word counts: who is asked whether a new link is theirs. */
 export const settled = (db: Db, person: PersonId): Promise<readonly SlackAccount[]> =>
   db.query(

@@ -6,6 +6,7 @@ import {
   isUuid,
   type CredentialId,
   type DecisionId,
+  type LinkId,
   type PersonId,
   type ProposalId,
   type RequestId,
@@ -57,7 +58,7 @@ export type Payloads = {
   /** A step of a proposed policy (`store/proposals.ts`): its card is painted as it is by then. */
   readonly proposal: { readonly proposalId: ProposalId; readonly step: string };
   /** A Slack account was linked in place of another, which may confirm it; or that was settled. */
-  readonly link: { readonly linkId: string; readonly step: string };
+  readonly link: { readonly linkId: LinkId; readonly step: string };
 };
 
 export type OutboxKind = keyof Payloads;

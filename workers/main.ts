@@ -151,7 +151,12 @@ function speaking(
   const { botToken, apiUrl } = slack;
   const port = createSlackPort({ token: () => botToken, ...(apiUrl === undefined ? {} : { apiUrl }) });
   const painter = createPainter(port, log, createPace(Date.now, slack.messageEveryMs));
-  const workspace = { team: slack.teamId, approvals: slack.channel, announcements: slack.opsChannel };
+  const workspace = {
+    team: slack.teamId,
+    approvals: slack.channel,
+    announcements: slack.opsChannel,
+    policy: slack.policyChannel,
+  };
   return {
     showing: {
       slack: {

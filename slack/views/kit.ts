@@ -4,7 +4,7 @@
  * Limits: https://docs.slack.dev/reference/block-kit (and `slack/blocks.ts`, which every view passes in the tests).
  */
 import type { types } from '@slack/bolt';
-import type { ExtensionId, RequestId } from '../../domain/ids.ts';
+import type { ExtensionId, LinkId, ProposalId, RequestId } from '../../domain/ids.ts';
 import { cut, tidy, type Mrkdwn } from '../text.ts';
 import type { Block, Content } from './message.ts';
 
@@ -26,6 +26,9 @@ export const section = (text: Mrkdwn): Block => ({ type: 'section', text: marked
 export const fields = (pairs: readonly Mrkdwn[]): Block => ({ type: 'section', fields: pairs.map(marked) });
 
 export const context = (...texts: readonly Mrkdwn[]): Block => ({ type: 'context', elements: texts.map(marked) });
+
+/** No markup in it; at most one or two in a view, so that screen readers can jump. */
+export const header = (text: string): Block => ({ type: 'header', text: plain(text, 150) });
 
 export const divider: Block = { type: 'divider' };
 
@@ -54,11 +57,11 @@ export type ButtonLook = {
   readonly confirm?: { readonly title: string; readonly text: string; readonly yes: string; readonly no?: string };
 };
 
-/** A button that carries the id of a request, or of an extension, and nothing else. */
+/** A button that carries the id of what it is about, and nothing else. */
 export const button = (
   action: string,
   label: string,
-  id: RequestId | ExtensionId,
+  id: RequestId | ExtensionId | ProposalId | LinkId,
   look: ButtonLook = {},
 ): types.Button => ({
   type: 'button',
@@ -67,6 +70,14 @@ export const button = (
   value: id,
   ...(look.style ? { style: look.style } : {}),
   ...(look.confirm ? { confirm: confirmation(look.confirm, look.style) } : {}),
+});
+
+/** A button that carries nothing: what it does is its own person's. */
+export const bareButton = (action: string, label: string, look: Pick<ButtonLook, 'style'> = {}): types.Button => ({
+  type: 'button',
+  action_id: action,
+  text: plain(label, 75),
+  ...(look.style ? { style: look.style } : {}),
 });
 
 /** A button that opens an address; Slack reports its press too, and that is acknowledged. */

@@ -17,6 +17,8 @@ export type Workspace = {
   readonly approvals: string;
   /** Break-glass, leavers: what nobody should miss. */
   readonly announcements: string;
+  /** Proposed policies; where absent with the announcements. */
+  readonly policy?: string;
 };
 
 /**

@@ -362,7 +362,7 @@ grant update (replaced_at) on curfew.personal_code to curfew_api;
 grant insert (hash, person, expires_at) on curfew.link_code to curfew_admin, curfew_directory;
 grant execute on function curfew.link_by_code(bytea, text, text), curfew.settle_link(text, text, text, text)
   to curfew_api;
-grant execute on function curfew.accounts_of(uuid) to curfew_api;
+grant execute on function curfew.accounts_of(uuid) to curfew_api, curfew_worker;
 
 grant insert (subject, slot, channel, ts, painted) on curfew.slack_notice to curfew_worker, curfew_api;
 grant update (channel, ts, painted, posted_at) on curfew.slack_notice to curfew_worker, curfew_api;
