@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { readApiConfig, type ApiConfig } from '../config/api.ts';
 import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
-import type { Context, Tickets } from '../service/context.ts';
+import type { Context, Ticket, Tickets } from '../service/context.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
 import { bindUseCases } from '../service/use-cases.ts';
 import { createSlackApp } from '../slack/app.ts';
 import { requireMigrated } from '../store/migrations.ts';
 import { openStore, type Store } from '../store/pool.ts';
-import { makeTicket } from '../targets/postgres/ticket.ts';
+import { makeTicket, type TicketFields } from '../targets/postgres/ticket.ts';
 import { isVerifier } from '../targets/postgres/verifier.ts';
 import { createTemporal } from '../temporal/connection.ts';
 import { createServer } from './server.ts';
@@ -40,6 +40,7 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
     policy: policyInForce(store, log),
     targets: config.targets,
     tickets: ticketsFrom(config.ticketKeys),
+    conditions: () => Promise.resolve('unknown'),
     publicUrl: config.publicUrl,
     slackEnabled: config.slack !== undefined,
     noticeMs: config.noticeMs,
@@ -74,18 +75,19 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
   };
 }
 
-const ticketsFrom = (keys: ApiConfig['ticketKeys']): Tickets => ({
-  accepts: isVerifier,
-  make: (cluster, { requestId, person, ...order }) => {
+function ticketsFrom(keys: ApiConfig['ticketKeys']): Tickets {
+  const signed = (cluster: string, fields: TicketFields): Ticket | undefined => {
     const named = keys.get(cluster);
-    return (
-      named && {
-        keyId: named.id,
-        mac: makeTicket({ ...order, op: 'grant', grantId: requestId, personId: person, key: named.key }),
-      }
-    );
-  },
-});
+    return named && { keyId: named.id, mac: makeTicket({ ...fields, key: named.key }) };
+  };
+  return {
+    accepts: isVerifier,
+    make: (cluster, { requestId, person, ...order }) =>
+      signed(cluster, { ...order, op: 'grant', grantId: requestId, personId: person }),
+    extend: (cluster, { requestId, person, ...order }) =>
+      signed(cluster, { ...order, op: 'extend', grantId: requestId, personId: person }),
+  };
+}
 
 const needsOf = (store: Store, directory: Store | undefined, ctx: Context) => ({
   // Not only there: of the tables that this code works with.

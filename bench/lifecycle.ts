@@ -155,7 +155,12 @@ async function ownUseCases(
         keyId: ticketKeyId,
         mac: makeTicket({ ...order, op: 'grant', grantId: requestId, personId: person, key }),
       }),
+      extend: (_cluster, { requestId, person, ...order }) => ({
+        keyId: ticketKeyId,
+        mac: makeTicket({ ...order, op: 'extend', grantId: requestId, personId: person, key }),
+      }),
     },
+    conditions: () => Promise.resolve('holds'),
     publicUrl: apiUrl(settings),
     slackEnabled: slack,
     noticeMs,

@@ -103,6 +103,9 @@ export const decisionId = (of: {
 /** The request that a Slack view id or an idempotency key stands for: asking again with one key opens nothing new. */
 export const requestIdFrom = (key: string): RequestId => uuidFrom('curfew-request-id-1', key) as RequestId;
 
+/** The same of an extension. */
+export const extensionIdFrom = (key: string): ExtensionId => uuidFrom('curfew-extension-id-1', key) as ExtensionId;
+
 /** The person whom a source knows by this handle, for as long as the handle is not given to somebody else. */
 export const personIdFrom = (handle: string): PersonId => uuidFrom('curfew-person-id-1', handle) as PersonId;
 

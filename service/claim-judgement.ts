@@ -2,42 +2,51 @@
  * The API's own judgement of a claim, before it signs a ticket: everything that was true at the approval, once more.
  * The worker judges the same again inside the grant; neither believes the other (two-key rule, I7, I8).
  */
+import type { Decision } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf } from '../domain/plan.ts';
+import { formatInstant } from '../domain/time.ts';
 import { digestOf } from '../policy/digest.ts';
 import { stricter } from '../policy/stricter.ts';
-import { tally } from '../policy/tally.ts';
+import { tally, type Tally } from '../policy/tally.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as checks from '../store/target-checks.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import type { Context, TargetPlace } from './context.ts';
-import { activePerson, planNow } from './planning.ts';
+import { closingOf, conditionStands, type AskedBefore } from './bounds.ts';
+import { activePerson, plannedAgain } from './planning.ts';
 import { notPending, type Standing } from './standing.ts';
 
 /** Is it approved, in time, and asked by nobody to end? Of what the store says alone. */
-export function claimable({ state, view, intents, useByAt }: Standing, now: number): Refusal | undefined {
+export function claimable({ row, state, view, intents, useByAt }: Standing, now: number): Refusal | undefined {
   if (state.kind !== 'approved') return notPending(state);
   if (intents.length > 0) return refuse('NotPending', 'This request is being ended.');
   if (view.state.kind !== 'approved') {
     return refuse('NotPending', 'The last approval is still being confirmed: try again in a moment.');
   }
+  if (row.startAt !== null && now < row.startAt) {
+    return refuse('NotPending', `It starts at ${formatInstant(row.startAt)}, and cannot be claimed before.`);
+  }
   return useByAt !== null && now >= useByAt ? refuse('NotPending', 'The time to claim this is over.') : undefined;
 }
 
+/** Where the grant will be, and until when at most: the window closes. */
+export type Fit = { readonly place: TargetPlace; readonly closesAt: number };
+
 /**
- * @param policy the one in force, read before the transaction: it takes a connection of its own
  * @returns where the grant will be, or why not: `NotPending`, `StaleView`, `ApproverNotEligible`, `PolicyDenied`,
  *   `UnknownTarget`, `TargetNotReady`, `NotAllowed`, `UnknownPerson`
  */
 export async function judgeClaim(
   ctx: Context,
   tx: Db,
-  policy: LoadedPolicy,
+  { policy, condition }: AskedBefore,
   standing: Standing,
   now: number,
-): Promise<TargetPlace | Refusal> {
+): Promise<Fit | Refusal> {
   const { row } = standing;
   const early = claimable(standing, now);
   if (early) return early;
@@ -46,30 +55,40 @@ export async function judgeClaim(
   }
   const requester = await activePerson(tx, row.person);
   if (isRefusal(requester)) return requester;
-  return (
+  const wrong =
     (await approversStand(tx, standing, requester)) ??
-    (await policyStands(tx, policy, standing, requester, now)) ??
-    targetStands(ctx, tx, standing, now)
-  );
+    (await policyStands(tx, policy, standing, requester)) ??
+    conditionStands(row.plan.until, condition);
+  if (wrong) return wrong;
+  const place = await targetStands(ctx, tx, standing, now);
+  if (isRefusal(place)) return place;
+  const closesAt = closingOf(row.plan.limits.windows, now);
+  return isRefusal(closesAt) ? closesAt : { place, closesAt };
 }
 
 /** Each stage still has its number of different people, every one of them active and eligible now (I6, I8). */
-async function approversStand(
-  tx: Db,
-  { row, decisions }: Standing,
-  requester: PersonFacts,
-): Promise<Refusal | undefined> {
-  const who = decisions.flatMap(({ person, facts }) => [
-    person,
-    ...(facts.person.standsInFor ?? []).map(({ id }) => id),
-  ]);
-  const facts = new Map((await factsOfMany(tx, [...new Set(who)])).map((one) => [one.id, one]));
-  const { digest, openedAt } = row;
-  const { open } = tally({ requester, digest, openedAt, stages: stagesOf(row.plan) }, decisions, facts);
+async function approversStand(tx: Db, standing: Standing, requester: PersonFacts): Promise<Refusal | undefined> {
+  const { open } = await tallyNow(tx, standing, requester);
   return open.length === 0
     ? undefined
-    : refuse('ApproverNotEligible', 'Somebody who approved this may not approve any more. Withdraw it and ask again.');
+    : refuse(
+        'ApproverNotEligible',
+        'Somebody who approved this may not approve any more: it waits for another approval now.',
+      );
 }
+
+/** Which decisions count by the directory of this moment. */
+export async function tallyNow(db: Db, { row, decisions }: Standing, requester: PersonFacts): Promise<Tally> {
+  const facts = new Map((await factsOfMany(db, namedIn(decisions))).map((one) => [one.id, one]));
+  return tally({ ...row, requester, stages: stagesOf(row.plan) }, decisions, facts);
+}
+
+/** Whoever decided, and in whose place. */
+export const namedIn = (decisions: readonly Decision[]): readonly PersonId[] => [
+  ...new Set(
+    decisions.flatMap(({ person, facts }) => [person, ...(facts.person.standsInFor ?? []).map(({ id }) => id)]),
+  ),
+];
 
 /** A newer policy counts where it is stricter (I7). */
 async function policyStands(
@@ -77,10 +96,9 @@ async function policyStands(
   policy: LoadedPolicy,
   { row }: Standing,
   requester: PersonFacts,
-  at: number,
 ): Promise<Refusal | undefined> {
-  const { kind, target, role, durationMs, ticket, startAt, plan, template, databases } = row;
-  const now = await planNow(tx, policy, { kind, requester, target, role, durationMs, ticket, startAt }, at);
+  const { plan, template, databases } = row;
+  const now = await plannedAgain(tx, policy, row, requester);
   const reasons = stricter({ plan, template, databases }, now);
   return reasons.length === 0
     ? undefined

@@ -1,17 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
-import type { CredentialId } from '../domain/ids.ts';
-import type { LoadedPolicy } from '../policy/policy.ts';
+import type { CredentialId, RequestId } from '../domain/ids.ts';
 import { append } from '../store/audit.ts';
 import * as claims from '../store/claims.ts';
 import type { ClaimRow } from '../store/claims.ts';
+import * as decisions from '../store/decisions.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import { answering, refused } from './answering.ts';
+import { conditionOf, type AskedBefore } from './bounds.ts';
 import { findCode, unknownCode, whySpent } from './claim-code.ts';
-import { judgeClaim } from './claim-judgement.ts';
+import { judgeClaim, tallyNow } from './claim-judgement.ts';
 import { claimedOf } from './claim-status.ts';
 import type { Context } from './context.ts';
 import type { Claimed, ClaimInput } from './contract.ts';
@@ -22,7 +23,9 @@ import { standingOf, takeTurn } from './standing.ts';
  * Takes a code and the verifier that its holder's own client made. Judges everything once more, fixes the end, signs
  * the ticket without which the target makes no login, and writes claim, audit entry and Update in one transaction.
  *
- * The clock starts here: the end is now and the request's duration, whatever the grant takes.
+ * The clock starts here: the end is now and the request's duration, whatever the grant takes, or where the policy's
+ * window closes if that is earlier. Where somebody who approved may not any more, that approval is void and its stage
+ * waits for another one.
  * The same code with the same verifier gets the same answer again (a lost reply); with another one it is spent.
  * A claim that its Workflow refuses is buried at once: its ticket is signed, and must open nothing (I7).
  * @returns `UnknownCode`, `CodeSpent`, `InvalidInput` for a verifier that the target would refuse, and all that
@@ -36,11 +39,16 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
     const attempt = { kind: 'claim.refused', actor: person, subject: requestId } as const;
     const policy = await answering(ctx, 'claim', () => ctx.policy());
     if (isRefusal(policy)) return refused(ctx.store, attempt, policy);
+    const condition = await conditionOf(ctx, found.row.request);
+    const voids: Queued[] = [];
     const accepted = await ctx.store.transaction(async (tx) => {
       await takeTurn(tx, requestId);
-      const result = await accept(ctx, tx, policy, found.hash, input);
-      return isRefusal(result) ? refused(tx, attempt, result) : result;
+      const result = await accept(ctx, tx, { policy, condition }, found.hash, input);
+      if (!isRefusal(result)) return result;
+      if (result.code === 'ApproverNotEligible') voids.push(...(await voidFallen(tx, requestId)));
+      return refused(tx, attempt, result);
     });
+    for (const message of voids) await sendNow(ctx, ctx.store, message);
     if (isRefusal(accepted)) return accepted;
     const sent = await sendNow(ctx, ctx.store, accepted.queued, (no) => bury(ctx, accepted.claim, no));
     if (sent.kind === 'refused' && !accepted.repeated) return refused(ctx.store, attempt, sent.refusal);
@@ -52,7 +60,7 @@ type Accepted = { readonly claim: ClaimRow; readonly queued: Queued; readonly re
 async function accept(
   ctx: Context,
   tx: Db,
-  policy: LoadedPolicy,
+  asked: AskedBefore,
   hash: Buffer,
   input: ClaimInput,
 ): Promise<Accepted | Refusal> {
@@ -71,12 +79,12 @@ async function accept(
   if (spent) return spent;
   const standing = await standingOf(tx, request.id);
   if (isRefusal(standing)) return standing;
-  const place = await judgeClaim(ctx, tx, policy, standing, now);
-  if (isRefusal(place)) return place;
+  const fit = await judgeClaim(ctx, tx, asked, standing, now);
+  if (isRefusal(fit)) return fit;
 
-  const endAt = now + request.durationMs;
+  const endAt = Math.min(now + request.durationMs, fit.closesAt);
   const { id: requestId, person, template } = request;
-  const ticket = ctx.tickets.make(place.cluster, { requestId, person, template, verifier: input.verifier, endAt });
+  const ticket = ctx.tickets.make(fit.place.cluster, { requestId, person, template, verifier: input.verifier, endAt });
   if (!ticket) return refuse('TargetNotReady', 'This process holds no ticket key for that target: tell an operator.');
   const made: ClaimRow = {
     requestId,
@@ -94,6 +102,20 @@ async function accept(
   const body = { credential: made.credentialId, endAt, ticketKey: ticket.keyId };
   await append(tx, { kind: 'claim.accepted', actor: person, subject: requestId, body });
   return { claim: made, queued: await queue(tx, messageOf(made)), repeated: false };
+}
+
+/** Voids the approvals of those who may not approve any more; their stages wait for somebody else again. */
+async function voidFallen(tx: Db, requestId: RequestId): Promise<readonly Queued[]> {
+  const standing = await standingOf(tx, requestId);
+  if (isRefusal(standing) || standing.state.kind !== 'approved') return [];
+  const { fallen } = await tallyNow(tx, standing, standing.requester);
+  const queued: Queued[] = [];
+  for (const { decision } of fallen) {
+    if (!(await decisions.voidOne(tx, decision, 'may not approve any more', actor))) continue;
+    const { id: decisionId, person: personId } = decision;
+    queued.push(await queue(tx, { kind: 'void', payload: { requestId, decisionId, input: { personId } } }));
+  }
+  return queued;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Conditions } from '../domain/condition.ts';
 import type { PersonId, RequestId, TargetName, TemplateName } from '../domain/ids.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import type { Store } from '../store/pool.ts';
@@ -23,6 +24,9 @@ export type TicketOrder = {
   readonly endAt: number;
 };
 
+/** The key's id and the HMAC; a secret. */
+export type Ticket = { readonly keyId: string; readonly mac: Buffer };
+
 /**
  * The API's half of the two-key rule. Given from outside, because the use cases know no kind of target: what a
  * verifier looks like and what a ticket is made of is the target's business.
@@ -31,7 +35,9 @@ export type Tickets = {
   /** Would the target take this verifier? */
   accepts(verifier: string): boolean;
   /** @returns undefined if this process holds no key for the target's cluster */
-  make(cluster: string, order: TicketOrder): { readonly keyId: string; readonly mac: Buffer } | undefined;
+  make(cluster: string, order: TicketOrder): Ticket | undefined;
+  /** The same for a later end of a grant that is there. */
+  extend(cluster: string, order: Omit<TicketOrder, 'verifier'>): Ticket | undefined;
 };
 
 /** As pino's: an object of ids and codes first (no names, no reasons, no secrets), then a sentence. */
@@ -54,6 +60,8 @@ export type Context = {
   readonly policy: () => Promise<LoadedPolicy>;
   readonly targets: readonly TargetPlace[];
   readonly tickets: Tickets;
+  /** Whoever knows of incidents, tickets and shifts. */
+  readonly conditions: Conditions;
   /** Origin of the claim page as people reach it, without a slash at its end. */
   readonly publicUrl: string;
   /** Are requests painted in Slack? */

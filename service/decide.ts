@@ -3,24 +3,25 @@ import type { Decision } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import { stagesOf } from '../domain/plan.ts';
 import { decisionId } from '../policy/digest.ts';
-import { judge } from '../policy/eligibility.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
-import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Decided, DecideInputFromClick } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
+import { unknownPerson } from './planning.ts';
+import { chooseSeat, type Chosen } from './seat.ts';
+import { lapseOf, peopleIn, sittingOf, whoCould } from './sitting.ts';
 import { notPending, standingOf, takeTurn, type Standing } from './standing.ts';
 import { readText } from './texts.ts';
 
 /**
  * One person's word on what they were shown. Judged on the facts of this moment, recorded with its audit entry and its
  * Update in one transaction, then sent. Clicks on one request take turns, so that the first one that settles it wins.
- * The same click again is the same decision and gets `repeated`.
+ * The same click again is the same decision and gets `repeated`. It fills the first open stage in which this person may
+ * sit; a denial may come from any of them.
  * @returns `SelfApproval`, `StaleView`, `ApproverNotEligible`, `NotPending`, `InvalidInput` (a denial without a
  *   reason), `UnknownRequest`, `UnknownPerson`, `NotRecorded`: all audited but the last
  */
@@ -69,25 +70,20 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   if (isRefusal(standing)) return standing;
   const people = await peopleIn(tx, standing, input.person);
   const person = people.get(input.person);
-  if (!person) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
+  if (!person) return unknownPerson;
   const earlier = standing.decisions.find((decision) => decision.person === person.id);
   if (earlier && earlier.verdict === input.verdict && earlier.digest === input.digest) {
     return { decided: 'repeated', decision: earlier, queued: await queue(tx, messageOf(earlier)), standing };
   }
   const madeAt = ctx.clock();
-  const wrong = mayDecide(standing, input, { person, people }, madeAt);
-  if (wrong) return wrong;
+  const chosen = await mayDecide(tx, standing, input, { person, people }, madeAt);
+  if (isRefusal(chosen)) return chosen;
   const reason = input.verdict === 'deny' ? readText(input.reason ?? '', 'reason', 'why you deny it') : undefined;
   if (isRefusal(reason)) return reason;
   const voidsBefore = await decisions.voidsOf(tx, standing.row.id, person.id);
-  const stage = standing.state.kind === 'awaiting' ? standing.state.stage : 0;
-  const of = {
-    requestId: standing.row.id,
-    digest: standing.row.digest,
-    stage,
-    person: person.id,
-    verdict: input.verdict,
-  };
+  const { stage } = chosen;
+  const { id: requestId, digest } = standing.row;
+  const of = { requestId, digest, stage, person: person.id, verdict: input.verdict };
   const decision: Decision = {
     id: decisionId({ ...of, voidsBefore }),
     ...of,
@@ -104,41 +100,26 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   return { decided: inserted, decision, queued: await queue(tx, messageOf(decision)), standing };
 }
 
-/** Everybody who matters to a decision, as the directory has them at this moment, in one statement. */
-async function peopleIn(
-  tx: Db,
-  { row, decisions: live }: Standing,
-  clicker: PersonId,
-): Promise<ReadonlyMap<PersonId, PersonFacts>> {
-  const ids = [clicker, row.person, ...live.map((decision) => decision.person)];
-  return new Map((await factsOfMany(tx, [...new Set(ids)])).map((person) => [person.id, person]));
-}
-
 /** The rules of eligibility first: who may not decide is told so, whatever became of the request. */
-function mayDecide(
-  { row, decisions: live, state, intents }: Standing,
+async function mayDecide(
+  tx: Db,
+  standing: Standing,
   input: DecideInputFromClick,
   { person, people }: { readonly person: PersonFacts; readonly people: ReadonlyMap<PersonId, PersonFacts> },
   madeAt: number,
-): Refusal | undefined {
-  const requester = people.get(row.person);
-  if (!requester) throw new Error('a request of nobody');
-  const stages = stagesOf(row.plan);
-  const stage = state.kind === 'awaiting' ? state.stage : Math.max(0, stages.length - 1);
-  const counted = live.flatMap((decision) =>
-    decision.verdict === 'approve' ? (people.get(decision.person) ?? []) : [],
-  );
+): Promise<Chosen | Refusal> {
+  const { decisions: live, state, intents } = standing;
+  const sitting = sittingOf(standing, people);
   const facts = { person, account: input.account };
-  const click = { verdict: input.verdict, digest: input.digest as Digest, stage, facts, madeAt };
-  const seat = judge({ requester, digest: row.digest, stages }, click, counted);
-  const refusal = isRefusal(seat) ? seat : undefined;
-  if (refusal && refusal.code !== 'NotPending') return refusal;
+  const click = { verdict: input.verdict, digest: input.digest as Digest, facts, madeAt };
+  const chosen = chooseSeat(sitting, click, await whoCould(tx, sitting.stages));
+  if (isRefusal(chosen) && chosen.code !== 'NotPending') return chosen;
   if (state.kind !== 'awaiting') return notPending(state);
   if (intents.length > 0) return refuse('NotPending', 'This request is being ended.');
   if (live.some((decision) => decision.person === person.id)) {
     return refuse('NotPending', 'You decided on this request already, and otherwise.');
   }
-  return madeAt >= row.decideByAt ? refuse('NotPending', 'The time to decide is over.') : refusal;
+  return madeAt >= lapseOf(standing) ? refuse('NotPending', 'The time to decide is over.') : chosen;
 }
 
 const messageOf = ({ id, requestId, verdict, digest, stage, facts, madeAt }: Decision) =>

@@ -117,7 +117,7 @@ async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Pro
     await append(tx, { kind: 'breakglass.announced', actor: row.person, subject: row.id, body });
     await queue(tx, { kind: 'announce', payload: { requestId: row.id } });
   }
-  await projections.save(tx, row.id, firstView(row.plan, row.decideByAt, row.openedAt), ctx.clock());
+  await projections.save(tx, row.id, firstView(row), ctx.clock());
   return queue(tx, { kind: 'start', payload: start });
 }
 

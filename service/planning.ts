@@ -7,6 +7,7 @@ import { ableToSit, deciders, planFor, type Ask as PolicyAsk, type Planned } fro
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { factsOf, factsOfMany, peopleMatching } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
+import type { RequestRow } from '../store/requests.ts';
 import type { Context, TargetPlace } from './context.ts';
 import type { Ask, Preview } from './contract.ts';
 import { answering } from './answering.ts';
@@ -25,15 +26,29 @@ export async function planNow(
 }
 
 /**
+ * What the policy of now says of what was asked then. As of the instant of the opening: that a start has come by now, or
+ * a window has closed, makes no policy stricter; both are looked at by themselves.
+ */
+export function plannedAgain(db: Db, policy: LoadedPolicy, row: RequestRow, requester: PersonFacts): Promise<Planned> {
+  const { kind, target, role, durationMs, ticket, startAt, openedAt } = row;
+  return planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt }, openedAt);
+}
+
+/**
  * Somebody who may ask at all: known, and active in the directory at this moment.
  * @returns their facts, or `UnknownPerson` / `NotAllowed`
  */
 export async function activePerson(db: Db, person: PersonId): Promise<PersonFacts | Refusal> {
   const facts = await factsOf(db, person);
-  if (!facts) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
+  if (!facts) return unknownPerson;
   if (facts.state === 'active') return facts;
   return refuse('NotAllowed', `The directory says that you are ${facts.state}: only active people may do this.`);
 }
+
+export const unknownPerson = refuse(
+  'UnknownPerson',
+  'Curfew does not know you yet: ask an administrator to import you.',
+);
 
 export type Place = { readonly place: TargetPlace; readonly target: TargetName; readonly role: RoleName };
 

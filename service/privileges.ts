@@ -24,12 +24,33 @@ const mostLines = 30;
  * What the target's last check says that a template may do: `orders: public.customers: SELECT`. Checks are stored as
  * JSON of whatever version wrote them; what is not understood is left out.
  */
-export function privilegeLines(result: unknown, template: TemplateName): readonly string[] {
-  const listed = typeof result === 'object' && result !== null ? (result as { preview?: unknown }).preview : undefined;
-  const reached = (Array.isArray(listed) ? listed.filter(isReach) : []).filter((reach) => reach.template === template);
-  const lines = reached.map(
-    ({ database, relation, privileges }) => `${database}: ${relation}: ${privileges.join(', ')}`,
+export const privilegeLines = (result: unknown, template: TemplateName): readonly string[] =>
+  cut(reachOf(result, template).map(lineOf));
+
+/** The same, of what a template may do and none of those may that somebody has already. */
+export function addedLines(result: unknown, template: TemplateName, has: readonly TemplateName[]): readonly string[] {
+  const there = new Set(
+    has
+      .flatMap((one) => reachOf(result, one))
+      .flatMap((reach) => reach.privileges.map((privilege) => keyOf(reach, privilege))),
   );
-  if (lines.length <= mostLines) return lines;
-  return [...lines.slice(0, mostLines), `and ${lines.length - mostLines} more`];
+  const more = reachOf(result, template).flatMap((reach) => {
+    const privileges = reach.privileges.filter((privilege) => !there.has(keyOf(reach, privilege)));
+    return privileges.length > 0 ? [lineOf({ ...reach, privileges })] : [];
+  });
+  return cut(more);
 }
+
+function reachOf(result: unknown, template: TemplateName): readonly Reach[] {
+  const listed = typeof result === 'object' && result !== null ? (result as { preview?: unknown }).preview : undefined;
+  return (Array.isArray(listed) ? listed.filter(isReach) : []).filter((reach) => reach.template === template);
+}
+
+const keyOf = ({ database, relation }: Reach, privilege: string): string =>
+  JSON.stringify([database, relation, privilege]);
+
+const lineOf = ({ database, relation, privileges }: Reach): string =>
+  `${database}: ${relation}: ${privileges.join(', ')}`;
+
+const cut = (lines: readonly string[]): readonly string[] =>
+  lines.length <= mostLines ? lines : [...lines.slice(0, mostLines), `and ${lines.length - mostLines} more`];

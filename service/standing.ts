@@ -1,13 +1,16 @@
 /** Where a request stands, as the store alone tells it: the base of every judgement here. */
 import type { Decision } from '../domain/decision.ts';
-import { refuse, type Refusal } from '../domain/errors.ts';
-import { isUuid, type RequestId } from '../domain/ids.ts';
-import { stagesOf, type GrantablePlan } from '../domain/plan.ts';
-import { isRefusal } from '../domain/errors.ts';
-import { next, type RequestEvent, type RequestState } from '../domain/request.ts';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { isUuid, type PersonId, type RequestId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { stagesOf, stepsOf, type GrantablePlan } from '../domain/plan.ts';
+import { next, type Approval, type RequestEvent, type RequestState } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
+import type { Human } from '../policy/eligibility.ts';
+import { tally } from '../policy/tally.ts';
 import * as decisions from '../store/decisions.ts';
 import * as intents from '../store/intents.ts';
+import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import * as requests from '../store/requests.ts';
@@ -15,10 +18,16 @@ import type { RequestRow } from '../store/requests.ts';
 
 export type Standing = {
   readonly row: RequestRow;
+  /** As the directory has them now. */
+  readonly requester: PersonFacts;
   /** The newest that its Workflow said; what it starts with where it said nothing yet. */
   readonly view: RequestView;
-  /** Those that count, oldest first. */
+  /** Those that are not void, oldest first. */
   readonly decisions: readonly Decision[];
+  /** The approvals among them, each in its seat, by what was known of their people when they decided. */
+  readonly approvals: readonly Approval[];
+  /** Everybody who has sat, those in whose place somebody decided included. */
+  readonly humans: readonly Human[];
   /** Everything that asks for its end. */
   readonly intents: readonly intents.StoredIntent[];
   /** `view.state`, or further where decisions are recorded that the Workflow has not confirmed yet. */
@@ -40,59 +49,79 @@ export async function takeTurn(tx: Db, requestId: string): Promise<void> {
 export async function standingOf(db: Db, id: string): Promise<Standing | Refusal> {
   const row = isUuid(id) ? await requests.byId(db, id as RequestId) : undefined;
   if (!row) return refuse('UnknownRequest', 'There is no such request.');
-  const view = (await projections.viewOf(db, row.id)) ?? firstView(row.plan, row.decideByAt, row.openedAt);
+  const requester = await factsOf(db, row.person);
+  if (!requester) throw new Error('a request of nobody');
+  const view = (await projections.viewOf(db, row.id)) ?? firstView(row);
   const live = (await decisions.of(db, row.id)).filter((decision) => decision.voidedAt === undefined);
-  const state = stateOf(row.plan, view, live);
+  const { approvals, humans } = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, asRecorded(live));
   return {
     row,
+    requester,
     view,
     decisions: live,
+    approvals,
+    humans,
     intents: await intents.ofRequest(db, row.id),
-    state,
-    useByAt: useBy(row, view, live),
+    state: stateOf(row.plan, view, live, approvals),
+    useByAt: useBy(row, view, approvals),
   };
 }
 
+/** The people who decided, as they were known when they did. */
+export const asRecorded = (made: readonly Decision[]): ReadonlyMap<PersonId, PersonFacts> =>
+  new Map(made.map(({ person, facts }) => [person, facts.person]));
+
 /** What a request's Workflow will say first; version 0, so that whatever it says is newer. */
-export function firstView(plan: GrantablePlan, decideByAt: number, openedAt: number): RequestView {
-  const state = folded(plan, []);
-  const useByAt = state.kind === 'approved' ? openedAt + plan.limits.useWithinMs : null;
-  return { version: 0, state, decideByAt, useByAt, noticed: false };
+export function firstView(row: Pick<RequestRow, 'plan' | 'decideByAt' | 'openedAt' | 'startAt'>): RequestView {
+  const state = folded(row.plan, [], []);
+  const useByAt = state.kind === 'approved' ? usableUntil(row, row.openedAt) : null;
+  return { version: 0, state, decideByAt: row.decideByAt, useByAt, noticed: false };
 }
 
 /** NB. A Workflow that is further than the decisions (granting, closed, ...) is believed; one that lags is not. */
-const stateOf = (plan: GrantablePlan, view: RequestView, live: readonly Decision[]): RequestState =>
+const stateOf = (
+  plan: GrantablePlan,
+  view: RequestView,
+  live: readonly Decision[],
+  approvals: readonly Approval[],
+): RequestState =>
   view.state.kind === 'awaiting' || view.state.kind === 'requested' || view.state.kind === 'approved'
-    ? folded(plan, live)
+    ? folded(plan, live, approvals)
     : view.state;
 
-function folded(plan: GrantablePlan, live: readonly Decision[]): RequestState {
-  const needs = stagesOf(plan).map((stage) => stage.need);
-  const events: readonly RequestEvent[] = [{ kind: 'opened' }, ...live.map(eventOf)];
-  return events.reduce<RequestState>(
+function folded(plan: GrantablePlan, live: readonly Decision[], approvals: readonly Approval[]): RequestState {
+  const stages = stagesOf(plan);
+  const needs = stages.map((stage) => stage.need);
+  const together = stages.some((stage) => stage.together === true);
+  const seats = new Map(approvals.map((approval) => [approval.decisionId, approval]));
+  const events = live.flatMap(({ id, person, verdict }): RequestEvent[] => {
+    if (verdict === 'deny') return [{ kind: 'denied', decisionId: id, person }];
+    const approval = seats.get(id);
+    return approval ? [{ kind: 'approved', ...approval }] : [];
+  });
+  return [{ kind: 'opened' } as const, ...events].reduce<RequestState>(
     (state, event) => {
       const moved = next(state, event);
       return isRefusal(moved) ? state : moved;
     },
-    { kind: 'requested', needs },
+    { kind: 'requested', needs, ...(together ? { steps: stepsOf(stages) } : {}) },
   );
 }
-
-const eventOf = ({ id, person, stage, verdict }: Decision): RequestEvent =>
-  verdict === 'approve'
-    ? { kind: 'approved', decisionId: id, person, stage }
-    : { kind: 'denied', decisionId: id, person };
 
 /**
  * The earlier of what the Workflow says and what follows from the decisions, or from the opening where none was needed:
  * a view is the worker's word, and must not be able to make an approval last longer than it was given for.
  */
-function useBy({ plan, openedAt }: RequestRow, view: RequestView, live: readonly Decision[]): number | null {
-  const automatic = stagesOf(plan).length === 0;
-  const approvedAt = automatic ? openedAt : live.findLast(({ verdict }) => verdict === 'approve')?.madeAt;
+function useBy(row: RequestRow, view: RequestView, approvals: readonly Approval[]): number | null {
+  const automatic = stagesOf(row.plan).length === 0;
+  const approvedAt = automatic ? row.openedAt : approvals.at(-1)?.at;
   if (approvedAt === undefined) return view.useByAt;
-  return Math.min(approvedAt + plan.limits.useWithinMs, view.useByAt ?? Number.POSITIVE_INFINITY);
+  return Math.min(usableUntil(row, approvedAt), view.useByAt ?? Number.POSITIVE_INFINITY);
 }
+
+/** The time to claim runs from the approval; with a scheduled start not before that. */
+const usableUntil = ({ plan, startAt }: Pick<RequestRow, 'plan' | 'startAt'>, approvedAt: number): number =>
+  Math.max(approvedAt, startAt ?? 0) + plan.limits.useWithinMs;
 
 /** Why nothing more can be done with a request that is not where it would have to be. */
 export const notPending = (state: RequestState): Refusal =>

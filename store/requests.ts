@@ -113,6 +113,17 @@ const followed = (where: string): string =>
 export const openOf = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>
   db.query(`${followed(`r.person = $1 and p.state is distinct from 'closed'`)} order by r.opened_at desc`, [person]);
 
+/** A person's newest closed requests. `limit`: 1 to 1,000. */
+export const closedOf = (
+  db: Db,
+  { person, limit }: { readonly person: PersonId; readonly limit: number },
+): Promise<readonly FollowedRequest[]> =>
+  db.query(`${followed(`r.person = $1 and p.state = 'closed'`)} order by r.opened_at desc limit $2`, [person, limit]);
+
+/** These requests, in any order; unknown ids are left out. */
+export const followedOf = (db: Db, ids: readonly RequestId[]): Promise<readonly FollowedRequest[]> =>
+  db.query(followed('r.id = any ($1::uuid[])'), [ids]);
+
 /** What waits for a decision, of anybody, oldest first. */
 export const awaiting = (db: Db): Promise<readonly FollowedRequest[]> =>
   db.query(`${followed(`p.state = 'awaiting'`)} order by r.opened_at limit 1000`);
@@ -132,3 +143,13 @@ export const recent = (
     person ?? null,
     limit,
   ]);
+
+/** When what was claimed of these requests ends: as the grant's row has it, else as the claim fixed it. */
+export async function endsOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, number>> {
+  const rows = await db.query<{ id: RequestId; endAt: number }>(
+    `select c.request_id as id, coalesce(g.end_at, c.end_at) as "endAt" from curfew.claim c
+     left join curfew.access_grant g on g.request_id = c.request_id where c.request_id = any ($1::uuid[])`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, endAt }) => [id, endAt]));
+}

@@ -1,6 +1,7 @@
 /** A small company on a real store, and the use cases bound to it: what tests of service and HTTP stand on. */
 import { randomBytes } from 'node:crypto';
 import type { PersonId, RequestId, TargetName } from '../../domain/ids.ts';
+import type { ConditionState } from '../../domain/condition.ts';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
 import { minuteMs } from '../../domain/time.ts';
 import { personIdFrom } from '../../policy/digest.ts';
@@ -73,6 +74,8 @@ export type Company = {
   readonly use: UseCases;
   /** Epoch ms of the use cases' clock; the store's own stamps are real time. */
   now: number;
+  /** What is known of every incident, ticket and shift. */
+  condition: ConditionState;
   id(handle: Handle): PersonId;
   /** Changes somebody as an import would. */
   change(handle: Handle, change: Partial<PersonChange>): Promise<void>;
@@ -104,6 +107,7 @@ export async function startCompany(): Promise<Company> {
     store,
     temporal,
     now: Date.now(),
+    condition: 'holds',
     ctx: {
       store: store.as.curfew_api,
       directory: store.as.curfew_directory,
@@ -126,7 +130,15 @@ export async function startCompany(): Promise<Company> {
                 mac: makeTicket({ ...order, op: 'grant', grantId: requestId, personId: person, key: ticketKey }),
               }
             : undefined,
+        extend: (cluster, { requestId, person, ...order }) =>
+          cluster === 'main'
+            ? {
+                keyId: 'k1',
+                mac: makeTicket({ ...order, op: 'extend', grantId: requestId, personId: person, key: ticketKey }),
+              }
+            : undefined,
       },
+      conditions: () => Promise.resolve(company.condition),
       publicUrl: 'http://127.0.0.1:9999',
       slackEnabled: false,
       noticeMs: 15 * minuteMs,
@@ -151,6 +163,7 @@ export async function startCompany(): Promise<Company> {
       await company.checkTargets();
       Object.assign(temporal, { dead: false, mute: false, refusal: undefined });
       company.now = Date.now();
+      company.condition = 'holds';
     },
     async applyPolicy(text) {
       await holdPolicy(store, text);
