@@ -11,6 +11,7 @@ const budgets = [
   { name: 'expired', as: 'core' },
   { name: 'expired-with-slack', as: 'slack' },
   { name: 'expired-with-slack-and-notice', as: 'slack.notice' },
+  { name: 'two-stages', as: 'two_stage' },
 ] as const;
 
 test.each(budgets)('$name costs exactly the actions and events of the baseline', async ({ name, as }) => {
@@ -35,6 +36,8 @@ test('the baselines are not above what was agreed', () => {
     'lifecycle.events.slack': 58,
     'lifecycle.actions.slack.notice': 13,
     'lifecycle.events.slack.notice': 69,
+    'lifecycle.actions.two_stage': 13,
+    'lifecycle.events.two_stage': 69,
     'grant.roundtrips': 1,
     'grant.transactions': 1,
     'revoke.roundtrips': 1,

@@ -53,6 +53,7 @@ test.each([
   { name: 'expired', actions: 7, events: 34 },
   { name: 'expired-with-slack', actions: 11, events: 58 },
   { name: 'expired-with-slack-and-notice', actions: 13, events: 69 },
+  { name: 'two-stages', actions: 13, events: 69 },
 ])('$name was recorded at $actions billed actions and $events events', ({ name, actions, events }) => {
   const history = goldenOf('accessRequest').find((one) => one.name === name)?.history as CountedHistory;
   expect({ actions: countActions(history), events: countEvents(history) }).toEqual({ actions, events });

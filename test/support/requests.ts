@@ -5,6 +5,7 @@ import type {
   CredentialId,
   DecisionId,
   Digest,
+  ExtensionId,
   PersonId,
   PolicyHash,
   RequestId,
@@ -17,6 +18,7 @@ import type { Activities } from './temporal.ts';
 
 export const newRequestId = (): RequestId => randomUUID() as RequestId;
 export const newCredentialId = (): CredentialId => randomUUID() as CredentialId;
+export const newExtensionId = (): ExtensionId => randomUUID() as ExtensionId;
 export const newPersonId = (): PersonId => randomUUID() as PersonId;
 
 const hex = (...parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
@@ -33,10 +35,11 @@ export const person = (fields: Partial<PersonFacts> = {}): PersonFacts => ({
   ...fields,
 });
 
-export const stage = (need = 1, group = 'data-owners'): Stage => ({
+export const stage = (need = 1, group = 'data-owners', more: Partial<Stage> = {}): Stage => ({
   name: group,
   need,
   from: [{ kind: 'group', group }],
+  ...more,
 });
 
 const limits = { maxMs: 3_600_000, decideWithinMs: 3_600_000, useWithinMs: 3_600_000 };

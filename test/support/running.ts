@@ -1,15 +1,17 @@
 /** The steps of one request, in words. */
 import type { WorkflowHandle } from '@temporalio/client';
 import type { PersonFacts } from '../../domain/person.ts';
+import type { ExtensionId } from '../../domain/ids.ts';
 import type { StateKind } from '../../domain/request.ts';
 import {
   accessRequestId,
   status,
   type AccessRequestInput,
   type DecideInput,
+  type ExtendInput,
   type RequestView,
 } from '../../workflows/contract.ts';
-import { decision, newCredentialId, person } from './requests.ts';
+import { decision, newCredentialId, newExtensionId, person } from './requests.ts';
 import { eventually } from './eventually.ts';
 import type { Place, TestTemporal } from './temporal.ts';
 
@@ -19,6 +21,8 @@ export type Running = {
   approve(by?: PersonFacts, fields?: Partial<DecideInput>): Promise<RequestView>;
   deny(by?: PersonFacts): Promise<RequestView>;
   claim(): Promise<RequestView>;
+  /** One step of an extension; without an id of a new one. */
+  extend(step: ExtendInput['step'], endAt: number, id?: ExtensionId): Promise<RequestView>;
   view(): Promise<RequestView>;
   /** Waits until its Workflow says that it is there. */
   is(kind: StateKind): Promise<RequestView>;
@@ -35,6 +39,7 @@ export function running({ client }: TestTemporal, temporal: Place['temporal'], i
     input,
     handle,
     view,
+    extend: (step, endAt, extensionId = newExtensionId()) => temporal.extend(id, { extensionId, step, endAt }),
     approve: (by = person(), fields = {}) => temporal.decide(id, decision(input, by, fields)),
     deny: (by = person()) => temporal.decide(id, decision(input, by, { verdict: 'deny' })),
     claim: () => temporal.claim(id, { credentialId: newCredentialId() }),

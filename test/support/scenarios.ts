@@ -1,7 +1,17 @@
 /** One run of each way in which each Workflow can go: recorded as golden histories, and counted. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Outcome } from '../../domain/request.ts';
 import type { AccessRequestInput } from '../../workflows/contract.ts';
-import { approvals, automatic, person, refused, stage, type fakeActivities, type FakeActivities } from './requests.ts';
+import {
+  approvals,
+  automatic,
+  newExtensionId,
+  person,
+  refused,
+  stage,
+  type fakeActivities,
+  type FakeActivities,
+} from './requests.ts';
 import type { Running } from './running.ts';
 import { eventually } from './eventually.ts';
 import type { Place } from './temporal.ts';
@@ -17,6 +27,15 @@ export type Scenario = {
 const inMs = (ms: number): number => Date.now() + ms;
 const told = (calls: FakeActivities['calls'], kind: string): Promise<unknown> =>
   eventually(`"${kind}" was told`, () => calls.tells.some(({ state }) => state.kind === kind));
+
+const manager = () => person({ groups: ['managers'] });
+const group = (name: string) => ({ kind: 'group', group: name }) as const;
+const inTurn = () => approvals([stage(1, 'managers'), stage()]);
+const active = async (it: Running): Promise<{ readonly endAt: number }> => {
+  const { state } = await it.is('active');
+  if (state.kind !== 'active') throw new Error(state.kind);
+  return state;
+};
 
 /** With Slack a quiet driver: each step waits until the one before was told. */
 const quietly: Scenario['drive'] = async (it, calls) => {
@@ -134,6 +153,125 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
     drive: async (it) => {
       await it.approve(person({ id: it.input.requester.id })).catch(() => undefined);
       await it.deny();
+    },
+  },
+  'two-stages': {
+    outcome: 'expired',
+    activities: { holdMs: 1_200 },
+    input: () => ({ plan: inTurn(), slack: true }),
+    drive: async (it, calls) => {
+      await told(calls, 'awaiting');
+      await it.settled();
+      await it.approve(manager());
+      await eventually('the second stage was told', () =>
+        calls.tells.some(({ state }) => state.kind === 'awaiting' && state.stage === 1),
+      );
+      await it.settled();
+      await it.approve(person(), { stage: 1 });
+      await told(calls, 'approved');
+      await it.settled();
+      await it.claim();
+    },
+  },
+  'together-the-second-first': {
+    outcome: 'withdrawn',
+    input: () => ({ plan: approvals([stage(1, 'managers'), stage(2, 'data-owners', { together: true })]) }),
+    drive: async (it, _, temporal) => {
+      await it.approve(person(), { stage: 1 });
+      await it.approve(manager());
+      await it.approve(person(), { stage: 1 });
+      await temporal.withdraw(it.input.requestId, { actor: it.input.requester.id });
+    },
+  },
+  'reminded-and-escalated': {
+    outcome: 'expired',
+    input: () => ({
+      openedAt: Date.now(),
+      slack: true,
+      plan: approvals([
+        stage(1, 'managers', { remindAfterMs: 1_000, escalate: { afterMs: 2_500, to: [group('data-owners')] } }),
+      ]),
+    }),
+    drive: async (it, calls) => {
+      await eventually('more people were told', () => calls.tells.some(({ escalated }) => escalated !== undefined));
+      await it.approve();
+      await told(calls, 'approved');
+      await it.claim();
+    },
+  },
+  'started-as-scheduled': {
+    outcome: 'expired',
+    input: () => ({ plan: automatic(), slack: true, startAt: inMs(2_000) }),
+    drive: async (it, calls) => {
+      await eventually('the start was told', () => calls.tells.some(({ started }) => started === true));
+      await it.claim();
+    },
+  },
+  'lapsed-by-its-stage': {
+    outcome: 'lapsed',
+    input: () => ({ plan: approvals([stage(1, 'managers'), stage(1, 'data-owners', { decideWithinMs: 1_500 })]) }),
+    drive: (it) => it.approve(manager()),
+  },
+  extended: {
+    outcome: 'expired',
+    activities: { holdMs: 2_000 },
+    input: () => ({ plan: automatic(), slack: true, noticeMs: 500 }),
+    drive: async (it) => {
+      await it.claim();
+      const { endAt } = await active(it);
+      await it.extend('approved', endAt + 1_500);
+    },
+  },
+  'extension-asked-and-given': {
+    outcome: 'expired',
+    activities: { holdMs: 2_000 },
+    input: () => ({ plan: automatic() }),
+    drive: async (it) => {
+      await it.claim();
+      const { endAt } = await active(it);
+      const id = newExtensionId();
+      await it.extend('asked', endAt + 500, id);
+      await it.extend('approved', endAt + 500, id);
+    },
+  },
+  'extension-denied': {
+    outcome: 'expired',
+    activities: { holdMs: 2_000 },
+    input: () => ({ plan: automatic(), slack: true }),
+    drive: async (it) => {
+      await it.claim();
+      const { endAt } = await active(it);
+      const id = newExtensionId();
+      await it.extend('asked', endAt + 60_000, id);
+      await it.extend('over', endAt + 60_000, id);
+    },
+  },
+  'extension-failed': {
+    outcome: 'expired',
+    activities: { holdMs: 2_000, extend: () => Promise.reject(refused('PolicyDenied')) },
+    input: () => ({ plan: automatic(), slack: true }),
+    drive: async (it) => {
+      await it.claim();
+      const { endAt } = await active(it);
+      await it.extend('approved', endAt + 60_000);
+    },
+  },
+  'released-while-extended': {
+    outcome: 'released',
+    activities: {
+      holdMs: 20_000,
+      extend: async ({ view: { state } }) => {
+        await pause(600);
+        return { endAt: state.kind === 'active' ? state.endAt + 60_000 : 0 };
+      },
+    },
+    input: () => ({ plan: automatic() }),
+    drive: async (it, calls, temporal) => {
+      await it.claim();
+      const { endAt } = await active(it);
+      await it.extend('approved', endAt + 60_000);
+      await eventually('the target is asked', () => calls.extends.length === 1);
+      await temporal.release(it.input.requestId, { actor: it.input.requester.id });
     },
   },
   'revoked-at-the-third-attempt': {
