@@ -61,6 +61,7 @@ async function startSlack({ ports, secrets, ...rest }: StackSettings): Promise<R
   const own = {
     port: ports.slack,
     deskPort: ports.slackDesk,
+    playgroundPort: ports.playground,
     app: slackEvents({ ports, secrets, ...rest }),
     botToken: secrets.botToken,
     signingSecret: secrets.signingSecret,
@@ -77,9 +78,7 @@ async function startSlack({ ports, secrets, ...rest }: StackSettings): Promise<R
   });
   parts.slack = slack;
   await untilReady(slack, 30_000, async () => {
-    const answer = await fetch(`http://127.0.0.1:${ports.slackDesk}/`, {
-      method: 'POST',
-      body: '{}',
+    const answer = await fetch(`http://127.0.0.1:${ports.playground}/`, {
       signal: AbortSignal.timeout(2_000),
     });
     await answer.arrayBuffer();

@@ -84,6 +84,14 @@ export const stateFor = (target: Element, value: unknown, options: readonly Json
   return { type: target.type, [field]: value };
 };
 
+/** What a press on a select or an overflow menu of a message says was chosen; nothing for a button. */
+export const chosenOf = (target: Element, chosen: unknown): Json => {
+  if (chosen === undefined) return {};
+  if (target.type === 'overflow') return { selected_option: optionNamed(target, optionsOf(target.element), chosen) };
+  const { type: _type, ...state } = stateFor(target, chosen, asObjects(chosen));
+  return state;
+};
+
 /** Options of a select or of an answer to `block_suggestion`, those inside groups too. */
 export const optionsOf = (holder: Json): readonly Json[] => [
   ...asArray(holder['options']),
@@ -96,7 +104,8 @@ export const textOf = (option: Json): string => asText(asObjects(option['text'])
 const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const optionNamed = (target: Element, offered: readonly Json[], wanted: unknown): Json => {
-  const option = offered.find((one) => one['value'] === wanted) ?? offered.find((one) => textOf(one) === wanted);
+  const value = asObjects(wanted)[0]?.['value'] ?? wanted;
+  const option = offered.find((one) => one['value'] === value) ?? offered.find((one) => textOf(one) === value);
   if (option !== undefined) return option;
   throw new Error(
     `${target.actionId} offers no ${JSON.stringify(wanted)}, only: ${offered.map((one) => String(one['value'])).join(', ')}`,

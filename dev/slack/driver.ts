@@ -2,7 +2,7 @@
  * Slack's other half: what a person does in Slack's client becomes the signed delivery that the app would get. People
  * and channels are named as in the workspace's seed.
  */
-import type { Json } from './block-kit.ts';
+import { chosenOf, type Json } from './block-kit.ts';
 import { deliveriesTo, type Delivered, type DeliveryOptions, type Endpoints } from './delivery.ts';
 import {
   modalDriver,
@@ -79,7 +79,8 @@ export const startDriver = async ({ workspace, endpoints }: DriverOptions): Prom
       const scene = await sceneFor(user, options, { channel: message.channel });
       const { channel: _channel, ephemeral, ...shown } = message;
       const seen = { ...shown, bot_id: workspace.botId, app_id: workspace.appId, team: workspace.team.id };
-      const payload = messageAction(scene, seen, findElement(message, actionId, options.value), {}, ephemeral);
+      const target = findElement(message, actionId, options.value);
+      const payload = messageAction(scene, seen, target, chosenOf(target, options.chosen), ephemeral);
       return deliveries.interaction(payload, scene.triggerId, options);
     },
     replay: post,

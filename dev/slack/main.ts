@@ -1,8 +1,10 @@
-/** The Slack emulator as a process of its own, for `npm start`: emulator, recorder, driver and desk. */
+/** The Slack emulator as a process of its own, for `npm start`: emulator, recorder, driver, desk and playground. */
 import { z } from 'zod';
 import { command } from '../../slack/ids.ts';
 import { validateCall } from '../../slack/blocks.ts';
 import { sampleSeed, slackChannels } from '../company/workspace.ts';
+import { sampleCompany } from '../playground/company.ts';
+import { startPlayground } from '../playground/server.ts';
 import { startedThings } from '../processes.ts';
 import { startDesk } from './desk.ts';
 import { startDriver } from './driver.ts';
@@ -13,6 +15,7 @@ const settings = z
   .object({
     port: z.number(),
     deskPort: z.number(),
+    playgroundPort: z.number(),
     app: z.string(),
     botToken: z.string(),
     signingSecret: z.string(),
@@ -47,4 +50,7 @@ things.add(
     command,
     channels: Object.values(slackChannels),
   }),
+);
+things.add(
+  await startPlayground({ workspace, driver, port: settings.playgroundPort, company: sampleCompany(workspace) }),
 );

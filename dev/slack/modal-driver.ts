@@ -1,5 +1,5 @@
 /** What a person does in modals and in the App Home. */
-import { isExternal, optionsOf, stateFor, type Json } from './block-kit.ts';
+import { asArray, chosenOf, isExternal, optionsOf, stateFor, type Json } from './block-kit.ts';
 import type { Delivered, DeliveryOptions } from './delivery.ts';
 import { findInput, missingInputs, setTyped, stateValues, type Modal, type View } from './modals.ts';
 import { closing, submission, suggestion, viewAction } from './payloads.ts';
@@ -18,11 +18,14 @@ export type SubmitOptions = DeliveryOptions & {
   readonly unchecked?: boolean;
 };
 
-export type PressOptions = DeliveryOptions & { readonly value?: string };
+/** `chosen`: what was chosen in a select or an overflow menu; buttons have nothing to choose. */
+export type PressOptions = DeliveryOptions & { readonly value?: string; readonly chosen?: unknown };
 
 export type ModalDriver = {
   readonly modal: (user: string) => View | null;
   readonly modalDepth: (user: string) => number;
+  /** `view.state.values` of the open modal, as Slack would send it now; empty without one. */
+  readonly modalState: (user: string) => Json;
   readonly home: (user: string) => View | null;
   /** Waits for a modal, of that callback id where it is given. */
   readonly waitForModal: (user: string, callbackId?: string, withinMs?: number) => Promise<View>;
@@ -37,6 +40,7 @@ export type ModalDriver = {
   ) => Promise<Delivered & { readonly options: readonly Json[] }>;
   /**
    * Types and chooses in the open modal, by action or block id; options of an external select are asked of the app.
+   * An option that was offered before may be given as a whole instead of by its value.
    * Elements outside inputs, and inputs with `dispatch_action`, are sent to the app, one after the other.
    */
   readonly fill: (user: string, values: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -65,7 +69,8 @@ export const modalDriver = (stage: Stage): ModalDriver => {
     options: PressOptions,
   ): Promise<Delivered> => {
     const scene = await sceneFor(user, options, { view });
-    const payload = viewAction(scene, view, values, findElement(view, actionId, options.value), {});
+    const target = findElement(view, actionId, options.value);
+    const payload = viewAction(scene, view, values, target, chosenOf(target, options.chosen));
     return deliveries.interaction(payload, scene.triggerId, options);
   };
 
@@ -82,7 +87,9 @@ export const modalDriver = (stage: Stage): ModalDriver => {
       const modal = open(user);
       const target = findInput(modal, id);
       const offered =
-        isExternal(target) && typeof value === 'string' ? (await suggest(user, target.actionId, value)).options : [];
+        isExternal(target) && typeof value === 'string'
+          ? (await suggest(user, target.actionId, value)).options
+          : asArray(Array.isArray(value) ? value : [value]);
       const state = stateFor(target, value, offered);
       setTyped(modal, target, state);
       if (target.input !== null && target.input['dispatch_action'] !== true) continue;
@@ -99,6 +106,10 @@ export const modalDriver = (stage: Stage): ModalDriver => {
   return {
     modal: (user) => modals.top(workspace.userId(user))?.view ?? null,
     modalDepth: (user) => modals.depth(workspace.userId(user)),
+    modalState: (user) => {
+      const modal = modals.top(workspace.userId(user));
+      return modal === null ? {} : stateValues(modal);
+    },
     home: (user) => modals.home(workspace.userId(user)),
     waitForModal: (user, callbackId, withinMs) => {
       const wanted = (): View | null => {

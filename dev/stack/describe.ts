@@ -10,6 +10,8 @@ import { apiUrl, operatorEnvironment, slackApiUrl, slackEvents, storeUrl, superu
 import type { Stack } from './stack.ts';
 
 export type DevJson = {
+  /** Where a browser sees the sample company's Slack. */
+  readonly playground: string;
   readonly api: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly store: { readonly url: string; readonly logins: Readonly<Record<string, string>> };
@@ -54,6 +56,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
   const worker = `postgres://curfew_worker:${secrets.targetWorker}@127.0.0.1:${ports.target}/${controlDatabase}`;
   const reaper = `postgres://curfew_reaper:${secrets.targetReaper}@127.0.0.1:${ports.target}/${controlDatabase}`;
   return {
+    playground: `http://127.0.0.1:${ports.playground}/`,
     api: apiUrl(settings),
     temporal: { address: stack.temporal.address, namespace: stack.temporal.namespace },
     store: {

@@ -2,7 +2,17 @@
 import { logins, type Login } from '../../domain/events.ts';
 import type { StateFolder } from '../state.ts';
 
-export const portNames = ['store', 'target', 'temporal', 'slack', 'slackDesk', 'api', 'worker', 'reaper'] as const;
+export const portNames = [
+  'store',
+  'target',
+  'temporal',
+  'slack',
+  'slackDesk',
+  'playground',
+  'api',
+  'worker',
+  'reaper',
+] as const;
 export type PortName = (typeof portNames)[number];
 
 export type StackSettings = {

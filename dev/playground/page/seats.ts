@@ -1,0 +1,28 @@
+/** Who sits on which side and where they look. The address keeps it, so that a reload or a bookmark shows the same. */
+import type { Company } from './shapes.ts';
+
+export type Side = 'left' | 'right';
+export const sides = ['left', 'right'] as const;
+/** `place`: a channel's name, `curfew` for the app's direct messages, or `home`. */
+export type Seat = { readonly who: string; readonly place: string };
+export type Seats = { readonly left: Seat; readonly right: Seat; readonly front: Side };
+
+export function seatsFrom(query: string, { people, channels, lead }: Company): Seats {
+  const asked = new URLSearchParams(query);
+  const seat = (side: Side, otherwise: Seat): Seat => {
+    const who = asked.get(side);
+    const place = asked.get(`${side}-at`);
+    return {
+      who: people.some((person) => person.handle === who) && who !== null ? who : otherwise.who,
+      place: place !== null && ['curfew', 'home', ...channels].includes(place) ? place : otherwise.place,
+    };
+  };
+  return {
+    left: seat('left', { who: lead.asks, place: 'curfew' }),
+    right: seat('right', { who: lead.approves, place: channels[0] ?? 'curfew' }),
+    front: asked.get('front') === 'right' ? 'right' : 'left',
+  };
+}
+
+export const queryOf = ({ left, right, front }: Seats): string =>
+  `?${new URLSearchParams({ left: left.who, 'left-at': left.place, right: right.who, 'right-at': right.place, front }).toString()}`;
