@@ -80,8 +80,14 @@ export async function factsOf(db: Db, id: PersonId): Promise<PersonFacts | undef
   return facts;
 }
 
-const factsIn = ({ now: _, managersManager, onCall, away, standsInFor, ...row }: FactsRow): PersonFacts => ({
-  ...row,
+const factsIn = ({ managersManager, onCall, away, standsInFor, ...row }: Omit<FactsRow, 'now'>): PersonFacts => ({
+  id: row.id,
+  state: row.state,
+  kind: row.kind,
+  manager: row.manager,
+  groups: row.groups,
+  aliases: row.aliases,
+  addedBy: row.addedBy,
   ...(managersManager === null ? {} : { managersManager }),
   ...(onCall.length > 0 ? { onCall } : {}),
   ...(away ? { away } : {}),

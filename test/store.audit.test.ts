@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditKinds, logins, type AuditKind, type Login } from '../domain/events.ts';
 import { append, bodyBytes, entriesAfter, entriesOf } from '../store/audit.ts';
+import { openStore, type Store } from '../store/pool.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
 let store: TestStore;
@@ -38,6 +39,49 @@ test('an unknown kind is refused, also to a superuser, and to one who took on a 
     await tx.query(`select audit.append('grant.made', 'a', 'b', '{}')`);
   });
   await expect(disguised).rejects.toMatchObject({ sqlstate: 'CFA01' });
+});
+
+/** A Store of a login that is made here and is a member of nothing but `roles`. */
+async function operator(name: string, roles: string): Promise<Store> {
+  const password = randomUUID();
+  await store.admin.query(`create role ${name} login password '${password}' ${roles}`);
+  const url = new URL(store.adminUrl);
+  [url.username, url.password] = [name, password];
+  return openStore({ url: url.href, applicationName: 'curfew-test', max: 1, statementTimeoutMs: 10_000 });
+}
+
+test('an operator’s own login writes what is curfew_admin’s, and its own name is stamped', async () => {
+  await store.admin.query('create role operators in role curfew_admin');
+  const ada = await operator('ada_ops', 'in role operators');
+  try {
+    const subject = randomUUID();
+    for (const kind of Object.keys(auditKinds) as AuditKind[]) {
+      const appended = append(ada, { kind, actor: 'ada_ops', subject, body: {} });
+      if (may(kind, 'curfew_admin')) await expect(appended, kind).resolves.toBeTypeOf('number');
+      else await expect(appended, kind).rejects.toMatchObject({ sqlstate: 'CFA01' });
+    }
+    expect(new Set((await entriesOf(ada, subject)).map(({ login }) => login))).toEqual(new Set(['ada_ops']));
+    await ada.query(`insert into curfew.target_check (target, ok, result) values ('t', true, '{}')`);
+    expect(await ada.query(`select checked_by as by from curfew.target_check where target = 't'`)).toEqual([
+      { by: 'ada_ops' },
+    ]);
+  } finally {
+    await ada.close();
+  }
+});
+
+test('neither being a superuser nor being a service login makes an operator', async () => {
+  const entry = { kind: 'target.checked', actor: 'x', subject: 'x', body: {} } as const;
+  await expect(append(store.admin, entry)).rejects.toMatchObject({ sqlstate: 'CFA01' });
+  const stranger = await operator('stranger', '');
+  try {
+    await store.admin.query('grant curfew_admin to curfew_worker');
+    await expect(append(store.as.curfew_worker, entry)).rejects.toMatchObject({ sqlstate: 'CFA01' });
+    await expect(append(stranger, entry)).rejects.toMatchObject({ name: expect.any(String) });
+  } finally {
+    await store.admin.query('revoke curfew_admin from curfew_worker');
+    await stranger.close();
+  }
 });
 
 test('an entry is in its change’s transaction: a rollback takes it away, a commit keeps both (I11)', async () => {

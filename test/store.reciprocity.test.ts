@@ -102,6 +102,21 @@ test('approvals of extensions count like those of requests', async () => {
   expect(await reciprocal(ada)).toEqual([ben]);
 });
 
+/** A pair as the report has it, whichever of the two comes first; counts as the fields are named. */
+const byId = (one: PersonId, other: PersonId, counts: readonly number[]) => {
+  const [oneApproved, otherApproved, oneGot, otherGot] = counts;
+  return one < other
+    ? { one, other, oneApproved, otherApproved, oneGot, otherGot }
+    : {
+        one: other,
+        other: one,
+        oneApproved: otherApproved,
+        otherApproved: oneApproved,
+        oneGot: otherGot,
+        otherGot: oneGot,
+      };
+};
+
 test('the report has every pair of a period with its counts, and the whole that they are a part of', async () => {
   const [ada, ben, cleo] = await Promise.all([person(), person(), person()]);
   const [fromAt, toAt] = [Date.now() - 400 * dayMs, Date.now() - 300 * dayMs];
@@ -113,19 +128,6 @@ test('the report has every pair of a period with its counts, and the whole that 
   await approves(ben, ada, 1, toAt);
   await approves(cleo, ada, 1, fromAt);
   await approves(ada, cleo, 1, fromAt);
-  const byId = (one: PersonId, other: PersonId, counts: readonly number[]) => {
-    const [oneApproved, otherApproved, oneGot, otherGot] = counts;
-    return one < other
-      ? { one, other, oneApproved, otherApproved, oneGot, otherGot }
-      : {
-          one: other,
-          other: one,
-          oneApproved: otherApproved,
-          otherApproved: oneApproved,
-          oneGot: otherGot,
-          otherGot: oneGot,
-        };
-  };
   expect(await pairs(store.as.curfew_auditor, period)).toEqual([
     { ...byId(ada, ben, [4, 3, 4, 4]), reciprocal: true },
     { ...byId(ada, cleo, [1, 1, 4, 1]), reciprocal: false },
