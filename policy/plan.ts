@@ -80,32 +80,44 @@ function decided(
   };
 }
 
-/** What a rule gives is the same for everybody, as long as nothing in it hangs on who asks or on a ticket. */
-type Kept = { readonly policy: LoadedPolicy; readonly stages: readonly Stage[]; readonly planned: Planned };
-const kept = new WeakMap<Rule | BreakGlassRule, Kept>();
+/**
+ * What a rule gives for one role of a target is the same for everybody, as long as nothing in it hangs on who asks or on
+ * a ticket: made once. NB. Targets may share a rule, but none gives another one's templates.
+ */
+type Kept = { readonly policy: LoadedPolicy; readonly place: Place; readonly planned: Planned };
+type Stages = readonly Stage[];
+const kept = new WeakMap<Place['role'], Map<Rule | BreakGlassRule, Kept>>();
 
 function planned(
   policy: LoadedPolicy,
   place: Place,
   rule: Rule | BreakGlassRule,
   ticket: string | null,
-  stages: readonly Stage[],
+  stages: Stages,
 ): Planned {
-  const before = kept.get(rule);
-  if (before && before.policy === policy && before.stages === stages) return before.planned;
-  const until = 'until' in rule ? conditionOf(rule.until, ticket) : undefined;
-  const said = {
-    policy: policy.hash,
-    rule: rule.name,
-    limits: rule.limits,
-    ...(until === undefined ? {} : { until }),
-  };
-  const made: Planned = {
-    plan: verdict(said, rule, stages),
-    gives: { template: place.role.template, databases: place.target.databases },
-  };
-  if (!('until' in rule && rule.until)) kept.set(rule, { policy, stages, planned: made });
+  if (('until' in rule && rule.until) || stages !== ownStages(rule))
+    return makePlan(policy, place, rule, ticket, stages);
+  const before = kept.get(place.role);
+  const known = before?.get(rule);
+  if (known && known.policy === policy && known.place.target === place.target) return known.planned;
+  const made = makePlan(policy, place, rule, ticket, stages);
+  kept.set(place.role, (before ?? new Map<Rule | BreakGlassRule, Kept>()).set(rule, { policy, place, planned: made }));
   return made;
+}
+
+function makePlan(
+  policy: LoadedPolicy,
+  { role, target }: Place,
+  rule: Rule | BreakGlassRule,
+  ticket: string | null,
+  stages: Stages,
+): Planned {
+  const until = 'until' in rule ? conditionOf(rule.until, ticket) : undefined;
+  const said = { policy: policy.hash, rule: rule.name, limits: rule.limits, ...(until === undefined ? {} : { until }) };
+  return {
+    plan: verdict(said, rule, stages),
+    gives: { template: role.template, databases: target.databases },
+  };
 }
 
 function verdict(
@@ -117,16 +129,21 @@ function verdict(
   return stages.length === 0 ? { verdict: 'automatic', ...said } : { verdict: 'approvals', ...said, stages };
 }
 
-const reviews = new WeakMap<BreakGlassRule, readonly Stage[]>();
+const fixed = new WeakMap<Rule | BreakGlassRule, Stages | null>();
 
-/** The stages of a rule for this person; the rule's own list where nothing in it hangs on who asks. */
-function stagesFor(rule: Rule | BreakGlassRule, requester: PersonFacts): readonly Stage[] {
-  if (!('review' in rule)) return rule.stages.every(isResolved) ? rule.stages : rule.stages.map(resolver(requester));
+/** The stages of a rule where nothing in them hangs on who asks: the same list each time. */
+function ownStages(rule: Rule | BreakGlassRule): Stages | null {
+  const before = fixed.get(rule);
+  if (before !== undefined) return before;
   // A review is a seat like an approval's: somebody else must be there to fill it.
-  const stages = reviews.get(rule) ?? [{ name: 'review', need: 1, from: rule.review.from }];
-  reviews.set(rule, stages);
-  return stages;
+  const stages = 'review' in rule ? [{ name: 'review', need: 1, from: rule.review.from }] : rule.stages;
+  const own = stages.every(isResolved) ? stages : null;
+  fixed.set(rule, own);
+  return own;
 }
+
+const stagesFor = (rule: Rule | BreakGlassRule, requester: PersonFacts): Stages =>
+  ownStages(rule) ?? ('review' in rule ? [] : rule.stages.map(resolver(requester)));
 
 type Resolved = RuleStage & Stage;
 const isPerson = (selector: RuleSelector): selector is Selector =>
