@@ -5,11 +5,14 @@ import { secondMs } from '../domain/time.ts';
 import type { Store } from '../store/pool.ts';
 import { createGate, GatedApp } from './delivery.ts';
 import { httpReceiver } from './http.ts';
-import { cachedAccounts, type SlackUser } from './identity.ts';
+import { createHomes } from './home.ts';
+import { cachedAccounts, withLinks, type SlackUser } from './identity.ts';
 import { register as registerActions } from './listeners/actions.ts';
 import { register as registerCommands } from './listeners/commands.ts';
 import { register as registerFormChanges } from './listeners/form-changes.ts';
+import { register as registerHome } from './listeners/home.ts';
 import { register as registerOptions } from './listeners/options.ts';
+import { register as registerProposals } from './listeners/proposals.ts';
 import { register as registerShortcuts } from './listeners/shortcuts.ts';
 import { register as registerViews } from './listeners/views.ts';
 import { createSlackPort } from './port.ts';
@@ -66,11 +69,25 @@ export function assembleSlackApp({ config, service, records, clock, log }: Slack
   };
   const token = (): string => config.botToken;
   const apiUrl = config.apiUrl === undefined ? {} : { apiUrl: config.apiUrl };
+  const port = createSlackPort({ token, ...apiUrl, timeoutMs: 2 * secondMs, maxWaitMs: secondMs });
+  const homes = createHomes({
+    port,
+    overview: (input) => service.overview(input),
+    profiles: (people) => records.profiles(people),
+    rows: records.homes,
+    team: config.teamId,
+    log,
+  });
   const desk: Desk = {
     service,
     records,
-    accounts: cachedAccounts({ ask: (user) => askSlack(app.client, token(), user), clock, log }),
-    port: createSlackPort({ token, ...apiUrl, timeoutMs: 2 * secondMs, maxWaitMs: secondMs }),
+    accounts: withLinks(
+      cachedAccounts({ ask: (user) => askSlack(app.client, token(), user), clock, log }),
+      (account) => records.approvesFromOf(account),
+      clock,
+    ),
+    port,
+    homes,
     clock,
     log,
   };
@@ -100,6 +117,8 @@ export function assembleSlackApp({ config, service, records, clock, log }: Slack
     registerFormChanges,
     registerViews,
     registerOptions,
+    registerProposals,
+    registerHome,
   ]) {
     register(app, desk);
   }

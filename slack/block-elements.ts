@@ -140,12 +140,29 @@ const plainTextInput = z
     min_length: z.int().min(0).max(3000).optional(),
     max_length: z.int().min(1).max(3000).optional(),
     focus_on_load: z.boolean().optional(),
+    dispatch_action_config: z
+      .strictObject({
+        trigger_actions_on: z
+          .array(z.enum(['on_enter_pressed', 'on_character_entered']))
+          .min(1)
+          .max(2),
+      })
+      .optional(),
   })
   .refine((made) => (made.min_length ?? 0) <= (made.max_length ?? 3000), 'min_length is more than max_length')
   .refine(
     (made) => (made.initial_value?.length ?? 0) <= (made.max_length ?? 3000),
     'initial_value is longer than max_length',
   );
+
+/** Seconds since the epoch, ten digits. https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element */
+const datetimepicker = z.strictObject({
+  type: z.literal('datetimepicker'),
+  action_id: id,
+  initial_date_time: z.int().min(1_000_000_000).max(9_999_999_999).optional(),
+  focus_on_load: z.boolean().optional(),
+  confirm: confirm.optional(),
+});
 
 export const elements = {
   button,
@@ -156,4 +173,5 @@ export const elements = {
   overflow,
   plainTextInput,
   plainOption,
+  datetimepicker,
 };

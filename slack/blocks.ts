@@ -62,6 +62,7 @@ const block = z.discriminatedUnion('type', [
     dispatch_action: z.boolean().optional(),
     element: z.discriminatedUnion('type', [
       elements.plainTextInput,
+      elements.datetimepicker,
       elements.staticSelect,
       elements.externalSelect,
       elements.radioButtons,
@@ -171,20 +172,26 @@ function fromWire(given: unknown): unknown {
 /** What holds between blocks: ids said once, one focus, inputs only where there is a form. */
 function together(blocks: readonly z.infer<typeof block>[], path: string, surface: Surface): Problems {
   const parts = blocks.flatMap(partsOf);
-  const actionIds = parts.flatMap((part) =>
-    'action_id' in part && part.action_id !== undefined ? [part.action_id] : [],
-  );
   const blockIds = blocks.flatMap((one) => (one.block_id === undefined ? [] : [one.block_id]));
   const focused = parts.filter((part) => part.focus_on_load === true);
   return [
     ...twice(blockIds, `${path}: the block_id`),
-    ...twice(actionIds, `${path}: the action_id`),
+    ...actionIdsIn(blocks, surface).flatMap((ids) => twice(ids, `${path}: the action_id`)),
     ...(focused.length > 1 ? [`${path}: focus_on_load on ${focused.length} elements, only one may have it`] : []),
     ...(surface !== 'modal' && blocks.some((one) => one.type === 'input')
       ? [`${path}: an input outside of a modal`]
       : []),
   ];
 }
+
+/**
+ * Slack wants an action id once in a block. In a modal we want it once in all: what was typed is read by it. Elsewhere
+ * a row for each request repeats its buttons, which differ in their value.
+ */
+const actionIdsIn = (blocks: readonly z.infer<typeof block>[], surface: Surface): readonly (readonly string[])[] => {
+  const ids = blocks.map((one) => partsOf(one).flatMap((part) => part.action_id ?? []));
+  return surface === 'modal' ? [ids.flat()] : ids;
+};
 
 type Part = { readonly action_id?: string | undefined; readonly focus_on_load?: boolean | undefined };
 

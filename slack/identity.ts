@@ -16,6 +16,8 @@ export type SlackUser = {
   readonly is_restricted?: boolean;
   readonly is_ultra_restricted?: boolean;
   readonly is_stranger?: boolean;
+  /** IANA name of the time zone that they chose. */
+  readonly tz?: string;
 };
 
 export type AccountsOptions = {
@@ -32,19 +34,20 @@ export type AccountsOptions = {
 const mostKept = 5_000;
 
 export function cachedAccounts({ ask, clock, log, waitMs = 800, maxAgeMs = minuteMs }: AccountsOptions): Accounts {
-  const kept = new Map<string, AccountFacts>();
-  const asking = new Map<string, Promise<AccountFacts | undefined>>();
+  const kept = new Map<string, Known>();
+  const asking = new Map<string, Promise<Known | undefined>>();
 
-  async function read(account: SlackAccount, key: string): Promise<AccountFacts | undefined> {
+  async function readAgain(account: SlackAccount, key: string): Promise<Known | undefined> {
     // Before the question, not after the answer: facts may not look younger than they are.
     const readAt = clock();
     try {
-      const facts = factsFrom(await ask(account.user), account, readAt);
+      const user = await ask(account.user);
+      const read = { facts: factsFrom(user, account, readAt), zone: user?.tz ?? 'UTC' };
       kept.delete(key);
-      kept.set(key, facts);
+      kept.set(key, read);
       const oldest = kept.keys().next().value;
       if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
-      return facts;
+      return read;
     } catch (error) {
       log.warn({ err: error }, 'Slack did not say who this account is');
       return undefined;
@@ -53,17 +56,38 @@ export function cachedAccounts({ ask, clock, log, waitMs = 800, maxAgeMs = minut
     }
   }
 
+  async function known(account: SlackAccount): Promise<Known | undefined> {
+    const key = `${account.team}/${account.user}`;
+    const before = kept.get(key);
+    if (before && clock() - before.facts.readAt <= maxAgeMs) return before;
+    const answer = asking.get(key) ?? readAgain(account, key);
+    asking.set(key, answer);
+    return await within(answer, waitMs);
+  }
+
   return {
-    async factsOf(account) {
-      const key = `${account.team}/${account.user}`;
-      const known = kept.get(key);
-      if (known && clock() - known.readAt <= maxAgeMs) return known;
-      const answer = asking.get(key) ?? read(account, key);
-      asking.set(key, answer);
-      return await within(answer, waitMs);
-    },
+    factsOf: async (account) => (await known(account))?.facts,
+    zoneOf: async (account) => (await known(account))?.zone,
   };
 }
+
+/**
+ * Adds what the store says of the link: an account that came beside another one is `fresh` until its day is over, or the
+ * old one has confirmed it. Never kept, because it may have changed since Slack was asked.
+ */
+export const withLinks = (
+  accounts: Accounts,
+  approvesFromOf: (account: SlackAccount) => Promise<number | null>,
+  clock: () => number,
+): Accounts => ({
+  ...accounts,
+  async factsOf(account) {
+    const [facts, from] = await Promise.all([accounts.factsOf(account), approvesFromOf(account)]);
+    return facts && from !== null && from > clock() ? { ...facts, fresh: true } : facts;
+  },
+});
+
+type Known = { readonly facts: AccountFacts; readonly zone: string };
 
 /** A user whom Slack does not know, or of another workspace, is a stranger. */
 export function factsFrom(user: SlackUser | undefined, account: SlackAccount, readAt: number): AccountFacts {

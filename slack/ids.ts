@@ -10,8 +10,16 @@ export const callbacks = {
   decide: 'curfew:decide',
   /** Review of a break-glass grant afterwards. */
   review: 'curfew:review',
+  /** Review of an extension: the same choice, of a later end. */
+  decideExtension: 'curfew:decide-extension',
+  /** How much longer, and why. */
+  extend: 'curfew:extend',
+  /** Review of a proposed policy. */
+  decideProposal: 'curfew:decide-proposal',
   /** A modal that only tells something; it has no submit. */
   told: 'curfew:told',
+  /** The App Home. */
+  home: 'curfew:home',
 } as const;
 
 export const actions = {
@@ -34,12 +42,23 @@ export const actions = {
   disownApproval: 'approval:disown',
   /** Break-glass: opens the form in which a second person says whether it was justified. */
   reviewBreakGlass: 'breakglass:review',
+  /** App Home: the empty request form, and the end of an absence. They carry no id. */
+  ask: 'home:ask',
+  back: 'home:back',
+  /** Card of a proposed policy: opens its Review; its value is the proposal's id. */
+  reviewProposal: 'proposal:review',
+  /** Message to the old account: is a new link its person's? The value is the link's id. */
+  confirmLink: 'link:confirm',
+  refuseLink: 'link:refuse',
   /** Inputs of forms. They do nothing by themselves; a select that loads its options asks by this id. */
   target: 'ask:target',
   role: 'ask:role',
   duration: 'ask:duration',
   reason: 'ask:reason',
   ticket: 'ask:ticket',
+  start: 'ask:start',
+  extendBy: 'extend:by',
+  extendWhy: 'extend:why',
   verdict: 'decide:verdict',
   why: 'decide:why',
   finding: 'review:finding',
@@ -53,6 +72,7 @@ export const blocks = {
   duration: 'duration',
   reason: 'reason',
   ticket: 'ticket',
+  start: 'start',
   verdict: 'verdict',
   /** A decision's reason. */
   why: 'reason',

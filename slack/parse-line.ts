@@ -3,6 +3,7 @@
  * nothing here is an error: at worst the form is empty and says what was not understood.
  */
 import { formatSpan, parseSpan } from '../domain/time.ts';
+import { readWord, type Word } from './parse-word.ts';
 
 /** What a form can be filled with beforehand. All as typed; nothing is checked against the policy here. */
 export type Prefill = {
@@ -14,7 +15,7 @@ export type Prefill = {
 };
 
 export type Line =
-  | { readonly kind: 'help' }
+  | Word
   | { readonly kind: 'form'; readonly prefill: Prefill; readonly problem?: string }
   | {
       readonly kind: 'ask';
@@ -45,13 +46,15 @@ const incidentPattern = /^[A-Za-z][A-Za-z0-9_]{0,19}-\d{1,10}$/;
 
 /** @param text what Slack sends as `text` of the command, where `&`, `<` and `>` may come escaped */
 export function parseLine(text: string): Line {
-  const line = unescaped(text.slice(0, 10_000))
+  const sent = text.slice(0, 10_000).trim();
+  const known = readWord(sent);
+  if (known) return known;
+  const line = unescaped(sent)
     .replaceAll(/[“”„«»]/g, '"')
     .trim();
-  const [first = '', ...rest] = line.split(/\s+/);
+  const [first = ''] = line.split(/\s+/);
   const word = first.toLowerCase();
   if (line === '') return { kind: 'form', prefill: {} };
-  if ((word === 'help' || word === '?' || word === '--help') && rest.length === 0) return { kind: 'help' };
   if (word === 'breakglass' || word === 'break-glass') return breakGlass(line.slice(first.length).trim());
   return ask(line);
 }
@@ -137,5 +140,18 @@ function splitReason(line: string): { readonly words: readonly string[]; readonl
 
 const unquoted = (text: string): string => (/^"[^"]*"$/.test(text) ? text.slice(1, -1).trim() : text);
 
+/**
+ * What was typed, out of what Slack makes of it: people, channels and addresses come as `<@U0|name>`, `<#C0|name>` and
+ * `<https://address|shown>`. NB. Slack's ids stay out of reasons: those are kept, and the ids stand in one table only.
+ */
 const unescaped = (text: string): string =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+  text
+    .replaceAll(/<([@#!])[^<>|]{0,255}(?:\|([^<>]{0,255}))?>/g, (_whole, sign: string, name?: string) =>
+      name === undefined || name === '' ? `${sign}somebody` : `${sign === '!' ? '@' : sign}${name.replace(/^@/, '')}`,
+    )
+    .replaceAll(/<((?:https?|mailto):[^<>|]{1,3000})(?:\|([^<>]{0,3000}))?>/g, (_whole, url: string, shown?: string) =>
+      url.startsWith('mailto:') ? (shown ?? url.slice(7)) : url,
+    )
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');

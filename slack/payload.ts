@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isUuid, type RequestId } from '../domain/ids.ts';
+import { callbacks } from './ids.ts';
 import type { SlackAccount } from './service.ts';
 
 export type DeliveryKind = 'command' | 'action' | 'submission' | 'closed' | 'options' | 'shortcut' | 'event';
@@ -12,7 +13,7 @@ export type DeliveryKind = 'command' | 'action' | 'submission' | 'closed' | 'opt
 export type Delivery = {
   readonly kind: DeliveryKind;
   readonly app: string;
-  /** Null for events: they are nobody's click. */
+  /** Null for events but the opening of the App Home: they are nobody's click. */
   readonly account: SlackAccount | null;
   /** The workspace that it was delivered for. */
   readonly team: string;
@@ -69,6 +70,7 @@ const eventShape = z.object({
   api_app_id: idText,
   team_id: idText,
   event_id: idText,
+  event: z.object({ type: z.string(), user: idText.optional() }).optional(),
 });
 
 /** @returns undefined for anything that is none of the payloads that Curfew takes, whole and well-formed */
@@ -84,7 +86,11 @@ export function deliveryOf(body: unknown): Delivery | undefined {
     );
   }
   const event = eventShape.safeParse(body).data;
-  if (event) return made('event', { app: event.api_app_id, team: event.team_id, account: null }, event.event_id);
+  if (event) {
+    const opener = event.event?.type === 'app_home_opened' ? event.event.user : undefined;
+    const account = opener === undefined ? null : { team: event.team_id, user: opener };
+    return made('event', { app: event.api_app_id, team: event.team_id, account }, event.event_id);
+  }
   const action = actionShape.safeParse(body).data;
   if (action) return made('action', whose(action), action.trigger_id, action.response_url);
   const shortcut = shortcutShape.safeParse(body).data;
@@ -125,6 +131,34 @@ const made = (kind: DeliveryKind, whom: Whose, identity: string | null, response
   responseUrl: responseUrl ?? null,
   fields: [],
 });
+
+const button = z.object({ value: z.string().optional() });
+const homeView = z.object({
+  type: z.literal('home'),
+  callback_id: z.literal(callbacks.home),
+  blocks: z.array(z.object({ elements: z.array(button.catch({})).optional().catch([]) })).max(100),
+});
+const pressedAlone = z.object({
+  actions: z.array(z.object({ value: z.string() })).min(1),
+  container: z.object({ type: z.string(), is_ephemeral: z.boolean().optional() }),
+  view: z.unknown(),
+});
+
+/**
+ * What a button stands for where only its reader sees it: in their App Home, or in an answer to them. No
+ * place of these is kept. The App Home comes back with what was published there, and the button must be on it.
+ */
+export function ownPressOf(body: unknown): { readonly value: string; readonly place: 'home' | 'answer' } | undefined {
+  const press = pressedAlone.safeParse(body).data;
+  const value = press?.actions[0]?.value;
+  if (!press || value === undefined || !isUuid(value)) return undefined;
+  if (press.container.type === 'message') {
+    return press.container.is_ephemeral === true ? { value, place: 'answer' } : undefined;
+  }
+  const home = homeView.safeParse(press.view).data;
+  const shown = home?.blocks.some((block) => block.elements?.some((element) => element.value === value)) ?? false;
+  return shown ? { value, place: 'home' } : undefined;
+}
 
 const pressed = z.object({
   actions: z.array(z.object({ action_id: z.string(), value: z.string().max(2000).optional() })).min(1),

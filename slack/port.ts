@@ -97,6 +97,9 @@ export function createSlackPort(options: PortOptions): SlackPort {
     async ephemeral({ channel, user, ...content }) {
       await told(call((token) => client.chat.postEphemeral({ token, channel, user, ...sentAs(content) })));
     },
+    async publish({ user, view }) {
+      await told(call((token) => client.views.publish({ token, user_id: user, view })));
+    },
   };
 }
 

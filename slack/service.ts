@@ -3,6 +3,7 @@ import type { AuditEntry } from '../domain/events.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { AccountFacts } from '../domain/person.ts';
 import type { UseCases } from '../service/contract.ts';
+import type { Homes } from './home.ts';
 import type { SlackPort } from './views/message.ts';
 import type { Profile } from './views/model.ts';
 
@@ -20,6 +21,17 @@ export type SlackService = Pick<
   | 'revoke'
   | 'review'
   | 'status'
+  | 'extend'
+  | 'extensionModel'
+  | 'decideExtension'
+  | 'away'
+  | 'back'
+  | 'overview'
+  | 'personalCode'
+  | 'linkByCode'
+  | 'confirmLink'
+  | 'proposalModel'
+  | 'decideProposal'
 >;
 
 /** What Slack reads of the store and writes to it itself. */
@@ -29,11 +41,24 @@ export type Records = {
   profiles(people: readonly PersonId[]): Promise<ReadonlyMap<PersonId, Profile>>;
   /** The request whose message stands there; undefined: none of ours. */
   requestAt(channel: string, ts: string): Promise<RequestId | undefined>;
+  /** What the message that stands there is about, where that is no request: `proposal/<id>`, `link/<id>`. */
+  noticeAt(channel: string, ts: string): Promise<string | undefined>;
+  /** Until when an account that is linked beside another approves nothing, epoch ms; null: it may. */
+  approvesFromOf(account: SlackAccount): Promise<number | null>;
   audit(entry: AuditEntry): Promise<void>;
   /** Takes a delivery on, once; see `store/deliveries.ts`. */
   begin(key: string): Promise<'new' | 'busy' | { readonly answer: unknown }>;
   answer(key: string, answer: unknown): Promise<void>;
   answerOf(key: string): Promise<{ readonly answer: unknown } | undefined>;
+  readonly homes: HomeRows;
+};
+
+/** Who opened their App Home, and a hash of what was published there. */
+export type HomeRows = {
+  /** Of these people, those who ever opened it. */
+  openedBy(people: readonly PersonId[]): Promise<readonly PersonId[]>;
+  paintedOf(person: PersonId): Promise<string | undefined>;
+  put(person: PersonId, painted: string): Promise<void>;
 };
 
 export type SlackAccount = { readonly team: string; readonly user: string };
@@ -45,6 +70,8 @@ export type Accounts = {
    * @returns undefined where Slack did not answer in time
    */
   factsOf(account: SlackAccount): Promise<AccountFacts | undefined>;
+  /** The IANA name of the time zone that the account chose; as old. UTC where Slack names none, undefined where it does not answer. */
+  zoneOf(account: SlackAccount): Promise<string | undefined>;
 };
 
 /** As pino's: ids and codes first, then a sentence. */
@@ -59,6 +86,7 @@ export type Desk = {
   readonly records: Records;
   readonly accounts: Accounts;
   readonly port: SlackPort;
+  readonly homes: Homes;
   /** Epoch milliseconds. */
   readonly clock: () => number;
   readonly log: Log;

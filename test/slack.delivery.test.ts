@@ -42,6 +42,11 @@ const model = {
   decisions: [],
   held: [],
   privileges: null,
+  startAt: null,
+  view: { state: { kind: 'awaiting', needs: [], stage: 0, approvals: [] } },
+  adds: [],
+  reciprocal: [],
+  standsInFor: new Map(),
   you: null,
 } as unknown as ReviewModel;
 
@@ -50,6 +55,7 @@ beforeEach(() => {
   desk.service.answers('open', async () => opened as never);
   desk.service.answers('revoke', async () => ({ already: false, confirmed: true }));
   desk.service.answers('reviewModel', async () => model);
+  desk.service.answers('overview', async () => refuse('NotRecorded', 'Nothing is known.'));
   desk.service.answers(
     'decide',
     async () => ({ decided: 'recorded', confirmed: true, view: {} }) as unknown as Decided,

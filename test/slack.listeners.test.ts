@@ -4,7 +4,7 @@ import type { Message } from '../dev/slack/driver.ts';
 import { refuse } from '../domain/errors.ts';
 import type { Digest, PersonId, RequestId } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
-import type { Decided, Opened, RequestStatus, ReviewModel, TargetOption } from '../service/contract.ts';
+import type { Decided, Opened, Overview, RequestStatus, ReviewModel, TargetOption } from '../service/contract.ts';
 import { actions, blocks, callbacks, command, shortcut } from '../slack/ids.ts';
 import { button, content, row, section } from '../slack/views/kit.ts';
 import { mrkdwn } from '../slack/text.ts';
@@ -59,10 +59,14 @@ const model = {
   plan,
   digest: 'd'.repeat(64) as Digest,
   openedAt: 1_700_000_000_000,
-  view: {},
+  startAt: null,
+  view: { state: { kind: 'awaiting', needs: [1], stage: 0, approvals: [] } },
   decisions: [],
   held: [],
-  privileges: { checkedAt: 1_700_000_000_000, lines: ['SELECT on orders'] },
+  privileges: { checkedAt: 1_700_000_000_000, lines: ['SELECT on orders', 'SELECT on refunds'] },
+  adds: ['SELECT on refunds'],
+  reciprocal: [],
+  standsInFor: new Map(),
   you: null,
 } as unknown as ReviewModel;
 const state = {
@@ -74,6 +78,16 @@ const state = {
   durationMs: 5_400_000,
   openedAt: 1_700_000_000_000,
 } as unknown as RequestStatus;
+
+const overview = (more: Partial<Overview> = {}): Overview => ({
+  person: people['ana']!,
+  grants: [],
+  requests: [],
+  recent: [],
+  waiting: [],
+  away: null,
+  ...more,
+});
 
 const reference = /\(Reference [0-9a-f]{8}\)/;
 
@@ -103,10 +117,11 @@ beforeEach(() => {
   for (const name of ['ana', 'ben']) desk.workspace.setFlags(name, {});
   desk.service.answers('options', async () => options);
   desk.service.answers('open', async () => openedAs());
-  desk.service.answers('preview', async () => ({ plan, seats: [] }));
+  desk.service.answers('preview', async () => ({ plan, seats: [[people['ben']!]], says: 'needs 1 of the data owners' }));
   desk.service.answers('reviewModel', async () => model);
   desk.service.answers('decide', async () => decided());
   desk.service.answers('status', async () => state);
+  desk.service.answers('overview', async () => overview());
 });
 
 const lastInput = (name: string): Record<string, unknown> =>

@@ -11,6 +11,7 @@ const scopeOf: Readonly<Record<string, string | null>> = {
   'chat.update': 'chat:write',
   'conversations.open': 'im:write',
   'users.info': 'users:read',
+  'views.publish': null,
   'views.open': null,
   'views.update': null,
 };

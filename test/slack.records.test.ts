@@ -38,8 +38,9 @@ function app(): { deliver: (event: Omit<ReceiverEvent, 'ack'>) => Promise<unknow
   const desk: Desk = {
     service,
     records: storeRecords(store.as.curfew_api),
-    accounts: { factsOf: async () => undefined },
-    port: { post: none, update: none, openDm: none, ephemeral: none },
+    accounts: { factsOf: async () => undefined, zoneOf: async () => undefined },
+    port: { post: none, update: none, openDm: none, ephemeral: none, publish: none },
+    homes: { opened: none, changed: async () => undefined },
     clock: Date.now,
     log: keptLog(),
   };

@@ -1,62 +1,89 @@
 import type { App, BlockButtonAction } from '@slack/bolt';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
+import type { ExtensionId } from '../../domain/ids.ts';
 import { refused, say, tell, type Turn } from '../answers.ts';
 import { actions } from '../ids.ts';
 import type { Desk } from '../service.ts';
 import { mrkdwn } from '../text.ts';
 import { findingsForm } from '../views/findings.ts';
 import type { Content } from '../views/message.ts';
-import { reviewForm } from '../views/review.ts';
-import { claimLink, told } from '../views/told.ts';
+import { claimLink, told, toldInModal } from '../views/told.ts';
 import { openForm } from './asking.ts';
-import { pressedBy, turnOf, type Opener, type Pressed } from './turn.ts';
+import { extend } from './extending.ts';
+import { openExtensionReview, openReview } from './reviewing.ts';
+import { foreign, pressedBy, pressOn, turnOf, type Opener, type Place, type Pressed } from './turn.ts';
 
-/** Buttons on messages. What they change is committed before Slack is answered; what they open, opens before that too. */
+/** Buttons. What they change is committed before Slack is answered; what they open, opens before that too. */
 export function register(app: App, desk: Desk): void {
-  onPress(app, desk, actions.review, (press, opener) => openReview(desk, press, opener));
+  onPress(app, desk, actions.review, (press, opener) => openReview(desk, press, opener), own);
+  onPress(app, desk, actions.askAgain, (press, opener) => askAgain(desk, press, opener), own);
+  onPress(app, desk, actions.extend, (press, opener) => extend(desk, press, opener), own);
+  onPress(app, desk, actions.withdraw, (press) => ended(desk.service.withdraw(mine(press)), 'Withdrawn.'), own);
+  onPress(app, desk, actions.release, (press) => ended(desk.service.release(mine(press)), done), own);
+  onPress(app, desk, actions.claim, (press) => claim(desk, press), { ...own, instead: notShown });
   onPress(app, desk, actions.reviewBreakGlass, (press, opener) => openFindings(desk, press, opener));
-  onPress(app, desk, actions.askAgain, (press, opener) => askAgain(desk, press, opener));
-  onPress(app, desk, actions.withdraw, (press) => ended(desk.service.withdraw(mine(press)), 'Withdrawn.'));
-  onPress(app, desk, actions.release, (press) => ended(desk.service.release(mine(press)), 'Thank you: it ends now.'));
   onPress(app, desk, actions.endNow, (press) => revoke(desk, press, false));
   onPress(app, desk, actions.disownApproval, (press) => revoke(desk, press, true));
   onPress(app, desk, actions.disownClaim, (press) => revoke(desk, press, true));
-  app.action(actions.claim, (args) => claim(desk, turnOf(args.context), args.body));
+  app.action<BlockButtonAction>(actions.reviewExtension, async ({ body, client, context }) => {
+    const turn = turnOf(context);
+    const press = await pressOn(desk, turn, body);
+    if (isRefusal(press)) return await refused(desk, turn, press);
+    const about = { ...press, extensionId: press.value as ExtensionId };
+    const opener = { client, triggerId: body.trigger_id };
+    const refusal = await openExtensionReview(desk, about, opener);
+    if (refusal === 'foreign') return await refused(desk, turn, await foreign(desk, press));
+    await (refusal ? refused(desk, turn, refusal) : turn.answer());
+  });
   // Opens a page in the browser; Slack reports the press and wants an answer, and that is all.
   app.action(actions.claimLink, ({ context }) => turnOf(context).answer());
 }
 
+const own = { own: true } as const;
+const done = 'Thank you: it ends now.';
+
 /** What a press leads to: something to say, a refusal, or nothing where a modal opened. */
 type Act = (press: Pressed, opener: Opener) => Promise<Content | Refusal | undefined>;
 
-function onPress(app: App, desk: Desk, action: string, act: Act): void {
+/** `instead`: what may stay in a direct message where the answer itself must not. */
+type How = { readonly own?: boolean; readonly instead?: Content };
+
+function onPress(app: App, desk: Desk, action: string, act: Act, { own: anywhere, instead }: How = {}): void {
   app.action<BlockButtonAction>(action, async ({ body, client, context }) => {
     const turn = turnOf(context);
-    const press = await pressedBy(desk, turn, body);
+    const press = await pressedBy(desk, turn, body, { own: anywhere === true });
     if (isRefusal(press)) return await refused(desk, turn, press);
-    const said = await act(press, { client, triggerId: body.trigger_id });
+    const opener = { client, triggerId: body.trigger_id };
+    const said = await act(press, opener);
     if (said === undefined) return await turn.answer();
-    await (isRefusal(said) ? refused(desk, turn, said) : say(desk, turn, said));
+    if (isRefusal(said)) return await refused(desk, turn, said);
+    await sayThere(desk, turn, opener, press.place, said, instead);
+    await desk.homes.changed([press.person]);
   });
 }
 
-const mine = ({ requestId, person }: Pressed): Pick<Pressed, 'requestId' | 'person'> => ({ requestId, person });
-
-async function openReview(desk: Desk, press: Pressed, { client, triggerId }: Opener): Promise<Refusal | undefined> {
-  const model = await desk.service.reviewModel(mine(press));
-  if (isRefusal(model)) return model;
-  // Asked for now, so that it is known when the decision comes; the form does not wait for it.
-  const asked = desk.accounts.factsOf(press.account);
-  const selectors = model.plan.verdict === 'approvals' ? model.plan.stages.flatMap((stage) => stage.from) : [];
-  const people = await desk.records.profiles([
-    model.requester,
-    ...model.decisions.map((one) => one.person),
-    ...selectors.flatMap((one) => (one.kind === 'person' ? [one.person] : [])),
-  ]);
-  await client.views.open({ trigger_id: triggerId, view: reviewForm(model, people) });
-  await asked;
-  return undefined;
+/** In the App Home nothing can be answered but by a modal: it opens where the person looks, and leaves nothing behind. */
+export async function sayThere(
+  desk: Desk,
+  turn: Turn,
+  { client, triggerId }: Opener,
+  place: Place,
+  content: Content,
+  instead: Content = content,
+): Promise<void> {
+  if (place.kind !== 'home') return await say(desk, turn, content, instead);
+  const shown = await client.views.open({ trigger_id: triggerId, view: toldInModal(content) }).then(
+    () => true,
+    (error: unknown) => {
+      desk.log.warn({ reference: turn.reference, err: error }, 'an answer could not be shown over the App Home');
+      return false;
+    },
+  );
+  await turn.answer();
+  if (!shown) await tell(desk, turn.delivery, instead);
 }
+
+const mine = ({ requestId, person }: Pressed): Pick<Pressed, 'requestId' | 'person'> => ({ requestId, person });
 
 async function openFindings(desk: Desk, press: Pressed, { client, triggerId }: Opener): Promise<Refusal | undefined> {
   const status = await desk.service.status({ requestId: press.requestId });
@@ -80,7 +107,7 @@ async function askAgain(desk: Desk, press: Pressed, opener: Opener): Promise<Ref
 
 type Ending = ReturnType<Desk['service']['revoke']>;
 
-async function ended(ending: Ending, says: string): Promise<Content | Refusal> {
+export async function ended(ending: Ending, says: string): Promise<Content | Refusal> {
   const result = await ending;
   if (isRefusal(result)) return result;
   if (result.already) return told(mrkdwn`It was over, or ending, already.`);
@@ -99,14 +126,10 @@ async function revoke(desk: Desk, press: Pressed, disowned: boolean): Promise<Co
   );
 }
 
-/** The link is told to the requester only, and only in a message that goes away. */
-async function claim(desk: Desk, turn: Turn, body: unknown): Promise<void> {
-  const press = await pressedBy(desk, turn, body);
-  if (isRefusal(press)) return await refused(desk, turn, press);
+/** The link is told to the requester only, and only where it goes away: in an ephemeral message or a modal. */
+async function claim(desk: Desk, press: Pressed): Promise<Content | Refusal> {
   const minted = await desk.service.mintCode(mine(press));
-  if (isRefusal(minted)) return await refused(desk, turn, minted);
-  await turn.answer();
-  await tell(desk, turn.delivery, claimLink(press.requestId, minted), notShown);
+  return isRefusal(minted) ? minted : claimLink(press.requestId, minted);
 }
 
 const notShown = told(mrkdwn`Slack did not show your one-time link. Press Claim again for a new one.`);

@@ -4,7 +4,7 @@ import { refuse, isRefusal, type Refusal } from '../../domain/errors.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { secondMs } from '../../domain/time.ts';
 import type { Turn } from '../answers.ts';
-import { pressOf } from '../payload.ts';
+import { ownPressOf, pressOf } from '../payload.ts';
 import type { Desk, SlackAccount } from '../service.ts';
 
 export type Clicker = Turn & { readonly person: PersonId; readonly account: SlackAccount };
@@ -32,27 +32,54 @@ export async function clickerOf(desk: Desk, turn: Turn): Promise<Clicker | Refus
   return { ...turn, person, account };
 }
 
-export type Pressed = Clicker & { readonly requestId: RequestId };
-
 /**
- * A press on a message's button. The message must be one that Curfew posted for this very request: a button that was
- * copied elsewhere, or carries another request's id, is refused and audited.
+ * Where a button was pressed: on a message that Curfew keeps for a request, or where only its reader sees it, in their
+ * App Home or in an answer to them. No place of the latter is kept, so there it may only do what is its reader's own.
  */
-export async function pressedBy(desk: Desk, turn: Turn, body: unknown): Promise<Pressed | Refusal> {
+export type Place =
+  { readonly kind: 'message'; readonly requestId: RequestId } | { readonly kind: 'home' } | { readonly kind: 'answer' };
+
+/** `value`: the id that the button carries. */
+export type Press = Clicker & { readonly value: string; readonly place: Place };
+export type Pressed = Clicker & { readonly requestId: RequestId; readonly place: Place };
+
+/** A press on a button of ours. One that was copied elsewhere is refused and audited. */
+export async function pressOn(desk: Desk, turn: Turn, body: unknown): Promise<Press | Refusal> {
   const clicker = await clickerOf(desk, turn);
   if (isRefusal(clicker)) return clicker;
+  const own = ownPressOf(body);
+  if (own) return { ...clicker, value: own.value, place: { kind: own.place } };
   const press = pressOf(body);
   const known = press && (await requestAt(desk, press));
-  if (!press || known !== press.requestId) {
-    await desk.records.audit({
-      kind: 'delivery.refused',
-      actor: clicker.person,
-      subject: press?.requestId ?? 'slack',
-      body: { why: 'foreign-message', reference: clicker.reference },
-    });
-    return refuse('UnknownRequest', 'This button is not on a message that Curfew keeps for this request.');
-  }
-  return { ...clicker, requestId: press.requestId };
+  if (!press || known === undefined) return await foreign(desk, clicker, press?.requestId);
+  return { ...clicker, value: press.requestId, place: { kind: 'message', requestId: known } };
+}
+
+/**
+ * A press on a request's button. A message must be one that Curfew posted for this very request; `own`: it may be
+ * pressed in App Home and in answers as well, because it does nothing to what is somebody else's.
+ */
+export async function pressedBy(
+  desk: Desk,
+  turn: Turn,
+  body: unknown,
+  { own = false }: { readonly own?: boolean } = {},
+): Promise<Pressed | Refusal> {
+  const press = await pressOn(desk, turn, body);
+  if (isRefusal(press)) return press;
+  const requestId = press.value as RequestId;
+  const here = press.place.kind === 'message' ? press.place.requestId === requestId : own;
+  return here ? { ...press, requestId } : await foreign(desk, press, requestId);
+}
+
+export async function foreign(desk: Desk, { person, reference }: Clicker, requestId?: RequestId): Promise<Refusal> {
+  await desk.records.audit({
+    kind: 'delivery.refused',
+    actor: person,
+    subject: requestId ?? 'slack',
+    body: { why: 'foreign-message', reference },
+  });
+  return refuse('UnknownRequest', 'This button is not on a message that Curfew keeps for this request.');
 }
 
 /** Slack shows a message a moment before the store has its place, longer where the store is slow; a press in between waits. */

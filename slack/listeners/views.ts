@@ -1,7 +1,6 @@
 import type { App } from '@slack/bolt';
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
-import { parseSpan } from '../../domain/time.ts';
-import { reviewVerdicts } from '../../service/contract.ts';
+import { reviewVerdicts, type DecideInputFromClick } from '../../service/contract.ts';
 import { refused, refusedAs, underField, updated, type Turn } from '../answers.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { refusalText, staysOpen } from '../refusals.ts';
@@ -9,30 +8,50 @@ import type { Desk } from '../service.ts';
 import { mrkdwn } from '../text.ts';
 import { readMetadata } from '../views/metadata.ts';
 import { toldModal } from '../views/told.ts';
+import { askedFields } from './asked.ts';
+import { unreadableSpan } from './asking.ts';
+import { extendedSentence, sendExtension } from './extending.ts';
 import { fieldsOf, type Field } from './form-values.ts';
 import { clickerOf, turnOf, type Clicker } from './turn.ts';
 
-/** Forms that were sent: a request, a decision, a review. Committed first, answered then. */
+/** Forms that were sent: a request, a decision, a review, more time. Committed first, answered then. */
 export function register(app: App, desk: Desk): void {
-  app.view(callbacks.ask, async ({ view, context }) => {
-    const turn = turnOf(context);
-    const clicker = await clickerOf(desk, turn);
-    if (isRefusal(clicker)) return await refused(desk, turn, clicker);
-    const refusal = await ask(desk, clicker, fieldsOf(view.state), view.id);
+  onSend(app, desk, callbacks.ask, async (turn, clicker, field, view) => {
+    const refusal = await ask(desk, clicker, field, view.id);
     // The form stays open whatever is wrong: what was typed is not lost.
     await turn.answer(refusal && refusedAs(turn.delivery, refusal, turn.reference));
   });
-  app.view(callbacks.decide, async ({ view, context }) => {
-    const turn = turnOf(context);
-    const clicker = await clickerOf(desk, turn);
-    if (isRefusal(clicker)) return await refused(desk, turn, clicker);
-    await answerForm(turn, await decide(desk, clicker, fieldsOf(view.state), view.private_metadata));
+  onSend(app, desk, callbacks.decide, async (turn, clicker, field, view) => {
+    await answerForm(turn, await decide(desk, clicker, field, view.metadata));
   });
-  app.view(callbacks.review, async ({ view, context }) => {
+  onSend(app, desk, callbacks.decideExtension, async (turn, clicker, field, view) => {
+    await answerForm(turn, await decideExtension(desk, clicker, field, view.metadata));
+  });
+  onSend(app, desk, callbacks.review, async (turn, clicker, field, view) => {
+    await answerForm(turn, await review(desk, clicker, field, view.metadata));
+  });
+  onSend(app, desk, callbacks.extend, async (turn, clicker, field, view) => {
+    const result = await sendExtension(desk, clicker, field, view.metadata, view.id);
+    if (isRefusal(result)) return await answerForm(turn, result);
+    // Told over the form: it may be done already, where less was asked for than needs anybody's word.
+    await turn.answer(updated(toldModal('More time', extendedSentence(result))));
+  });
+}
+
+type Sent = (
+  turn: Turn,
+  clicker: Clicker,
+  field: Field,
+  view: { readonly id: string; readonly metadata: string },
+) => Promise<void>;
+
+function onSend(app: App, desk: Desk, callback: string, sent: Sent): void {
+  app.view(callback, async ({ view, context }) => {
     const turn = turnOf(context);
     const clicker = await clickerOf(desk, turn);
     if (isRefusal(clicker)) return await refused(desk, turn, clicker);
-    await answerForm(turn, await review(desk, clicker, fieldsOf(view.state), view.private_metadata));
+    await sent(turn, clicker, fieldsOf(view.state), { id: view.id, metadata: view.private_metadata });
+    await desk.homes.changed([clicker.person]);
   });
 }
 
@@ -52,27 +71,40 @@ async function answerForm(turn: Turn, outcome: Outcome): Promise<void> {
 
 /** @param key the view's id: the same form sent again is the same request */
 async function ask(desk: Desk, { person }: Clicker, field: Field, key: string): Promise<Refusal | undefined> {
-  const durationMs = parseSpan(field(blocks.duration, actions.duration));
-  if (durationMs === undefined) {
-    return refuse('InvalidInput', 'Write how long as 45m, 2h or 1h30m.', blocks.duration);
-  }
-  const ticket = field(blocks.ticket, actions.ticket);
-  const result = await desk.service.open({
-    person,
-    kind: 'access',
-    target: field(blocks.target, actions.target),
-    role: field(blocks.role, actions.role),
-    durationMs,
-    reason: field(blocks.reason, actions.reason),
-    ...(ticket === '' ? {} : { ticket }),
-    key,
-  });
+  const { durationMs, ...asked } = askedFields(field);
+  if (durationMs === null) return refuse('InvalidInput', unreadableSpan, blocks.duration);
+  const result = await desk.service.open({ person, kind: 'access', ...asked, durationMs, key });
   return isRefusal(result) ? result : undefined;
 }
 
+/** What both kinds of decision carry besides what they are about. */
+type Word = Pick<DecideInputFromClick, 'person' | 'account' | 'digest' | 'verdict' | 'reason'>;
+
 async function decide(desk: Desk, clicker: Clicker, field: Field, metadata: string): Promise<Outcome> {
   const about = readMetadata(metadata);
-  if (!about?.digest) return refuse('StaleView', 'This form does not say what it showed.');
+  const word = await wordOf(desk, clicker, field, about?.digest);
+  if (isRefusal(word)) return word;
+  if (!about || about.extensionId !== undefined) return unsaid;
+  return await desk.service.decide({ requestId: about.requestId, ...word });
+}
+
+async function decideExtension(desk: Desk, clicker: Clicker, field: Field, metadata: string): Promise<Outcome> {
+  const about = readMetadata(metadata);
+  const word = await wordOf(desk, clicker, field, about?.digest);
+  if (isRefusal(word)) return word;
+  if (about?.extensionId === undefined) return unsaid;
+  return await desk.service.decideExtension({ extensionId: about.extensionId, ...word });
+}
+
+const unsaid = refuse('StaleView', 'This form does not say what it showed.');
+
+async function wordOf(
+  desk: Desk,
+  { person, account: clicked }: Clicker,
+  field: Field,
+  digest: string | undefined,
+): Promise<Word | Refusal> {
+  if (digest === undefined) return unsaid;
   const verdict = field(blocks.verdict, actions.verdict);
   const reason = field(blocks.why, actions.why);
   if (verdict !== 'approve' && verdict !== 'deny') {
@@ -80,16 +112,9 @@ async function decide(desk: Desk, clicker: Clicker, field: Field, metadata: stri
   }
   if (verdict === 'deny' && reason === '')
     return refuse('InvalidInput', 'Say why: the requester reads it.', blocks.why);
-  const account = await desk.accounts.factsOf(clicker.account);
+  const account = await desk.accounts.factsOf(clicked);
   if (!account) return refuse('NotRecorded', 'Not recorded: Slack did not say in time whose account this is.');
-  return await desk.service.decide({
-    requestId: about.requestId,
-    person: clicker.person,
-    account,
-    digest: about.digest,
-    verdict,
-    ...(reason === '' ? {} : { reason }),
-  });
+  return { person, account, digest, verdict, ...(reason === '' ? {} : { reason }) };
 }
 
 async function review(desk: Desk, clicker: Clicker, field: Field, metadata: string): Promise<Outcome> {

@@ -1,9 +1,9 @@
 /** The request form. */
 import type { types } from '@slack/bolt';
-import { dayMs, formatSpan, hourMs, minuteMs, secondMs } from '../../domain/time.ts';
+import { formatSpan, hourMs, spanText } from '../../domain/time.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { cut, oneLine, type Mrkdwn } from '../text.ts';
-import { input, modal, textInput } from './form.ts';
+import { datetimeInput, input, modal, textInput } from './form.ts';
 import { context, option, section } from './kit.ts';
 import type { Modal } from './message.ts';
 
@@ -21,11 +21,13 @@ export type AskForm = {
     readonly durationMs?: number;
     readonly reason?: string;
     readonly ticket?: string;
+    /** A scheduled start, epoch ms. */
+    readonly startAt?: number;
   };
   /** What a typed line lacked. */
   readonly problem?: Mrkdwn;
-  /** What the policy says of what is chosen so far. */
-  readonly preview?: Mrkdwn;
+  /** What the policy says of what is chosen so far, and who could decide: a sentence each. */
+  readonly preview?: readonly Mrkdwn[];
 };
 
 /** Slack's limit of an option's value. Longer names exist in no target. */
@@ -70,10 +72,13 @@ export function askForm({ offers, prefill, problem, preview }: AskForm): Modal {
     input(
       blocks.duration,
       'For how long',
-      textInput(actions.duration, { initial: spanText(prefill.durationMs ?? hourMs), max: 20 }),
-      {
-        hint: 'Such as 45m, 2h or 1h30m. It starts when you claim it, not when you ask.',
-      },
+      textInput(actions.duration, {
+        initial: spanText(prefill.durationMs ?? hourMs),
+        max: 20,
+        placeholder: '2h',
+        live: true,
+      }),
+      { hint: 'Such as 45m, 2h or 1h30m. It starts when you claim it, not when you ask.', dispatch: true },
     ),
     input(
       blocks.reason,
@@ -89,12 +94,15 @@ export function askForm({ offers, prefill, problem, preview }: AskForm): Modal {
     input(
       blocks.ticket,
       'Ticket',
-      textInput(actions.ticket, { max: 100, placeholder: 'INC-12', ...optionalInitial(prefill.ticket) }),
-      {
-        optional: true,
-      },
+      textInput(actions.ticket, { max: 100, placeholder: 'INC-12', live: true, ...optionalInitial(prefill.ticket) }),
+      { optional: true, dispatch: true },
     ),
-    preview ? context(preview) : [],
+    input(blocks.start, 'Not before', datetimeInput(actions.start, prefill.startAt), {
+      optional: true,
+      dispatch: true,
+      hint: 'Approved now, and to be claimed from then on. Leave it empty to start as soon as it is approved.',
+    }),
+    preview && preview.length > 0 ? context(...preview) : [],
   );
 }
 
@@ -126,21 +134,3 @@ export function targetOptions(offers: readonly Offer[], typed: string): readonly
   );
   return [...begins, ...contains].slice(0, 100).map(targetOption);
 }
-
-/** A span as `parseSpan` reads it, whole seconds: 5,400,000 becomes `1h30m`. */
-function spanText(ms: number): string {
-  let rest = Math.max(secondMs, Math.round(ms / secondMs) * secondMs);
-  return spanUnits
-    .map(([unit, unitMs]) => {
-      const many = Math.floor(rest / unitMs);
-      rest -= many * unitMs;
-      return many > 0 ? `${many}${unit}` : '';
-    })
-    .join('');
-}
-const spanUnits = [
-  ['d', dayMs],
-  ['h', hourMs],
-  ['m', minuteMs],
-  ['s', secondMs],
-] as const;

@@ -27,8 +27,13 @@ export const findingsForm = (status: RequestStatus, people: People): Modal =>
       action_id: actions.finding,
       options: reviewVerdicts.map((verdict) => option(findingWords[verdict], verdict)),
     }),
-    input(blocks.note, 'What was done', textInput(actions.note, { lines: true, max: 2000 }), {
-      hint: 'What the access was used for, and what follows from it.',
-    }),
+    input(
+      blocks.note,
+      'What was done',
+      textInput(actions.note, { lines: true, max: 2000, placeholder: 'What was done' }),
+      {
+        hint: 'What the access was used for, and what follows from it.',
+      },
+    ),
     context(mrkdwn`Request ${shortId(status.requestId)}`),
   );

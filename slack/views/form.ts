@@ -1,5 +1,6 @@
 /** Inputs of modals. */
 import type { types } from '@slack/bolt';
+import { secondMs } from '../../domain/time.ts';
 import { tidy } from '../text.ts';
 import { plain } from './kit.ts';
 import type { Block, Modal } from './message.ts';
@@ -24,11 +25,13 @@ export type TextLook = {
   readonly placeholder?: string;
   readonly lines?: boolean;
   readonly max?: number;
+  /** In an input with `dispatch`: tells us while somebody types, not only at the return key. */
+  readonly live?: boolean;
 };
 
 export const textInput = (
   action: string,
-  { initial, placeholder, lines, max = 3000 }: TextLook = {},
+  { initial, placeholder, lines, max = 3000, live }: TextLook = {},
 ): types.PlainTextInput => ({
   type: 'plain_text_input',
   action_id: action,
@@ -36,7 +39,20 @@ export const textInput = (
   ...(initial === undefined || initial === '' ? {} : { initial_value: tidy(initial).slice(0, max).toWellFormed() }),
   ...(placeholder === undefined ? {} : { placeholder: plain(placeholder, 150) }),
   ...(lines ? { multiline: true } : {}),
+  ...(live
+    ? { dispatch_action_config: { trigger_actions_on: ['on_enter_pressed', 'on_character_entered'] as const } }
+    : {}),
 });
+
+/** A day and a time in the zone of whoever looks. `at`: epoch ms, shown to the minute. */
+export const datetimeInput = (action: string, at?: number): types.DateTimepicker => ({
+  type: 'datetimepicker',
+  action_id: action,
+  ...(at === undefined || !fitsPicker(at) ? {} : { initial_date_time: Math.floor(at / secondMs) }),
+});
+
+/** Slack takes ten digits of seconds, no more and no fewer. */
+const fitsPicker = (at: number): boolean => at >= 1e12 && at < 1e13;
 
 /** Which form it is, its title and, where it has inputs, what its button says. */
 export type ModalLook = {

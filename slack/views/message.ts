@@ -3,6 +3,7 @@ import type { types } from '@slack/bolt';
 
 export type Block = types.KnownBlock;
 export type Modal = types.ModalView;
+export type Home = types.HomeView;
 
 /** What a message shows. `text` is what notifications and screen readers get: a whole sentence, escaped. */
 export type Content = { readonly text: string; readonly blocks: readonly Block[] };
@@ -36,6 +37,8 @@ export interface SlackPort {
   openDm(user: string): Promise<string>;
   /** Seen by one person only, and only while they look. */
   ephemeral(message: Content & { readonly channel: string; readonly user: string }): Promise<void>;
+  /** What this user finds in the App Home from now on. */
+  publish(home: { readonly user: string; readonly view: Home }): Promise<void>;
 }
 
 /** Slack did not take it now: too many calls, an outage, no connection. The same call may succeed after `retryAfterMs`. */

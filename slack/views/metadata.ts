@@ -3,29 +3,32 @@
  * the same, because an old modal may have been written by an older version.
  */
 import { z } from 'zod';
-import { isUuid, type RequestId } from '../../domain/ids.ts';
+import { isUuid, type ExtensionId, type RequestId } from '../../domain/ids.ts';
 
 const requestId = z
   .string()
   .refine(isUuid)
   .transform((text) => text as RequestId);
+const extensionId = z
+  .string()
+  .refine(isUuid)
+  .transform((text) => text as ExtensionId);
 const shape = z.strictObject({
   requestId,
+  extensionId: extensionId.optional(),
   digest: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
 });
 
-/** `digest`: of what Review showed; a decision carries it back (I7). */
-export type Metadata = { readonly requestId: RequestId; readonly digest?: string };
+/** `digest`: of what Review showed; a decision carries it back (I7). `extensionId`: where Review is of an extension. */
+export type Metadata = { readonly requestId: RequestId; readonly extensionId?: ExtensionId; readonly digest?: string };
 
 export const writeMetadata = (metadata: Metadata): string => JSON.stringify(metadata);
 
 /** @returns undefined for anything that Curfew does not write */
-export function readMetadata(
-  text: string,
-): { readonly requestId: RequestId; readonly digest?: string | undefined } | undefined {
+export function readMetadata(text: string): z.infer<typeof shape> | undefined {
   try {
     return shape.safeParse(JSON.parse(text)).data;
   } catch {

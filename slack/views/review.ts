@@ -1,7 +1,10 @@
 /** Review: everything that a decision rests on, from the store, and the decision itself. */
-import { shortId } from '../../domain/ids.ts';
+import type { Refusal } from '../../domain/errors.ts';
+import { shortId, type PersonId } from '../../domain/ids.ts';
+import { stagesOf, type GrantablePlan } from '../../domain/plan.ts';
+import { openNow } from '../../domain/progress.ts';
 import { formatSpan } from '../../domain/time.ts';
-import type { ReviewModel } from '../../service/contract.ts';
+import type { ExtensionModel, ReviewModel } from '../../service/contract.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { joined, listed, mrkdwn, type Mrkdwn, nothing, value, when } from '../text.ts';
 import { input, modal, textInput } from './form.ts';
@@ -9,7 +12,8 @@ import { context, divider, fields, option, section, verbatim } from './kit.ts';
 import { writeMetadata } from './metadata.ts';
 import type { Block, Modal } from './message.ts';
 import type { People } from './model.ts';
-import { nameOf, planSentence } from './words.ts';
+import { conditionSentence, windowWords } from './terms.ts';
+import { nameOf, planSentence, stageWords } from './words.ts';
 
 /** Of the digest people see so much; the whole of it comes back with the decision. */
 export const digestShown = 12;
@@ -27,37 +31,153 @@ export function reviewForm(model: ReviewModel, people: People): Modal {
       submit: 'Record decision',
       metadata: writeMetadata({ requestId: model.requestId, digest: model.digest }),
     },
-    model.you ? [section(mrkdwn`*Your decision would not count*: ${value(model.you.message, 500)}`), divider] : [],
+    wouldNotCount(model.you),
     section(mrkdwn`*${who}* asks for *${model.role}* on *${model.target}*`),
     facts(model),
+    terms(model.plan),
     section(mrkdwn`*Why*`),
     // Plain text, so that nothing in it is markup; as long as a reason may be, it is whole.
     verbatim(model.reason ?? 'The reason was erased.', 10),
     divider,
-    section(mrkdwn`*What it allows* (template ${model.template})\n${privileges(model)}`),
-    section(mrkdwn`*What ${who} has now*\n${held(model)}`),
-    section(mrkdwn`*Rule* ${model.plan.rule}: ${planSentence(model.plan, people)}`),
-    model.decisions.length > 0 ? section(mrkdwn`*Decided so far*\n${decisions(model, people)}`) : [],
+    privilegeBlocks(model, who),
+    divider,
+    standing(model, model.plan, people),
     context(mrkdwn`Request ${shortId(model.requestId)}, digest ${model.digest.slice(0, digestShown)}`),
     divider,
     decisionInputs(),
   );
 }
 
+/** The same for a later end: what is asked now, and below it the request as it was approved. */
+export function extensionForm(model: ExtensionModel, people: People): Modal {
+  const { request } = model;
+  const who = nameOf(people, request.requester);
+  return modal(
+    {
+      callback: callbacks.decideExtension,
+      title: 'Review more time',
+      submit: 'Record decision',
+      metadata: writeMetadata({
+        requestId: request.requestId,
+        extensionId: model.extensionId,
+        digest: model.digest,
+      }),
+    },
+    wouldNotCount(model.you),
+    section(mrkdwn`*${who}* asks to keep *${request.role}* on *${request.target}*`),
+    fields([
+      mrkdwn`*Ends now*\n${when(model.fromAt)}`,
+      mrkdwn`*Would end*\n${when(model.endAt)}`,
+      mrkdwn`*Longer by*\n${formatSpan(Math.max(0, model.endAt - model.fromAt))}`,
+      mrkdwn`*Asked first*\n${when(request.openedAt)}, for ${formatSpan(request.durationMs)}`,
+    ]),
+    terms(model.plan),
+    section(mrkdwn`*Why longer*`),
+    verbatim(model.reason ?? 'The reason was erased.', 10),
+    section(mrkdwn`*Why it was asked for first*`),
+    verbatim(request.reason ?? 'The reason was erased.', 10),
+    divider,
+    privilegeBlocks(request, who),
+    divider,
+    section(mrkdwn`*Rule* ${model.plan.rule}: ${planSentence(model.plan, people)}`),
+    section(mrkdwn`*Still needed*\n${openStagesOf(model)}`),
+    reciprocity(request, people),
+    context(mrkdwn`Request ${shortId(request.requestId)}, extension digest ${model.digest.slice(0, digestShown)}`),
+    divider,
+    decisionInputs(),
+  );
+}
+
+const wouldNotCount = (you: Refusal | null): readonly Block[] =>
+  you ? [section(mrkdwn`*Your decision would not count*: ${value(you.message, 500)}`), divider] : [];
+
+function openStagesOf({ plan, open }: ExtensionModel): Mrkdwn {
+  const stages = stagesOf(plan);
+  const names = open.slice(0, 6).flatMap((index) => {
+    const stage = stages[index];
+    return stage ? [mrkdwn`- ${stage.need} of ${stage.name}`] : [];
+  });
+  return names.length > 0 ? joined(names, '\n') : mrkdwn`Nothing: it is decided.`;
+}
+
 const facts = (model: ReviewModel): Block =>
   fields([
     mrkdwn`*For*\n${formatSpan(model.durationMs)}, from the claim`,
+    ...(model.startAt === null ? [] : [mrkdwn`*Not before*\n${when(model.startAt)}`]),
     mrkdwn`*Databases*\n${listed(model.databases, 5)}`,
     mrkdwn`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
     mrkdwn`*Asked*\n${when(model.openedAt)}`,
   ]);
 
+/** What ends the access besides its time, and when it may be held; nothing where neither is said. */
+function terms({ until, limits }: GrantablePlan): readonly Block[] {
+  const says = [
+    ...(until ? [conditionSentence(until)] : []),
+    ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
+  ];
+  return says.length > 0 ? [section(mrkdwn`*Besides*\n${joined(says, '\n')}`)] : [];
+}
+
+/** The difference first: what this adds to what they can do on this target now, then all that the template allows. */
+function privilegeBlocks(model: ReviewModel, who: string): readonly Block[] {
+  const { privileges: found } = model;
+  const checked = found ? context(mrkdwn`As the target's last check found it, ${when(found.checkedAt)}.`) : [];
+  return [
+    section(mrkdwn`*Adds to what ${who} can do now*\n${added(model)}`),
+    section(mrkdwn`*All that it allows* (template ${model.template})\n${found ? lines(found.lines) : notChecked}`),
+    checked,
+    section(mrkdwn`*What ${who} has now*\n${held(model)}`),
+  ].flat();
+}
+
+const notChecked = mrkdwn`The target was not checked yet, so this is not known.`;
+
+function added({ privileges: found, adds }: ReviewModel): Mrkdwn {
+  if (found === null) return notChecked;
+  return adds.length === 0 ? mrkdwn`Nothing: what they hold already allows all of it.` : lines(adds);
+}
+
 /** A line a privilege; the first twenty, each cut by itself. */
-function privileges({ privileges: found }: ReviewModel): Mrkdwn {
-  if (found === null) return mrkdwn`The target was not checked yet, so this is not known.`;
-  const lines = found.lines.slice(0, 20).map((line) => mrkdwn`- ${value(line, 100)}`);
-  const rest = found.lines.length - lines.length;
-  return mrkdwn`${lines.length > 0 ? joined(lines, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}\n_As checked ${when(found.checkedAt)}_`;
+function lines(all: readonly string[]): Mrkdwn {
+  const shown = all.slice(0, 20).map((line) => mrkdwn`- ${value(line, 100)}`);
+  const rest = all.length - shown.length;
+  return mrkdwn`${shown.length > 0 ? joined(shown, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}`;
+}
+
+/** The rule, how far its stages are and who has decided, and what an approver should know of these two. */
+const standing = (model: ReviewModel, plan: GrantablePlan, people: People): readonly Block[] =>
+  [
+    section(mrkdwn`*Rule* ${plan.rule}: ${planSentence(plan, people)}`),
+    stagesOf(plan).length > 0 ? section(mrkdwn`*Stages*\n${stageLines(model, people)}`) : [],
+    model.decisions.length > 0 ? section(mrkdwn`*Decided so far*\n${decisions(model, people)}`) : [],
+    reciprocity(model, people),
+  ].flat();
+
+/** `manager: 1 of 1`, for each stage, and whether its turn has come. */
+function stageLines({ plan, view, openedAt }: ReviewModel, people: People): Mrkdwn {
+  const { state } = view;
+  const approvals = 'approvals' in state ? state.approvals : [];
+  const stages = stagesOf(plan);
+  const open = new Set(state.kind === 'awaiting' ? openNow(stages, approvals, openedAt).map(({ stage }) => stage) : []);
+  const each = stages.slice(0, 10).map((stage, index) => {
+    const counted = approvals.filter((approval) => approval.stage === index).length;
+    const turn =
+      counted >= stage.need ? mrkdwn`complete` : open.has(index) ? mrkdwn`waiting now` : mrkdwn`not open yet`;
+    return mrkdwn`- ${stageWords(stage, people)}: ${counted} so far, ${turn}`;
+  });
+  return joined(each, '\n');
+}
+
+/** Two people who mostly approve each other are no check on each other: whoever decides should know. */
+function reciprocity({ reciprocal, requester }: ReviewModel, people: People): readonly Block[] {
+  if (reciprocal.length === 0) return [];
+  const names = reciprocal.map((person) => nameOf(people, person));
+  const they = nameOf(people, requester);
+  return [
+    section(
+      mrkdwn`*Note*: ${they} and ${listed(names)} mostly approve each other. Another approver would be more of a check.`,
+    ),
+  ];
 }
 
 function held({ held: grants }: ReviewModel): Mrkdwn {
@@ -75,10 +195,15 @@ const decisions = (model: ReviewModel, people: People): Mrkdwn =>
       .slice(0, 10)
       .map(
         (one) =>
-          mrkdwn`- ${nameOf(people, one.person)}: ${one.verdict === 'approve' ? 'approved' : 'denied'} ${when(one.madeAt)}`,
+          mrkdwn`- ${nameOf(people, one.person)}${instead(model, one.person, people)}: ${one.verdict === 'approve' ? 'approved' : 'denied'} ${when(one.madeAt)}`,
       ),
     '\n',
   );
+
+function instead({ standsInFor }: ReviewModel, person: PersonId, people: People): Mrkdwn {
+  const away = standsInFor.get(person);
+  return away === undefined ? nothing : mrkdwn`, in the place of ${nameOf(people, away)}`;
+}
 
 /** Nothing is chosen beforehand: an approval is always somebody's choice, never a default. */
 const decisionInputs = (): readonly Block[] => [
@@ -87,8 +212,13 @@ const decisionInputs = (): readonly Block[] => [
     action_id: actions.verdict,
     options: [option('Approve', 'approve'), option('Deny', 'deny')],
   }),
-  input(blocks.why, 'Reason', textInput(actions.why, { lines: true, max: 1000 }), {
-    optional: true,
-    hint: 'Needed to deny; the requester reads it.',
-  }),
+  input(
+    blocks.why,
+    'Reason',
+    textInput(actions.why, { lines: true, max: 1000, placeholder: 'What they should know' }),
+    {
+      optional: true,
+      hint: 'Needed to deny; the requester reads it.',
+    },
+  ),
 ];

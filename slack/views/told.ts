@@ -14,6 +14,21 @@ export const told = (says: Mrkdwn): Content => content(says, section(says));
 export const toldModal = (title: string, says: Mrkdwn): Modal =>
   modal({ callback: callbacks.told, title }, section(says));
 
+/** The same that a message would show, as a modal: over the App Home there is no other way to answer. */
+export const toldInModal = ({ blocks }: Content): Modal => modal({ callback: callbacks.told, title: 'Curfew' }, blocks);
+
+/** NB. Ephemeral only, like the one-time link: for some minutes whoever reads it is this person to the command line. */
+export const personalCode = (made: { readonly code: string; readonly expiresAt: number }): Content =>
+  content(
+    mrkdwn`Your code for the command line is ready; it works until ${when(made.expiresAt, 'time')}.`,
+    section(
+      mrkdwn`\`${made.code}\` proves to the command line that you are you, until ${when(made.expiresAt, 'time')}. A new one replaces it.`,
+    ),
+    section(
+      mrkdwn`Set it as \`CURFEW_CODE\`, or type it when \`curfew request\`, \`curfew approve\` or \`curfew release\` asks for it. Show it to nobody: Curfew never asks for it in a message.`,
+    ),
+  );
+
 /**
  * The one-time link, shown to the requester only and for as long as they look. NB. Ephemeral only: whoever reads it
  * can claim, so it never stands in a message that stays.
@@ -39,5 +54,10 @@ export const help = (problem?: Mrkdwn): Content =>
     section(
       mrkdwn`\`${command}\` opens the form.\n\`${command} orders-prod read 2h because INC-12 slow query\` asks at once.\n\`${command} breakglass orders-prod write INC-12 "checkout down"\` opens access for an incident without prior approval; it is announced, short, and reviewed afterwards.`,
     ),
-    section(mrkdwn`Access starts when you claim it, and ends by itself. *I'm done* ends it sooner.`),
+    section(
+      mrkdwn`\`${command} mine\` lists what you hold, asked for and are waited for; \`${command} status 1a2b3c4d\` says where one request is.\n\`${command} end\` ends what you hold.\n\`${command} away until monday delegate @somebody\` says that you are out of office and who decides in your place; also a date (2026-12-24) or a span (3d), and \`${command} away off\`.\n\`${command} code\` gives you a code for the command line; \`${command} link CODE\` links this Slack account to you.`,
+    ),
+    section(
+      mrkdwn`Access starts when you claim it, and ends by itself. *I'm done* ends it sooner, *Extend* asks for more time. The Home tab shows all of yours.`,
+    ),
   );

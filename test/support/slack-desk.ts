@@ -58,6 +58,14 @@ export function fakeService(): FakeService {
     'revoke',
     'review',
     'status',
+    'extend',
+    'extensionModel',
+    'decideExtension',
+    'away',
+    'back',
+    'overview',
+    'personalCode',
+    'linkByCode',
   ] as const;
   return {
     ...(Object.fromEntries(names.map((name) => [name, one(name)])) as unknown as SlackService),
@@ -72,8 +80,14 @@ export type FakeRecords = Records & {
   link(account: { team: string; user: string }, person: PersonId): void;
   unlink(account: { team: string; user: string }): void;
   post(message: { channel: string; ts: string }, request: RequestId): void;
+  /** A message about something else than a request. */
+  notice(message: { channel: string; ts: string }, subject: string): void;
+  /** An account that approves nothing until then. */
+  waits(account: { team: string; user: string }, until: number): void;
   /** Stamps of messages whose place was asked for. */
   readonly asked: readonly string[];
+  /** Hashes of the App Homes, by person. */
+  readonly painted: Map<PersonId, string>;
   /** While true, the store does not answer. */
   down: boolean;
 };
@@ -83,15 +97,26 @@ export function fakeRecords(): FakeRecords {
   const links = new Map<string, PersonId>();
   const messages = new Map<string, RequestId>();
   const deliveries = new Map<string, { answer?: unknown; answered: boolean }>();
+  const notices = new Map<string, string>();
+  const fresh = new Map<string, number>();
   const entries: AuditEntry[] = [];
   const asked: string[] = [];
+  const painted = new Map<PersonId, string>();
   const records: FakeRecords = {
     entries,
     asked,
+    painted,
+    homes: {
+      openedBy: async (people) => people.filter((person) => painted.has(person)),
+      paintedOf: async (person) => painted.get(person),
+      put: async (person, looks) => void painted.set(person, looks),
+    },
     down: false,
     link: ({ team, user }, person) => void links.set(`${team}/${user}`, person),
     unlink: ({ team, user }) => void links.delete(`${team}/${user}`),
     post: ({ channel, ts }, request) => void messages.set(`${channel}/${ts}`, request),
+    notice: ({ channel, ts }, subject) => void notices.set(`${channel}/${ts}`, subject),
+    waits: ({ team, user }, until) => void fresh.set(`${team}/${user}`, until),
     personOf: async ({ team, user }) => links.get(`${team}/${user}`),
     profiles: async (people) =>
       new Map(people.map((id): [PersonId, Profile] => [id, { name: `Person ${id.slice(-1)}` }])),
@@ -99,6 +124,8 @@ export function fakeRecords(): FakeRecords {
       asked.push(ts);
       return messages.get(`${channel}/${ts}`);
     },
+    noticeAt: async (channel, ts) => notices.get(`${channel}/${ts}`),
+    approvesFromOf: async ({ team, user }) => fresh.get(`${team}/${user}`) ?? null,
     audit: async (entry) => void entries.push(entry),
     async begin(key) {
       if (records.down) throw new Error('the store is down');

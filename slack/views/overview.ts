@@ -1,0 +1,133 @@
+/** A person's own requests and those that wait for them, a line each with what can be done: App Home and `/curfew mine`. */
+import { shortId } from '../../domain/ids.ts';
+import { formatSpan } from '../../domain/time.ts';
+import type { Overview, RequestStatus } from '../../service/contract.ts';
+import { actions } from '../ids.ts';
+import { mrkdwn, nothing, when, type Mrkdwn } from '../text.ts';
+import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton } from './buttons.ts';
+import { button, content, context, row, section } from './kit.ts';
+import type { Block, Content } from './message.ts';
+import type { People } from './model.ts';
+import { subject } from './progress.ts';
+import { nameOf, outcomeWords } from './words.ts';
+
+/** Where a request of one's own is, in one sentence that needs no name of anybody. */
+export function standing(status: RequestStatus): Mrkdwn {
+  const { state, decideByAt, useByAt } = status.view;
+  switch (state.kind) {
+    case 'requested':
+      return mrkdwn`sent`;
+    case 'awaiting':
+      return mrkdwn`waiting for approval; lapses ${when(decideByAt)} if nobody decides`;
+    case 'approved':
+      return useByAt === null ? mrkdwn`approved, to be claimed` : mrkdwn`approved; claim it by ${when(useByAt)}`;
+    case 'granting':
+      return state.ending ? mrkdwn`ending` : mrkdwn`claimed; the login is being made`;
+    case 'active':
+      return mrkdwn`active until ${when(state.endAt, 'seconds')}${asked(state.extension)}`;
+    case 'revoking':
+      return mrkdwn`ending: not over until every node says that no session is left`;
+    case 'closed':
+      return mrkdwn`${outcomeWords[state.outcome].toLowerCase()}: ${state.cause}`;
+  }
+}
+
+function asked(extension: { readonly kind: 'asked' | 'moving'; readonly endAt: number } | undefined): Mrkdwn {
+  if (!extension) return nothing;
+  return extension.kind === 'asked'
+    ? mrkdwn`; more time is asked for, until ${when(extension.endAt)}`
+    : mrkdwn`; it is being extended until ${when(extension.endAt)}`;
+}
+
+const incident = (status: RequestStatus): Mrkdwn => (status.kind === 'break-glass' ? mrkdwn`Break-glass: ` : nothing);
+
+/** One of a person's own: what it is, where it is, and what they can do. */
+export function ownLine(status: RequestStatus): readonly Block[] {
+  const { requestId, view } = status;
+  const { state } = view;
+  const says = mrkdwn`${incident(status)}${subject(status)} for ${formatSpan(status.durationMs)} - ${standing(status)}.`;
+  return [
+    section(mrkdwn`${says} Request ${shortId(requestId)}.`),
+    ...row(
+      ...(state.kind === 'approved' ? [claimButton(requestId)] : []),
+      ...(state.kind === 'awaiting' || state.kind === 'approved' ? [withdrawButton(requestId)] : []),
+      ...(state.kind === 'active' && !state.extension ? [extendButton(requestId)] : []),
+      ...(state.kind === 'active' ? [doneButton(requestId)] : []),
+      ...(state.kind === 'closed' && status.kind === 'access' ? [askAgainButton(requestId)] : []),
+    ),
+  ];
+}
+
+/** One that waits for this person's word: the request itself, or the later end that its holder asks for. */
+export function waitingLine(status: RequestStatus, people: People): readonly Block[] {
+  const { requestId, view } = status;
+  const { state } = view;
+  const who = nameOf(people, status.requester);
+  if (state.kind === 'active' && state.extension?.kind === 'asked') {
+    return [
+      section(
+        mrkdwn`*${who}* asks to keep ${subject(status)} until ${when(state.extension.endAt)}. Request ${shortId(requestId)}.`,
+      ),
+      ...row(button(actions.reviewExtension, 'Review', state.extension.id, { style: 'primary' })),
+    ];
+  }
+  return [
+    section(
+      mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}, ${when(status.openedAt)}; lapses ${when(view.decideByAt)}. Request ${shortId(requestId)}.`,
+    ),
+    ...row(button(actions.review, 'Review', requestId, { style: 'primary' })),
+  ];
+}
+
+/** At most so many requests in a list; the rest is counted. Three lists of these stay below Slack's 50 blocks a message. */
+const mostListed = 7;
+
+/** A list under its name, and what stands there when it is empty. */
+export function list<T>(
+  name: string,
+  all: readonly T[],
+  line: (one: T) => readonly Block[],
+  empty: Mrkdwn,
+): readonly Block[] {
+  const shown = all.slice(0, mostListed);
+  const rest = all.length - shown.length;
+  return [
+    section(mrkdwn`*${name}*`),
+    ...(all.length === 0 ? [context(empty)] : shown.flatMap(line)),
+    ...(rest > 0 ? [context(mrkdwn`And ${rest} more.`)] : []),
+  ];
+}
+
+export const noGrants = mrkdwn`You hold no access at the moment.`;
+export const noRequests = mrkdwn`You have no open request.`;
+export const noneWaiting = mrkdwn`Nothing waits for you.`;
+
+/** The answer to `/curfew mine`, and to `/curfew status` without a request. */
+export function mine(overview: Overview, people: People): Content {
+  const { grants, requests, waiting } = overview;
+  const says = mrkdwn`You hold ${grants.length} live, have ${requests.length} open, and ${waiting.length} wait for you.`;
+  return content(
+    says,
+    list('What you hold', grants, ownLine, noGrants),
+    list('What you asked for', requests, ownLine, noRequests),
+    list('Waiting for you', waiting, (one) => waitingLine(one, people), noneWaiting),
+  );
+}
+
+/** The answer to `/curfew status REQUEST`. `own`: whether who asks made the request, and may do something with it. */
+export function oneOf(status: RequestStatus, own: boolean, people: People): Content {
+  const who = own ? mrkdwn`Your request` : mrkdwn`The request of *${nameOf(people, status.requester)}*`;
+  const says = mrkdwn`${who}, ${subject(status)} for ${formatSpan(status.durationMs)}: ${standing(status)}.`;
+  return content(
+    says,
+    own ? ownLine(status) : section(says),
+    own ? [] : context(mrkdwn`Request ${shortId(status.requestId)}`),
+  );
+}
+
+/** "Which one?", with the button that ends each. */
+export const whichOne = (grants: readonly RequestStatus[]): Content =>
+  content(
+    mrkdwn`You hold ${grants.length} at the moment. Which one are you done with?`,
+    list('Which one are you done with?', grants, ownLine, noGrants),
+  );
