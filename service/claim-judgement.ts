@@ -57,7 +57,7 @@ export async function judgeClaim(
   if (isRefusal(requester)) return requester;
   const wrong =
     (await approversStand(tx, standing, requester)) ??
-    (await policyStands(tx, policy, standing, requester)) ??
+    (await policyStands(tx, policy, standing, requester, now)) ??
     conditionStands(row.plan.until, condition);
   if (wrong) return wrong;
   const place = await targetStands(ctx, tx, standing, now);
@@ -96,10 +96,9 @@ async function policyStands(
   policy: LoadedPolicy,
   { row }: Standing,
   requester: PersonFacts,
+  now: number,
 ): Promise<Refusal | undefined> {
-  const { plan, template, databases } = row;
-  const now = await plannedAgain(tx, policy, row, requester);
-  const reasons = stricter({ plan, template, databases }, now);
+  const reasons = stricter(row, await plannedAgain(tx, policy, row, requester, now));
   return reasons.length === 0
     ? undefined
     : refuse('PolicyDenied', `The policy has become stricter since this was approved. ${reasons.join(' ')}`);

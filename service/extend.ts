@@ -100,8 +100,9 @@ async function judge(
   if (earlier.some(({ outcome }) => outcome === null)) {
     return refuse('NotPending', 'Another extension of this is under way: wait for its answer.');
   }
-  const plan = await planOfNow(ctx, tx, asked, standing, now);
-  if (isRefusal(plan)) return plan;
+  const planned = await planOfNow(ctx, tx, asked, standing, now);
+  if (isRefusal(planned)) return planned;
+  const { plan, short } = planned;
   const byMs = readDuration(input.byMs ?? standing.row.durationMs);
   if (isRefusal(byMs)) return byMs;
   const lastAt = latestEnd(asked.policy, standing.row, plan, grant, now);
@@ -115,6 +116,7 @@ async function judge(
     );
   }
   const kind = allowanceLeft(standing.row.plan, plan, earlier) > 0 ? 'automatic' : 'asked';
+  if (kind === 'asked' && short) return short;
   if (kind === 'asked' && stagesOf(plan).length === 0) {
     return refuse('PolicyDenied', 'The policy gives no further extension of this. Ask anew when it has ended.');
   }

@@ -154,9 +154,11 @@ async function settling(
   const now = ctx.clock();
   const grant = await heldNow(tx, standing, now);
   if (isRefusal(grant)) return grant;
-  const plan = await planOfNow(ctx, tx, asked, standing, now);
-  if (isRefusal(plan)) return plan;
-  return stillFits(asked.policy, standing.row, extension, plan, grant, now) ?? signed(ctx, standing.row, extension);
+  const planned = await planOfNow(ctx, tx, asked, standing, now);
+  if (isRefusal(planned)) return planned;
+  return (
+    stillFits(asked.policy, standing.row, extension, planned.plan, grant, now) ?? signed(ctx, standing.row, extension)
+  );
 }
 
 /** The Workflow's no to what was approved: the grant is over. Nothing was moved, and nothing will be. */

@@ -1,6 +1,7 @@
 /** What asking for an extension, deciding on one and showing one have in common: the rules of a later end. */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
+import type { Gives, Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { stricter } from '../policy/stricter.ts';
 import type { ExtensionRow, ExtensionTicket } from '../store/extensions.ts';
@@ -24,6 +25,9 @@ export async function heldNow(db: Db, standing: Standing, now: number): Promise<
   return grant.endedAt !== null || now >= grant.endAt ? refuse('NotPending', 'This is over already.') : grant;
 }
 
+/** `short`: too few people could decide on it just now. */
+export type PlanNow = { readonly plan: GrantablePlan; readonly short: Refusal | undefined };
+
 /**
  * What the policy of this moment says of the same ask: its stages decide on an extension. Whoever asks is still active,
  * it still gives the very same thing, and what it is bound to still holds.
@@ -34,21 +38,31 @@ export async function planOfNow(
   { policy, condition }: AskedBefore,
   { row }: Standing,
   now: number,
-): Promise<GrantablePlan | Refusal> {
+): Promise<PlanNow | Refusal> {
   const requester = await activePerson(db, row.person);
   if (isRefusal(requester)) return requester;
   const bound = conditionStands(row.plan.until, condition);
   if (bound) return bound;
   const { kind, target, role, durationMs, ticket } = row;
   const planned = await planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt: null }, now);
-  if (planned.plan.verdict === 'denied') return refuse('PolicyDenied', planned.plan.reasons.join(' '));
-  const same = planned.gives?.template === row.template && isSuperset(planned.gives.databases, row.databases);
+  const said = inPrinciple(planned);
+  if (isRefusal(said)) return said;
+  const same = said.gives.template === row.template && isSuperset(said.gives.databases, row.databases);
   if (!same) return refuse('PolicyDenied', 'The policy gives something else under this name now. Ask anew.');
   if (!ctx.targets.some(({ name }) => name === target)) {
     return refuse('UnknownTarget', 'This installation does not serve that target any more.');
   }
-  return planned.plan;
+  return said;
 }
+
+/** NB. That too few people are there to decide is no reason to refuse what nobody has to decide. */
+function inPrinciple({ plan, gives, fields, inPrinciple: said }: Planned): (PlanNow & { gives: Gives }) | Refusal {
+  if (plan.verdict !== 'denied') return gives ? { plan, gives, short: undefined } : nothingGiven;
+  const short = refuse('PolicyDenied', plan.reasons.join(' '));
+  return said && fields?.every((field) => field === null) === true ? { ...said, short } : short;
+}
+
+const nothingGiven = refuse('PolicyDenied', 'The policy gives nothing now.');
 
 const isSuperset = (all: readonly string[], some: readonly string[]): boolean => some.every((one) => all.includes(one));
 

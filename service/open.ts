@@ -61,13 +61,16 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const requester = await activePerson(ctx.store, input.person);
   if (isRefusal(requester)) return requester;
   const { target, role } = place;
-  const { plan, gives } = await planNow(
+  const { plan, gives, fields } = await planNow(
     ctx.store,
     policy,
     { kind: input.kind, requester, target, role, durationMs, ticket, startAt: input.startAt ?? null },
     ctx.clock(),
   );
-  if (plan.verdict === 'denied') return refuse('PolicyDenied', plan.reasons.join(' '));
+  if (plan.verdict === 'denied') {
+    const field = fields?.find((one) => one !== null) ?? undefined;
+    return refuse('PolicyDenied', plan.reasons.join(' '), field);
+  }
   if (!gives) throw new Error('a plan that grants and gives nothing');
   const salt = randomBytes(16);
   const openedAt = ctx.clock();

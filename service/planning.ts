@@ -25,13 +25,16 @@ export async function planNow(
   return { ...planFor(policy, ask, people, now), people };
 }
 
-/**
- * What the policy of now says of what was asked then. As of the instant of the opening: that a start has come by now, or
- * a window has closed, makes no policy stricter; both are looked at by themselves.
- */
-export function plannedAgain(db: Db, policy: LoadedPolicy, row: RequestRow, requester: PersonFacts): Promise<Planned> {
-  const { kind, target, role, durationMs, ticket, startAt, openedAt } = row;
-  return planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt }, openedAt);
+/** What the policy of this moment says of what was asked then: `stricter` compares the two. */
+export function plannedAgain(
+  db: Db,
+  policy: LoadedPolicy,
+  row: RequestRow,
+  requester: PersonFacts,
+  now: number,
+): Promise<Planned> {
+  const { kind, target, role, durationMs, ticket, startAt } = row;
+  return planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt }, now);
 }
 
 /**

@@ -5,10 +5,12 @@ import type { Stage } from '../domain/plan.ts';
 import { asOf } from '../domain/progress.ts';
 import type { Approval } from '../domain/request.ts';
 import { judge, seatOf, type Click, type Human, type Seat } from '../policy/eligibility.ts';
+import { mostSeats } from '../policy/seats.ts';
 import type { Tallied } from '../policy/tally.ts';
 
 /** How far the approvals are: what counts already, and which stages wait for somebody. */
 export type Sitting = Tallied & {
+  readonly requester: PersonFacts;
   readonly approvals: readonly Approval[];
   /** Everybody who has sat, as the directory has them now. */
   readonly counted: readonly Human[];
@@ -52,51 +54,24 @@ function leavingEnough(
   person: PersonFacts,
   others: readonly PersonFacts[],
 ): Chosen | Refusal {
-  const people = [person, ...others.filter((other) => !sameHuman(other, person))];
-  const seatsLeft = (taken: readonly Pick<Approval, 'stage'>[]): readonly Stage[] =>
-    stages.flatMap((stage, index) => {
-      const missing = stage.need - taken.filter((one) => one.stage === index).length;
-      const from = [...stage.from, ...(stage.escalate?.to ?? [])];
-      return Array.from({ length: Math.max(0, missing) }, () => ({ ...stage, from }));
-    });
-  const unfilled = (taken: readonly Pick<Approval, 'stage'>[], sat: readonly Human[]): Stage | undefined =>
-    firstUnfilled(seatsLeft(taken), people, requester, sat);
+  const missing = (taken: readonly Pick<Approval, 'stage'>[]): readonly Stage[] =>
+    stages.map((stage, index) => ({
+      ...stage,
+      need: Math.max(0, stage.need - taken.filter((one) => one.stage === index).length),
+      from: [...stage.from, ...(stage.escalate?.to ?? [])],
+    }));
+  const people = [person, ...others.filter((other) => other.id !== person.id)];
+  const suffices = (left: readonly Stage[], sat: readonly Human[]): boolean => {
+    const free = people.filter((one) => !sat.some((other) => sameHuman(one, other)));
+    return mostSeats(left, requester, free) === left.reduce((sum, { need }) => sum + need, 0);
+  };
+  const fits = able.find((chosen) => suffices(missing([...approvals, chosen]), [...counted, ...chosen.seat.humans]));
   const [first] = able;
-  if (!first || unfilled(approvals, counted)) return first ?? refuse('NotPending', 'There is no such step.');
-  const after = able.map((chosen) => ({
-    chosen,
-    lacks: unfilled([...approvals, chosen], [...counted, ...chosen.seat.humans]),
-  }));
-  const fits = after.find(({ lacks }) => lacks === undefined);
-  if (fits) return fits.chosen;
-  const needed = seatsLeft([...approvals, first]).find(
-    (stage) => !isRefusal(seatOf(person, stage, requester, counted)),
+  if (fits || !first) return fits ?? refuse('NotPending', 'There is no such step.');
+  if (!suffices(missing(approvals), counted)) return first;
+  const needed = missing([...approvals, first]).find(
+    (stage) => stage.need > 0 && !isRefusal(seatOf(person, stage, requester, counted)),
   );
-  const name = (needed ?? after[0]?.lacks)?.name ?? 'another step';
+  const name = needed?.name ?? 'another step';
   return refuse('ApproverNotEligible', `Your word is needed for "${name}", where too few others can give theirs.`);
-}
-
-/**
- * Gives each seat a different human, as far as that goes: augmenting paths in a bipartite graph (Kuhn 1955). Few seats,
- * so it is quick for many people.
- */
-function firstUnfilled(
-  seats: readonly Stage[],
-  people: readonly PersonFacts[],
-  requester: Human,
-  sat: readonly Human[],
-): Stage | undefined {
-  const able = seats.map((stage) => people.filter((person) => !isRefusal(seatOf(person, stage, requester, sat))));
-  const takenBy = new Map<PersonFacts, number>();
-  const humanOf = (person: PersonFacts): PersonFacts => people.find((other) => sameHuman(other, person)) ?? person;
-  const seatFor = (seat: number, tried: Set<PersonFacts>): boolean =>
-    (able[seat] ?? []).map(humanOf).some((human) => {
-      if (tried.has(human)) return false;
-      tried.add(human);
-      const holds = takenBy.get(human);
-      if (holds !== undefined && !seatFor(holds, tried)) return false;
-      takenBy.set(human, seat);
-      return true;
-    });
-  return seats.find((_, seat) => !seatFor(seat, new Set()));
 }
