@@ -28,7 +28,7 @@ export type PersonFacts = {
   readonly away?: boolean;
   /** Those who are away and named this person to decide in their place, at this moment. Depth 1. Sorted by id. */
   readonly standsInFor?: readonly Delegator[];
-  /** People with whom this one mostly approves mutually (`policy/reciprocity.ts`). Sorted. */
+  /** People with whom this one mostly approves mutually (`store/reciprocity.ts`). Sorted. */
   readonly reciprocal?: readonly PersonId[];
 };
 

@@ -32,6 +32,7 @@ const fields = {
   durationMs: 7_200_000,
   reasonHash: 'b'.repeat(64),
   ticket: 'INC-12',
+  startAt: null,
   plan,
 } as unknown as DigestFields;
 
@@ -72,6 +73,7 @@ describe('the digest of a request', () => {
     durationMs: 7_200_001,
     reasonHash: 'c'.repeat(64),
     ticket: null,
+    startAt: 1_800_000_000_000,
     plan: { ...plan, policy: 'd'.repeat(64) },
   };
   test.each(Object.entries(changes))('changes with %s', (field, value) => {
