@@ -69,22 +69,18 @@ type Asking = Extract<Line, { kind: 'ask' | 'break-glass' }>;
 
 async function ask(desk: Desk, person: PersonId, key: string, line: Asking): Promise<Content | Refusal> {
   const { target, role, reason } = line;
-  if (line.kind === 'ask') {
-    const ask = {
-      person,
-      kind: 'access',
-      target,
-      role,
-      durationMs: line.durationMs,
-      ...ticketOf(line.ticket),
-    } as const;
-    const result = await desk.service.open({ ...ask, reason, key });
-    return isRefusal(result) ? result : opened(ask, result);
-  }
-  const durationMs = line.durationMs ?? (await longestBreakGlass(desk, person, target, role));
-  const ask = { person, kind: 'break-glass', target, role, durationMs, ticket: line.incident } as const;
-  const result = await desk.service.open({ ...ask, reason, key });
-  return isRefusal(result) ? result : opened(ask, result);
+  const common = { person, target, role, reason, key };
+  const result = await desk.service.open(
+    line.kind === 'ask'
+      ? { ...common, kind: 'access', durationMs: line.durationMs, ...ticketOf(line.ticket) }
+      : {
+          ...common,
+          kind: 'break-glass',
+          durationMs: line.durationMs ?? (await longestBreakGlass(desk, person, target, role)),
+          ticket: line.incident,
+        },
+  );
+  return isRefusal(result) ? result : opened({ target, role }, result);
 }
 
 const ticketOf = (ticket: string | undefined) => (ticket === undefined ? {} : { ticket });

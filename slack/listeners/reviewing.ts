@@ -5,7 +5,8 @@ import { stagesOf, type GrantablePlan } from '../../domain/plan.ts';
 import type { ReviewModel } from '../../service/contract.ts';
 import type { Desk } from '../service.ts';
 import type { People } from '../views/model.ts';
-import { extensionForm, reviewForm } from '../views/review.ts';
+import { extensionForm } from '../views/extension-review.ts';
+import { reviewForm } from '../views/review.ts';
 import type { Opener, Press, Pressed } from './turn.ts';
 
 export async function openReview(desk: Desk, press: Pressed, opener: Opener): Promise<Refusal | undefined> {

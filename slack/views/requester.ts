@@ -3,6 +3,7 @@ import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
 import { mrkdwn, nothing, value, when } from '../text.ts';
+import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton } from './buttons.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { ExtensionLine, RequestModel } from './model.ts';
@@ -10,12 +11,6 @@ import { extensionSentence, progress, receiptSentence, subject } from './progres
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
 const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
-
-const withdraw = (model: RequestModel) =>
-  button(actions.withdraw, 'Withdraw', model.requestId, {
-    style: 'danger',
-    confirm: { title: 'Withdraw this request?', text: 'It cannot be approved or claimed any more.', yes: 'Withdraw' },
-  });
 
 /** Sent as soon as the request is open, so that its sender knows that it arrived. */
 export function sent(model: RequestModel): Content {
@@ -27,7 +22,7 @@ export function sent(model: RequestModel): Content {
     section(says),
     section(open ? lapses : progress(model)),
     reference(model),
-    row(...(open ? [withdraw(model)] : [])),
+    row(...(open ? [withdrawButton(model.requestId)] : [])),
   );
 }
 
@@ -48,7 +43,7 @@ export function approved(model: RequestModel): Content {
     section(says),
     section(open ? next : progress(model)),
     reference(model),
-    row(...(open ? [...(early ? [] : [claim(model)]), withdraw(model)] : [])),
+    row(...(open ? [...(early ? [] : [claimButton(model.requestId)]), withdrawButton(model.requestId)] : [])),
   );
 }
 
@@ -58,10 +53,8 @@ export function startable(model: RequestModel): Content {
   const by = model.view.useByAt;
   const says = mrkdwn`${subject(model)} for ${formatSpan(model.durationMs)} can be claimed now${by === null ? nothing : mrkdwn`, until ${when(by)}`}.`;
   const text = open ? says : mrkdwn`${subject(model)}: ${progress(model)}`;
-  return content(text, section(text), reference(model), row(...(open ? [claim(model)] : [])));
+  return content(text, section(text), reference(model), row(...(open ? [claimButton(model.requestId)] : [])));
 }
-
-const claim = (model: RequestModel) => button(actions.claim, 'Claim', model.requestId, { style: 'primary' });
 
 /** Claimed, then active: how to connect, until when, from where it was claimed, and the two ways to end it. */
 export function held(model: RequestModel): Content {
@@ -76,23 +69,11 @@ export function held(model: RequestModel): Content {
       mrkdwn`Claimed ${model.claim ? when(model.claim.acceptedAt, 'seconds') : nothing} from ${model.claim?.address ?? 'an address that is not known'}.${live ? mrkdwn` Not you? End it now.` : nothing}`,
     ),
     reference(model),
-    row(...(live ? [done(model), extend(model), notMe(model)] : [])),
+    row(...(live ? [doneButton(model.requestId), extendButton(model.requestId), notMe(model)] : [])),
   );
 }
 
 const connect = mrkdwn`Connect with the psql line that the claim page or \`curfew connect\` showed. The password was shown there once and is nowhere else.`;
-
-const done = (model: RequestModel) =>
-  button(actions.release, "I'm done", model.requestId, {
-    style: 'primary',
-    confirm: {
-      title: 'Done with this access?',
-      text: 'Open sessions are closed and the login ends now.',
-      yes: "I'm done",
-    },
-  });
-
-const extend = (model: RequestModel) => button(actions.extend, 'Extend', model.requestId);
 
 const notMe = (model: RequestModel) =>
   button(actions.disownClaim, 'Not me: end now', model.requestId, {
@@ -111,7 +92,12 @@ export function notice(model: RequestModel): Content {
   const says = active
     ? mrkdwn`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
     : mrkdwn`Your access, ${subject(model)}: ${progress(model)}`;
-  return content(says, section(says), reference(model), row(...(active ? [done(model), extend(model)] : [])));
+  return content(
+    says,
+    section(says),
+    reference(model),
+    row(...(active ? [doneButton(model.requestId), extendButton(model.requestId)] : [])),
+  );
 }
 
 /** What became of a later end that was asked for. */
@@ -139,6 +125,6 @@ export function ended(model: RequestModel): Content {
     ...(denied ? [section(denied)] : []),
     section(evidence),
     reference(model),
-    row(...(model.kind === 'access' ? [button(actions.askAgain, 'Ask again', model.requestId)] : [])),
+    row(...(model.kind === 'access' ? [askAgainButton(model.requestId)] : [])),
   );
 }

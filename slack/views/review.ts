@@ -4,7 +4,7 @@ import { shortId, type PersonId } from '../../domain/ids.ts';
 import { stagesOf, type GrantablePlan } from '../../domain/plan.ts';
 import { openNow } from '../../domain/progress.ts';
 import { formatSpan } from '../../domain/time.ts';
-import type { ExtensionModel, ReviewModel } from '../../service/contract.ts';
+import type { ReviewModel } from '../../service/contract.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { joined, listed, mrkdwn, type Mrkdwn, nothing, value, when } from '../text.ts';
 import { input, modal, textInput } from './form.ts';
@@ -12,7 +12,8 @@ import { context, divider, fields, option, section, verbatim } from './kit.ts';
 import { writeMetadata } from './metadata.ts';
 import type { Block, Modal } from './message.ts';
 import type { People } from './model.ts';
-import { conditionSentence, windowWords } from './terms.ts';
+import { privilegeBlocks } from './privileges.ts';
+import { terms } from './terms.ts';
 import { nameOf, planSentence, stageWords } from './words.ts';
 
 /** Of the digest people see so much; the whole of it comes back with the decision. */
@@ -48,57 +49,8 @@ export function reviewForm(model: ReviewModel, people: People): Modal {
   );
 }
 
-/** The same for a later end: what is asked now, and below it the request as it was approved. */
-export function extensionForm(model: ExtensionModel, people: People): Modal {
-  const { request } = model;
-  const who = nameOf(people, request.requester);
-  return modal(
-    {
-      callback: callbacks.decideExtension,
-      title: 'Review more time',
-      submit: 'Record decision',
-      metadata: writeMetadata({
-        requestId: request.requestId,
-        extensionId: model.extensionId,
-        digest: model.digest,
-      }),
-    },
-    wouldNotCount(model.you),
-    section(mrkdwn`*${who}* asks to keep *${request.role}* on *${request.target}*`),
-    fields([
-      mrkdwn`*Ends now*\n${when(model.fromAt)}`,
-      mrkdwn`*Would end*\n${when(model.endAt)}`,
-      mrkdwn`*Longer by*\n${formatSpan(Math.max(0, model.endAt - model.fromAt))}`,
-      mrkdwn`*Asked first*\n${when(request.openedAt)}, for ${formatSpan(request.durationMs)}`,
-    ]),
-    terms(model.plan),
-    section(mrkdwn`*Why longer*`),
-    verbatim(model.reason ?? 'The reason was erased.', 10),
-    section(mrkdwn`*Why it was asked for first*`),
-    verbatim(request.reason ?? 'The reason was erased.', 10),
-    divider,
-    privilegeBlocks(request, who),
-    divider,
-    section(mrkdwn`*Rule* ${model.plan.rule}: ${planSentence(model.plan, people)}`),
-    section(mrkdwn`*Still needed*\n${openStagesOf(model)}`),
-    reciprocity(request, people),
-    context(mrkdwn`Request ${shortId(request.requestId)}, extension digest ${model.digest.slice(0, digestShown)}`),
-    divider,
-    decisionInputs(),
-  );
-}
-
-const wouldNotCount = (you: Refusal | null): readonly Block[] =>
+export const wouldNotCount = (you: Refusal | null): readonly Block[] =>
   you ? [section(mrkdwn`*Your decision would not count*: ${value(you.message, 500)}`), divider] : [];
-
-function openStagesOf({ plan, open }: ExtensionModel): Mrkdwn {
-  const stages = stagesOf(plan);
-  const names = open.slice(0, 6).flatMap((index) => {
-    const stage = stages[index];
-    return stage ? [mrkdwn`- ${stage.need} of ${stage.name}`] : [];
-  });
-  return names.length > 0 ? joined(names, '\n') : mrkdwn`Nothing: it is decided.`;
-}
 
 const facts = (model: ReviewModel): Block =>
   fields([
@@ -108,41 +60,6 @@ const facts = (model: ReviewModel): Block =>
     mrkdwn`*${model.kind === 'break-glass' ? 'Incident' : 'Ticket'}*\n${model.ticket ?? 'none'}`,
     mrkdwn`*Asked*\n${when(model.openedAt)}`,
   ]);
-
-/** What ends the access besides its time, and when it may be held; nothing where neither is said. */
-function terms({ until, limits }: GrantablePlan): readonly Block[] {
-  const says = [
-    ...(until ? [conditionSentence(until)] : []),
-    ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
-  ];
-  return says.length > 0 ? [section(mrkdwn`*Besides*\n${joined(says, '\n')}`)] : [];
-}
-
-/** The difference first: what this adds to what they can do on this target now, then all that the template allows. */
-function privilegeBlocks(model: ReviewModel, who: string): readonly Block[] {
-  const { privileges: found } = model;
-  const checked = found ? context(mrkdwn`As the target's last check found it, ${when(found.checkedAt)}.`) : [];
-  return [
-    section(mrkdwn`*Adds to what ${who} can do now*\n${added(model)}`),
-    section(mrkdwn`*All that it allows* (template ${model.template})\n${found ? lines(found.lines) : notChecked}`),
-    checked,
-    section(mrkdwn`*What ${who} has now*\n${held(model)}`),
-  ].flat();
-}
-
-const notChecked = mrkdwn`The target was not checked yet, so this is not known.`;
-
-function added({ privileges: found, adds }: ReviewModel): Mrkdwn {
-  if (found === null) return notChecked;
-  return adds.length === 0 ? mrkdwn`Nothing: what they hold already allows all of it.` : lines(adds);
-}
-
-/** A line a privilege; the first twenty, each cut by itself. */
-function lines(all: readonly string[]): Mrkdwn {
-  const shown = all.slice(0, 20).map((line) => mrkdwn`- ${value(line, 100)}`);
-  const rest = all.length - shown.length;
-  return mrkdwn`${shown.length > 0 ? joined(shown, '\n') : 'Nothing.'}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}`;
-}
 
 /** The rule, how far its stages are and who has decided, and what an approver should know of these two. */
 const standing = (model: ReviewModel, plan: GrantablePlan, people: People): readonly Block[] =>
@@ -169,7 +86,7 @@ function stageLines({ plan, view, openedAt }: ReviewModel, people: People): Mrkd
 }
 
 /** Two people who mostly approve each other are no check on each other: whoever decides should know. */
-function reciprocity({ reciprocal, requester }: ReviewModel, people: People): readonly Block[] {
+export function reciprocity({ reciprocal, requester }: ReviewModel, people: People): readonly Block[] {
   if (reciprocal.length === 0) return [];
   const names = reciprocal.map((person) => nameOf(people, person));
   const they = nameOf(people, requester);
@@ -178,15 +95,6 @@ function reciprocity({ reciprocal, requester }: ReviewModel, people: People): re
       mrkdwn`*Note*: ${they} and ${listed(names)} mostly approve each other. Another approver would be more of a check.`,
     ),
   ];
-}
-
-function held({ held: grants }: ReviewModel): Mrkdwn {
-  if (grants.length === 0) return mrkdwn`Nothing.`;
-  const lines = grants
-    .slice(0, 10)
-    .map((grant) => mrkdwn`- ${grant.role} on ${grant.target} until ${when(grant.endAt)}`);
-  const rest = grants.length - lines.length;
-  return mrkdwn`${joined(lines, '\n')}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}`;
 }
 
 const decisions = (model: ReviewModel, people: People): Mrkdwn =>
@@ -206,7 +114,7 @@ function instead({ standsInFor }: ReviewModel, person: PersonId, people: People)
 }
 
 /** Nothing is chosen beforehand: an approval is always somebody's choice, never a default. */
-const decisionInputs = (): readonly Block[] => [
+export const decisionInputs = (): readonly Block[] => [
   input(blocks.verdict, 'Your decision', {
     type: 'radio_buttons',
     action_id: actions.verdict,

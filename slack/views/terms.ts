@@ -1,9 +1,19 @@
 /** The terms of a plan besides approvals: when access may be held, and what ends it before its time. */
-import type { Condition, Window } from '../../domain/plan.ts';
-import { weekdays } from '../../domain/plan.ts';
+import { weekdays, type Condition, type GrantablePlan, type Window } from '../../domain/plan.ts';
 import { joined, listed, mrkdwn, value, type Mrkdwn } from '../text.ts';
+import { section } from './kit.ts';
+import type { Block } from './message.ts';
 
-export function conditionSentence(until: Condition): Mrkdwn {
+/** What ends the access besides its time, and when it may be held; nothing where neither is said. */
+export function terms({ until, limits }: GrantablePlan): readonly Block[] {
+  const says = [
+    ...(until ? [conditionSentence(until)] : []),
+    ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
+  ];
+  return says.length > 0 ? [section(mrkdwn`*Besides*\n${joined(says, '\n')}`)] : [];
+}
+
+function conditionSentence(until: Condition): Mrkdwn {
   switch (until.kind) {
     case 'incident':
       return mrkdwn`It ends as soon as incident ${until.key} is resolved, if that is sooner.`;
@@ -15,7 +25,7 @@ export function conditionSentence(until: Condition): Mrkdwn {
 }
 
 /** `Mon, Tue, Wed, Thu and Fri, 08:00 to 18:00 (Europe/Prague)`: minutes of that zone's day. */
-export const windowWords = (windows: readonly Window[]): Mrkdwn =>
+const windowWords = (windows: readonly Window[]): Mrkdwn =>
   joined(
     windows
       .slice(0, 5)
