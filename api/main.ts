@@ -2,10 +2,13 @@
 import { once } from 'node:events';
 import { createServer as listenerFor } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { openSource } from '../conditions/open.ts';
+import { createConditions } from '../conditions/source.ts';
 import { readApiConfig, type ApiConfig } from '../config/api.ts';
 import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import type { Context, Ticket, Tickets } from '../service/context.ts';
+import { conditionHook } from '../service/conditions.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
 import { bindUseCases } from '../service/use-cases.ts';
@@ -40,7 +43,7 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
     policy: policyInForce(store, log),
     targets: config.targets,
     tickets: ticketsFrom(config.ticketKeys),
-    conditions: () => Promise.resolve('unknown'),
+    conditions: createConditions(store, clock, openSource(config.conditions)),
     publicUrl: config.publicUrl,
     slackEnabled: config.slack !== undefined,
     noticeMs: config.noticeMs,
@@ -52,6 +55,9 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
     useCases,
     ...(slack?.router === undefined ? {} : { slack: slack.router }),
     ...(config.hrSecrets.length === 0 ? {} : { hr: { secrets: config.hrSecrets, useCases: hrUseCases(ctx) } }),
+    ...(config.conditionSecrets.length === 0
+      ? {}
+      : { conditions: { secrets: config.conditionSecrets, hook: conditionHook(ctx) } }),
     needs: needsOf(store, directory, ctx),
     trustedProxies: config.trustedProxies,
     clock,

@@ -2,12 +2,14 @@ import express, { type ErrorRequestHandler, type Express, type Router } from 'ex
 import { CurfewError, refuse } from '../domain/errors.ts';
 import type { Log } from '../service/context.ts';
 import type { UseCases } from '../service/contract.ts';
+import type { ConditionHook } from '../service/conditions.ts';
 import type { HrUseCases } from '../service/deliver.ts';
 import { createGuesses, type Guesses } from './guesses.ts';
 import { httpProblem, problemOf, sendProblem } from './problem.ts';
 import { claimPage } from './routes/claim-page.ts';
 import { claimRoutes } from './routes/claim.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { conditionHooks } from './routes/hooks-conditions.ts';
 import { hrHooks } from './routes/hooks-hr.ts';
 import { idOf, trace } from './trace.ts';
 
@@ -15,6 +17,8 @@ export type ServerParts = {
   readonly useCases: Pick<UseCases, 'peek' | 'claim' | 'claimStatus'>;
   /** Absent: this process takes no HR events. */
   readonly hr?: { readonly secrets: readonly string[]; readonly useCases: HrUseCases };
+  /** Absent: this process is told of no incident's or ticket's end. */
+  readonly conditions?: { readonly secrets: readonly string[]; readonly hook: ConditionHook };
   /** Slack's receiver; absent in Socket Mode and without Slack. */
   readonly slack?: Router;
   readonly needs: Readiness;
@@ -39,6 +43,7 @@ export function createServer(parts: ServerParts): Express {
   app.use(claimPage());
   app.use(claimRoutes(parts.useCases, parts.guesses ?? createGuesses(parts.clock)));
   if (parts.hr) app.use(hrHooks(parts.hr.secrets, parts.hr.useCases));
+  if (parts.conditions) app.use(conditionHooks(parts.conditions.secrets, parts.conditions.hook));
   app.use((_request, response) => {
     sendProblem(response, httpProblem('NotFound', 'There is nothing at this address.', idOf(response)));
   });

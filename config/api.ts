@@ -1,4 +1,5 @@
 /** The API process: HTTP, Slack, hooks. */
+import { conditionsOf, conditionsShape, type ConditionsConfig } from './conditions.ts';
 import {
   defaulted,
   optional,
@@ -40,6 +41,11 @@ export const apiShape = {
     what: 'secrets of POST /hooks/hr/default (Standard Webhooks, whsec_...), comma-separated; unset: no hook',
     mend: 'Set it to whsec_ and base64 of at least 24 random bytes; to rotate, list the new and the old one.',
   }),
+  ...conditionsShape,
+  CURFEW_CONDITIONS_SECRETS: optional(listOf(webhookSecret), {
+    what: 'secrets of POST /hooks/conditions (Standard Webhooks, whsec_...), comma-separated; unset: no hook',
+    mend: 'Set it to whsec_ and base64 of at least 24 random bytes; to rotate, list the new and the old one.',
+  }),
   CURFEW_PUBLIC_URL: required(webOrigin, {
     what: 'address under which people open the claim page',
     mend: 'Set it to the https:// address that people use, without a path; http:// does only for localhost.',
@@ -73,6 +79,9 @@ export type ApiConfig = {
   readonly slack?: SlackConfig;
   /** Empty: the hook is off. */
   readonly hrSecrets: readonly string[];
+  readonly conditions: ConditionsConfig;
+  /** Empty: the hook is off. */
+  readonly conditionSecrets: readonly string[];
   readonly publicUrl: string;
   readonly host: string;
   readonly port: number;
@@ -91,13 +100,16 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
     (values) => {
       const temporal = temporalOf(values);
       const slack = slackOf(values);
+      const conditions = conditionsOf(values);
       const problems: Problem[] = [
+        ...('problems' in conditions ? conditions.problems : []),
         ...('problems' in temporal ? temporal.problems : []),
         ...(slack && 'problems' in slack ? slack.problems : []),
         ...keysMissing(values.CURFEW_TARGETS, values.CURFEW_TICKET_KEYS),
         ...hookWithoutDirectory(values.CURFEW_HR_SECRETS, values.CURFEW_DIRECTORY_STORE_URL),
       ];
-      if (problems.length > 0 || 'problems' in temporal || (slack && 'problems' in slack)) return { problems };
+      if (problems.length > 0 || 'problems' in temporal || 'problems' in conditions || (slack && 'problems' in slack))
+        return { problems };
       const directoryUrl = values.CURFEW_DIRECTORY_STORE_URL;
       return {
         storeUrl: values.CURFEW_STORE_URL,
@@ -108,6 +120,8 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
         ticketKeys: values.CURFEW_TICKET_KEYS,
         ...(slack === undefined ? {} : { slack }),
         hrSecrets: values.CURFEW_HR_SECRETS ?? [],
+        conditions,
+        conditionSecrets: values.CURFEW_CONDITIONS_SECRETS ?? [],
         publicUrl: values.CURFEW_PUBLIC_URL,
         host: values.CURFEW_HOST,
         port: values.CURFEW_PORT,

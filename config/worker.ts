@@ -1,4 +1,5 @@
 /** The Temporal worker's process. */
+import { conditionsOf, conditionsShape, type ConditionsConfig } from './conditions.ts';
 import {
   defaulted,
   optional,
@@ -30,6 +31,7 @@ export const workerShape = {
     mend: 'Set it to all, workflows or targets.',
   }),
   ...slackWriterShape,
+  ...conditionsShape,
   CURFEW_PUBLIC_URL: required(webOrigin, {
     what: 'address under which people open the claim page',
     mend: "Set it to the API's CURFEW_PUBLIC_URL.",
@@ -52,6 +54,7 @@ export type WorkerConfig = {
   readonly serves: 'all' | 'workflows' | 'targets';
   readonly clusters: readonly Cluster[];
   readonly slack?: SlackWriterConfig;
+  readonly conditions: ConditionsConfig;
   readonly publicUrl: string;
   readonly bundleCache?: string;
   readonly host: string;
@@ -68,11 +71,13 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
     (values) => {
       const temporal = temporalOf(values);
       const slack = slackWriterOf(values);
+      const conditions = conditionsOf(values);
       const problems: Problem[] = [
+        ...('problems' in conditions ? conditions.problems : []),
         ...('problems' in temporal ? temporal.problems : []),
         ...(slack && 'problems' in slack ? slack.problems : []),
       ];
-      if ('problems' in temporal || (slack && 'problems' in slack)) return { problems };
+      if ('problems' in temporal || 'problems' in conditions || (slack && 'problems' in slack)) return { problems };
       return {
         storeUrl: values.CURFEW_STORE_URL,
         temporal,
@@ -80,6 +85,7 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
         serves: values.CURFEW_SERVES,
         clusters: values.CURFEW_TARGETS,
         ...(slack === undefined ? {} : { slack }),
+        conditions,
         publicUrl: values.CURFEW_PUBLIC_URL,
         ...(values.CURFEW_BUNDLE_CACHE === undefined ? {} : { bundleCache: values.CURFEW_BUNDLE_CACHE }),
         host: values.CURFEW_HOST,

@@ -9,6 +9,8 @@ import type { Cluster } from '../activities/clusters.ts';
 import { createMainActivities, createTargetActivities } from '../activities/index.ts';
 import { createPainter } from '../activities/painter.ts';
 import type { TellDeps } from '../activities/tell.ts';
+import { openSource } from '../conditions/open.ts';
+import { createConditions } from '../conditions/source.ts';
 import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
@@ -25,6 +27,7 @@ import { toRow } from '../temporal/messages.ts';
 import { runRelay } from '../temporal/relay.ts';
 import { cachedBundle } from './bundle-cache.ts';
 import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
+import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
@@ -59,6 +62,8 @@ export async function startWorker(
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
   const people = speaking(config, store, log);
+  const source = openSource(config.conditions);
+  const conditions = createConditions(store, clock, source);
   const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
   const clusterOf = (target: TargetName): Cluster | undefined => clusters.get(target);
   const mainActivities = createMainActivities({
@@ -73,7 +78,7 @@ export async function startWorker(
     ...(config.serves === 'targets'
       ? {}
       : { main: { activities: mainActivities, workflowBundle: await bundleFor(config) } }),
-    zones: new Map(zones.map((zone) => [zone, createTargetActivities({ store, clock, log, clusterOf })])),
+    zones: new Map(zones.map((zone) => [zone, createTargetActivities({ store, clock, log, clusterOf, conditions })])),
   });
 
   let queues: Queues | undefined;
@@ -89,6 +94,10 @@ export async function startWorker(
       : runRelay({ store, temporal, channels: people.channels, clock, log, signal });
   const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
   const watched = keepWatching(reapers, signal);
+  const asked =
+    config.serves === 'targets'
+      ? Promise.resolve()
+      : keepAsking(watchConditions({ store, conditions, trouble: () => source?.trouble?.(), clock }), signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {} } });
     storeAnsweredAt = clock();
@@ -106,7 +115,7 @@ export async function startWorker(
     async stop() {
       stopping.abort();
       queues?.drain();
-      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched]);
+      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched, asked]);
       // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
       await Promise.race([drained, pause(config.drainMs + 1_000, undefined, { ref: false })]);
       await Promise.allSettled([server.close(), temporal.close(), queues?.close(), closeAll(store, clusters)]);

@@ -1,10 +1,10 @@
-import { raw, Router, type Request, type RequestHandler, type Response } from 'express';
-import { Webhook } from 'standardwebhooks';
+import { raw, Router, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { isRefusal, refuse } from '../../domain/errors.ts';
 import type { PersonState } from '../../domain/person.ts';
 import type { HrEvent, HrUseCases } from '../../service/deliver.ts';
 import { httpProblem, problemOf, sendProblem } from '../problem.ts';
+import { rawBody, signedBy } from '../signed-webhook.ts';
 import { idOf } from '../trace.ts';
 
 /** An event names one person and holds nothing else that is read. */
@@ -34,24 +34,18 @@ const eventBody = z.object({
     .refine((data) => (data.handle === undefined) !== (data.id === undefined), 'either handle or id'),
 });
 
-/** Ids are part of what is signed, joined by dots to the stamp and the body; without dots there is one reading only. */
-const deliveryId = /^[A-Za-z0-9_-]{1,100}$/;
-
 /**
- * HR's hook, as Standard Webhooks has it (standardwebhooks.com): `webhook-id`, `webhook-timestamp` within five minutes
- * either way, `webhook-signature` over `{id}.{timestamp}.{body}`. Several secrets may hold at once, so that one can be
- * replaced without a gap. A delivery has one effect, and its repeats get the first answer (I10).
+ * HR's hook, signed as Standard Webhooks has it. A delivery has one effect, and its repeats get the first answer (I10).
  *
  * `GET /hooks/hr/default/:delivery` is signed in the same way over an empty body, with the delivery's id.
  * @throws Error for no secret, or an empty one: it would let everybody in
  */
 export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
-  if (secrets.length === 0) throw new Error('the HR hook needs a secret');
-  const keys = secrets.map((secret) => new Webhook(secret));
+  const verify = signedBy(secrets);
   const router = Router({ caseSensitive: true, strict: true });
   const body = raw({ type: () => true, limit: largestBody, inflate: false });
   router.post('/hooks/hr/default', jsonOnly, body, async (request, response) => {
-    const signed = verify(keys, request, rawBody(request));
+    const signed = verify(request, rawBody(request));
     if (!signed) return refuseSignature(response, hr);
     const event = readEvent(signed.text, signed.id, signed.stampedAt);
     const answer = isRefusal(event)
@@ -61,7 +55,7 @@ export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
     response.set('Cache-Control', 'no-store').json(answer);
   });
   router.get('/hooks/hr/default/:delivery', async (request, response) => {
-    const signed = verify(keys, request, '');
+    const signed = verify(request, '');
     if (!signed || signed.id !== request.params['delivery']) return refuseSignature(response, hr);
     const report = await hr.report({ delivery: signed.id });
     if (isRefusal(report)) return sendProblem(response, problemOf(report, idOf(response)));
@@ -69,29 +63,6 @@ export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
   });
   return router;
 }
-
-type Signed = { readonly id: string; readonly stampedAt: number; readonly text: string };
-
-/** @returns undefined unless one of the keys made this signature, now: which check failed is nobody's business */
-function verify(keys: readonly Webhook[], request: Request, text: string): Signed | undefined {
-  const id = request.get('webhook-id') ?? '';
-  const stamp = request.get('webhook-timestamp') ?? '';
-  const signature = request.get('webhook-signature') ?? '';
-  if (!deliveryId.test(id) || !/^\d{1,12}$/.test(stamp) || signature.length > 2_000) return undefined;
-  const headers = { 'webhook-id': id, 'webhook-timestamp': stamp, 'webhook-signature': signature };
-  const holds = keys.some((key) => {
-    try {
-      key.verify(text, headers, { jsonParse: false });
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return holds ? { id, stampedAt: Number(stamp) * 1_000, text } : undefined;
-}
-
-/** Without a body the parser leaves nothing behind. */
-const rawBody = (request: Request): string => (Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
 
 function readEvent(text: string, delivery: string, stampedAt: number): HrEvent | ReturnType<typeof refuse> {
   let value: unknown;

@@ -52,6 +52,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: 'any',
   },
   store: { folders: ['domain/'], packages: 'any' },
+  conditions: { folders: ['domain/', 'store/'], packages: 'any' },
   targets: { folders: ['domain/'], packages: 'any' },
   doctor: { folders: ['domain/', 'store/', 'targets/'], packages: 'any' },
   config: { folders: ['domain/'], packages: 'any' },
