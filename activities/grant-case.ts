@@ -1,7 +1,10 @@
 import { CurfewError } from '../domain/errors.ts';
+import type { Conditions, ConditionState } from '../domain/condition.ts';
+import type { Decision } from '../domain/decision.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import { planFor, deciders, type Planned } from '../policy/plan.ts';
+import { planFor, deciders, type Ask, type Planned } from '../policy/plan.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
 import * as intents from '../store/intents.ts';
@@ -24,34 +27,67 @@ export type GrantCase = {
   /** Something has asked for its end already. */
   readonly endAsked: boolean;
   readonly check: targetChecks.TargetCheck | undefined;
+  /** Of the incident, ticket or shift that the plan binds it to; `holds` where there is none. */
+  readonly condition: ConditionState;
+};
+
+/** What a case is read from. */
+export type Sources = {
+  readonly policyOf: CurrentPolicy;
+  readonly conditions: Conditions;
 };
 
 /**
  * Reads the case. Facts are read last, so that they are the newest of what is judged.
  * @throws CurfewError `UnknownRequest`, `PolicyDenied` without a policy, `NotRecorded` without a store
  */
-export async function readGrantCase(db: Db, policyOf: CurrentPolicy, id: RequestId, now: number): Promise<GrantCase> {
-  const request = await requests.byId(db, id);
-  if (!request) throw new CurfewError('UnknownRequest', 'The store has no such request.');
+export async function readGrantCase(db: Db, sources: Sources, id: RequestId, now: number): Promise<GrantCase> {
+  const request = await requestOf(db, id);
   const [policy, claim, made, asked, check] = await Promise.all([
-    policyOf(db),
+    sources.policyOf(db),
     claims.of(db, id),
     decisions.of(db, id),
     intents.ofRequest(db, id),
     targetChecks.latest(db, request.target),
   ]);
-  const requester = await people.factsOf(db, request.person);
-  if (!requester) throw new CurfewError('UnknownPerson', 'The directory does not know the requester any more.');
-  const { kind, target, role, durationMs, ticket, startAt } = request;
-  const ask = { kind, requester, target, role, durationMs, ticket, startAt };
-  const named = await people.peopleMatching(db, deciders(policy, ask));
+  const { facts, requester, all } = await readPeople(db, policy, request, made);
+  const condition = await conditionOf(sources, request, requester);
+  const planned = planFor(policy, askOf(request, requester), all, now);
+  return { request, claim, decisions: made, facts, planned, endAsked: asked.length > 0, check, condition };
+}
+
+export async function requestOf(db: Db, id: RequestId): Promise<requests.RequestRow> {
+  const request = await requests.byId(db, id);
+  if (!request) throw new CurfewError('UnknownRequest', 'The store has no such request.');
+  return request;
+}
+
+/** Everybody whom the policy names for it and everybody who decided, as the directory has them now. */
+export async function readPeople(
+  db: Db,
+  policy: LoadedPolicy,
+  request: requests.RequestRow,
+  made: readonly Pick<Decision, 'person' | 'facts'>[],
+) {
+  const before = await people.factsOf(db, request.person);
+  if (!before) throw new CurfewError('UnknownPerson', 'The directory does not know the requester any more.');
+  const named = await people.peopleMatching(db, deciders(policy, askOf(request, before)));
   const decided = made.flatMap(({ person, facts }) => [
     person,
     ...(facts.person.standsInFor ?? []).map(({ id }) => id),
   ]);
-  const ids = [...new Set([request.person, ...named, ...decided])];
-  const all = await people.factsOfMany(db, ids);
-  const facts = new Map(all.map((one) => [one.id, one]));
-  const planned = planFor(policy, { ...ask, requester: facts.get(request.person) ?? requester }, all, now);
-  return { request, claim, decisions: made, facts, planned, endAsked: asked.length > 0, check };
+  const all = await people.factsOfMany(db, [...new Set([request.person, ...named, ...decided])]);
+  const facts: ReadonlyMap<PersonId, PersonFacts> = new Map(all.map((one) => [one.id, one]));
+  return { all, facts, requester: facts.get(request.person) ?? before };
 }
+
+export const askOf = (
+  { kind, target, role, durationMs, ticket, startAt }: requests.RequestRow,
+  requester: PersonFacts,
+): Ask => ({ kind, requester, target, role, durationMs, ticket, startAt });
+
+export const conditionOf = (
+  { conditions }: Pick<Sources, 'conditions'>,
+  { plan }: Pick<requests.RequestRow, 'plan'>,
+  requester: PersonFacts,
+): Promise<ConditionState> => (plan.until ? conditions(plan.until, requester) : Promise.resolve('holds'));

@@ -1,3 +1,4 @@
+import type { Conditions } from '../domain/condition.ts';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import type { Attestation, GrantReceipt } from '../domain/grant.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
@@ -24,6 +25,7 @@ export type GrantDeps = {
   /** The login `curfew_worker`. */
   readonly store: Store;
   readonly policyOf: CurrentPolicy;
+  readonly conditions: Conditions;
   readonly clusterOf: ClusterOf;
   readonly clock: () => number;
   readonly log: Log;
@@ -35,7 +37,7 @@ type Input = Parameters<GrantActivities['grant']>[0];
  * Judge, probe, one call on the target, read back, record. Each step may be repeated: a process that dies after the
  * call finds the same login again, one that dies after recording finds the row, and whatever is not known (store, policy, directory, clock) is a no (I18).
  */
-export const createGrant = (deps: GrantDeps): GrantActivities => ({
+export const createGrant = (deps: GrantDeps): Pick<GrantActivities, 'grant'> => ({
   grant: failing({ log: deps.log, activity: 'grant', as: toFailure }, async (input) => {
     const deadlineAt = attemptDeadlineAt(deps.clock());
     try {
@@ -59,7 +61,7 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   if (made?.endedAt === null) return { endAt: made.endAt };
   if (made) throw new CurfewError('NotPending', 'It was granted, and has ended.');
 
-  const found = await readGrantCase(store, deps.policyOf, requestId, clock());
+  const found = await readGrantCase(store, deps, requestId, clock());
   const { request } = found;
   if (request.target !== target) throw new CurfewError('UnknownTarget', 'The request is for another target.');
   const judged = judgeGrant(found, credentialId, clock());

@@ -1,9 +1,11 @@
 /** Everything that Workflows may ask for, made of what a composition root has opened. */
 import type { BoundedActivities, GrantActivities, LeaveActivities, RevokeActivities } from '../workflows/activities.ts';
+import type { Conditions } from '../domain/condition.ts';
 import type { NewMessage } from '../store/outbox.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
 import type { ClusterOf } from './clusters.ts';
 import { currentPolicy } from './current-policy.ts';
+import { createExtend } from './extend.ts';
 import { createGrant } from './grant.ts';
 import { createLeave, type Requests } from './leave.ts';
 import { createRevoke } from './revoke.ts';
@@ -22,8 +24,11 @@ export const createMainActivities = (deps: ActivityDeps): BoundedActivities & Le
 
 /** For the queue of a zone: whoever serves it holds the credentials of the targets in it. */
 export const createTargetActivities = (
-  deps: Pick<ActivityDeps, 'store' | 'clock' | 'log'> & { readonly clusterOf: ClusterOf },
-): GrantActivities & RevokeActivities => ({
-  ...createGrant({ ...deps, policyOf: currentPolicy() }),
-  ...createRevoke(deps),
-});
+  deps: Pick<ActivityDeps, 'store' | 'clock' | 'log'> & {
+    readonly clusterOf: ClusterOf;
+    readonly conditions: Conditions;
+  },
+): GrantActivities & RevokeActivities => {
+  const judging = { ...deps, policyOf: currentPolicy() };
+  return { ...createGrant(judging), ...createExtend(judging), ...createRevoke(deps) };
+};

@@ -3,12 +3,14 @@
  * what the Workflow was told counts for nothing here (I6, I7, I8). Pure.
  */
 import { refuse, type Refusal } from '../domain/errors.ts';
+import type { ConditionState } from '../domain/condition.ts';
 import type { CredentialId } from '../domain/ids.ts';
-import { stagesOf } from '../domain/plan.ts';
+import { stagesOf, type Condition, type Window } from '../domain/plan.ts';
 import { secondMs } from '../domain/time.ts';
 import { digestOf } from '../policy/digest.ts';
 import { stricter } from '../policy/stricter.ts';
 import { tally } from '../policy/tally.ts';
+import { windowAt } from '../policy/windows.ts';
 import type { ClaimRow } from '../store/claims.ts';
 import { checkHoldsMs } from '../store/target-checks.ts';
 import type { Expected } from '../targets/postgres/accessor.ts';
@@ -21,7 +23,39 @@ export function judgeGrant(grant: GrantCase, credentialId: CredentialId, now: nu
   if ('code' in claim) return claim;
   const cluster = clusterOf(grant, now);
   if ('code' in cluster) return cluster;
-  return asShown(grant) ?? byPolicy(grant) ?? byPeople(grant) ?? { kind: 'fit', claim, cluster };
+  return (
+    asShown(grant) ??
+    inItsTime(grant, claim, now) ??
+    byPolicy(grant) ??
+    byPeople(grant) ?? { kind: 'fit', claim, cluster }
+  );
+}
+
+/** Not before its start, within the hours of the plan, and while what it is bound to is known to hold (I18). */
+function inItsTime({ request, condition }: GrantCase, claim: ClaimRow, now: number): Refusal | undefined {
+  const { plan, startAt } = request;
+  if (startAt !== null && (claim.acceptedAt < startAt || now + skewMs < startAt))
+    return refuse('NotPending', 'Its time has not come yet.');
+  return withinWindows(plan.limits.windows, claim.endAt, now) ?? bound(plan.until, condition);
+}
+
+/** How far the clocks of two of Curfew's processes may be apart. */
+const skewMs = 2 * secondMs;
+
+/** Held in certain hours only: they are open, and not over before it ends. */
+export function withinWindows(windows: readonly Window[] | undefined, endAt: number, now: number): Refusal | undefined {
+  const open = windows && windowAt(windows, now);
+  return !windows || (open && endAt <= open.closesAt)
+    ? undefined
+    : refuse('PolicyDenied', 'It would be held outside of the hours that the policy names.');
+}
+
+/** Of what is not known nothing is made (I18); "not known" may be otherwise in a moment. */
+export function bound(until: Condition | undefined, condition: ConditionState): Refusal | undefined {
+  if (!until || condition === 'holds') return undefined;
+  return condition === 'over'
+    ? refuse('PolicyDenied', `The ${until.kind} that it is bound to is over.`)
+    : refuse('NotRecorded', `Whether the ${until.kind} that it is bound to still holds is not known.`);
 }
 
 /** One accepted claim, the very one that the Workflow was told of, for no longer than was approved. */
@@ -38,7 +72,7 @@ function claimOf({ claim, request, endAsked }: GrantCase, credentialId: Credenti
 }
 
 /** What was approved is what stands in the row: a digest of other words approves nothing (I7). */
-function asShown({ request }: GrantCase): Refusal | undefined {
+export function asShown({ request }: Pick<GrantCase, 'request'>): Refusal | undefined {
   const digest = digestOf({ ...request, requestId: request.id, requester: request.person });
   return digest === request.digest
     ? undefined
@@ -68,7 +102,7 @@ function byPeople({ request, decisions, facts }: GrantCase): Refusal | undefined
 }
 
 /** The target was found fit, not long ago, and the cluster that answers must be the one that was looked at (P10). */
-function clusterOf({ check }: GrantCase, now: number): Expected | Refusal {
+export function clusterOf({ check }: Pick<GrantCase, 'check'>, now: number): Expected | Refusal {
   if (!check) return refuse('TargetNotReady', 'The target was never checked: run `curfew target check`.');
   if (!check.ok) return refuse('TargetNotReady', 'The last check of the target failed: run `curfew target check`.');
   if (now - check.checkedAt > checkHoldsMs) {

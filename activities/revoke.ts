@@ -7,6 +7,7 @@ import { secondMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
+import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { Db, Store } from '../store/pool.ts';
@@ -75,7 +76,7 @@ const left = (facts: EndReceipt['nodes'][number]['facts']): string =>
     ? `has ${facts.sessions} sessions, ${facts.inFlight.length} logins under way, ${facts.prepared} prepared transactions`
     : 'did not answer';
 
-/** Receipt, entry, intents, closed view and the end of an alarm: one transaction (I11). A repeat changes nothing. */
+/** Receipt, entry, intents, extensions, closed view and the end of an alarm: one transaction (I11). A repeat changes nothing. */
 async function record(
   { store, clock }: RevokeDeps,
   order: Order,
@@ -94,6 +95,7 @@ async function record(
     };
     if ((await grants.end(tx, requestId, receipt)) === 'recorded') await enter(tx, view, receipt);
     await closeIntents(tx, receipt);
+    await closeExtensions(tx, requestId);
     const state = next(view.state, { kind: 'verified' });
     if (!isRefusal(state))
       await projections.save(tx, requestId, { ...view, version: view.version + 1, state }, clock());
@@ -130,6 +132,17 @@ async function closeIntents(tx: Db, { requestId, target, nodes, verifiedAt }: Re
     tx,
     own.map(({ id }) => ({ intentId: id, target, evidence: { by: 'worker', verifiedAt, nodes } })),
   );
+}
+
+/** An extension that nothing has come of ends with its grant. */
+async function closeExtensions(tx: Db, requestId: RequestId): Promise<void> {
+  const cause = 'the grant has ended';
+  for (const { id, number, outcome } of await extensions.ofRequest(tx, requestId)) {
+    if (outcome !== null) continue;
+    if (!(await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause, evidence: null }))) continue;
+    const body = { extension: id, number, cause };
+    await append(tx, { kind: 'extension.failed', actor: 'curfew_worker', subject: requestId, body });
+  }
 }
 
 const keyOf = (id: RequestId): string => `revoke/${id}`;

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../domain/errors.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
+import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { Store } from '../store/pool.ts';
@@ -13,13 +14,26 @@ const actor = 'curfew_worker';
 /**
  * What follows in the store from a Workflow's final no that the relay heard, its writer being gone: the store may not
  * go on believing what the Workflow refused. A refused decision never counted, so it is void and its seat is free. Of a
- * refused claim nothing may come any more although its ticket is good, so its end is asked for. Both may be done again.
+ * refused claim nothing may come any more although its ticket is good, so its end is asked for. A refused extension has
+ * failed. Each may be done again.
  * @param code why the Workflow refused
  */
 export async function takeBack(store: Store, message: OutboxMessage, code: ErrorCode | 'unexpected'): Promise<void> {
   if (message.kind === 'decide') await voidDecision(store, message.payload, `refused: ${code}`);
   if (message.kind === 'claim') await endClaim(store, message.payload, code);
+  if (message.kind === 'extend') await failExtension(store, message.payload, code);
 }
+
+const failExtension = (store: Store, { requestId, input }: Payloads['extend'], code: string): Promise<void> =>
+  store.transaction(async (tx) => {
+    const { extensionId, step } = input;
+    const cause = `refused: ${code}`;
+    const extension = await extensions.byId(tx, extensionId);
+    if (step === 'over' || extension?.requestId !== requestId) return;
+    if (!(await extensions.saveOutcome(tx, { extensionId, kind: 'failed', cause, evidence: null }))) return;
+    const body = { extension: extensionId, number: extension.number, cause };
+    await append(tx, { kind: 'extension.failed', actor, subject: requestId, body });
+  });
 
 /** NB. A decision that is known to have counted stays: a run that the server lost may be what counted it. */
 const voidDecision = (store: Store, { requestId, input }: Payloads['decide'], cause: string): Promise<void> =>

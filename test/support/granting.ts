@@ -4,6 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createTargetActivities } from '../../activities/index.ts';
 import type { Cluster } from '../../activities/clusters.ts';
+import type { GrantDeps } from '../../activities/grant.ts';
 import type { CredentialId, RequestId, TargetName } from '../../domain/ids.ts';
 import { next, type RequestEvent } from '../../domain/request.ts';
 import { isRefusal } from '../../domain/errors.ts';
@@ -40,7 +41,9 @@ export type Granting = {
   readonly cluster: Cluster;
   /** Everything that was sent to the target. */
   readonly statements: StatementEvent[];
-  activities(more?: { store?: Store; cluster?: Cluster; clock?: () => number }): GrantActivities & RevokeActivities;
+  activities(
+    more?: Partial<Pick<GrantDeps, 'store' | 'clock' | 'conditions'>> & { cluster?: Cluster },
+  ): GrantActivities & RevokeActivities;
   /** As the SDK runs an activity; `info` is what it would be told. */
   run<Input, Output>(activity: (input: Input) => Promise<Output>, input: Input, info?: object): Promise<Output>;
   claimed(change?: Partial<OpenInput>): Promise<Claimed>;
@@ -71,6 +74,7 @@ export async function startGranting(): Promise<Granting> {
         store: more.store ?? company.store.as.curfew_worker,
         clusterOf: (name) => (name === ordersProd ? (more.cluster ?? cluster) : undefined),
         clock: more.clock ?? Date.now,
+        conditions: more.conditions ?? (() => Promise.resolve(company.condition)),
         log: quiet,
       }),
     run: runActivity,

@@ -1,0 +1,162 @@
+import type { Conditions } from '../domain/condition.ts';
+import { CurfewError, isRefusal } from '../domain/errors.ts';
+import { next } from '../domain/request.ts';
+import type { RequestView } from '../domain/view.ts';
+import * as alarms from '../store/alarms.ts';
+import { append } from '../store/audit.ts';
+import * as extensions from '../store/extensions.ts';
+import type { ExtensionRow } from '../store/extensions.ts';
+import * as grants from '../store/grants.ts';
+import type { Db, Store } from '../store/pool.ts';
+import * as projections from '../store/projections.ts';
+import { TargetError } from '../targets/postgres/failures.ts';
+import type { GrantActivities } from '../workflows/activities.ts';
+import type { Cluster, ClusterOf } from './clusters.ts';
+import type { CurrentPolicy } from './current-policy.ts';
+import { attemptDeadlineAt } from './deadline.ts';
+import { readExtensionCase } from './extension-case.ts';
+import { failing, toFailure, type Log } from './failures.ts';
+import { judgeExtension } from './judge-extension.ts';
+
+export type ExtendDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  readonly policyOf: CurrentPolicy;
+  readonly conditions: Conditions;
+  readonly clusterOf: ClusterOf;
+  readonly clock: () => number;
+  readonly log: Log;
+};
+
+type Input = Parameters<GrantActivities['extend']>[0];
+type Moved = { readonly endAt: number };
+
+/**
+ * Judge, one call on the target, read back, record. As a grant's, each step may be repeated, and whatever is not known
+ * is a no (I18): then the grant ends when it would have ended.
+ */
+export const createExtend = (deps: ExtendDeps): Pick<GrantActivities, 'extend'> => ({
+  extend: failing({ log: deps.log, activity: 'extend', as: toFailure }, async (input) => {
+    const deadlineAt = attemptDeadlineAt(deps.clock());
+    try {
+      return (await before(deps, input)) ?? (await attempt(deps, input, deadlineAt));
+    } catch (error) {
+      await alarmIfStrange(deps, input, error);
+      throw error;
+    }
+  }),
+});
+
+/** What an attempt before this one has recorded, its answer being lost. */
+async function before({ store }: ExtendDeps, { requestId, extensionId }: Input): Promise<Moved | undefined> {
+  const [extension, outcome, grant] = await Promise.all([
+    extensions.byId(store, extensionId),
+    extensions.outcomeOf(store, extensionId),
+    grants.byId(store, requestId),
+  ]);
+  if (!extension || extension.requestId !== requestId)
+    throw new CurfewError('UnknownRequest', 'The store has no such extension of this request.');
+  if (!grant || grant.endedAt !== null) throw new CurfewError('NotPending', 'Nothing is held any more.');
+  if (outcome && outcome.kind !== 'extended') throw new CurfewError('NotPending', `The extension is ${outcome.kind}.`);
+  return outcome ? { endAt: extension.endAt } : undefined;
+}
+
+async function attempt(deps: ExtendDeps, input: Input, deadlineAt: number): Promise<Moved> {
+  const cluster = deps.clusterOf(input.target);
+  if (!cluster) throw new CurfewError('UnknownTarget', 'This worker does not serve that target.');
+  if (input.over !== undefined) return settle(deps, cluster, input, input.over);
+  const found = await readExtensionCase(deps.store, deps, input, deps.clock());
+  if (found.request.target !== input.target)
+    throw new CurfewError('UnknownTarget', 'The request is for another target.');
+  const judged = judgeExtension(found, deps.clock());
+  if (isRefusal(judged)) throw new CurfewError(judged.code, judged.message);
+  const { ticket } = judged;
+  const { extension } = found;
+  await cluster.target.extend(
+    {
+      grantId: input.requestId,
+      endAt: extension.endAt,
+      attemptDeadlineAt: deadlineAt,
+      keyId: ticket.ticketKey,
+      ticket: ticket.ticket,
+    },
+    judged.cluster,
+  );
+  const seen = await readBack(deps, cluster, extension);
+  if (!seen) throw new CurfewError('NotPending', 'It was ended while it was extended.');
+  return record(deps, input.view, extension, seen);
+}
+
+/**
+ * No attempt follows: what one of them did without recording it is recorded now, and else that nothing came of it.
+ * A target that does not answer leaves it open, until the grant has ended.
+ */
+async function settle(deps: ExtendDeps, cluster: Cluster, { extensionId, view }: Input, cause: string): Promise<Moved> {
+  const extension = await extensions.byId(deps.store, extensionId);
+  const seen = extension && (await readBack(deps, cluster, extension));
+  if (seen) return record(deps, view, extension, seen);
+  await deps.store.transaction(async (tx) => {
+    if (!extension || !(await extensions.saveOutcome(tx, { extensionId, kind: 'failed', cause, evidence: null })))
+      return;
+    await enter(tx, 'extension.failed', extension, { cause });
+    await keepView(tx, deps, extension, view, { kind: 'extension-over', id: extensionId });
+  });
+  throw new CurfewError('NotPending', 'The extension did not come about.');
+}
+
+/** What a later transaction reads: login and ledger have the same new end. Undefined: they have not, or not any more. */
+async function readBack({ clock }: ExtendDeps, { target }: Cluster, { requestId, endAt }: ExtensionRow) {
+  const live = (await target.listLive()).find(({ grantId }) => grantId === requestId);
+  if (live?.state !== 'active' || live.canLogin !== true || live.endAt !== endAt) return undefined;
+  if (live.validUntilAt !== endAt) {
+    throw new CurfewError('TargetRejected', 'The login runs out at another time than the ledger says.');
+  }
+  return { endAt, validUntilAt: live.validUntilAt, canLogin: live.canLogin, readAt: clock() };
+}
+
+/** The new end, the outcome with its evidence, entry and view in one transaction (I11); a repeat changes nothing. */
+async function record(
+  deps: ExtendDeps,
+  view: RequestView,
+  extension: ExtensionRow,
+  evidence: NonNullable<Awaited<ReturnType<typeof readBack>>>,
+): Promise<Moved> {
+  const { id, requestId, endAt } = extension;
+  await deps.store.transaction(async (tx) => {
+    const moved = await extensions.moveEnd(tx, requestId, endAt);
+    const first = await extensions.saveOutcome(tx, { extensionId: id, kind: 'extended', cause: null, evidence });
+    if (first !== moved) throw new CurfewError('NotPending', 'It was over when its extension was recorded.');
+    if (first) await enter(tx, 'extension.made', extension, { endAt });
+    await keepView(tx, deps, extension, view, { kind: 'extended', id, endAt });
+  });
+  return { endAt };
+}
+
+const enter = (
+  tx: Db,
+  kind: 'extension.made' | 'extension.failed',
+  { id, requestId, requester, number, fromAt }: ExtensionRow,
+  more: { readonly endAt: number } | { readonly cause: string },
+): Promise<unknown> =>
+  append(tx, { kind, actor: requester, subject: requestId, body: { extension: id, number, fromAt, ...more } });
+
+async function keepView(
+  tx: Db,
+  { clock }: ExtendDeps,
+  { requestId }: ExtensionRow,
+  view: RequestView,
+  event: Parameters<typeof next>[1],
+): Promise<void> {
+  const state = next(view.state, event);
+  if (!isRefusal(state)) await projections.save(tx, requestId, { ...view, version: view.version + 1, state }, clock());
+}
+
+/** A target that rejects a judged extension is nobody's everyday mistake; one that was ended or ran out meanwhile is. */
+async function alarmIfStrange({ store, log }: ExtendDeps, input: Input, error: unknown): Promise<void> {
+  const { requestId, target, extensionId } = input;
+  if (!(error instanceof CurfewError) || (error.code !== 'TargetRejected' && error.code !== 'StaleView')) return;
+  if (error instanceof TargetError && ['CF001', 'CF011'].includes(error.sqlstate ?? '')) return;
+  log.error({ requestId, target, extensionId, code: error.code }, 'an extension was refused that should not have been');
+  const alarm = { key: `extend/${extensionId}`, code: 'extension-refused', subject: requestId, detail: error.message };
+  await alarms.raise(store, alarm).catch(() => undefined);
+}
