@@ -10,6 +10,7 @@ import { check } from '../policy/shape.ts';
 import { readYaml, type Source } from '../policy/source.ts';
 import type { PersonChange } from '../store/people.ts';
 import { checkPeople, humans } from './people-checks.ts';
+import { checkConflicts, type Separation } from './people-conflicts.ts';
 import { fileSchema, personSchema, type FilePerson } from './people-schema.ts';
 
 /** One person as the file has it; handles are resolved to ids. */
@@ -25,6 +26,7 @@ export type PersonEntry = {
   readonly groups: readonly { readonly name: string; readonly by?: PersonId }[];
   /** All other entries of the same human, from whichever side they were named. */
   readonly aliases: readonly PersonId[];
+  /** Null where the file does not say: whatever is linked to them stays. */
   readonly slack: { readonly team: string; readonly user: string } | null;
   readonly version: number | null;
 };
@@ -38,8 +40,9 @@ export type ParsedPeople =
  * Where the file lists its `groups`, a person in any other one is a mistake; where it does not, groups are what people
  * are in.
  * @param file its name, for messages
+ * @param separation the policy's conflicts and who is known already; without it, nobody is in conflict
  */
-export function parsePeople(text: string, file = 'people.yaml'): ParsedPeople {
+export function parsePeople(text: string, file = 'people.yaml', separation?: Separation): ParsedPeople {
   const read = readYaml(text, file);
   if (!read.ok) return { ok: false, issues: inFileOrder(read.issues) };
   const { source } = read;
@@ -49,6 +52,7 @@ export function parsePeople(text: string, file = 'people.yaml'): ParsedPeople {
   const people = listed.map((value, index) => check(personSchema, value, ['people', index], source, issues));
   const handles = listed.map((value) => (value as { handle?: unknown } | null)?.handle);
   issues.push(...checkPeople({ people, handles, groups: shape?.groups }, source));
+  if (separation) issues.push(...checkConflicts(people, separation, source));
   if (issues.length > 0) return { ok: false, issues: inFileOrder(issues) };
   const entries = resolve(people.filter((person) => person !== undefined));
   const groups = new Set([
@@ -59,8 +63,8 @@ export function parsePeople(text: string, file = 'people.yaml'): ParsedPeople {
 }
 
 /**
- * What to apply, one change a person, in one transaction. An entry is all that holds of its person, but for the state:
- * without `slack` no account is linked to them any more.
+ * What to apply, one change a person, in one transaction. An entry is all that holds of its person, but for the state
+ * and Slack: accounts are linked in other ways too, so without `slack` those that are linked stay.
  * @param version for entries without one of their own: epoch ms of the import
  * @param isKnown is this handle in the directory? Then a state that the file does not mention stays as it is, so that
  *   an old file brings nobody back
@@ -74,7 +78,7 @@ export const changesOf = (
     ...person,
     version: own ?? version,
     ...(state !== null ? { state } : isKnown(person.handle) ? {} : { state: 'active' as const }),
-    slack: slack ? [slack] : [],
+    ...(slack ? { slack: [slack] } : {}),
   }));
 
 function resolve(people: readonly FilePerson[]): readonly PersonEntry[] {

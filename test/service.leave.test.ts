@@ -161,11 +161,13 @@ test('HR is not told that all is safe when the word is not new and a grant may s
   expect(ok(await hr.report({ delivery: 'd-second' }))).toMatchObject({ safe: false, safeAfterMs: null });
 });
 
-test('an import takes a Slack account away from whose entry no longer has it', async () => {
+test('an import whose entry says nothing of Slack leaves the linked account as it is', async () => {
   const handle = await somebody();
   const slack = { team: 'T1', user: 'U1' };
   await imports(person(handle, ', slack: { team: T1, user: U1 }'), company.nextVersion());
   expect(await people.personBySlack(company.store.admin, slack)).toBeDefined();
   await imports(person(handle), company.nextVersion());
+  expect(await people.personBySlack(company.store.admin, slack)).toBeDefined();
+  await imports(person(handle, ', slack: { team: T1, user: U2 }'), company.nextVersion());
   expect(await people.personBySlack(company.store.admin, slack)).toBeUndefined();
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { personIdFrom } from '../policy/digest.ts';
 import { changesOf, parsePeople, type PersonEntry } from '../service/people-file.ts';
+import type { Separation } from '../service/people-conflicts.ts';
 import { apply, list } from '../store/people.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
@@ -281,5 +282,52 @@ describe('in the store', () => {
     await bring(text.replace('manager: ada', 'manager: ada, state: active'), 30);
     const [, back] = await list(store.as.curfew_directory);
     expect(back).toMatchObject({ handle: 'ben', state: 'active' });
+  });
+});
+
+describe('conflicts of the policy', () => {
+  const both = { name: 'one-hat', groups: ['owners', 'controllers'], never: 'both' } as const;
+  const some = { name: 'only-look', groups: ['auditors', 'owners'], never: ['approve'] } as const;
+  const policy = { conflicts: [both, some] };
+  const issues = (text: string, known: Separation | undefined): readonly string[] => {
+    const parsed = parsePeople(text, 'people.yaml', known);
+    return parsed.ok
+      ? []
+      : parsed.issues.map(({ line, column, code, message }) => `${line}:${column} ${code}: ${message}`);
+  };
+
+  test('keep a person out of groups in which nobody may be at once, at the place of their groups', () => {
+    const text = `people:
+  - { handle: ada, name: Ada, email: ada@example.com, groups: [owners, auditors] }
+  - handle: ben
+    name: Ben
+    email: ben@example.com
+    groups: [controllers, owners]
+`;
+    expect(issues(text, { policy, known: [] })).toEqual([
+      '6:13 conflict: ben may not be in owners and controllers at once: the policy\'s conflict "one-hat" forbids it',
+    ]);
+    expect(issues(text, undefined)).toEqual([]);
+  });
+
+  test('count the groups of all accounts of one human together, once', () => {
+    const text = `people:
+  - { handle: ada, name: Ada, email: ada@example.com, groups: [owners], aliases: [ada.admin] }
+  - { handle: ada.admin, name: Ada, email: adm@example.com, groups: [controllers] }
+`;
+    expect(issues(text, { policy, known: [] })).toEqual([
+      '2:63 conflict: ada may not be in owners and controllers at once, all accounts together (ada, ada.admin): the policy\'s conflict "one-hat" forbids it',
+    ]);
+  });
+
+  test('count what the directory says of accounts that the file does not name, and what the file says of those it does', () => {
+    const text = 'people:\n  - { handle: ada, name: Ada, email: ada@example.com, groups: [owners] }\n';
+    const [id, other] = [personIdFrom('ada'), personIdFrom('ada.admin')];
+    const known = [
+      { id, handle: 'ada', groups: ['controllers'], aliases: [] },
+      { id: other, handle: 'ada.admin', groups: ['controllers'], aliases: [id] },
+    ];
+    expect(issues(text, { policy, known })).toHaveLength(1);
+    expect(issues(text, { policy, known: known.slice(0, 1) })).toEqual([]);
   });
 });

@@ -68,7 +68,7 @@ test('a closed projection stays closed, whoever writes a newer view (I10)', asyn
   const request = await openRequest(api, await person());
   await projections.save(worker, request.id, sampleView(3, { kind: 'closed', outcome: 'expired', cause: 'x' }), 1);
   for (const login of [api, worker, store.admin]) {
-    const reopened = projections.save(login, request.id, sampleView(9, { kind: 'requested' }), 2);
+    const reopened = projections.save(login, request.id, sampleView(9, { kind: 'requested', needs: [] }), 2);
     await expect(reopened).rejects.toMatchObject({ sqlstate: 'CFS01' });
   }
   const again = sampleView(4, { kind: 'closed', outcome: 'expired', cause: 'x' });

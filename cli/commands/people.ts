@@ -5,7 +5,8 @@ import { formatInstant } from '../../domain/time.ts';
 import { formatIssue } from '../../policy/issue.ts';
 import type { Left } from '../../service/contract.ts';
 import { leave } from '../../service/leave.ts';
-import { changesOf, parsePeople } from '../../service/people-file.ts';
+import { changesOf, parsePeople, type ParsedPeople } from '../../service/people-file.ts';
+import { lastUnderstood } from '../../service/policy-in-force.ts';
 import * as people from '../../store/people.ts';
 import type { PersonChange, PersonRecord } from '../../store/people.ts';
 import type { Store } from '../../store/pool.ts';
@@ -115,13 +116,15 @@ async function leaveNow(terminal: Terminal, store: Store, { handle, state, versi
 }
 
 async function importFile(terminal: Terminal, file: string, options: Json): Promise<void> {
-  const parsed = parsePeople(readFileOf(terminal, file), file);
-  if (!parsed.ok) {
-    for (const issue of parsed.issues) terminal.err(`${formatIssue(issue)}\n`);
-    throw new Stopped(`${file} was not imported: mend what is listed above. Nothing changed.`);
-  }
+  const text = readFileOf(terminal, file);
+  // Once without the store, so that a mistake in the file is told without one.
+  sound(terminal, file, parsePeople(text, file));
   const result = await withDirectory(terminal, async (store) => {
-    const known = new Map((await people.list(store)).map((person) => [person.handle, person]));
+    const list = await people.list(store);
+    const policy = await lastUnderstood(store);
+    const separation = { policy: policy ?? { conflicts: [] }, known: list };
+    const parsed = sound(terminal, file, parsePeople(text, file, separation));
+    const known = new Map(list.map((person) => [person.handle, person]));
     const changes = changesOf(parsed.people, terminal.clock(), (handle) => known.has(handle));
     // Safe first: whoever is gone is gone before anything else of the file is taken.
     const going = changes.filter((change) => isGoing(change, known.get(change.handle)));
@@ -138,6 +141,15 @@ async function importFile(terminal: Terminal, file: string, options: Json): Prom
   });
   if (options.json) return printJson(terminal, result);
   terminal.out(`${result.people} people: ${result.created} new, ${result.changed} changed, ${result.gone} gone.\n`);
+}
+
+type Sound = Extract<ParsedPeople, { ok: true }>;
+
+/** @throws Stopped after every issue was told */
+function sound(terminal: Terminal, file: string, parsed: ParsedPeople): Sound {
+  if (parsed.ok) return parsed;
+  for (const issue of parsed.issues) terminal.err(`${formatIssue(issue)}\n`);
+  throw new Stopped(`${file} was not imported: mend what is listed above. Nothing changed.`);
 }
 
 const isGoing = (change: PersonChange, before: PersonRecord | undefined): boolean =>
