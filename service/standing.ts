@@ -36,13 +36,9 @@ export type Standing = {
   readonly useByAt: number | null;
 };
 
-/**
- * Lets the calling transactions about one request take turns, until they end. Not the row's own lock: nobody who may
- * decide or claim may also change a request, and a row lock takes that privilege. What is no id has no turns.
- */
+/** Calling transactions about one request take turns, until they end. What is no id has no turns. */
 export async function takeTurn(tx: Db, requestId: string): Promise<void> {
-  if (!isUuid(requestId)) return;
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.request ' || $1, 0))`, [requestId]);
+  if (isUuid(requestId)) await requests.takeTurn(tx, requestId as RequestId);
 }
 
 /** @returns `UnknownRequest` for what is no id, or the id of nothing */

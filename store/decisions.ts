@@ -75,6 +75,21 @@ export async function of(db: Db, requestId: RequestId): Promise<readonly StoredD
   );
 }
 
+/** The decisions that are not void, of each of these requests, oldest first. */
+export async function liveOf(
+  db: Db,
+  requests: readonly RequestId[],
+): Promise<ReadonlyMap<RequestId, readonly Decision[]>> {
+  const rows = await db.query<Decision>(
+    `select d.id, d.request_id as "requestId", d.digest, d.stage, d.person, d.verdict, d.facts, d.made_at as "madeAt"
+     from curfew.decision d where d.request_id = any ($1::uuid[])
+       and not exists (select from curfew.decision_void v where v.decision_id = d.id)
+     order by d.made_at, d.id`,
+    [requests],
+  );
+  return Map.groupBy(rows, ({ requestId }) => requestId);
+}
+
 /** How many decisions of this person on this request are void: part of the next one's id. */
 export async function voidsOf(db: Db, requestId: RequestId, person: PersonId): Promise<number> {
   const [row] = await db.query<{ voids: number }>(

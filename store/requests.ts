@@ -128,6 +128,26 @@ export const followedOf = (db: Db, ids: readonly RequestId[]): Promise<readonly 
 export const awaiting = (db: Db): Promise<readonly FollowedRequest[]> =>
   db.query(`${followed(`p.state = 'awaiting'`)} order by r.opened_at limit 1000`);
 
+/**
+ * What was neither granted nor closed yet, in order of ids, after this one; at most `limit`. For passes over all of it.
+ */
+export const ungranted = (
+  db: Db,
+  { after, limit }: { readonly after: RequestId | null; readonly limit: number },
+): Promise<readonly FollowedRequest[]> =>
+  db.query(
+    `${followed(`p.state in ('requested', 'awaiting', 'approved') and ($1::uuid is null or r.id > $1)`)} order by r.id limit $2`,
+    [after, limit],
+  );
+
+/**
+ * Lets the calling transactions about one request take turns, until they end. Not the row's own lock: nobody who may
+ * decide or claim may also change a request, and a row lock takes that privilege.
+ */
+export async function takeTurn(tx: Db, id: RequestId): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.request ' || $1, 0))`, [id]);
+}
+
 /** What a person holds: granting, active or still revoking, newest first. */
 export const heldBy = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>
   db.query(`${followed(`r.person = $1 and p.state in ('granting', 'active', 'revoking')`)} order by r.opened_at desc`, [

@@ -7,7 +7,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { loggedChannels, leftOf, slackChannels, type Announcements } from '../activities/channels.ts';
 import type { Cluster } from '../activities/clusters.ts';
 import { createMainActivities, createTargetActivities } from '../activities/index.ts';
+import { currentPolicy } from '../activities/current-policy.ts';
 import { createPainter } from '../activities/painter.ts';
+import { createRejudge } from '../activities/rejudge.ts';
 import type { TellDeps } from '../activities/tell.ts';
 import { openSource } from '../conditions/open.ts';
 import { createConditions } from '../conditions/source.ts';
@@ -32,6 +34,7 @@ import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
+import { keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
 
 export type WorkerProcess = {
   readonly health: () => Health;
@@ -98,6 +101,8 @@ export async function startWorker(
     config.serves === 'targets'
       ? Promise.resolve()
       : keepAsking(watchConditions({ store, conditions, trouble: () => source?.trouble?.(), clock }), signal);
+  const look = createRejudge({ store, policyOf: currentPolicy(), clock, messages: rejudgeMessages });
+  const rejudged = config.serves === 'targets' ? Promise.resolve() : keepRejudging(look, log, signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {} } });
     storeAnsweredAt = clock();
@@ -115,7 +120,7 @@ export async function startWorker(
     async stop() {
       stopping.abort();
       queues?.drain();
-      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched, asked]);
+      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched, asked, rejudged]);
       // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
       await Promise.race([drained, pause(config.drainMs + 1_000, undefined, { ref: false })]);
       await Promise.allSettled([server.close(), temporal.close(), queues?.close(), closeAll(store, clusters)]);

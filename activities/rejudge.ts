@@ -1,0 +1,195 @@
+/**
+ * What was approved is judged again when the policy or the people change, and not only when it is claimed: a stage whose
+ * approver may not decide any more waits for somebody else at once, and what a newer policy would not give so easily
+ * ends at once, with the reason (I6, I7, I8). The claim and the grant judge all the same by themselves.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Decision } from '../domain/decision.ts';
+import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { stagesOf } from '../domain/plan.ts';
+import { secondMs } from '../domain/time.ts';
+import { deciders, planFor } from '../policy/plan.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
+import { stricter } from '../policy/stricter.ts';
+import { tally, type Tally } from '../policy/tally.ts';
+import { append } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import { beat, of as beatOf } from '../store/heartbeats.ts';
+import * as intents from '../store/intents.ts';
+import { enqueue, type NewMessage } from '../store/outbox.ts';
+import { factsOfMany, peopleMatching } from '../store/people.ts';
+import type { Db, Store } from '../store/pool.ts';
+import * as requests from '../store/requests.ts';
+import type { RequestRow } from '../store/requests.ts';
+import type { CurrentPolicy } from './current-policy.ts';
+
+export type RejudgeDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  readonly policyOf: CurrentPolicy;
+  readonly clock: () => number;
+  /** What a request's Workflow is told of it. */
+  readonly messages: {
+    readonly void: (of: {
+      readonly requestId: RequestId;
+      readonly decisionId: DecisionId;
+      readonly person: PersonId;
+    }) => NewMessage;
+    readonly revoke: (of: {
+      readonly requestId: RequestId;
+      readonly actor: string;
+      readonly cause: string;
+    }) => NewMessage;
+  };
+};
+
+/** `looked`: at how many requests; null where nothing had changed. */
+export type Rejudged = { readonly looked: number | null; readonly voided: number; readonly ended: number };
+
+const actor = 'curfew_worker';
+const batch = 200;
+const markName = 'rejudged';
+/** Shifts and delegations end by themselves, and a change may be committed after a later one: then this finds it. */
+const atLeastEveryMs = 15 * secondMs;
+
+/**
+ * @returns one look: cheap where nothing has changed since the last one, whoever took that. Two at once do no harm: each
+ *   request is changed in its own turn, and by what is true then.
+ */
+export function createRejudge(deps: RejudgeDeps): () => Promise<Rejudged> {
+  const { store, policyOf, clock } = deps;
+  return async () => {
+    const lookedAt = clock();
+    const mark = await markOf(store);
+    const last = await beatOf(store, markName);
+    const known = (last?.body as { readonly mark?: unknown } | null)?.mark;
+    if (last && known === mark && lookedAt - last.at < atLeastEveryMs) return { looked: null, voided: 0, ended: 0 };
+    const policy = await policyOf(store);
+    const result = await pass(deps, policy);
+    await beat(store, { name: markName, at: lookedAt, body: { mark, ...result } });
+    return result;
+  };
+}
+
+/** Changes with every policy, person, group and absence; with the shifts as far as a count can tell. */
+async function markOf(db: Db): Promise<string> {
+  const [row] = await db.query<{ mark: string }>(
+    `select concat_ws('/', (select max(number) from curfew.policy_version), (select max(changed_at) from curfew.person),
+       (select concat_ws(' ', count(*), max(made_at), max(ended_at)) from curfew.absence),
+       (select concat_ws(' ', count(*), max(until_at)) from curfew.on_call_shift)) as mark`,
+  );
+  return row?.mark ?? '';
+}
+
+async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Rejudged> {
+  let looked = 0;
+  let voided = 0;
+  let ended = 0;
+  for (let after: RequestId | null = null; ;) {
+    const rows: readonly RequestRow[] = await requests.ungranted(deps.store, { after, limit: batch });
+    looked += rows.length;
+    for (const row of await suspects(deps.store, policy, rows)) {
+      const changed = await deps.store.transaction((tx) => settle(deps, tx, policy, row));
+      voided += changed.voided;
+      ended += changed.ended;
+    }
+    const last = rows.at(-1);
+    if (!last || rows.length < batch) return { looked, voided, ended };
+    after = last.id;
+  }
+}
+
+/** Of a batch those of which something seems to have fallen; a few statements for all of them. */
+async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<readonly RequestRow[]> {
+  const known = await read(db, policy, rows);
+  return rows.filter((row) => {
+    const { fallen, reasons } = judge(policy, row, known);
+    return fallen.length > 0 || reasons.length > 0;
+  });
+}
+
+type Known = {
+  readonly facts: ReadonlyMap<PersonId, PersonFacts>;
+  readonly decisions: ReadonlyMap<RequestId, readonly Decision[]>;
+};
+
+/** The decisions on these requests, and everybody who has to do with them. */
+async function read(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<Known> {
+  const made = await decisions.liveOf(
+    db,
+    rows.map(({ id }) => id),
+  );
+  const requesters = await factsMap(
+    db,
+    rows.map(({ person }) => person),
+  );
+  const named = rows.flatMap((row) => {
+    const requester = requesters.get(row.person);
+    return requester ? deciders(policy, { ...row, requester }) : [];
+  });
+  const decided = [...made.values()]
+    .flat()
+    .flatMap(({ person, facts }) => [person, ...(facts.person.standsInFor ?? []).map(({ id }) => id)]);
+  const others = await factsMap(db, [...(await peopleMatching(db, named)), ...decided]);
+  return { facts: new Map([...requesters, ...others]), decisions: made };
+}
+
+const factsMap = async (db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, PersonFacts>> =>
+  new Map((await factsOfMany(db, [...new Set(ids)])).map((one) => [one.id, one]));
+
+type Finding = { readonly fallen: Tally['fallen']; readonly reasons: readonly string[] };
+
+/** As of the opening, so that a condition on the hour ends nothing by itself: it is the policy that is compared. */
+function judge(policy: LoadedPolicy, row: RequestRow, { facts, decisions: made }: Known): Finding {
+  const requester = facts.get(row.person);
+  if (!requester) return { fallen: [], reasons: [] };
+  const live = made.get(row.id) ?? [];
+  const { fallen } = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, facts);
+  const planned = planFor(policy, { ...row, requester }, [...facts.values()], row.openedAt);
+  return { fallen, reasons: stricter(row, planned) };
+}
+
+/** In the request's turn, by what holds then: somebody may have claimed it, ended it or decided anew meanwhile. */
+async function settle(
+  deps: RejudgeDeps,
+  tx: Db,
+  policy: LoadedPolicy,
+  row: RequestRow,
+): Promise<{ readonly voided: number; readonly ended: number }> {
+  await requests.takeTurn(tx, row.id);
+  const [now] = await requests.followedOf(tx, [row.id]);
+  const open = now?.view && ['requested', 'awaiting', 'approved'].includes(now.view.state.kind);
+  if (open !== true || (await intents.ofRequest(tx, row.id)).length > 0) return { voided: 0, ended: 0 };
+  const { fallen, reasons } = judge(policy, row, await read(tx, policy, [row]));
+  if (reasons.length > 0) {
+    await end(deps, tx, row, policy, reasons);
+    return { voided: 0, ended: 1 };
+  }
+  let voided = 0;
+  for (const { decision } of fallen) {
+    if (!(await decisions.voidOne(tx, decision, 'may not approve any more', actor))) continue;
+    const { id: decisionId, person } = decision;
+    await enqueue(tx, deps.messages.void({ requestId: row.id, decisionId, person }));
+    voided += 1;
+  }
+  return { voided, ended: 0 };
+}
+
+/** Shown on the card and to those who decided: as much as fits there. */
+const longestCause = 300;
+
+async function end(
+  { messages }: RejudgeDeps,
+  tx: Db,
+  { id: requestId, target }: RequestRow,
+  policy: LoadedPolicy,
+  reasons: readonly string[],
+): Promise<void> {
+  const scope = { kind: 'grant', requestId, target } as const;
+  await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'policy' });
+  const body = { cause: 'policy', policy: policy.hash, reasons };
+  await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
+  const cause = `the policy would not give it so any more: ${reasons.join(' ')}`.slice(0, longestCause);
+  await enqueue(tx, messages.revoke({ requestId, actor, cause }));
+}
