@@ -14,6 +14,7 @@ COPY package.json tsconfig.json ./
 COPY activities activities
 COPY api api
 COPY cli cli
+COPY conditions conditions
 COPY config config
 COPY doctor doctor
 COPY domain domain

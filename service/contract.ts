@@ -7,23 +7,13 @@
  */
 import type { Verdict } from '../domain/decision.ts';
 import type { Refusal } from '../domain/errors.ts';
-import type {
-  Digest,
-  ExtensionId,
-  LinkId,
-  PersonId,
-  PolicyHash,
-  ProposalId,
-  RequestId,
-  RoleName,
-  TargetName,
-  TemplateName,
-} from '../domain/ids.ts';
+import type { Digest, ExtensionId, PersonId, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
 import type { AccountFacts, PersonState } from '../domain/person.ts';
 import type { GrantablePlan, Plan } from '../domain/plan.ts';
 import type { Outcome, StateKind } from '../domain/request.ts';
 import { reviewVerdicts, type ReviewVerdict } from '../store/reviews.ts';
 import type { RequestView } from '../domain/view.ts';
+import type { GovernanceUseCases } from './contract-governance.ts';
 
 export type RequestKind = 'access' | 'break-glass';
 
@@ -253,40 +243,8 @@ export type Overview = {
 /** Proves for a few minutes to the command line who somebody is; shown once. */
 export type PersonalCode = { readonly code: string; readonly expiresAt: number };
 
-/** A proposed policy version, as those who may approve it see it. */
-export type ProposalModel = {
-  readonly proposalId: ProposalId;
-  readonly hash: PolicyHash;
-  readonly base: PolicyHash | null;
-  readonly proposedBy: string;
-  readonly proposer: PersonId | null;
-  readonly proposedAt: number;
-  /** Unified diff of the texts, whole lines. */
-  readonly diff: string;
-  /** What would change for whom, one line each (`curfew policy plan`). */
-  readonly changes: readonly string[];
-  readonly approvals: readonly PersonId[];
-  readonly need: number;
-  readonly state: 'open' | 'adopted' | 'denied' | 'superseded';
-  readonly you: Refusal | null;
-};
-export type DecideProposal = {
-  readonly proposalId: ProposalId;
-  readonly person: PersonId;
-  readonly account: AccountFacts;
-  readonly hash: string;
-  readonly verdict: Verdict;
-};
-export type ProposalDecided = {
-  readonly state: ProposalModel['state'];
-  readonly need: number;
-  readonly approvals: number;
-};
-
-export type LinkInput = { readonly code: string; readonly team: string; readonly user: string };
-
 /** The use cases with their context bound: what Slack's listeners and the routes are given. */
-export type UseCases = {
+export type UseCases = GovernanceUseCases & {
   open(input: OpenInput): Promise<Opened | Refusal>;
   preview(input: Ask): Promise<Preview | Refusal>;
   options(input: { readonly person: PersonId }): Promise<readonly TargetOption[] | Refusal>;
@@ -313,20 +271,4 @@ export type UseCases = {
   overview(input: { readonly person: PersonId }): Promise<Overview | Refusal>;
   personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;
   personOfCode(input: { readonly code: string }): Promise<{ readonly person: PersonId } | Refusal>;
-  proposalModel(input: {
-    readonly proposalId: ProposalId;
-    readonly person: PersonId;
-  }): Promise<ProposalModel | Refusal>;
-  decideProposal(input: DecideProposal): Promise<ProposalDecided | Refusal>;
-  linkByCode(
-    input: LinkInput,
-  ): Promise<{ readonly person: PersonId; readonly approvesFromAt: number | null } | Refusal>;
-  /** `team` and `user`: the account that clicks, an older one of the same human. */
-  confirmLink(input: {
-    readonly linkId: LinkId;
-    readonly person: PersonId;
-    readonly team: string;
-    readonly user: string;
-    readonly verdict: Verdict;
-  }): Promise<{ readonly confirmed: boolean } | Refusal>;
 };

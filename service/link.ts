@@ -12,10 +12,10 @@ import type { Db } from '../store/pool.ts';
 import { answering, refused } from './answering.ts';
 import { hashOfCode } from './codes.ts';
 import type { Context } from './context.ts';
-import type { LinkInput, UseCases } from './contract.ts';
+import type { GovernanceUseCases, LinkInput } from './contract-governance.ts';
 import { queue } from './outbox.ts';
 
-type Linked = Exclude<Awaited<ReturnType<UseCases['linkByCode']>>, Refusal>;
+type Linked = Exclude<Awaited<ReturnType<GovernanceUseCases['linkByCode']>>, Refusal>;
 
 /**
  * `/curfew link CODE`: the account that typed it is from now on that of the person for whom an administrator made it.
@@ -52,7 +52,7 @@ const refusedLink = (tx: Db, subject: string, refusal: Refusal): Promise<Refusal
  */
 export const confirmLink = (
   ctx: Context,
-  { linkId, person, team, user, verdict }: Parameters<UseCases['confirmLink']>[0],
+  { linkId, person, team, user, verdict }: Parameters<GovernanceUseCases['confirmLink']>[0],
 ): Promise<{ readonly confirmed: boolean } | Refusal> =>
   answering(ctx, 'confirmLink', () =>
     ctx.store.transaction(async (tx) => {

@@ -20,7 +20,7 @@ import * as proposals from '../store/proposals.ts';
 import type { Proposal } from '../store/proposals.ts';
 import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
-import type { DecideProposal, ProposalDecided, ProposalModel } from './contract.ts';
+import type { DecideProposal, ProposalDecided, ProposalModel } from './contract-governance.ts';
 import { lastUnderstood } from './policy-in-force.ts';
 
 /**

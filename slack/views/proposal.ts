@@ -1,7 +1,7 @@
 /** A proposed policy: its card for those who may change the policy, and Review, in which one of them decides. */
 import { z } from 'zod';
 import { isUuid, type PersonId, type PolicyHash, type ProposalId } from '../../domain/ids.ts';
-import type { ProposalModel } from '../../service/contract.ts';
+import type { ProposalModel } from '../../service/contract-governance.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
 import { cut, joined, listed, mrkdwn, nothing, value, when, type Mrkdwn } from '../text.ts';
 import { input, modal } from './form.ts';
