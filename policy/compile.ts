@@ -12,7 +12,7 @@ export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy 
     const roles = [...target.roles.values()].map((role): [string, RolePolicy] => [role.name, resolved(target, role)]);
     return [target.name, { ...target, roles: new Map(roles) }];
   });
-  const { endAnyGrant = [], changePolicy = [], readEverything = [] } = parts.powers;
+  const { endAnyGrant = [], changePolicy = [], readEverything = [] } = parts.powers ?? {};
   return {
     hash,
     targets: new Map(targets),

@@ -5,7 +5,7 @@
 import { celEnv, isCelError, parse, plan, unparse, type CelInput } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { secondMs } from '../domain/time.ts';
-import { childrenOf, depthOf, type Expr } from './condition-tree.ts';
+import { childrenOf, depthOf, nameOf, type Expr } from './condition-tree.ts';
 import { closureOf } from './condition-fast.ts';
 import type { Place } from './issue.ts';
 import type { CompiledCondition, ConditionFacts, ConditionResult } from './policy.ts';
@@ -58,7 +58,11 @@ export function parseCondition(text: string): ParsedCondition | Mistake {
 
 /** @param at where it stands, for explanations */
 export function compileCondition({ text, expr, words }: ParsedCondition, at: Place): CompiledCondition {
-  const clauses = conjuncts(expr).map((part) => ({ text: words(part), evaluate: evaluateOf(part) }));
+  const clauses = conjuncts(expr).map((part) => ({
+    text: words(part),
+    early: !mentions(part, ['request', 'now']),
+    evaluate: evaluateOf(part),
+  }));
   return { text: text.trim(), at, clauses, evaluate: evaluateOf(expr) };
 }
 
@@ -121,6 +125,9 @@ function bindingsOf(facts: ConditionFacts): Record<string, CelInput> {
   known.set(facts, fresh);
   return fresh;
 }
+
+const mentions = (expr: Expr, names: readonly string[]): boolean =>
+  names.includes((nameOf(expr) ?? '').replace(/^\./, '')) || childrenOf(expr).some((child) => mentions(child, names));
 
 /** The parts of `a && b && c`, from left to right. */
 function conjuncts(expr: Expr): readonly Expr[] {

@@ -28,7 +28,8 @@ export type Parts = {
   readonly deny: readonly Placed<schema.FileDeny, CompiledConditionOf>[];
   readonly breakGlass: readonly Placed<schema.FileBreakGlass>[];
   readonly conflicts: readonly Placed<schema.FileConflict>[];
-  readonly powers: schema.FilePowers;
+  /** Null where they are not well-formed. */
+  readonly powers: schema.FilePowers | null;
   readonly onePersonChanges: boolean;
   readonly approveByCommand: boolean;
 };
@@ -62,7 +63,7 @@ export function readParts(source: Source, issues: Issue[]): Parts | undefined {
       const read = check(schema.conflictSchema, rule, at, source, issues);
       return read && { rule: read, condition: null };
     }),
-    powers: powers ?? {},
+    powers: powers ?? null,
     onePersonChanges: file.policyChange === 'one-person',
     approveByCommand: commandLine?.approve === true,
   };

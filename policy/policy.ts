@@ -66,7 +66,14 @@ export type ConditionResult = true | false | { readonly failed: string };
 export type CompiledCondition = {
   readonly text: string;
   readonly at: Place;
-  readonly clauses: readonly { readonly text: string; readonly evaluate: (facts: ConditionFacts) => ConditionResult }[];
+  readonly clauses: readonly Clause[];
+  readonly evaluate: (facts: ConditionFacts) => ConditionResult;
+};
+
+/** `early`: it looks at the requester and the target only, so it is known before anything is asked for. */
+export type Clause = {
+  readonly text: string;
+  readonly early?: boolean;
   readonly evaluate: (facts: ConditionFacts) => ConditionResult;
 };
 

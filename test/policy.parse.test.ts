@@ -3,13 +3,18 @@ import { describe, expect, test } from 'vitest';
 import { formatIssue } from '../policy/issue.ts';
 import { parsePolicy } from '../policy/parse.ts';
 
-/** What is wrong with a file, one `line:column code message` each; warnings are marked. */
+/**
+ * What is wrong with a file, one `line:column code message` each; warnings are marked. That these files name nobody who
+ * may change them is left out.
+ */
 function issuesOf(text: string, known = {}): readonly string[] {
   const parsed = parsePolicy(text, 'policy.yaml', known);
-  return (parsed.ok ? parsed.warnings : parsed.issues).map(
-    (issue) =>
-      `${issue.line}:${issue.column} ${issue.severity === 'warning' ? 'warning ' : ''}${issue.code}: ${issue.message}`,
-  );
+  return (parsed.ok ? parsed.warnings : parsed.issues)
+    .filter(({ code }) => code !== 'nobody-changes-policy')
+    .map(
+      (issue) =>
+        `${issue.line}:${issue.column} ${issue.severity === 'warning' ? 'warning ' : ''}${issue.code}: ${issue.message}`,
+    );
 }
 
 const targets = `version: 1
@@ -217,7 +222,10 @@ describe('each mistake is told with its place and what to write instead', () => 
   });
 
   test('as a line that editors and terminals link', () => {
-    const parsed = parsePolicy(targets + rule.replace('shop', 'shpo'), 'company/policy.yaml');
+    const parsed = parsePolicy(
+      `${targets}${rule.replace('shop', 'shpo')}policyChange: one-person\n`,
+      'company/policy.yaml',
+    );
     expect(parsed.ok ? [] : parsed.issues.map(formatIssue)).toEqual([
       'company/policy.yaml:13:22: error: there is no target "shpo": did you mean "shop"? [unknown-target]',
     ]);

@@ -41,7 +41,8 @@ async function tryToApprove(who: string, requestId: string): Promise<string> {
   return action;
 }
 
-const askToWrite = (): Promise<string> => stage.ask('jonas', 'orders-prod write 5m because INC-13 wrong totals');
+/** What takes two owners of one stage. */
+const askForTwo = (): Promise<string> => stage.ask('jonas', 'orders-prod maintain 5m because INC-13 wrong totals');
 
 async function dmWith(who: string, requestId: string, action: string) {
   return stage.driver.eventually(`${who} is shown ${action}`, async () =>
@@ -96,7 +97,7 @@ describe('approvers', () => {
     writeFileSync(file, `version: 1\ngroups: [data-owners-payments]\npeople:\n${people}\n`);
     const env = operatorEnvironment(stage.stack.settings);
     expect(await curfew(['people', 'import', file], { env })).toMatchObject({ code: 0, err: '' });
-    const requestId = await askToWrite();
+    const requestId = await askForTwo();
     await stage.approve('amara', requestId);
     expect(await tryToApprove('amara-admin', requestId)).toBe('updated');
     expect(await refusal(requestId, 'decision.refused')).toBe('ApproverNotEligible');
