@@ -141,7 +141,7 @@ const homeView = z.object({
 const pressedAlone = z.object({
   actions: z.array(z.object({ value: z.string() })).min(1),
   container: z.object({ type: z.string(), is_ephemeral: z.boolean().optional() }),
-  view: z.unknown(),
+  view: z.unknown().optional(),
 });
 
 /**

@@ -47,6 +47,58 @@ describe('lines that are whole', () => {
   test.each(lines)('%j', (line, read) => expect(parseLine(line)).toEqual(read));
 });
 
+describe('words', () => {
+  const id = '1a2b3c4d-0000-4000-8000-000000000000';
+  const words: readonly [line: string, read: object][] = [
+    ['mine', { kind: 'mine' }],
+    ['MINE', { kind: 'mine' }],
+    ['status', { kind: 'status' }],
+    ['status 1A2B3C4D', { kind: 'status', request: '1a2b3c4d' }],
+    [`status ${id}`, { kind: 'status', request: id }],
+    ['end', { kind: 'end' }],
+    ['end 1a2b3c4d', { kind: 'end', request: '1a2b3c4d' }],
+    ['code', { kind: 'code' }],
+    ['link ABCD-EFGH', { kind: 'link', code: 'ABCD-EFGH' }],
+    ['away off', { kind: 'back' }],
+    ['away back', { kind: 'back' }],
+    ['away until monday', { kind: 'away', until: 'monday' }],
+    ['away until 2026-12-24 14:00', { kind: 'away', until: '2026-12-24 14:00' }],
+    ['away until monday delegate <@U0BEN|ben>', { kind: 'away', until: 'monday', delegate: 'U0BEN' }],
+    ['away until next monday delegate to <@W0BEN>', { kind: 'away', until: 'next monday', delegate: 'W0BEN' }],
+  ];
+  test.each(words)('%j', (line, read) => expect(parseLine(line)).toEqual(read));
+
+  const unclear: readonly [line: string, problem: RegExp][] = [
+    ['away', /until when/],
+    ['away monday', /until when/],
+    ['away until', /Until when/],
+    ['away until delegate <@U0BEN>', /Until when/],
+    ['away until monday delegate', /Choose the delegate/],
+    ['away until monday delegate @ben', /Choose the delegate/],
+    ['away until monday delegate ben', /Choose the delegate/],
+    ['away until monday delegate <@U0BEN> <@U0ANA>', /Choose the delegate/],
+    ['status orders-prod', /first eight characters/],
+    ['end orders-prod', /first eight characters/],
+    ['link', /code is missing/],
+  ];
+  test.each(unclear)('%j is said to be unclear', (line, problem) =>
+    expect(parseLine(line)).toEqual({ kind: 'unclear', problem: expect.stringMatching(problem) }),
+  );
+
+  test('a target may be named like a word', () => {
+    const named = { kind: 'ask', role: 'read', durationMs: 2 * hour, reason: 'x' };
+    expect(parseLine('mine read 2h because x')).toEqual({ ...named, target: 'mine' });
+    expect(parseLine('status read 2h because x')).toEqual({ ...named, target: 'status' });
+  });
+
+  test("what Slack makes of a reason is undone, and nobody's id stays in it", () => {
+    expect(
+      parseLine('orders-prod read 2h because <@U0BEN|ben> asks in <#C0OPS|ops>, <https://status.example/1|see>'),
+    ).toEqual(ask({ reason: '@ben asks in #ops, https://status.example/1' }));
+    expect(parseLine('orders-prod read 2h because <@U0BEN> asks')).toEqual(ask({ reason: '@somebody asks' }));
+  });
+});
+
 describe('lines that lack something open the form with what was read', () => {
   const lines: readonly [line: string, prefill: object, problem: RegExp][] = [
     ['orders-prod', { target: 'orders-prod' }, /role/],

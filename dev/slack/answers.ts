@@ -11,6 +11,8 @@ export type AccountFlags = {
   readonly is_ultra_restricted?: boolean;
   readonly is_stranger?: boolean;
   readonly team_id?: string;
+  /** IANA name of the zone that they chose. */
+  readonly tz?: string;
 };
 
 export const invalidAuth: SlackReply = { status: 200, body: { ok: false, error: 'invalid_auth' } };

@@ -75,7 +75,10 @@ export const readingOf = (workspace: Workspace, modals: ModalStacks, responses: 
             one.status === 200 &&
             (one.message['response_type'] ?? 'ephemeral') === 'ephemeral',
         )
-        .map(({ at, message }) => ({ at, message: asMessage({ ts: (at / 1_000).toFixed(6), ...message }, '', true) }));
+        .map(({ at, channel, message }) => ({
+          at,
+          message: asMessage({ ts: (at / 1_000).toFixed(6), ...message }, channel, true),
+        }));
       return [...posted, ...responded].toSorted((one, other) => other.at - one.at).map(({ message }) => message);
     },
     newest: async (channelName, what) => (await messages(channelName)).find(mentions(what)) ?? null,

@@ -6,6 +6,8 @@ import { parseJson } from './calls.ts';
 export type Response = {
   /** Whose click or command the address was given to. */
   readonly userId: string;
+  /** Where it was, by id: an ephemeral answer is seen there. */
+  readonly channel: string;
   readonly at: number;
   readonly message: Readonly<Record<string, unknown>>;
   /** 200, or 404 where Slack would not take it any more. */
@@ -14,7 +16,7 @@ export type Response = {
 
 export type ResponseListener = {
   /** A fresh address, good for five uses within 30 minutes, as Slack's are. */
-  readonly addressFor: (userId: string) => string;
+  readonly addressFor: (userId: string, channel: string) => string;
   readonly all: () => readonly Response[];
   readonly onResponse: (listener: (response: Response) => void) => () => void;
   readonly stop: () => Promise<void>;
@@ -25,7 +27,7 @@ const lifeMs = 30 * 60_000;
 const keptResponses = 5_000;
 
 export const startResponseListener = async (): Promise<ResponseListener> => {
-  const addresses = new Map<string, { userId: string; left: number; until: number }>();
+  const addresses = new Map<string, { userId: string; channel: string; left: number; until: number }>();
   const responses: Response[] = [];
   const listeners = new Set<(response: Response) => void>();
 
@@ -37,7 +39,7 @@ export const startResponseListener = async (): Promise<ResponseListener> => {
     const parsed = parseJson(body);
     const message =
       typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : { text: body };
-    const response = { userId: address.userId, at: Date.now(), message, status };
+    const response = { userId: address.userId, channel: address.channel, at: Date.now(), message, status };
     responses.push(response);
     if (responses.length > keptResponses) responses.shift();
     for (const listener of listeners) listener(response);
@@ -60,9 +62,9 @@ export const startResponseListener = async (): Promise<ResponseListener> => {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
   return {
-    addressFor: (userId) => {
+    addressFor: (userId, channel) => {
       const path = `/actions/${randomUUID()}`;
-      addresses.set(path, { userId, left: uses, until: Date.now() + lifeMs });
+      addresses.set(path, { userId, channel, left: uses, until: Date.now() + lifeMs });
       return `http://127.0.0.1:${port}${path}`;
     },
     all: () => [...responses],

@@ -3,6 +3,7 @@ import type { ModalStacks, View } from './modals.ts';
 import type { Scene } from './payloads.ts';
 import type { Reading } from './reading.ts';
 import type { ResponseListener } from './responses.ts';
+import { stableId } from './stable-ids.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What the parts of the driver share. */
@@ -27,13 +28,14 @@ export const scenes =
     const made = await workspace.recorder.inspect('views.generateTriggerId', { user_id: userId, ...inView });
     const triggerId = String(made['trigger_id']);
     modals.expect(triggerId, userId);
-    const channel = options.channel ?? place.channel ?? '';
+    // Who acts nowhere in particular is in their direct messages with the app.
+    const channel = options.channel ?? place.channel ?? stableId('D', userId);
     return {
       team: { id: options.team ?? workspace.team.id, domain: workspace.team.domain },
       appId: options.app ?? workspace.appId,
       user: { id: userId, name: user },
       channel: { id: channel, name: channel.startsWith('D') ? 'directmessage' : workspace.nameOfChannel(channel) },
       triggerId,
-      responseUrl: responses.addressFor(userId),
+      responseUrl: responses.addressFor(userId, channel),
     };
   };

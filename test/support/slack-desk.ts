@@ -118,8 +118,7 @@ export function fakeRecords(): FakeRecords {
     notice: ({ channel, ts }, subject) => void notices.set(`${channel}/${ts}`, subject),
     waits: ({ team, user }, until) => void fresh.set(`${team}/${user}`, until),
     personOf: async ({ team, user }) => links.get(`${team}/${user}`),
-    profiles: async (people) =>
-      new Map(people.map((id): [PersonId, Profile] => [id, { name: `Person ${id.slice(-1)}` }])),
+    profiles: async (people) => new Map(people.map((id): [PersonId, Profile] => [id, profileOf(id, links)])),
     async requestAt(channel, ts) {
       asked.push(ts);
       return messages.get(`${channel}/${ts}`);
@@ -142,6 +141,12 @@ export function fakeRecords(): FakeRecords {
     },
   };
   return records;
+}
+
+function profileOf(person: PersonId, links: ReadonlyMap<string, PersonId>): Profile {
+  const account = [...links].find(([, one]) => one === person)?.[0];
+  const [slackTeam = '', slackUser = ''] = account?.split('/') ?? [];
+  return { name: `Person ${person.slice(-1)}`, ...(account === undefined ? {} : { slackTeam, slackUser }) };
 }
 
 export type Logged = { readonly level: string; readonly fields: object; readonly message: string };

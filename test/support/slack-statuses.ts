@@ -1,0 +1,53 @@
+/** Requests as their status is told, for App Home and the words behind the command. */
+import type { DecisionId, ExtensionId, PersonId, RequestId, RoleName, TargetName } from '../../domain/ids.ts';
+import type { RequestState } from '../../domain/request.ts';
+import type { Overview, RequestStatus } from '../../service/contract.ts';
+
+export const statusAt = 1_700_000_000_000;
+
+export const ids = {
+  grant: '1a2b3c4d-0000-4000-8000-000000000001' as RequestId,
+  open: '2a2b3c4d-0000-4000-8000-000000000002' as RequestId,
+  approved: '3a2b3c4d-0000-4000-8000-000000000003' as RequestId,
+  waiting: '4a2b3c4d-0000-4000-8000-000000000004' as RequestId,
+  longer: '5a2b3c4d-0000-4000-8000-000000000005' as RequestId,
+  closed: '6a2b3c4d-0000-4000-8000-000000000006' as RequestId,
+  extension: '7a2b3c4d-0000-4000-8000-000000000007' as ExtensionId,
+};
+
+export const states = {
+  awaiting: { kind: 'awaiting', needs: [1], stage: 0, approvals: [] },
+  approved: { kind: 'approved', needs: [1], approvals: [] },
+  active: { kind: 'active', approvals: [], endAt: statusAt + 3_600_000 },
+  longer: {
+    kind: 'active',
+    approvals: [{ decisionId: 'a'.repeat(64) as DecisionId, person: 'p' as PersonId, stage: 0 }],
+    endAt: statusAt + 3_600_000,
+    extension: { id: ids.extension, kind: 'asked', endAt: statusAt + 7_200_000 },
+  },
+  closed: { kind: 'closed', outcome: 'expired', cause: 'its time was over' },
+} as const satisfies Record<string, RequestState>;
+
+export const statusOf = (requestId: RequestId, requester: PersonId, state: RequestState): RequestStatus => ({
+  requestId,
+  kind: 'access',
+  requester,
+  target: 'orders-prod' as TargetName,
+  role: 'read' as RoleName,
+  durationMs: 3_600_000,
+  openedAt: statusAt,
+  state: state.kind,
+  view: { version: 1, state, decideByAt: statusAt + 1_800_000, useByAt: null, noticed: false },
+  endAt: state.kind === 'active' ? state.endAt : null,
+});
+
+/** Somebody with one of everything; `other` asks for what waits. */
+export const overviewOf = (person: PersonId, other: PersonId, more: Partial<Overview> = {}): Overview => ({
+  person,
+  grants: [statusOf(ids.grant, person, states.active)],
+  requests: [statusOf(ids.approved, person, states.approved), statusOf(ids.open, person, states.awaiting)],
+  recent: [statusOf(ids.closed, person, states.closed)],
+  waiting: [statusOf(ids.waiting, other, states.awaiting), statusOf(ids.longer, other, states.longer)],
+  away: null,
+  ...more,
+});
