@@ -1,7 +1,7 @@
 /** What a person does on the page, done through the driver: each becomes the delivery that Slack would sign and send. */
 import { z } from 'zod';
 import { shortcut } from '../../slack/ids.ts';
-import { asObjects, type Json } from '../slack/block-kit.ts';
+import { asObjects } from '../slack/block-kit.ts';
 import type { Delivered, Driver } from '../slack/driver.ts';
 import type { Workspace } from '../slack/workspace.ts';
 import { messageOf } from '../trouble.ts';
@@ -99,6 +99,6 @@ const heard = ({ reply }: Pick<Delivered, 'reply'>): Done =>
     : { trouble: `Curfew did not take that (status ${reply.status}${saysOf(reply.body)}). Try again.` };
 
 const saysOf = (body: unknown): string => {
-  const [said = {}] = asObjects(body) as readonly Json[];
+  const [said = {}] = asObjects(body);
   return typeof said['error'] === 'string' ? `, ${said['error']}` : '';
 };

@@ -58,15 +58,6 @@ export function onlookers({ workspace, driver, company }: OnlookersOptions, chan
       changed();
     }),
   ];
-  const cached = <T>(kept: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
-    const known = kept.get(key);
-    if (known !== undefined) return known;
-    const made = make();
-    kept.set(key, made);
-    made.catch(() => kept.delete(key));
-    return made;
-  };
-
   const direct = (who: string): Promise<string> =>
     cached(directs, who, async () => {
       const { channel } = await recorder.inspect('conversations.open', { users: workspace.userId(who) });
@@ -128,12 +119,11 @@ export function onlookers({ workspace, driver, company }: OnlookersOptions, chan
     channelOf,
     stand: (who, place) => void standing.set(who, place),
     answered: (who, place, answer) => {
-      const [message = {}] = [answer];
-      const text = typeof message['text'] === 'string' ? message['text'] : '';
-      if (text === '' && asArray(message['blocks']).length === 0) return;
-      story.note(message['blocks']);
+      const text = typeof answer['text'] === 'string' ? answer['text'] : '';
+      if (text === '' && asArray(answer['blocks']).length === 0) return;
+      story.note(answer['blocks']);
       const ts = (Date.now() / 1_000).toFixed(6);
-      answers.push({ who, place, message: { ...message, ts, text, channel: '', ephemeral: true } });
+      answers.push({ who, place, message: { ...answer, ts, text, channel: '', ephemeral: true } });
       if (answers.length > keptAnswers) answers.shift();
       changed();
     },
@@ -153,3 +143,13 @@ const shownOf = (message: Message, replies: readonly Message[]): Shown => ({
   edited: message['edited'] !== undefined,
   replies: replies.map((one) => shownOf(one, [])),
 });
+
+/** Read once, until it is forgotten; what failed is read again. */
+const cached = <T>(kept: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  kept.set(key, made);
+  made.catch(() => kept.delete(key));
+  return made;
+};

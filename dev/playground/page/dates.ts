@@ -44,10 +44,11 @@ export const dated = (at: number, form: string, now: number): string =>
 
 export const clock = (at: number): string => dated(at, '{time}', at);
 
+const two = (part: number): string => String(part).padStart(2, '0');
+
 /** Seconds of the epoch as a `datetime-local` input has them, in the viewer's zone, and back. */
 export const toLocalInput = (seconds: number): string => {
   const at = new Date(seconds * 1_000);
-  const two = (part: number): string => String(part).padStart(2, '0');
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
 };
 export const fromLocalInput = (text: string): number | null => {

@@ -22,8 +22,11 @@ export function Dialog({ id, title, onEscape, children, asks }: DialogProps): Co
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const opener = document.activeElement;
-    const first = [...(box.current?.querySelectorAll<HTMLElement>('.dialog-body :is(input, select, textarea)') ?? [])];
-    (asks === true ? box.current : (first[0] ?? box.current))?.focus();
+    // A form begins in its first field; what is to be read first begins at its top.
+    const first = box.current?.querySelector<HTMLElement>(
+      '.dialog-body > .input:first-child :is(input, select, textarea)',
+    );
+    (first ?? box.current)?.focus();
     return () => {
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };

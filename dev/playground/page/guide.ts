@@ -62,8 +62,9 @@ export function Guide({ company, story, set }: GuideProps): ComponentChildren {
   );
 }
 
-const theEnd =
-  'That is the whole story: asked, approved by somebody else, claimed, used, ended and proved. More to try:';
+const theEnd = 'That is the whole story. More to try:';
+
+const strong = (text: string): ComponentChildren => h('strong', null, text);
 
 function stepsOf({ people, lead, command, channels }: Company, story: Story): readonly Step[] {
   const nameOf = (handle: string): string =>
@@ -72,7 +73,6 @@ function stepsOf({ people, lead, command, channels }: Company, story: Story): re
   const cards = channels[0] ?? '';
   const left = [lead.asks, 'curfew'] as const;
   const right = [lead.approves, cards] as const;
-  const strong = (text: string): ComponentChildren => h('strong', null, text);
   return [
     {
       done: story.asked,

@@ -26,7 +26,6 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
   const untold = useRef(new Map<string, Entered>());
   const form = useRef<HTMLFormElement>(null);
 
-  const keyOf = (blockId: string, actionId: string): string => `${blockId}\n${actionId}`;
   const entered = (blockId: string, actionId: string): Entered =>
     typed[keyOf(blockId, actionId)] ?? enteredIn(state, blockId, actionId);
   const sent = async (deed: Deed): Promise<Done> => {
@@ -100,6 +99,8 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
     ),
   );
 }
+
+const keyOf = (blockId: string, actionId: string): string => `${blockId}\n${actionId}`;
 
 /** Slack's client lets no required input pass that is empty. */
 function missingIn(view: Json, entered: (blockId: string, actionId: string) => Entered): Record<string, string> {

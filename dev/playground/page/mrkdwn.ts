@@ -22,9 +22,18 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
   [/`([^`\n]+)`/y, (found) => ({ kind: 'code', text: unescaped(found[1] ?? '') })],
   [/<([^<>\n]+)>/y, (found) => angled(found[1] ?? '')],
   [/(?<=^|\n)&gt; ?([^\n]*)\n?/y, (found) => ({ kind: 'quote', of: piecesOf(found[1] ?? '') })],
-  [/(?<![\w*])\*(?=\S)([^*\n]*[^*\s])\*(?![\w*])/y, (found) => ({ kind: 'bold', of: piecesOf(found[1] ?? '') })],
-  [/(?<!\w)_(?=\S)([^_\n]*[^_\s])_(?!\w)/y, (found) => ({ kind: 'italic', of: piecesOf(found[1] ?? '') })],
-  [/(?<!\w)~(?=\S)([^~\n]*[^~\s])~(?!\w)/y, (found) => ({ kind: 'strike', of: piecesOf(found[1] ?? '') })],
+  [
+    /(?<![\w*])\*(?=\S)((?:<[^<>\n]*>|[^*<\n])+)(?<!\s)\*(?![\w*])/y,
+    (found) => ({ kind: 'bold', of: piecesOf(found[1] ?? '') }),
+  ],
+  [
+    /(?<!\w)_(?=\S)((?:<[^<>\n]*>|[^_<\n])+)(?<!\s)_(?!\w)/y,
+    (found) => ({ kind: 'italic', of: piecesOf(found[1] ?? '') }),
+  ],
+  [
+    /(?<!\w)~(?=\S)((?:<[^<>\n]*>|[^~<\n])+)(?<!\s)~(?!\w)/y,
+    (found) => ({ kind: 'strike', of: piecesOf(found[1] ?? '') }),
+  ],
   [/:([a-z0-9_+-]+):/y, (found) => signOf(found[1] ?? '')],
 ];
 
@@ -68,7 +77,7 @@ function pieceAt(text: string, at: number): { readonly piece: Piece; readonly en
 
 /** `<...>`: a mention, a date, or a link to http(s); anything else stays visible as it is written. */
 function angled(inner: string): Piece {
-  const [what = '', label] = splitOnce(inner, '|');
+  const [what, label] = splitOnce(inner, '|');
   const [, sort = '', id = ''] = /^([@#])([A-Z0-9]+)$/.exec(what) ?? [];
   if (sort === '@') return { kind: 'user', id };
   if (sort === '#') return { kind: 'channel', id };

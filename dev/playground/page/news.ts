@@ -15,9 +15,6 @@ export function newsKept({ people }: Pick<Company, 'people'>): News {
   /** Stamps of the newest message, told and read, by person and place. */
   const told = new Map<string, number>();
   const read = new Map<string, number>();
-  const after = (sight: Sight | undefined, place: string, since: number) =>
-    (sight?.places.find((one) => one.key === place)?.messages ?? []).filter(({ ts }) => Number(ts) > since);
-  const keyOf = (who: string, place: string): string => `${who} ${place}`;
   return {
     take: (seen) => {
       const sentences = seen.flatMap((sight) =>
@@ -40,3 +37,8 @@ export function newsKept({ people }: Pick<Company, 'people'>): News {
     unread: (who, place, sight) => after(sight, place, read.get(keyOf(who, place)) ?? begun).length,
   };
 }
+
+const keyOf = (who: string, place: string): string => `${who} ${place}`;
+
+const after = (sight: Sight | undefined, place: string, since: number) =>
+  (sight?.places.find((one) => one.key === place)?.messages ?? []).filter(({ ts }) => Number(ts) > since);

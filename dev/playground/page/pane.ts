@@ -203,10 +203,26 @@ function Room({
   const scroll = useRef<HTMLDivElement>(null);
   const messages = sight?.places.find((place) => place.key === seat.place)?.messages ?? [];
   const newest = messages.at(-1)?.ts;
-  useLayoutEffect(() => {
+  const atEnd = useRef(true);
+  const toEnd = (): void => {
     if (scroll.current !== null && seat.place !== 'home') scroll.current.scrollTop = scroll.current.scrollHeight;
-  }, [newest, seat.who, seat.place]);
-  const look = { class: 'scroll', ref: scroll, tabIndex: 0, role: 'region', 'aria-label': labelOf(seat.place) };
+  };
+  // A new message is shown; one that is edited keeps the end in view only where it was.
+  useLayoutEffect(toEnd, [newest, seat.who, seat.place]);
+  useLayoutEffect(() => {
+    if (atEnd.current) toEnd();
+  });
+  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }: { currentTarget: Element }): void => {
+    atEnd.current = scrollHeight - scrollTop - clientHeight < 24;
+  };
+  const look = {
+    class: 'scroll',
+    ref: scroll,
+    onScroll,
+    tabIndex: 0,
+    role: 'region',
+    'aria-label': labelOf(seat.place),
+  };
   if (seat.place !== 'home')
     return h(
       'div',

@@ -16,16 +16,19 @@ export function Search(props: ControlProps & { readonly placeholder: string }): 
   const [options, setOptions] = useState<readonly Json[] | null>(null);
   const [active, setActive] = useState(0);
   const asked = useRef(0);
+  const offer = async (text: string, mine: number): Promise<void> => {
+    const offered = await suggest(text);
+    // A later letter has its own answer.
+    if (mine !== asked.current) return;
+    setOptions(offered);
+    setActive(0);
+  };
   useEffect(() => {
     if (typed === null) return setOptions(null);
     const mine = (asked.current += 1);
     const timer = setTimeout(
       () => {
-        void suggest(typed).then((offered) => {
-          if (mine !== asked.current) return;
-          setOptions(offered);
-          setActive(0);
-        });
+        void offer(typed, mine);
       },
       typed === '' ? 0 : pauseMs,
     );
