@@ -42,7 +42,8 @@ function heldGrant({ grant, extension, endAsked }: ExtensionCase, now: number): 
 /** What was approved is what stands in the rows: a digest of other words approves nothing (I7). */
 function asAsked(of: ExtensionCase): Refusal | undefined {
   const { extension, request } = of;
-  const digest = extensionDigestOf({ ...extension, extensionId: extension.id, request: request.digest });
+  const { id: extensionId, endAt, reasonHash, plan } = extension;
+  const digest = extensionDigestOf({ extensionId, request: request.digest, endAt, reasonHash, plan });
   if (digest !== extension.digest) return refuse('StaleView', 'The extension in the store is not what was shown.');
   return asShown(of);
 }
