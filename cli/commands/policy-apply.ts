@@ -9,6 +9,7 @@ import { parsePolicy, type LoadedPolicy } from '../../policy/parse.ts';
 import * as policies from '../../store/policies.ts';
 import type { Db, Store } from '../../store/pool.ts';
 import * as proposals from '../../store/proposals.ts';
+import { changesAgainst } from '../policy/changes.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { Finish } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
@@ -65,7 +66,7 @@ async function propose(terminal: Terminal, store: Store, { text, wanted, json }:
   const held = await policies.current(store);
   const by = await loginOf(store);
   const { hash, onePersonChanges: onePerson } = wanted;
-  const changes: readonly string[] = [];
+  const changes = held?.hash === hash ? [] : await changesAgainst(store, held?.text, wanted, terminal.clock());
   if (!json && held?.hash !== hash) show(terminal, { held, text, hash, by, changes });
   // NB. What was shown was compared with what held then: where that is over, somebody has to look again.
   const made = await store.transaction((tx) =>
