@@ -34,6 +34,7 @@ export const auditKinds = {
   'review.refused': ['curfew_api'],
   'person.changed': ['curfew_directory'],
   'person.unknown': ['curfew_directory'],
+  'link-code.minted': ['curfew_directory', 'curfew_admin'],
   'link.made': ['curfew_api', 'curfew_directory', 'curfew_admin'],
   'link.refused': ['curfew_api'],
   'link.confirmed': ['curfew_api'],

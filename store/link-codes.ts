@@ -10,7 +10,10 @@ import type { Db } from './pool.ts';
 
 export type SlackAccount = { readonly team: string; readonly user: string };
 
-/** Keeps a code (SHA-256, 32 bytes) for this person: one use. Who made it is stamped by the store. */
+/**
+ * Keeps a code (SHA-256, 32 bytes) for this person: one use. Who made it is stamped by the store. The entry
+ * `link-code.minted` is the caller's.
+ */
 export async function mint(
   tx: Db,
   code: { readonly hash: Buffer; readonly person: PersonId; readonly expiresAt: number },

@@ -164,6 +164,46 @@ export async function applyLinks(
   return removed.length + added.length > 0 ? ['links'] : [];
 }
 
+/**
+ * Links one account beside those that a person has, with its entry `link.made`.
+ * @returns when it may approve, epoch ms, or null: at once; undefined where it is theirs already
+ * @throws CurfewError `InvalidInput` where it is somebody else's
+ */
+export async function addLink(
+  tx: Db,
+  id: PersonId,
+  { team, user }: { readonly team: string; readonly user: string },
+  actor: string,
+): Promise<{ readonly approvesFromAt: number | null } | undefined> {
+  const [made] = await tx.query<{ id: string; approvesFromAt: number | null }>(
+    `insert into curfew.personal (kind, id, person, slack_team, slack_user, salt)
+     values ('link', gen_random_uuid()::text, $1, $2, $3, $4)
+     on conflict (slack_team, slack_user) where kind = 'link' do nothing
+     returning id, approves_from as "approvesFromAt"`,
+    [id, team, user, randomBytes(16)],
+  );
+  await onlyTheirs(tx, id, [team], [user]);
+  if (!made) return undefined;
+  await append(tx, { kind: 'link.made', actor, subject: id, body: { link: made.id } });
+  return { approvesFromAt: made.approvesFromAt };
+}
+
+/** Takes one account away from a person, with the entry `person.changed`. @returns false where it is not theirs */
+export async function removeLink(
+  tx: Db,
+  id: PersonId,
+  { team, user }: { readonly team: string; readonly user: string },
+  actor: string,
+): Promise<boolean> {
+  const removed = await tx.query(
+    `delete from curfew.personal where kind = 'link' and person = $1 and slack_team = $2 and slack_user = $3 returning 1`,
+    [id, team, user],
+  );
+  if (removed.length === 0) return false;
+  await append(tx, { kind: 'person.changed', actor, subject: id, body: { changed: ['links'] } });
+  return true;
+}
+
 /** NB. A link is never moved by naming it elsewhere: whoever could do that would speak for two people. */
 async function onlyTheirs(tx: Db, id: PersonId, teams: readonly string[], users: readonly string[]): Promise<void> {
   const strangers = await tx.query(

@@ -14,6 +14,7 @@ import { directoryContext } from '../context.ts';
 import type { Register } from '../program.ts';
 import { readFileOf, settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { addPeopleLink } from './people-link.ts';
 import { personOf } from './requests.ts';
 
 const withDirectory = <T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> =>
@@ -24,7 +25,7 @@ type Json = { readonly json?: true };
 export const registerPeople: Register = (program, terminal) => {
   const command = program
     .command('people')
-    .summary('import, list or show people; say that one left')
+    .summary('import, list, show or link people; say that one left')
     .description('The directory: who there is, in which groups, and who has left.');
   command
     .command('import')
@@ -66,6 +67,7 @@ export const registerPeople: Register = (program, terminal) => {
       if (options.json) return printJson(terminal, person);
       printPerson(terminal, person);
     });
+  addPeopleLink(command, terminal);
   command
     .command('leave')
     .summary("end a person's access now")
