@@ -1,13 +1,13 @@
 /** Where a request stands, as the store alone tells it: the base of every judgement here. */
 import type { Decision } from '../domain/decision.ts';
-import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { refuse, type Refusal } from '../domain/errors.ts';
 import { isUuid, type PersonId, type RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, stepsOf, type GrantablePlan } from '../domain/plan.ts';
-import { next, type Approval, type RequestEvent, type RequestState } from '../domain/request.ts';
+import { openStages, type Approval, type RequestState } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import type { Human } from '../policy/eligibility.ts';
-import { tally } from '../policy/tally.ts';
+import { tally, type Tally } from '../policy/tally.ts';
 import * as decisions from '../store/decisions.ts';
 import * as intents from '../store/intents.ts';
 import { factsOf } from '../store/people.ts';
@@ -49,7 +49,10 @@ export async function standingOf(db: Db, id: string): Promise<Standing | Refusal
   if (!requester) throw new Error('a request of nobody');
   const view = (await projections.viewOf(db, row.id)) ?? firstView(row);
   const live = (await decisions.of(db, row.id)).filter((decision) => decision.voidedAt === undefined);
-  const { approvals, humans } = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, asRecorded(live));
+  // NB. Whoever turned out since to be the requester sat there all the same: that they do not count is a judgement of now.
+  const then = { ...requester, aliases: requester.aliases.filter((alias) => !live.some(({ person }) => person === alias)) };
+  const said = tally({ ...row, requester: then, stages: stagesOf(row.plan) }, live, asRecorded(live));
+  const { approvals, humans } = said;
   return {
     row,
     requester,
@@ -58,50 +61,42 @@ export async function standingOf(db: Db, id: string): Promise<Standing | Refusal
     approvals,
     humans,
     intents: await intents.ofRequest(db, row.id),
-    state: stateOf(row.plan, view, live, approvals),
+    state: stateOf(row.plan, view, said),
     useByAt: useBy(row, view, approvals),
   };
 }
 
-/** The people who decided, as they were known when they did. */
-export const asRecorded = (made: readonly Decision[]): ReadonlyMap<PersonId, PersonFacts> =>
-  new Map(made.map(({ person, facts }) => [person, facts.person]));
+/** The people who decided, and in whose place, as they were known then. */
+const asRecorded = (made: readonly Decision[]): ReadonlyMap<PersonId, PersonFacts> =>
+  new Map(
+    [...made.flatMap(({ facts }) => facts.person.standsInFor ?? []), ...made.map(({ facts }) => facts.person)].map(
+      (one) => [one.id, one],
+    ),
+  );
 
 /** What a request's Workflow will say first; version 0, so that whatever it says is newer. */
 export function firstView(row: Pick<RequestRow, 'plan' | 'decideByAt' | 'openedAt' | 'startAt'>): RequestView {
-  const state = folded(row.plan, [], []);
+  const state = folded(row.plan, { approvals: [], denied: false });
   const useByAt = state.kind === 'approved' ? usableUntil(row, row.openedAt) : null;
   return { version: 0, state, decideByAt: row.decideByAt, useByAt, noticed: false };
 }
 
 /** NB. A Workflow that is further than the decisions (granting, closed, ...) is believed; one that lags is not. */
-const stateOf = (
-  plan: GrantablePlan,
-  view: RequestView,
-  live: readonly Decision[],
-  approvals: readonly Approval[],
-): RequestState =>
+const stateOf = (plan: GrantablePlan, view: RequestView, said: Pick<Tally, 'approvals' | 'denied'>): RequestState =>
   view.state.kind === 'awaiting' || view.state.kind === 'requested' || view.state.kind === 'approved'
-    ? folded(plan, live, approvals)
+    ? folded(plan, said)
     : view.state;
 
-function folded(plan: GrantablePlan, live: readonly Decision[], approvals: readonly Approval[]): RequestState {
+/** NB. An approval counts also where one of a step before it has become void since: it was made when that was there. */
+function folded(plan: GrantablePlan, { approvals, denied }: Pick<Tally, 'approvals' | 'denied'>): RequestState {
+  if (denied) return { kind: 'closed', outcome: 'denied', cause: 'an approver said no' };
   const stages = stagesOf(plan);
   const needs = stages.map((stage) => stage.need);
-  const together = stages.some((stage) => stage.together === true);
-  const seats = new Map(approvals.map((approval) => [approval.decisionId, approval]));
-  const events = live.flatMap(({ id, person, verdict }): RequestEvent[] => {
-    if (verdict === 'deny') return [{ kind: 'denied', decisionId: id, person }];
-    const approval = seats.get(id);
-    return approval ? [{ kind: 'approved', ...approval }] : [];
-  });
-  return [{ kind: 'opened' } as const, ...events].reduce<RequestState>(
-    (state, event) => {
-      const moved = next(state, event);
-      return isRefusal(moved) ? state : moved;
-    },
-    { kind: 'requested', needs, ...(together ? { steps: stepsOf(stages) } : {}) },
-  );
+  const steps = stages.some((stage) => stage.together === true) ? { steps: stepsOf(stages) } : {};
+  const [stage] = openStages({ needs, ...steps }, approvals);
+  return stage === undefined
+    ? { kind: 'approved', needs, ...steps, approvals }
+    : { kind: 'awaiting', needs, ...steps, stage, approvals };
 }
 
 /**

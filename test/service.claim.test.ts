@@ -298,12 +298,7 @@ test.each([
   const { requestId, plan } = await opened(company, change);
   if (plan.verdict === 'approvals') ok(await click(company, requestId, 'olga'));
   const { code: early } = await minted(company, requestId);
-  await projections.save(
-    company.store.as.curfew_worker,
-    requestId,
-    company.temporal.happens(requestId, { kind: 'lapsed', cause: 'nobody claimed it in time' }),
-    company.now,
-  );
+  company.temporal.happens(requestId, { kind: 'lapsed', cause: 'nobody claimed it in time' });
   company.now += plan.limits.useWithinMs;
   await forge(requestId, company.now + dayMs);
   expect(code(await company.use.mintCode({ requestId, person: company.id('ada') }))).toBe('NotPending');

@@ -149,6 +149,7 @@ test('what was asked while Temporal was dead is done by the relay, in order, onc
   const people: Channels = {
     announce: () => Promise.resolve(),
     reviewed: () => Promise.resolve(),
+    repaint: () => Promise.resolve(),
     proposal: () => Promise.resolve(),
     link: () => Promise.resolve(),
     alarm: () => Promise.resolve(),
