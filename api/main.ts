@@ -8,6 +8,7 @@ import { readApiConfig, type ApiConfig } from '../config/api.ts';
 import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import type { Context, Ticket, Tickets } from '../service/context.ts';
+import { actingUseCases } from '../service/acting.ts';
 import { conditionHook } from '../service/conditions.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
@@ -53,6 +54,7 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
   const slack = config.slack && createSlackApp({ config: config.slack, service: useCases, store, clock, log });
   const server = createServer({
     useCases,
+    acting: actingUseCases(ctx, useCases, slack && ((account) => slack.desk.accounts.factsOf(account))),
     ...(slack?.router === undefined ? {} : { slack: slack.router }),
     ...(config.hrSecrets.length === 0 ? {} : { hr: { secrets: config.hrSecrets, useCases: hrUseCases(ctx) } }),
     ...(config.conditionSecrets.length === 0

@@ -2,10 +2,12 @@ import express, { type ErrorRequestHandler, type Express, type Router } from 'ex
 import { CurfewError, refuse } from '../domain/errors.ts';
 import type { Log } from '../service/context.ts';
 import type { UseCases } from '../service/contract.ts';
+import type { Acting } from '../service/acting.ts';
 import type { ConditionHook } from '../service/conditions.ts';
 import type { HrUseCases } from '../service/deliver.ts';
 import { createGuesses, type Guesses } from './guesses.ts';
 import { httpProblem, problemOf, sendProblem } from './problem.ts';
+import { actingRoutes } from './routes/acting.ts';
 import { claimPage } from './routes/claim-page.ts';
 import { claimRoutes } from './routes/claim.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
@@ -15,6 +17,8 @@ import { idOf, trace } from './trace.ts';
 
 export type ServerParts = {
   readonly useCases: Pick<UseCases, 'peek' | 'claim' | 'claimStatus'>;
+  /** Absent: nobody acts from the command line. */
+  readonly acting?: Acting;
   /** Absent: this process takes no HR events. */
   readonly hr?: { readonly secrets: readonly string[]; readonly useCases: HrUseCases };
   /** Absent: this process is told of no incident's or ticket's end. */
@@ -41,7 +45,9 @@ export function createServer(parts: ServerParts): Express {
   if (parts.slack) app.use(parts.slack);
   app.use(healthRoutes(parts.needs));
   app.use(claimPage());
-  app.use(claimRoutes(parts.useCases, parts.guesses ?? createGuesses(parts.clock)));
+  const guesses = parts.guesses ?? createGuesses(parts.clock);
+  app.use(claimRoutes(parts.useCases, guesses));
+  if (parts.acting) app.use(actingRoutes(parts.acting, guesses));
   if (parts.hr) app.use(hrHooks(parts.hr.secrets, parts.hr.useCases));
   if (parts.conditions) app.use(conditionHooks(parts.conditions.secrets, parts.conditions.hook));
   app.use((_request, response) => {

@@ -1,6 +1,7 @@
 /** `curfew`: the composition root of the command line. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { askOnTerminal } from './ask.ts';
 import { runCurfew } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,6 +14,7 @@ const terminal: Terminal = {
   err: (text) => void process.stderr.write(text),
   clock: Date.now,
   readText: (path) => readFileSync(path, 'utf8'),
+  ask: askOnTerminal,
   run: (program, words, env) =>
     new Promise((resolve, reject) => {
       const child = spawn(program, words, { stdio: 'inherit', env: { ...process.env, ...env } });

@@ -4,10 +4,15 @@ import { hideSecrets } from '../config/log.ts';
 import { CurfewError } from '../domain/errors.ts';
 import { registerBreakGlass } from './commands/breakglass.ts';
 import { registerConnect } from './commands/connect.ts';
+import { registerDecide } from './commands/decide.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
+import { registerMine } from './commands/mine.ts';
+import { registerOnCall } from './commands/oncall.ts';
 import { registerPeople } from './commands/people.ts';
 import { registerPolicy } from './commands/policy.ts';
+import { registerRequest } from './commands/request.ts';
+import { registerReport } from './commands/report.ts';
 import { registerRequests } from './commands/requests.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTarget } from './commands/target.ts';
@@ -18,11 +23,16 @@ export type Finish = (code: ExitCode) => void;
 export type Register = (program: Command, terminal: Terminal, finish: Finish) => void;
 
 const registers: readonly Register[] = [
+  registerRequest,
+  registerDecide,
+  registerMine,
   registerConnect,
   registerRequests,
   registerStatus,
   registerBreakGlass,
   registerPeople,
+  registerOnCall,
+  registerReport,
   registerPolicy,
   registerTarget,
   registerMigrate,

@@ -8,6 +8,10 @@ export type Terminal = {
   /** Standard error: progress, and why not. */
   err(text: string): void;
   readonly clock: () => number;
+  /**
+   * Asks whoever sits there for a line; `hidden`: what they type is not shown. Absent, or undefined: nobody sits there.
+   */
+  ask?(question: string, how?: { readonly hidden?: boolean }): Promise<string | undefined>;
   /** Reads a file's text. @throws the system's error */
   readonly readText: ReadText;
   /**

@@ -90,5 +90,5 @@ function walkBack(
     if (x === fromX) edits.push({ sign: '+', line: after[(y -= 1)] ?? '' });
     else edits.push({ sign: '-', line: before[(x -= 1)] ?? '' });
   }
-  return edits.reverse();
+  return edits.toReversed();
 }

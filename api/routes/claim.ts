@@ -1,8 +1,8 @@
-import { isIP } from 'node:net';
 import { json, Router, type Request, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
 import type { UseCases } from '../../service/contract.ts';
+import { addressOf } from '../address.ts';
 import type { Guesses } from '../guesses.ts';
 import { httpProblem, problemOf, sendProblem } from '../problem.ts';
 import { idOf } from '../trace.ts';
@@ -41,12 +41,6 @@ export function claimRoutes(useCases: Pick<UseCases, 'peek' | 'claim' | 'claimSt
   route('/claim', claimBody, (input, address) => useCases.claim({ ...input, address }));
   route('/claim/status', codeBody, (input) => useCases.claimStatus(input));
   return router;
-}
-
-/** An IPv4 address as itself, also where it came over IPv6; what is none is not repeated: a proxy may pass on anything. */
-function addressOf({ ip = '' }: Request): string {
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) === 0 ? 'unknown' : plain;
 }
 
 const turnAway = (response: Response, retryAfterMs: number): void => {

@@ -7,6 +7,8 @@ import * as intents from '../../store/intents.ts';
 import type { Store } from '../../store/pool.ts';
 import { viewOf } from '../../store/projections.ts';
 import * as requests from '../../store/requests.ts';
+import { oneStatus } from '../act/answers.ts';
+import { act, hasCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
@@ -19,19 +21,36 @@ export const registerStatus: Register = (program, terminal) => {
     .description('Tells where a request is: who asked, who decided, what was granted, how it ended, with the evidence.')
     .argument('<request>', "the request's id, whole")
     .option('--json', 'print it as JSON')
+    .option(
+      '--code <code>',
+      'as yourself, with the code from /curfew code in Slack, or CURFEW_CODE; else as the operator',
+    )
+    .option('--api <address>', 'with a code: address of the API; CURFEW_API where absent')
     .addHelpText(
       'after',
       '\nExamples:\n  curfew status 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69\n  curfew status --json 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69',
     )
-    .action(async (id: string, options: { json?: true }) => {
+    .action(async (id: string, options: ActOptions) => {
       if (!isUuid(id))
         throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
+      if (hasCode(terminal, options)) return await printMine(terminal, id, options);
       const status = await withAdminStore(terminal, (store) => read(store, id as RequestId));
       if (!status) throw new Stopped('There is no such request; curfew requests lists them.');
       if (options.json) return printJson(terminal, status);
       print(terminal, status);
     });
 };
+
+/** What its API says to somebody who is no operator. */
+async function printMine(terminal: Terminal, id: string, options: ActOptions): Promise<void> {
+  const one = await act(terminal, 'status', { requestId: id }, options, oneStatus);
+  if (options.json) return printJson(terminal, one);
+  const { state } = one.view;
+  const who = one.names[one.requester] ?? one.requester;
+  terminal.out(
+    `${one.requestId}: ${who} asked for ${one.role} on ${one.target} for ${formatSpan(one.durationMs)} at ${formatInstant(one.openedAt)}.\nState: ${state.kind}${state.kind === 'closed' ? `, ${state.outcome ?? ''} (${state.cause ?? ''})` : ''}${one.endAt === null ? '' : `, until ${formatInstant(one.endAt)}`}.\n`,
+  );
+}
 
 async function read(store: Store, id: RequestId) {
   const request = await requests.byId(store, id);
