@@ -35,8 +35,8 @@ export type Extension = { readonly id: ExtensionId; readonly kind: 'asked' | 'mo
 /**
  * Where a request is. `needs[i]` is how many distinct people stage i takes; no stages means that the plan was
  * automatic. Stages with equal `steps[i]` are open together; without `steps` each stage waits for the one before it.
- * `stage` is the first of those that are open (`openStages` names all). `ending` on `granting`: somebody ended it while the grant ran; it is revoked as soon as the grant
- * returned, because a grant under way cannot be called back.
+ * `stage` is the first of those that are open (`openStages` names all). `ending` on `granting`: somebody ended it while
+ * the grant ran; it is revoked as soon as the grant returned, because a grant under way cannot be called back.
  */
 export type RequestState =
   | { readonly kind: 'requested'; readonly needs: readonly number[]; readonly steps?: readonly number[] }
@@ -179,13 +179,20 @@ function settle({ needs, steps }: Stages, approvals: readonly Approval[]): Reque
 
 function approve(
   state: Extract<RequestState, { kind: 'awaiting' }>,
-  { kind: _, ...approval }: Extract<RequestEvent, { kind: 'approved' }>,
+  { decisionId, person, stage, at, standsInFor }: Extract<RequestEvent, { kind: 'approved' }>,
 ): RequestState | Refusal {
+  const approval: Approval = {
+    decisionId,
+    person,
+    stage,
+    ...(at === undefined ? {} : { at }),
+    ...(standsInFor === undefined ? {} : { standsInFor }),
+  };
   const seated = state.approvals.flatMap((one) => [one.person, ...(one.standsInFor ? [one.standsInFor] : [])]);
-  if (seated.includes(approval.person) || (approval.standsInFor && seated.includes(approval.standsInFor))) {
+  if (seated.includes(person) || (standsInFor && seated.includes(standsInFor))) {
     return refuse('ApproverNotEligible', 'You already approved this request: one person counts once.');
   }
-  if (!openStages(state, state.approvals).includes(approval.stage))
+  if (!openStages(state, state.approvals).includes(stage))
     return refuse('NotPending', 'That step is not one that waits for a decision.');
   return settle(state, [...state.approvals, approval]);
 }
@@ -196,7 +203,7 @@ function withdrawApprovals(state: Open, person: PersonId): RequestState {
   return left.length === state.approvals.length ? state : settle(state, left);
 }
 
-/** One extension at a time. A word that repeats what holds, or comes after its extension is over, changes nothing. */
+/** One extension at a time, and no end moves back. A word that repeats what holds, or comes after its extension is over, changes nothing. */
 function extend(
   state: Extract<RequestState, { kind: 'active' }>,
   event: Extract<RequestEvent, { id: ExtensionId }>,
@@ -216,7 +223,7 @@ function extend(
     case 'extension-over':
       return mine ? held : state;
     case 'extended':
-      return mine?.kind === 'moving' ? { ...held, endAt: event.endAt } : state;
+      return mine?.kind === 'moving' ? { ...held, endAt: Math.max(state.endAt, event.endAt) } : state;
   }
 }
 

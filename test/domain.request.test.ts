@@ -1,9 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isRefusal, type Refusal } from '../domain/errors.ts';
-import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
+import type { CredentialId, DecisionId, ExtensionId, PersonId } from '../domain/ids.ts';
+import { stepsOf } from '../domain/plan.ts';
 import {
   next,
+  openStages,
   outcomes,
   type Approval,
   type RequestEvent,
@@ -13,13 +15,14 @@ import {
 
 const [ada, ben, cy] = ['ada', 'ben', 'cy'] as unknown as readonly [PersonId, PersonId, PersonId];
 const credential = 'credential' as CredentialId;
+const extension = 'extension' as ExtensionId;
 const approval = (person: PersonId, stage = 0): Approval => ({
   decisionId: `by ${person}` as DecisionId,
   person,
   stage,
 });
 
-/** One state of each kind, and `granting` once more with an end that came in while it ran. */
+/** One state of each kind, `granting` once more with an end that came in while it ran, and `active` with an extension. */
 const states = {
   requested: { kind: 'requested', needs: [2] },
   awaiting: { kind: 'awaiting', needs: [2], stage: 0, approvals: [approval(ada)] },
@@ -32,6 +35,18 @@ const states = {
     ending: { outcome: 'revoked', cause: 'an approver ended it' },
   },
   active: { kind: 'active', approvals: [approval(ada), approval(ben)], endAt: 5_000 },
+  'active, asked for longer': {
+    kind: 'active',
+    approvals: [approval(ada), approval(ben)],
+    endAt: 5_000,
+    extension: { id: extension, kind: 'asked', endAt: 9_000 },
+  },
+  'active, on its way to longer': {
+    kind: 'active',
+    approvals: [approval(ada), approval(ben)],
+    endAt: 5_000,
+    extension: { id: extension, kind: 'moving', endAt: 9_000 },
+  },
   revoking: {
     kind: 'revoking',
     approvals: [approval(ada), approval(ben)],
@@ -39,7 +54,10 @@ const states = {
     endAt: 5_000,
   },
   closed: { kind: 'closed', outcome: 'denied', cause: 'an approver said no' },
-} as const satisfies Record<StateKind | 'granting, to be ended', RequestState>;
+} as const satisfies Record<
+  StateKind | 'granting, to be ended' | 'active, asked for longer' | 'active, on its way to longer',
+  RequestState
+>;
 
 const events = {
   opened: { kind: 'opened' },
@@ -50,6 +68,10 @@ const events = {
   claimed: { kind: 'claimed', credentialId: credential },
   granted: { kind: 'granted', endAt: 7_000 },
   'grant-failed': { kind: 'grant-failed', cause: 'the target refused' },
+  'extension-asked': { kind: 'extension-asked', id: extension, endAt: 9_000 },
+  'extension-approved': { kind: 'extension-approved', id: extension, endAt: 9_000 },
+  'extension-over': { kind: 'extension-over', id: extension },
+  extended: { kind: 'extended', id: extension, endAt: 9_000 },
   expired: { kind: 'expired' },
   released: { kind: 'released' },
   withdrawn: { kind: 'withdrawn' },
@@ -72,7 +94,7 @@ function inWords(state: RequestState, after: RequestState | Refusal): string {
     case 'granting':
       return after.ending ? `granting, then ${after.ending.outcome}: ${after.ending.cause}` : 'granting';
     case 'active':
-      return `active until ${after.endAt}`;
+      return `active until ${after.endAt}${after.extension ? `, ${after.extension.kind} ${after.extension.endAt}` : ''}`;
     case 'revoking':
       return `revoking, ${after.end.outcome}: ${after.end.cause}${after.endAt === undefined ? '' : ` (${after.endAt})`}`;
     case 'closed':
@@ -92,6 +114,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: no,
     granted: no,
     'grant-failed': no,
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: no,
     withdrawn: 'closed, withdrawn: the requester withdrew it',
@@ -108,6 +134,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: no,
     granted: no,
     'grant-failed': no,
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: no,
     withdrawn: 'closed, withdrawn: the requester withdrew it',
@@ -124,6 +154,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: 'granting',
     granted: no,
     'grant-failed': no,
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: no,
     withdrawn: 'closed, withdrawn: the requester withdrew it',
@@ -140,6 +174,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: 'same',
     granted: 'active until 7000',
     'grant-failed': 'revoking, failed: the target refused',
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: 'granting, then released: the holder was done',
     withdrawn: 'granting, then released: the holder was done',
@@ -156,6 +194,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: 'same',
     granted: 'revoking, revoked: an approver ended it (7000)',
     'grant-failed': 'revoking, revoked: an approver ended it',
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: 'same',
     withdrawn: 'same',
@@ -172,6 +214,50 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: no,
     granted: no,
     'grant-failed': no,
+    'extension-asked': 'active until 5000, asked 9000',
+    'extension-approved': 'active until 5000, moving 9000',
+    'extension-over': 'same',
+    extended: 'same',
+    expired: 'revoking, expired: time is up (5000)',
+    released: 'revoking, released: the holder was done (5000)',
+    withdrawn: 'revoking, released: the holder was done (5000)',
+    ended: 'revoking, revoked: an owner ended it (5000)',
+    cancelled: 'revoking, cancelled: an operator cancelled it (5000)',
+    verified: no,
+  },
+  'active, asked for longer': {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    'extension-asked': 'same',
+    'extension-approved': 'active until 5000, moving 9000',
+    'extension-over': 'active until 5000',
+    extended: 'same',
+    expired: 'revoking, expired: time is up (5000)',
+    released: 'revoking, released: the holder was done (5000)',
+    withdrawn: 'revoking, released: the holder was done (5000)',
+    ended: 'revoking, revoked: an owner ended it (5000)',
+    cancelled: 'revoking, cancelled: an operator cancelled it (5000)',
+    verified: no,
+  },
+  'active, on its way to longer': {
+    opened: no,
+    approved: no,
+    denied: no,
+    voided: no,
+    lapsed: no,
+    claimed: no,
+    granted: no,
+    'grant-failed': no,
+    'extension-asked': 'same',
+    'extension-approved': 'same',
+    'extension-over': 'active until 5000',
+    extended: 'active until 9000',
     expired: 'revoking, expired: time is up (5000)',
     released: 'revoking, released: the holder was done (5000)',
     withdrawn: 'revoking, released: the holder was done (5000)',
@@ -188,6 +274,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: no,
     granted: no,
     'grant-failed': no,
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: 'same',
     withdrawn: 'same',
@@ -204,6 +294,10 @@ const table: Record<keyof typeof states, Record<RequestEvent['kind'], string>> =
     claimed: no,
     granted: no,
     'grant-failed': no,
+    'extension-asked': no,
+    'extension-approved': no,
+    'extension-over': no,
+    extended: no,
     expired: no,
     released: no,
     withdrawn: no,
@@ -270,6 +364,44 @@ describe('the details that one state of each kind does not show', () => {
     expect(next(opened as RequestState, { kind: 'approved', ...approval(cy, 0) })).toMatchObject({ kind: 'approved' });
   });
 
+  test('another extension waits for the one that is under way, and nothing of another moves the end', () => {
+    const other = { id: 'another' as ExtensionId, endAt: 20_000 };
+    for (const state of [states['active, asked for longer'], states['active, on its way to longer']]) {
+      expect(next(state, { kind: 'extension-asked', ...other })).toMatchObject({ code: 'NotPending' });
+      expect(next(state, { kind: 'extension-approved', ...other })).toMatchObject({ code: 'NotPending' });
+      expect(next(state, { kind: 'extension-over', id: other.id })).toBe(state);
+      expect(next(state, { kind: 'extended', ...other })).toBe(state);
+    }
+  });
+
+  test('an extension that gives no more time than there is is refused', () => {
+    expect(next(states.active, { kind: 'extension-approved', id: extension, endAt: 5_000 })).toMatchObject({
+      code: 'NotPending',
+    });
+  });
+
+  test('stages that are open together are filled in any order, and the first that is open is named', () => {
+    const opened = next({ kind: 'requested', needs: [1, 1, 1], steps: [0, 0, 1] }, events.opened) as RequestState;
+    expect(opened).toMatchObject({ kind: 'awaiting', stage: 0 });
+    expect(next(opened, { kind: 'approved', ...approval(ada, 2) })).toMatchObject({ code: 'NotPending' });
+    const second = next(opened, { kind: 'approved', ...approval(ada, 1) }) as RequestState;
+    expect(second).toMatchObject({ kind: 'awaiting', stage: 0 });
+    expect(next(second, { kind: 'approved', ...approval(ben, 0) })).toMatchObject({ kind: 'awaiting', stage: 2 });
+  });
+
+  test('in whose place somebody decided has sat, and their leaving takes that decision too', () => {
+    const state: RequestState = {
+      kind: 'awaiting',
+      needs: [2],
+      stage: 0,
+      approvals: [{ ...approval(ada), standsInFor: ben }],
+    };
+    expect(next(state, { kind: 'approved', ...approval(ben) })).toMatchObject({ code: 'ApproverNotEligible' });
+    const forAda = { ...approval(cy), standsInFor: ada };
+    expect(next(state, { kind: 'approved', ...forAda })).toMatchObject({ code: 'ApproverNotEligible' });
+    expect(next(state, { kind: 'voided', person: ben })).toMatchObject({ approvals: [] });
+  });
+
   test('a refusal says where the request is', () => {
     expect(next(states.closed, events.claimed)).toMatchObject({ message: 'This request is closed: denied.' });
     expect(next(states.active, events.claimed)).toMatchObject({ message: 'This request is active.' });
@@ -283,18 +415,28 @@ const approvals = fc.record({
   person,
   stage: fc.integer({ min: -1, max: 2 }),
 });
+const delegated = fc.tuple(approvals, person).map(([one, standsInFor]) => ({ ...one, standsInFor }));
 const claims = fc.record({
   kind: fc.constant('claimed' as const),
   credentialId: fc.constantFrom(credential, 'another' as CredentialId),
 });
 const voids = fc.record({ kind: fc.constant('voided' as const), person });
+const extensionId = fc.constantFrom(extension, 'another' as ExtensionId);
+const endAt = fc.integer({ min: 0, max: 20_000 });
+const extensions: fc.Arbitrary<RequestEvent> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('extension-asked' as const, 'extended' as const), id: extensionId, endAt }),
+  fc.record({ kind: fc.constantFrom('extension-approved' as const, 'extended' as const), id: extensionId, endAt }),
+  fc.record({ kind: fc.constant('extension-over' as const), id: extensionId }),
+);
 const anything = fc.constantFrom<RequestEvent>(...Object.values(events));
 /** Weighted, so that most histories get as far as a grant before something ends them. */
 const event: fc.Arbitrary<RequestEvent> = fc.oneof(
-  { weight: 12, arbitrary: approvals },
+  { weight: 10, arbitrary: approvals },
+  { weight: 2, arbitrary: delegated },
   { weight: 3, arbitrary: claims },
   { weight: 2, arbitrary: voids },
   { weight: 2, arbitrary: fc.constant(events.granted) },
+  { weight: 2, arbitrary: extensions },
   { weight: 1, arbitrary: anything },
 );
 const needs = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 });
@@ -309,6 +451,10 @@ function live(from: RequestState, all: readonly RequestEvent[]): readonly Reques
   }
   return passed;
 }
+
+/** In how many approvals somebody decided in another's place. */
+const standing = (state: { readonly approvals: readonly Approval[] }): number =>
+  state.approvals.filter((one) => one.standsInFor !== undefined && one.standsInFor !== one.person).length;
 
 const order: readonly StateKind[] = ['requested', 'awaiting', 'approved', 'granting', 'active', 'revoking', 'closed'];
 
@@ -350,7 +496,8 @@ describe('whatever happens, in whatever order', () => {
       fc.property(needs, history, (wanted, all) => {
         for (const state of live({ kind: 'requested', needs: wanted }, all)) {
           if (!('approvals' in state)) continue;
-          expect(new Set(state.approvals.map((one) => one.person)).size).toBe(state.approvals.length);
+          const seated = state.approvals.flatMap((one) => [one.person, ...(one.standsInFor ? [one.standsInFor] : [])]);
+          expect(new Set(seated).size).toBe(new Set(state.approvals.map((one) => one.person)).size + standing(state));
           if (state.kind !== 'approved' && state.kind !== 'granting') continue;
           wanted.forEach((need, stage) => {
             expect(state.approvals.filter((one) => one.stage === stage).length).toBe(need);
@@ -358,6 +505,51 @@ describe('whatever happens, in whatever order', () => {
         }
       }),
       { numRuns: 1_000 },
+    );
+  });
+
+  test('stages fill in the order of their steps, whichever are open together', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.boolean()),
+        history,
+        (wanted, together, all) => {
+          const steps = stepsOf(wanted.map((_, stage) => ({ together: together[stage] === true })));
+          for (const state of live({ kind: 'requested', needs: wanted, steps }, all)) {
+            if (state.kind !== 'awaiting') continue;
+            const open = openStages(state, state.approvals);
+            expect(open[0]).toBe(state.stage);
+            expect(new Set(open.map((stage) => steps[stage])).size).toBe(1);
+            expect(
+              next(state, { kind: 'approved', decisionId: 'new' as DecisionId, person: 'new' as PersonId, stage: 2 }),
+            ).toMatchObject(
+              open.includes(2)
+                ? { kind: expect.stringMatching(/awaiting|approved/) as string }
+                : { code: 'NotPending' },
+            );
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('an end moves only later, and only as an extension that was approved says', () => {
+    const moves = fc.array(fc.oneof({ weight: 6, arbitrary: extensions }, { weight: 1, arbitrary: anything }), {
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(moves, (all) => {
+        const passed = live(states.active, all);
+        passed.forEach((state, index) => {
+          const before = passed[index - 1];
+          if (state.kind !== 'active' || before?.kind !== 'active') return;
+          expect(state.endAt).toBeGreaterThanOrEqual(before.endAt);
+          if (state.endAt !== before.endAt) expect(before.extension?.kind).toBe('moving');
+        });
+      }),
+      { numRuns: 2_000 },
     );
   });
 
