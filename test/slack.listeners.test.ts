@@ -117,7 +117,11 @@ beforeEach(() => {
   for (const name of ['ana', 'ben']) desk.workspace.setFlags(name, {});
   desk.service.answers('options', async () => options);
   desk.service.answers('open', async () => openedAs());
-  desk.service.answers('preview', async () => ({ plan, seats: [[people['ben']!]], says: 'needs 1 of the data owners' }));
+  desk.service.answers('preview', async () => ({
+    plan,
+    seats: [[people['ben']!]],
+    says: 'needs 1 of the data owners',
+  }));
   desk.service.answers('reviewModel', async () => model);
   desk.service.answers('decide', async () => decided());
   desk.service.answers('status', async () => state);
@@ -174,6 +178,89 @@ describe('asking', () => {
       ticket: 'INC-12',
     });
     noProblems();
+  });
+
+  /** Waits until the form in front of somebody shows this. */
+  const shows = (user: string, what: string) =>
+    desk.driver.eventually(`${user} reads ${what}`, () => {
+      const shown = JSON.stringify(desk.driver.modal(user)?.['blocks'] ?? '');
+      return shown.includes(what) ? shown : null;
+    });
+
+  test('each change of what the policy judges is previewed, with who could decide, and what was typed stays', async () => {
+    desk.service.answers('preview', async ({ durationMs, ticket, startAt }) => ({
+      plan: { ...plan, rule: 'r', limits: { ...plan.limits, maxMs: durationMs } },
+      seats: [[people['ben']!]],
+      says: `${ticket} ${startAt}`,
+    }));
+    await desk.driver.slash('ana', command, 'orders-prod read');
+    await desk.driver.waitForModal('ana', callbacks.ask);
+    await shows('ana', 'Could decide now: Person 2 (data owners).');
+    await desk.driver.fill('ana', { [blocks.duration]: '3h' });
+    await shows('ana', 'at most 3 h');
+    await desk.driver.fill('ana', { [blocks.duration]: '3 parsecs' });
+    await shows('ana', 'Write how long as');
+    await desk.driver.fill('ana', { [blocks.duration]: '4h' });
+    await shows('ana', 'at most 4 h');
+    await desk.driver.fill('ana', { [blocks.ticket]: 'INC-12' });
+    await desk.driver.fill('ana', { [blocks.start]: 1_900_000_000 });
+    await desk.driver.eventually('the whole is judged', () =>
+      lastInput('preview')['startAt'] === 1_900_000_000_000 ? true : null,
+    );
+    expect(lastInput('preview')).toEqual({
+      person: people['ana'],
+      kind: 'access',
+      target: 'orders-prod',
+      role: 'read',
+      durationMs: 14_400_000,
+      ticket: 'INC-12',
+      startAt: 1_900_000_000_000,
+    });
+    const updates = desk.workspace.recorder.calls('views.update');
+    expect(updates.every(({ args }) => typeof args['hash'] === 'string' && args['hash'] !== '')).toBe(true);
+    await desk.driver.submit('ana', { [blocks.reason]: 'the migration' });
+    expect(lastInput('open')).toMatchObject({ durationMs: 14_400_000, ticket: 'INC-12', startAt: 1_900_000_000_000 });
+    noProblems();
+  });
+
+  test('a denial is previewed in plain words, each reason whole', async () => {
+    const why = 'At most 4 h is possible for read on a target with personal data, and you asked for 8 h.';
+    desk.service.answers('preview', async () => ({
+      plan: { verdict: 'denied', policy: 'p', rule: null, reasons: [why, 'A ticket is needed.'] } as never,
+      seats: [],
+      says: '',
+    }));
+    await desk.driver.slash('ana', command, 'orders-prod read');
+    await desk.driver.waitForModal('ana', callbacks.ask);
+    await shows('ana', `Not possible as it stands: ${why} A ticket is needed.`);
+    await desk.driver.close('ana');
+  });
+
+  test.each(['duration', 'start', 'ticket', 'role', 'target', 'reason'])(
+    'a refusal about the %s stands under it',
+    async (name) => {
+      await desk.driver.slash('ana', command, 'orders-prod read');
+      await desk.driver.waitForModal('ana', callbacks.ask);
+      desk.service.answers('open', async () => refuse('PolicyDenied', 'Not like this.', name));
+      const sent = await desk.driver.submit('ana', { [blocks.reason]: 'x' });
+      expect(Object.keys(sent.errors)).toEqual([name]);
+      await desk.driver.close('ana');
+    },
+  );
+
+  test('the empty form has what was asked for last, but for the reason', async () => {
+    desk.service.answers('overview', async () => overview({ recent: [{ ...state, durationMs: 2_700_000 }] }));
+    await desk.driver.slash('ana', command, '');
+    const view = JSON.stringify((await desk.driver.waitForModal('ana', callbacks.ask))['blocks']);
+    expect(view).toContain('"initial_value":"45m"');
+    expect(view).toMatch(/"initial_option":\{"text":\{"type":"plain_text","text":"orders-prod"/);
+    expect(view).toMatch(/"initial_option":\{"text":\{"type":"plain_text","text":"write"/);
+    await desk.driver.close('ana');
+    // A target that is not offered any more is not put in.
+    desk.service.answers('overview', async () => overview({ recent: [{ ...state, target: 'gone' as never }] }));
+    await desk.driver.slash('ana', command, '');
+    expect(JSON.stringify((await desk.driver.waitForModal('ana', callbacks.ask))['blocks'])).not.toContain('gone');
+    await desk.driver.close('ana');
   });
 
   test('a line that cannot be read opens the form with what was read, and says what was not', async () => {

@@ -5,7 +5,7 @@
  */
 import type { types } from '@slack/bolt';
 import type { ExtensionId, LinkId, ProposalId, RequestId } from '../../domain/ids.ts';
-import { cut, tidy, type Mrkdwn } from '../text.ts';
+import { cut, oneLine, tidy, type Mrkdwn } from '../text.ts';
 import type { Block, Content } from './message.ts';
 
 type PlainText = types.PlainTextElement;
@@ -53,6 +53,8 @@ function evenSlice(text: string, from: number, max: number): string {
 
 export type ButtonLook = {
   readonly style?: 'primary' | 'danger';
+  /** What a screen reader says instead of the label: where several of one label stand below each other. */
+  readonly spoken?: string;
   /** What to ask before it is done; every dangerous button has one. */
   readonly confirm?: { readonly title: string; readonly text: string; readonly yes: string; readonly no?: string };
 };
@@ -69,6 +71,7 @@ export const button = (
   text: plain(label, 75),
   value: id,
   ...(look.style ? { style: look.style } : {}),
+  ...(look.spoken === undefined ? {} : { accessibility_label: cut(oneLine(look.spoken), 75) }),
   ...(look.confirm ? { confirm: confirmation(look.confirm, look.style) } : {}),
 });
 

@@ -41,19 +41,22 @@ function asked(extension: { readonly kind: 'asked' | 'moving'; readonly endAt: n
 
 const incident = (status: RequestStatus): Mrkdwn => (status.kind === 'break-glass' ? mrkdwn`Break-glass: ` : nothing);
 
+const spokenOf = ({ role, target, requestId }: RequestStatus): string => `${role} on ${target}, ${shortId(requestId)}`;
+
 /** One of a person's own: what it is, where it is, and what they can do. */
 export function ownLine(status: RequestStatus): readonly Block[] {
   const { requestId, view } = status;
   const { state } = view;
+  const of = spokenOf(status);
   const says = mrkdwn`${incident(status)}${subject(status)} for ${formatSpan(status.durationMs)} - ${standing(status)}.`;
   return [
     section(mrkdwn`${says} Request ${shortId(requestId)}.`),
     ...row(
-      ...(state.kind === 'approved' ? [claimButton(requestId)] : []),
-      ...(state.kind === 'awaiting' || state.kind === 'approved' ? [withdrawButton(requestId)] : []),
-      ...(state.kind === 'active' && !state.extension ? [extendButton(requestId)] : []),
-      ...(state.kind === 'active' ? [doneButton(requestId)] : []),
-      ...(state.kind === 'closed' && status.kind === 'access' ? [askAgainButton(requestId)] : []),
+      ...(state.kind === 'approved' ? [claimButton(requestId, of)] : []),
+      ...(state.kind === 'awaiting' || state.kind === 'approved' ? [withdrawButton(requestId, of)] : []),
+      ...(state.kind === 'active' && !state.extension ? [extendButton(requestId, of)] : []),
+      ...(state.kind === 'active' ? [doneButton(requestId, of)] : []),
+      ...(state.kind === 'closed' && status.kind === 'access' ? [askAgainButton(requestId, of)] : []),
     ),
   ];
 }
@@ -63,19 +66,20 @@ export function waitingLine(status: RequestStatus, people: People): readonly Blo
   const { requestId, view } = status;
   const { state } = view;
   const who = nameOf(people, status.requester);
+  const spoken = `Review ${spokenOf(status)} for ${who}`;
   if (state.kind === 'active' && state.extension?.kind === 'asked') {
     return [
       section(
         mrkdwn`*${who}* asks to keep ${subject(status)} until ${when(state.extension.endAt)}. Request ${shortId(requestId)}.`,
       ),
-      ...row(button(actions.reviewExtension, 'Review', state.extension.id, { style: 'primary' })),
+      ...row(button(actions.reviewExtension, 'Review', state.extension.id, { style: 'primary', spoken })),
     ];
   }
   return [
     section(
       mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}, ${when(status.openedAt)}; lapses ${when(view.decideByAt)}. Request ${shortId(requestId)}.`,
     ),
-    ...row(button(actions.review, 'Review', requestId, { style: 'primary' })),
+    ...row(button(actions.review, 'Review', requestId, { style: 'primary', spoken })),
   ];
 }
 

@@ -1,7 +1,9 @@
 /** Requests as their status is told, for App Home and the words behind the command. */
-import type { DecisionId, ExtensionId, PersonId, RequestId, RoleName, TargetName } from '../../domain/ids.ts';
+import * as fc from 'fast-check';
+import type { DecisionId, Digest, ExtensionId, PersonId, RequestId, RoleName, TargetName } from '../../domain/ids.ts';
 import type { RequestState } from '../../domain/request.ts';
-import type { Overview, RequestStatus } from '../../service/contract.ts';
+import type { ExtensionModel, Overview, RequestStatus } from '../../service/contract.ts';
+import { anyReview, anyText } from './slack-models.ts';
 
 export const statusAt = 1_700_000_000_000;
 
@@ -50,4 +52,48 @@ export const overviewOf = (person: PersonId, other: PersonId, more: Partial<Over
   waiting: [statusOf(ids.waiting, other, states.awaiting), statusOf(ids.longer, other, states.longer)],
   away: null,
   ...more,
+});
+
+/** A request of any shape as its status is told, with texts that mean harm. */
+export const anyStatus: fc.Arbitrary<RequestStatus> = anyReview.map((model) => ({
+  requestId: model.requestId,
+  kind: model.kind,
+  requester: model.requester,
+  target: model.target,
+  role: model.role,
+  durationMs: model.durationMs,
+  openedAt: model.openedAt,
+  state: model.view.state.kind,
+  view: model.view,
+  endAt: model.startAt,
+}));
+
+const statuses = fc.array(anyStatus, { maxLength: 25 });
+export const anyOverview: fc.Arbitrary<Overview> = fc.record({
+  person: fc.constant('00000000-0000-4000-8000-000000000001' as PersonId),
+  grants: statuses,
+  requests: statuses,
+  recent: statuses,
+  waiting: statuses,
+  away: fc.option(
+    fc.record({
+      fromAt: fc.nat(),
+      untilAt: fc.integer({ min: 1_600_000_000_000, max: 4_100_000_000_000 }),
+      delegate: fc.option(
+        fc.constantFrom(...['2', '6'].map((n) => `00000000-0000-4000-8000-00000000000${n}` as PersonId)),
+      ),
+    }),
+  ),
+});
+
+export const anyExtension: fc.Arbitrary<ExtensionModel> = fc.record({
+  extensionId: fc.uuid().map((id) => id as ExtensionId),
+  request: anyReview,
+  endAt: fc.integer({ min: 1_600_000_000_000, max: 4_100_000_000_000 }),
+  fromAt: fc.integer({ min: 1_600_000_000_000, max: 4_100_000_000_000 }),
+  reason: fc.option(anyText),
+  digest: fc.stringMatching(/^[0-9a-f]{64}$/).map((text) => text as Digest),
+  plan: anyReview.map(({ plan }) => plan),
+  open: fc.uniqueArray(fc.nat({ max: 9 }), { maxLength: 8 }),
+  you: anyReview.map(({ you }) => you),
 });
