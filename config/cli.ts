@@ -37,6 +37,10 @@ export const cliShape = {
     what: 'address of the API, for `curfew connect`',
     mend: 'Set it to the address of the API, e.g. https://curfew.example.com, or give --api.',
   }),
+  CURFEW_CODE: optional(word, {
+    what: 'code from `/curfew code` in Slack: request, approve, deny, mine, release, extend, and status as oneself',
+    mend: 'Type /curfew code in Slack, and set it to the code that it shows.',
+  }),
   CURFEW_ADMIN_STORE_URL: optional(postgresUrl, {
     what: 'the store, as curfew_admin: policy, target, doctor, status, requests, breakglass',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',

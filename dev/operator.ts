@@ -5,7 +5,8 @@
 import { cliShape, migrateShape } from '../config/cli.ts';
 import { runningStack } from './running-stack.ts';
 
-const names = Object.keys({ ...cliShape, ...migrateShape });
+/** A code is a person's, not a place's: it goes with the stack that runs here. */
+const names = Object.keys({ ...cliShape, ...migrateShape }).filter((name) => name !== 'CURFEW_CODE');
 const asksForHelp = process.argv.length < 3 || process.argv.some((word) => ['--help', '-h', 'help'].includes(word));
 if (!asksForHelp && !names.some((name) => process.env[name])) {
   const stack = runningStack();

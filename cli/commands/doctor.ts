@@ -1,6 +1,7 @@
 import type { Cluster } from '../../config/targets.ts';
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
+import { noticesOf } from '../../doctor/notices.ts';
 import type { TargetAccess } from '../../doctor/target-facts.ts';
 import type { LoadedPolicy } from '../../policy/parse.ts';
 import type { Administrator } from '../../targets/postgres/administrator.ts';
@@ -30,11 +31,16 @@ export const registerDoctor: Register = (program, terminal, finish) => {
     )
     .action(async (options: { json?: true; reviewed: readonly string[] }) => {
       const { clusters } = settings(terminal, 'clusters');
-      const findings = await withAdminStore(terminal, async (store) => {
+      const { findings, notices } = await withAdminStore(terminal, async (store) => {
         const policy = await policyInForce(store);
         const targets = clusters.map((cluster) => accessOf(cluster, policy, options.reviewed));
-        return checkAll({ store, targets, now: terminal.clock() });
+        return {
+          findings: await checkAll({ store, targets, now: terminal.clock() }),
+          notices: await noticesOf(store),
+        };
       });
+      // Beside the output, which may be JSON: nothing is broken.
+      for (const notice of notices) terminal.err(`Note (${notice.code}): ${notice.detail}\n`);
       finish(findings.length === 0 ? exitCodes.done : exitCodes.refused);
       if (options.json) return printJson(terminal, findings);
       if (findings.length === 0) return terminal.out('Every invariant holds.\n');

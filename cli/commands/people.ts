@@ -15,6 +15,7 @@ import type { Register } from '../program.ts';
 import { readFileOf, settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
 import { addPeopleLink } from './people-link.ts';
+import { addPeopleLogin } from './people-login.ts';
 import { personOf } from './requests.ts';
 
 const withDirectory = <T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> =>
@@ -68,6 +69,7 @@ export const registerPeople: Register = (program, terminal) => {
       printPerson(terminal, person);
     });
   addPeopleLink(command, terminal);
+  addPeopleLogin(command, terminal);
   command
     .command('leave')
     .summary("end a person's access now")

@@ -92,6 +92,7 @@ function show(terminal: Terminal, { held, text, hash, by, changes }: Shown): voi
   terminal.out(`Proposed by ${by}: ${hash}\n`);
   terminal.out(held ? `In place of version ${held.number}: ${held.hash}\n\n` : 'There is no policy yet.\n\n');
   if (held) terminal.out(`${unifiedDiff(held.text, text)}\n`);
+  if (!held) return;
   terminal.out(
     changes.length === 0
       ? 'For nobody in the directory anything would change.\n\n'

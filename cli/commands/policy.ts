@@ -8,6 +8,7 @@ import { addPolicyApply } from './policy-apply.ts';
 import { addPolicyExplain } from './policy-explain.ts';
 import { addPolicyLint, addPolicySchema } from './policy-lint.ts';
 import { addPolicyPlan } from './policy-plan.ts';
+import { addPolicyProposals } from './policy-proposals.ts';
 import { addPolicyTest } from './policy-test.ts';
 
 export const registerPolicy: Register = (program, terminal, finish) => {
@@ -20,6 +21,7 @@ export const registerPolicy: Register = (program, terminal, finish) => {
   addPolicyExplain(policy, terminal, finish);
   addPolicyPlan(policy, terminal, finish);
   addPolicyApply(policy, terminal, finish);
+  addPolicyProposals(policy, terminal);
   addPolicySchema(policy, terminal);
   policy
     .command('show')

@@ -22,9 +22,14 @@ export function samplePolicy(): LoadedPolicy {
 /**
  * Once: a store that has a policy keeps its people and its policy as they are, so that whoever left stays away over a
  * restart. Each person is linked to the Slack account of the same name.
+ * @returns `differs` where another policy holds than the one of the sample's file
  */
-export async function settle(stores: { readonly admin: Store; readonly directory: Store }): Promise<void> {
-  if (await current(stores.admin)) return;
+export async function settle(stores: {
+  readonly admin: Store;
+  readonly directory: Store;
+}): Promise<'settled' | 'same' | 'differs'> {
+  const held = await current(stores.admin);
+  if (held) return held.text === policyText() ? 'same' : 'differs';
   const people = samplePeople().map((person) => ({
     ...person,
     slack: { team: slackIds.team, user: stableId('U', person.handle) },
@@ -32,6 +37,7 @@ export async function settle(stores: { readonly admin: Store; readonly directory
   await stores.directory.transaction(async (tx) => {
     for (const change of changesOf(people, Date.now(), () => false)) await applyPerson(tx, change, 'curfew_directory');
   });
-  const { hash } = samplePolicy();
-  await stores.admin.transaction((tx) => applyPolicy(tx, { hash, text: policyText() }, 'curfew_admin'));
+  const { hash, onePersonChanges: onePerson } = samplePolicy();
+  await stores.admin.transaction((tx) => applyPolicy(tx, { hash, text: policyText(), onePerson }, 'curfew_admin'));
+  return 'settled';
 }

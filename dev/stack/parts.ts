@@ -84,12 +84,13 @@ export async function startWorkflowServer(
 }
 
 /** The sample company's people and policy, once, and a fresh check of its targets, each time. */
-export async function introduce(settings: StackSettings): Promise<void> {
+export async function introduce(settings: StackSettings): ReturnType<typeof settle> {
   const admin = openStore({ url: storeUrl(settings, 'curfew_admin'), applicationName: 'curfew dev', max: 1 });
   const directory = openStore({ url: storeUrl(settings, 'curfew_directory'), applicationName: 'curfew dev', max: 1 });
   try {
-    await settle({ admin, directory });
+    const settled = await settle({ admin, directory });
     await checkSample(administratorOf(settings), admin);
+    return settled;
   } finally {
     await Promise.all([admin.close(), directory.close()]);
   }

@@ -76,7 +76,13 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
       if (options.slack) things.add(await options.slack(settings));
     }),
   ]);
-  await progress.step('people, policy, targets checked', () => introduce(settings));
+  const policy = await progress.step('people, policy, targets checked', () => introduce(settings));
+  if (policy === 'differs') {
+    progress.say(
+      '      dev/company/policy.yaml is not the policy that holds. To propose it to the access controllers:',
+    );
+    progress.say('      npm run curfew -- policy apply dev/company/policy.yaml');
+  }
   await allOrFirstFailure(
     [worker, reaper, api].map((each) => progress.step(each.name, () => things.add(each).start())),
   );
