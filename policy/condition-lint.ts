@@ -164,11 +164,10 @@ class Walk {
 }
 
 const macros = ['has', 'all', 'exists', 'exists_one', 'map', 'filter'];
-const functions = [
-  ...macros,
-  ...['size', 'contains', 'startsWith', 'endsWith', 'matches', 'duration', 'timestamp', 'int', 'double', 'string'],
-  ...['getFullYear', 'getMonth', 'getDate', 'getDayOfWeek', 'getDayOfYear', 'getHours', 'getMinutes', 'getSeconds'],
-];
+const functions = macros.concat(
+  ['size', 'contains', 'startsWith', 'endsWith', 'matches', 'duration', 'timestamp', 'int', 'double', 'string'],
+  ['getFullYear', 'getMonth', 'getDate', 'getDayOfWeek', 'getDayOfYear', 'getHours', 'getMinutes', 'getSeconds'],
+);
 
 /** Trees of more parts than this are tried as a whole only. */
 const mostTried = 100;
@@ -205,7 +204,13 @@ const readable = (failed: string): string =>
       /^found no matching overload for '([^']*)' applied to '([^']*)'$/,
       (_, name: string, types: string) => `${byName(name)} cannot be applied to ${types}`,
     )
+    .replace(
+      /^Failed to parse (timestamp|duration).*$/s,
+      (_, what: keyof typeof examples) => `this is no ${what} like ${examples[what]}`,
+    )
     .replaceAll('google.protobuf.', '');
+
+const examples = { timestamp: '2026-01-31T08:00:00Z', duration: '90s or 1h30m' } as const;
 
 const sizeOf = (expr: Expr): number => childrenOf(expr).reduce((size, child) => size + sizeOf(child), 1);
 

@@ -168,11 +168,13 @@ function firstOf<Item, Found>(items: readonly Item[], find: (item: Item) => Foun
   return undefined;
 }
 
+/** The parser says `<input>:line:column: found x but expecting ...`, with every token that there is. */
 function syntaxError(error: unknown, text: string): { readonly message: string; readonly offset: number } {
-  const { start } = error as { readonly start?: { readonly offset?: number } };
-  const said = error instanceof Error ? error.message.replace(/^.*?<input>:\d+:\d+: /, '') : '';
-  const offset = Math.min(start?.offset ?? 0, text.length);
-  const found = /found (.+?) but/.exec(said)?.[1];
-  const why = found === undefined ? (said.split('\n')[0] ?? '').slice(0, 100) : `${found} is not expected here`;
-  return { message: `this is no CEL expression: ${why}`, offset };
+  const said = error instanceof Error ? error.message : '';
+  const [, line = '1', column = '1', rest = said] = /<input>:(\d+):(\d+): ([^]*)/.exec(said) ?? [];
+  const before = text.split('\n').slice(0, Number(line) - 1);
+  const offset = before.reduce((sum, { length }) => sum + length + 1, Number(column) - 1);
+  const found = /^found ([^]+?) but/.exec(rest)?.[1];
+  const why = found === undefined ? (rest.split('\n')[0] ?? '').slice(0, 100) : `${found} is not expected here`;
+  return { message: `this is no CEL expression: ${why}`, offset: Math.min(Math.max(0, offset), text.length) };
 }

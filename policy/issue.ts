@@ -30,10 +30,14 @@ export function inFileOrder(issues: readonly Issue[]): readonly Issue[] {
   const ordered = issues.toSorted(
     (a, b) => order(a.file, b.file) || a.line - b.line || a.column - b.column || order(a.code, b.code),
   );
-  const last = ordered[mostIssues];
-  if (!last) return ordered;
-  const rest: Issue = { ...last, severity: 'error', code: 'more', message: `and ${ordered.length - mostIssues} more` };
-  return [...ordered.slice(0, mostIssues), rest];
+  const once = ordered.filter((issue, index) => {
+    const before = ordered[index - 1];
+    return !before || formatIssue(before) !== formatIssue(issue);
+  });
+  const last = once[mostIssues];
+  if (!last) return once;
+  const rest: Issue = { ...last, severity: 'error', code: 'more', message: `and ${once.length - mostIssues} more` };
+  return [...once.slice(0, mostIssues), rest];
 }
 
 const order = (one: string, other: string): number => (one < other ? -1 : Number(one > other));

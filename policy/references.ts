@@ -5,7 +5,7 @@ import type { Vocabulary } from './condition-words.ts';
 import { hint, quote, type Issue, type Path } from './issue.ts';
 import type { CompiledConditionOf, Parts, Placed } from './parts.ts';
 import type { FileBreakGlass, FileMatch, FileRule } from './schema.ts';
-import { selectorKey } from './selectors.ts';
+import { parseSelector, selectorKey } from './selectors.ts';
 import type { Source } from './source.ts';
 import { checkLimits, checkOwner, checkStages, type Pair, type Tell } from './stage-checks.ts';
 import type { Selector } from '../domain/plan.ts';
@@ -208,9 +208,6 @@ function checkGovernance({ conflicts, powers, onePersonChanges }: Parts, known: 
   }
 }
 
-/** Texts that are no selectors, whatever they look like. */
-const proseFields = new Set<string | number>(['note', 'name', 'if']);
-
 /** Looks at every selector of the file, wherever it stands. */
 function checkKnown(data: unknown, known: Known, tell: Tell, at: Path = []): void {
   if (typeof data === 'string') {
@@ -221,7 +218,7 @@ function checkKnown(data: unknown, known: Known, tell: Tell, at: Path = []): voi
         : kind === 'person'
           ? [known.people, kind]
           : [known.schedules, 'schedule'];
-    if (name === undefined || !names || names.has(name) || at.length < 2 || proseFields.has(at.at(-1) ?? '')) return;
+    if (name === undefined || !names || names.has(name) || at.length < 2 || !parseSelector(data)) return;
     const message = `${what === 'schedule' ? 'there is no' : 'the directory knows no'} ${what} ${quote(name)}`;
     tell(at, `unknown-${what}`, `${message}${hint(name, names)}`, { warning: true });
   } else if (typeof data === 'object' && data !== null) {

@@ -14,14 +14,14 @@ export const groupPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 export const handlePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 export const schedulePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-const words = ['owner', 'manager', 'managers-manager'] as const;
+const asWords = ['owner', 'manager', 'managers-manager'] as const;
 
 /**
  * Reads a selector. A person is named by the handle of the people file, or by the UUID where that file gives one.
  * @returns undefined for what is none of the forms
  */
 export function parseSelector(text: string): StageSelector | undefined {
-  const word = words.find((one) => one === text);
+  const word = asWords.find((one) => one === text);
   if (word) return { kind: word };
   const [, kind, name] = /^(group|person|on-call):(.+)$/.exec(text) ?? [];
   if (kind === undefined || name === undefined) return undefined;
@@ -32,7 +32,8 @@ export function parseSelector(text: string): StageSelector | undefined {
 }
 
 /** Does it name the same people whoever asks, and on whatever target? */
-export const isFixed = (selector: StageSelector): selector is Selector => !words.some((word) => word === selector.kind);
+export const isFixed = (selector: StageSelector): selector is Selector =>
+  !asWords.some((word) => word === selector.kind);
 
 /** One text a selector, for comparing them. */
 export const selectorKey = (selector: StageSelector): string => {

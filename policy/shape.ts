@@ -77,7 +77,7 @@ function describe(issue: z.core.$ZodIssue, value: unknown, base: Path, source: S
 
 const depth = (branch: readonly z.core.$ZodIssue[]): number => Math.max(0, ...branch.map((inner) => inner.path.length));
 
-/** Of the forms that a value may have, the one that it was meant to have: whose complaint lies deepest. */
+/** Of the forms that a value may have, the one that it was meant to have: whose complaint lies deepest, or is of its size. */
 function bestBranch(issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] {
   const own: z.core.$ZodIssue = {
     code: 'custom',
@@ -87,7 +87,8 @@ function bestBranch(issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIs
     params: { code: 'wrong-form' },
   };
   const best = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0];
-  return best && depth(best) > 0 ? best : [own];
+  const meant = issue.errors.find((branch) => branch.every(({ code }) => code === 'too_big' || code === 'too_small'));
+  return best && depth(best) > 0 ? best : (meant ?? [own]);
 }
 
 const codeOf = (issue: z.core.$ZodIssue): string =>
@@ -100,6 +101,7 @@ const typeNames: Readonly<Record<string, string>> = {
   string: 'a text',
   number: 'a number',
   int: 'a whole number',
+  boolean: 'true or false',
 };
 
 function nameOf(value: unknown): string {

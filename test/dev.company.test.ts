@@ -148,7 +148,7 @@ describe('the sample policy', () => {
 
   test('keeps access controllers from approving, auditors from everything, and one human from two hats', () => {
     const { conflicts, powers } = policy;
-    expect(conflicts.map(({ groups, never }) => [...groups, never])).toEqual([
+    expect(conflicts.map((conflict) => [...conflict.groups, conflict.never])).toEqual([
       ['access-controllers', ['approve', 'request', 'breakGlass']],
       ['compliance-auditors', ['approve', 'request', 'breakGlass', 'changePolicy']],
       ['data-owners', 'access-controllers', 'both'],
@@ -156,7 +156,7 @@ describe('the sample policy', () => {
     ]);
     expect(powers.changePolicy).toEqual([{ kind: 'group', group: 'access-controllers' }]);
     expect(policy).toMatchObject({ onePersonChanges: false, approveByCommand: false });
-    for (const { groups } of facts) expect(conflictsOf(policy, groups)).toEqual([]);
+    for (const each of facts) expect(conflictsOf(policy, each.groups)).toEqual([]);
   });
 
   test('lets incident responders break glass on both, for an hour at most, reviewed afterwards', () => {
