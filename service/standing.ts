@@ -50,7 +50,10 @@ export async function standingOf(db: Db, id: string): Promise<Standing | Refusal
   const view = (await projections.viewOf(db, row.id)) ?? firstView(row);
   const live = (await decisions.of(db, row.id)).filter((decision) => decision.voidedAt === undefined);
   // NB. Whoever turned out since to be the requester sat there all the same: that they do not count is a judgement of now.
-  const then = { ...requester, aliases: requester.aliases.filter((alias) => !live.some(({ person }) => person === alias)) };
+  const then = {
+    ...requester,
+    aliases: requester.aliases.filter((alias) => !live.some(({ person }) => person === alias)),
+  };
   const said = tally({ ...row, requester: then, stages: stagesOf(row.plan) }, live, asRecorded(live));
   const { approvals, humans } = said;
   return {

@@ -298,3 +298,17 @@ export async function workerCloses(company: Company, requestId: RequestId): Prom
   if (view.state.kind !== 'closed') throw new Error(`it is ${view.state.kind}`);
   await projections.save(company.store.as.curfew_worker, requestId, view, company.now);
 }
+
+/**
+ * A window that is open now and closes in half an hour, as the policy writes it, in whichever zone it is between nine and
+ * eleven there: the fake of Temporal goes by real time, and a test runs at any hour.
+ */
+export function closingSoon(now: number): { readonly window: string; readonly closesAt: number } {
+  const closesAt = Math.floor(now / minuteMs) * minuteMs + 30 * minuteMs;
+  const hour = new Date(closesAt).getUTCHours();
+  const ahead = hour <= 22 ? 10 - hour : 11;
+  // The signs of these names are those of POSIX: west is positive.
+  const zone = ahead === 0 ? 'UTC' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`;
+  const local = new Date(closesAt + ahead * 60 * minuteMs).toISOString().slice(11, 16);
+  return { window: `{ days: mon-sun, from: 08:00, to: ${local}, zone: ${zone} }`, closesAt };
+}
