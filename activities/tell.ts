@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { RequestId } from '../domain/ids.ts';
+import type { PersonId, RequestId } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
 import { SlackBusy } from '../slack/views/message.ts';
@@ -11,6 +11,7 @@ import { enqueue, type NewMessage } from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { BoundedActivities } from '../workflows/activities.ts';
+import { concernedBy } from './concerned.ts';
 import { failing, toFailure, type Log } from './failures.ts';
 import type { Painter } from './painter.ts';
 import { requestModel } from './request-model.ts';
@@ -24,6 +25,8 @@ export type TellDeps = {
     readonly painter: Painter;
     /** The row by which the outbox paints a request once more; the kinds of messages are `temporal/`'s to know. */
     readonly repaint: (requestId: RequestId, version: number) => NewMessage;
+    /** Paints the App Homes of these people soon; nobody waits for it. */
+    readonly homes?: (people: readonly PersonId[]) => void;
   };
   readonly clock: () => number;
   readonly log: Log;
@@ -56,7 +59,7 @@ function record({ store, clock }: TellDeps, requestId: RequestId, view: RequestV
 /** Paints the newest view, which may be newer than the one told: it is one card, whoever comes last. */
 async function show(
   { store, clock, log }: TellDeps,
-  { workspace, painter, repaint }: NonNullable<TellDeps['slack']>,
+  { workspace, painter, repaint, homes }: NonNullable<TellDeps['slack']>,
   requestId: RequestId,
   told: RequestView,
 ): Promise<void> {
@@ -65,6 +68,7 @@ async function show(
     const view = kept && kept.version > told.version ? kept : told;
     const model = await requestModel(store, workspace, requestId, view, clock());
     if (model) await painter(store, requestId, paint(model));
+    if (model && homes) homes(await concernedBy(store, model));
   } catch (error) {
     // NB. At the first trouble, not at the last: the attempt that would notice the last one may be cut off.
     await enqueue(store, { ...repaint(requestId, told.version), delayMs: 2 * patienceMs });

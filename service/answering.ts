@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
  * because every surface has to show something and none should need two ways to. Broken assumptions go on as they are.
  */
 export async function answering<Result>(
-  ctx: Context,
+  ctx: Pick<Context, 'log'>,
   useCase: string,
   work: () => Promise<Result | Refusal>,
 ): Promise<Result | Refusal> {

@@ -70,3 +70,6 @@ export type Context = {
   readonly noticeMs: number;
   readonly log: Log;
 };
+
+/** What a use case needs that only looks. */
+export type Reading = Pick<Context, 'store' | 'clock' | 'log'>;

@@ -9,7 +9,7 @@ import * as requests from '../store/requests.ts';
 import type { FollowedRequest } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import { awayOf } from './away.ts';
-import type { Context } from './context.ts';
+import type { Reading } from './context.ts';
 import type { Overview, RequestStatus } from './contract.ts';
 import { sittingIn } from './extension-model.ts';
 import { activePerson } from './planning.ts';
@@ -21,7 +21,7 @@ import { shown } from './status.ts';
 const recentShown = 5;
 
 /** What App Home shows of somebody: what they hold, what they asked for, and what waits for their word. */
-export const overview = (ctx: Context, { person }: { readonly person: PersonId }): Promise<Overview | Refusal> =>
+export const overview = (ctx: Reading, { person }: { readonly person: PersonId }): Promise<Overview | Refusal> =>
   answering(ctx, 'overview', async () => {
     const facts = await activePerson(ctx.store, person);
     if (isRefusal(facts)) return facts;
@@ -47,7 +47,7 @@ export const overview = (ctx: Context, { person }: { readonly person: PersonId }
 const isHeld = ({ state }: RequestStatus): boolean =>
   state === 'granting' || state === 'active' || state === 'revoking';
 
-async function statuses(ctx: Context, rows: readonly FollowedRequest[]): Promise<ReadonlyMap<string, RequestStatus>> {
+async function statuses(ctx: Reading, rows: readonly FollowedRequest[]): Promise<ReadonlyMap<string, RequestStatus>> {
   const ends = await requests.endsOf(
     ctx.store,
     rows.map(({ id }) => id),
@@ -58,7 +58,7 @@ async function statuses(ctx: Context, rows: readonly FollowedRequest[]): Promise
 }
 
 /** Requests, and requests whose extension, this person could decide on now and has not; oldest first. */
-async function waitingFor(ctx: Context, person: PersonFacts): Promise<readonly FollowedRequest[]> {
+async function waitingFor(ctx: Reading, person: PersonFacts): Promise<readonly FollowedRequest[]> {
   const [awaiting, asked] = await Promise.all([requests.awaiting(ctx.store), extensions.awaiting(ctx.store)]);
   const requesters = await factsOfMany(ctx.store, [
     ...new Set([...awaiting.map((row) => row.person), ...asked.map(({ requester }) => requester)]),
@@ -85,14 +85,14 @@ const couldEverSit = (person: PersonFacts, plan: GrantablePlan, requester: Perso
       !isRefusal(seatOf(person, { ...stage, from: [...stage.from, ...(stage.escalate?.to ?? [])] }, requester)),
   );
 
-async function waits(ctx: Context, { id }: FollowedRequest, person: PersonFacts): Promise<boolean> {
+async function waits(ctx: Reading, { id }: FollowedRequest, person: PersonFacts): Promise<boolean> {
   const standing = await standingOf(ctx.store, id);
   if (isRefusal(standing) || standing.state.kind !== 'awaiting' || standing.intents.length > 0) return false;
   const people = await peopleIn(ctx.store, standing, person.id);
   return !isRefusal(await wouldSit(ctx, sittingOf(standing, people), person));
 }
 
-async function extensionWaits(ctx: Context, extension: extensions.ExtensionRow, person: PersonFacts): Promise<boolean> {
+async function extensionWaits(ctx: Reading, extension: extensions.ExtensionRow, person: PersonFacts): Promise<boolean> {
   const standing = await standingOf(ctx.store, extension.requestId);
   if (isRefusal(standing) || standing.intents.length > 0) return false;
   const made = await extensions.decisionsOf(ctx.store, extension.id);

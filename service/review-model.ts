@@ -77,7 +77,11 @@ async function mayLook(ctx: Context, standing: Standing, person: PersonId): Prom
 }
 
 /** The seat that an approval of this person would fill now, their Slack account being in order. */
-export async function wouldSit(ctx: Context, sitting: Sitting, person: Parameters<typeof seatOf>[0] | undefined) {
+export async function wouldSit(
+  ctx: Pick<Context, 'store' | 'clock'>,
+  sitting: Sitting,
+  person: Parameters<typeof seatOf>[0] | undefined,
+) {
   if (!person) return unknownPerson;
   const now = ctx.clock();
   const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: now };

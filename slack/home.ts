@@ -46,7 +46,6 @@ export function createHomes({ port, overview, profiles, rows, team, log }: HomeP
     await rows.put(person, looks);
   }
 
-  /** What fails is painted when they look again, and with the next change. */
   async function changedOne(person: PersonId): Promise<void> {
     try {
       const { slackTeam, slackUser } = (await profiles([person])).get(person) ?? {};
@@ -54,6 +53,7 @@ export function createHomes({ port, overview, profiles, rows, team, log }: HomeP
         await publish(person, slackUser, await rows.paintedOf(person));
       }
     } catch (error) {
+      // It is painted when they look again, and with the next change.
       log.warn({ person, err: error }, 'an App Home was not painted again');
     }
   }

@@ -17,6 +17,7 @@ import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
 import type { TargetName } from '../domain/ids.ts';
+import type { Reading } from '../service/context.ts';
 import { createPace } from '../slack/pace.ts';
 import { createSlackPort } from '../slack/port.ts';
 import { beat } from '../store/heartbeats.ts';
@@ -31,6 +32,7 @@ import { cachedBundle } from './bundle-cache.ts';
 import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
+import { paintingHomes } from './worker/homes.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
@@ -64,7 +66,7 @@ export async function startWorker(
   const store = openStore({ url: config.storeUrl, applicationName: 'curfew-worker', max: 20 });
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
-  const people = speaking(config, store, log);
+  const people = speaking(config, { store, clock, log }, signal);
   const source = openSource(config.conditions);
   const conditions = createConditions(store, clock, source);
   const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
@@ -158,9 +160,10 @@ async function closeAll(store: Store, clusters: ReadonlyMap<TargetName, Cluster>
 /** Slack where there is one, else the log. */
 function speaking(
   { slack }: WorkerConfig,
-  store: Store,
-  log: Log,
+  reading: Reading,
+  signal: AbortSignal,
 ): { readonly showing: Pick<TellDeps, 'slack'>; readonly channels: Announcements } {
+  const { store, log } = reading;
   if (!slack) return { showing: {}, channels: loggedChannels(log) };
   const { botToken, apiUrl } = slack;
   const port = createSlackPort({ token: () => botToken, ...(apiUrl === undefined ? {} : { apiUrl }) });
@@ -177,6 +180,7 @@ function speaking(
         workspace,
         painter,
         repaint: (requestId, version) => toRow({ kind: 'repaint', payload: { requestId, version } }),
+        homes: paintingHomes({ ...reading, port, team: slack.teamId, signal }),
       },
     },
     channels: slackChannels({ store, workspace, port, painter, log }),
