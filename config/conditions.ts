@@ -26,9 +26,6 @@ export function conditionsOf(
   values: Values<typeof conditionsShape>,
 ): ConditionsConfig | { readonly problems: readonly Problem[] } {
   const { CURFEW_CONDITIONS_FILE: path, CURFEW_CONDITIONS_URL: base, CURFEW_CONDITIONS_TOKEN: token } = values;
-  const wrong = (variable: string, what: string, mend: string): { readonly problems: readonly Problem[] } => ({
-    problems: [{ variable, wrong: what, mend }],
-  });
   if (path !== undefined && base !== undefined)
     return wrong('CURFEW_CONDITIONS_FILE', 'is set together with CURFEW_CONDITIONS_URL', 'Keep one of them.');
   if (token !== undefined && base === undefined)
@@ -40,3 +37,7 @@ export function conditionsOf(
   if (path !== undefined) return { kind: 'file', path };
   return base === undefined ? { kind: 'none' } : { kind: 'http', base, ...(token === undefined ? {} : { token }) };
 }
+
+const wrong = (variable: string, what: string, mend: string): { readonly problems: readonly Problem[] } => ({
+  problems: [{ variable, wrong: what, mend }],
+});

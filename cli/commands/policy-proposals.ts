@@ -83,7 +83,7 @@ async function show(terminal: Terminal, store: Store, id: ProposalId, { json }: 
     });
   terminal.out(
     [
-      `${proposal.hash}`,
+      proposal.hash,
       `Proposed by ${proposal.proposedBy} at ${formatInstant(proposal.proposedAt)}, in place of ${base ? `version ${base.number}` : 'nothing'}: ${proposal.state}.`,
       ...said.map((one) => `${one.who}: ${one.verdict}, ${one.at}`),
       ...(proposal.changes.length > 0 ? ['What would change:', ...proposal.changes.map((line) => `  ${line}`)] : []),
