@@ -140,7 +140,6 @@ function comparison(name: string, left: Expr, right: Expr): Evaluate | undefined
   const given = literalOf(right);
   const most = typeof given === 'bigint' || typeof given === 'number' ? Number(given) : Number.NaN;
   if (!Number.isSafeInteger(most)) return undefined;
-  const seconds = ({ request }: ConditionFacts): number => Math.floor(request.durationMs / secondMs);
   switch (name) {
     case '_==_':
       return (facts) => seconds(facts) === most;
@@ -156,6 +155,8 @@ function comparison(name: string, left: Expr, right: Expr): Evaluate | undefined
       return undefined;
   }
 }
+
+const seconds = ({ request }: ConditionFacts): number => Math.floor(request.durationMs / secondMs);
 
 function textOf(expr: Expr): TextTerm | undefined {
   const constant = literalOf(expr);

@@ -163,13 +163,13 @@ test('the policy as a whole has powers, conflicts, and how it is changed', () =>
   expect(bare).toMatchObject({ onePersonChanges: false, approveByCommand: false, powers: { changePolicy: [] } });
 });
 
-describe('what a form offers', () => {
-  const offered = (...who: Parameters<typeof person>): readonly string[] =>
-    offersFor(policy, person(...who)).flatMap(({ target, roles, breakGlass }) => [
-      ...roles.map(({ role, maxMs }) => `${target} ${role} ${maxMs / hourMs}`),
-      ...breakGlass.map(({ role, maxMs }) => `${target} ${role} ${maxMs / hourMs} !`),
-    ]);
+const offered = (...who: Parameters<typeof person>): readonly string[] =>
+  offersFor(policy, person(...who)).flatMap(({ target, roles, breakGlass }) => [
+    ...roles.map(({ role, maxMs }) => `${target} ${role} ${maxMs / hourMs}`),
+    ...breakGlass.map(({ role, maxMs }) => `${target} ${role} ${maxMs / hourMs} !`),
+  ]);
 
+describe('what a form offers', () => {
   test('is what some rule can still give, as far as it depends on who asks and on what', () => {
     expect(offered('eng', ['engineers'])).toEqual(['shop read 3', 'shop write 2', 'lab read 3']);
     expect(offered('cal', [], { onCall: ['payments'] })).toEqual(['shop read 8', 'shop write 0.5 !']);

@@ -83,9 +83,8 @@ describe('our closures answer as the library does', () => {
   const text = fc.constantFrom('engineers', 'payments', 'prod', 'read', 'contractor', '', 'shop', 'INC-12');
   const quoted = text.map((word) => JSON.stringify(word));
   const field = fc.constantFrom(
-    ...['requester.id', 'requester.kind', 'requester.state', 'requester.manager', 'request.role', 'request.ticket'],
-    ...['target.name', 'target.env', 'target.team', 'target.labels.env', 'target.labels["team"]', 'target["team"]'],
-    'requester["kind"]',
+    ...`requester.id requester.kind requester.state requester.manager request.role request.ticket target.name target.env
+      target.team target.labels.env target.labels["team"] target["team"] requester["kind"]`.split(/\s+/),
   );
   const term = fc.oneof(field, quoted);
   const list = fc.oneof(
@@ -165,11 +164,12 @@ describe('our closures answer as the library does', () => {
   });
 });
 
+const mistakeOf = (text: string): string => {
+  const condition = parseCondition(text);
+  return 'expr' in condition ? 'none' : `${condition.offset} ${condition.message}`;
+};
+
 describe('hostile conditions', () => {
-  const mistakeOf = (text: string): string => {
-    const condition = parseCondition(text);
-    return 'expr' in condition ? 'none' : `${condition.offset} ${condition.message}`;
-  };
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ['nothing', '  ', /empty/],
     ['a text without end', `"${'x'.repeat(2_000)}"`, /longer than 1000/],
@@ -204,25 +204,10 @@ describe('hostile conditions', () => {
       ...'requester|target|request|now|.groups|.kind|.team|.exists(g, |.all(|g|has(|(|)|[|]|{|}|"x"|\'|"|==|!=|&&|'.split(
         '|',
       ),
-      ...[
-        '||',
-        '!',
-        '-',
-        '1',
-        '1.5',
-        'true',
-        'null',
-        ' in ',
-        '?',
-        ':',
-        ',',
-        '.',
-        '\n',
-        '\\',
-        'matches(',
-        '$',
-        '\uD800',
-      ],
+      ...`|| ! - 1 1.5 true null in ? : , . \\ matches( $`.split(' '),
+      ' ',
+      '\n',
+      '\uD800',
     );
     const hostile = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 60 }),
