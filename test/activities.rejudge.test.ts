@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { currentPolicy } from '../activities/current-policy.ts';
+import { createRejudge, type Rejudged } from '../activities/rejudge.ts';
+import type { RequestId } from '../domain/ids.ts';
+import { minuteMs, secondMs } from '../domain/time.ts';
+import * as decisions from '../store/decisions.ts';
+import * as heartbeats from '../store/heartbeats.ts';
+import * as intents from '../store/intents.ts';
+import { fromRow, send } from '../temporal/messages.ts';
+import { keepRejudging, rejudgeMessages } from '../workers/worker/rejudging.ts';
+import {
+  approved,
+  claimed,
+  click,
+  code,
+  ok,
+  opened,
+  policyText,
+  startCompany,
+  workerCloses,
+  type Company,
+} from './support/company.ts';
+
+let company: Company;
+beforeAll(async () => {
+  company = await startCompany();
+});
+afterAll(() => company?.end());
+beforeEach(async () => {
+  await company.restore();
+  // What earlier tests left open is not this one's.
+  await company.store.admin.query(`update curfew.projection set state = 'closed' where state <> 'closed'`);
+  await look();
+});
+
+const rejudge = () =>
+  createRejudge({
+    store: company.store.as.curfew_worker,
+    policyOf: currentPolicy(),
+    clock: () => company.now,
+    messages: rejudgeMessages,
+  });
+const look = (): Promise<Rejudged> => rejudge()();
+
+/** What the relay does with the messages of a request. */
+async function relayed(requestId: RequestId): Promise<void> {
+  const rows = await company.store.admin.query<{ kind: string; payload: unknown }>(
+    `select kind, payload from curfew.outbox where done_at is null and payload ->> 'requestId' = $1 order by id`,
+    [requestId],
+  );
+  for (const row of rows) {
+    const message = fromRow(row);
+    if (typeof message === 'string') throw new Error(`${message}: ${row.kind}`);
+    await send(company.temporal, {} as Parameters<typeof send>[1], message);
+  }
+}
+const voids = async (requestId: RequestId) =>
+  (await decisions.of(company.store.admin, requestId)).filter(({ voidedAt }) => voidedAt !== undefined);
+const stricterPolicy = () => company.applyPolicy(policyText((text) => text.replace('need: 1', 'need: 2')));
+
+test('where an approver leaves the group before the grant, their stage is open again (I6, I8)', async () => {
+  const requestId = await approved(company);
+  await company.change('olga', { groups: [] });
+  expect(await look()).toMatchObject({ voided: 1, ended: 0 });
+  expect(await voids(requestId)).toMatchObject([{ person: company.id('olga') }]);
+  await relayed(requestId);
+  expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'awaiting', approvals: [] });
+  expect((await company.audit(requestId)).at(-1)).toMatchObject({ kind: 'decision.voided', actor: 'curfew_worker' });
+  ok(await click(company, requestId, 'omar'));
+  expect(company.temporal.view(requestId).state.kind).toBe('approved');
+});
+
+test('somebody who may approve again may decide again', async () => {
+  const requestId = await approved(company);
+  await company.change('olga', { groups: [] });
+  await look();
+  await relayed(requestId);
+  await company.change('olga', { groups: [{ name: 'owners' }] });
+  ok(await click(company, requestId, 'olga'));
+  await look();
+  expect(await voids(requestId)).toHaveLength(1);
+  expect(company.temporal.view(requestId).state.kind).toBe('approved');
+});
+
+test('a delegation that is over takes nothing from what was approved under it', async () => {
+  const { requestId } = await opened(company);
+  const away = { person: company.id('olga'), fromAt: company.now, untilAt: company.now + minuteMs };
+  ok(await company.use.away({ ...away, delegate: company.id('nina') }));
+  ok(await click(company, requestId, 'nina'));
+  ok(await company.use.back({ person: company.id('olga') }));
+  expect(await look()).toMatchObject({ looked: 1, voided: 0, ended: 0 });
+  await company.change('olga', { groups: [] });
+  expect(await look(), 'in whose place it was given').toMatchObject({ voided: 1 });
+});
+
+test('a stricter policy ends what was approved under the old one, and says why (I7, F39)', async () => {
+  const requestId = await approved(company);
+  const { requestId: waiting } = await opened(company);
+  await stricterPolicy();
+  expect(await look()).toMatchObject({ looked: 2, voided: 0, ended: 2 });
+  for (const id of [requestId, waiting]) {
+    expect(await intents.ofRequest(company.store.admin, id)).toMatchObject([
+      { cause: 'policy', actor: 'curfew_worker' },
+    ]);
+    expect((await company.audit(id)).at(-1)).toMatchObject({
+      kind: 'end.asked',
+      body: { cause: 'policy', reasons: ['The policy now asks for more people to approve.'] },
+    });
+    await relayed(id);
+    expect(company.temporal.view(id).state).toMatchObject({
+      kind: 'closed',
+      outcome: 'withdrawn',
+      cause: expect.stringContaining('more people to approve') as string,
+    });
+    await workerCloses(company, id);
+  }
+  expect(code(await company.use.mintCode({ requestId, person: company.id('ada') }))).toBe('NotPending');
+});
+
+test.each([
+  ['gives more time', (text: string) => text.replace('max: 4h', 'max: 6h')],
+  ['asks fewer people', (text: string) => text.replace('need: 2', 'need: 1')],
+  ['says the same', (text: string) => `${text}\n# a remark\n`],
+] as const)('a policy that %s leaves what is under way as it is', async (_what, change) => {
+  const requestId = await approved(company);
+  const { requestId: waiting } = await opened(company, { role: 'write' });
+  await company.applyPolicy(policyText(change));
+  expect(await look()).toMatchObject({ looked: 2, voided: 0, ended: 0 });
+  expect(company.temporal.view(requestId).state.kind).toBe('approved');
+  expect(company.temporal.view(waiting).state.kind).toBe('awaiting');
+});
+
+test('somebody to whom no rule gives it any more loses what is under way', async () => {
+  const requestId = await approved(company);
+  await company.change('ada', { groups: [] });
+  expect(await look()).toMatchObject({ ended: 1 });
+  await relayed(requestId);
+  expect(company.temporal.view(requestId).state.kind).toBe('closed');
+});
+
+test('what was claimed is left to the grant, which judges by itself', async () => {
+  const requestId = await approved(company);
+  await claimed(company, requestId);
+  await stricterPolicy();
+  expect(await look()).toMatchObject({ voided: 0, ended: 0 });
+  expect(await intents.ofRequest(company.store.admin, requestId)).toEqual([]);
+});
+
+test('two workers at once, and one after the other, do it once (I10)', async () => {
+  const requestId = await approved(company);
+  const other = await approved(company, { target: 'orders-prod' });
+  await company.change('olga', { groups: [] });
+  const all = await Promise.all([look(), look(), look()]);
+  expect(all.reduce((sum, { voided }) => sum + voided, 0)).toBe(2);
+  expect((await voids(requestId)).length + (await voids(other)).length).toBe(2);
+  await stricterPolicy();
+  const ends = await Promise.all([look(), look()]);
+  expect(ends.reduce((sum, { ended }) => sum + ended, 0)).toBe(2);
+  expect(await look()).toMatchObject({ looked: null });
+  expect(await intents.ofRequest(company.store.admin, requestId)).toHaveLength(1);
+});
+
+test('where nothing has changed nobody looks, until a quarter of a minute has gone by', async () => {
+  await approved(company);
+  const { looked } = await look();
+  expect(looked, 'the request is no change of people or policy').toBeNull();
+  company.now += 15 * secondMs;
+  expect(await look()).toEqual({ looked: 1, voided: 0, ended: 0 });
+  expect(await look(), 'and another worker knows of it').toMatchObject({ looked: null });
+});
+
+test('more than a batch is looked at', async () => {
+  const { requestId } = await opened(company, { target: 'models-prod' });
+  await company.store.admin.query(
+    `with made as (
+       insert into curfew.request select (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).*
+       from curfew.request r, generate_series(1, 450) where r.id = $1 returning id)
+     insert into curfew.projection select m.id, p.version, p.state, p.outcome, p.view, p.end_at, p.changed_at
+     from made m, curfew.projection p where p.request_id = $1`,
+    [requestId],
+  );
+  company.now += 15 * secondMs;
+  expect(await look()).toMatchObject({ looked: 451, voided: 0, ended: 0 });
+});
+
+test('without a policy that is understood nothing is judged, and nothing is said to have been', async () => {
+  await approved(company);
+  await company.applyPolicy('version: 98\n');
+  const before = await heartbeats.of(company.store.admin, 'rejudged');
+  await expect(look()).rejects.toThrow('cannot be read');
+  expect(await heartbeats.of(company.store.admin, 'rejudged')).toEqual(before);
+});
+
+test('the loop goes on after a look that failed, and stops at the signal', async () => {
+  const stopping = new AbortController();
+  const warnings: string[] = [];
+  let looks = 0;
+  await keepRejudging(
+    () => {
+      looks += 1;
+      if (looks === 2) stopping.abort();
+      return looks === 1
+        ? Promise.reject(new Error('no store'))
+        : Promise.resolve({ looked: null, voided: 0, ended: 0 });
+    },
+    { info: () => undefined, warn: (_fields, sentence) => void warnings.push(sentence) },
+    stopping.signal,
+  );
+  expect({ looks, warnings }).toEqual({ looks: 2, warnings: ['what is open could not be judged again'] });
+});
