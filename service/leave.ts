@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Refusal } from '../domain/errors.ts';
 import { isUuid, type PersonId, type RequestId } from '../domain/ids.ts';
 import { personIdFrom } from '../policy/digest.ts';
+import * as absences from '../store/absences.ts';
 import * as alarms from '../store/alarms.ts';
 import { append, appendAll } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
@@ -89,6 +90,7 @@ async function endAccount(ctx: Context, tx: Db, input: Leaving, person: PersonId
   const open = await requests.openOf(tx, person);
   await askForTheEnd(tx, input, person, open);
   const voided = await decisions.voidAllOf(tx, person, state, actor);
+  await endAbsences(tx, input, person);
   const cause = state === 'left' ? 'the person left' : 'the person was suspended';
   const messages: readonly OutboxMessage[] = [
     { kind: 'leave', payload: { personId: person, event, cause: state, learnedAt: ctx.clock() } },
@@ -99,6 +101,20 @@ async function endAccount(ctx: Context, tx: Db, input: Leaving, person: PersonId
     ),
   ];
   return { requests: open.map(({ id }) => id), messages, voided: voided.length };
+}
+
+/** They decide for nobody any more, and nobody for them (I9). */
+async function endAbsences(tx: Db, { actor, state, event }: Leaving, person: PersonId): Promise<void> {
+  const ended = await absences.endAllWith(tx, person);
+  await appendAll(
+    tx,
+    ended.map(({ person: subject, delegate, fromAt, untilAt }) => ({
+      kind: 'absence.ended',
+      actor,
+      subject,
+      body: { delegate, fromAt, untilAt, cause: state, event },
+    })),
+  );
 }
 
 /**

@@ -3,13 +3,14 @@
  * transaction; with every other, the entry is the caller's, in the same transaction (I11).
  */
 import canonicalize from 'canonicalize';
-import type { AuditEntry, AuditKind, Login } from '../domain/events.ts';
+import type { AuditEntry, AuditKind } from '../domain/events.ts';
 import type { Db } from './pool.ts';
 
 export type StoredEntry = AuditEntry & {
   readonly id: number;
   readonly at: number;
-  readonly login: Login;
+  /** As the server stamped it: a login of a process, or an operator's own. */
+  readonly login: string;
   /** The body as it was written (RFC 8785): what hashes are made of. */
   readonly bytes: Buffer;
 };
@@ -57,7 +58,7 @@ export async function appendAll(db: Db, entries: readonly AuditEntry[]): Promise
 type EntryRow = {
   readonly id: number;
   readonly at: number;
-  readonly login: Login;
+  readonly login: string;
   readonly kind: AuditKind;
   readonly actor: string;
   readonly subject: string;

@@ -9,9 +9,10 @@ export async function viewOf(db: Db, id: RequestId): Promise<RequestView | undef
 }
 
 /**
- * Keeps the view if it is newer than what is kept.
+ * Keeps the view if it is newer than what is kept. What is closed stays closed, also where an operator's reset makes a
+ * Workflow run once more; the store itself refuses everything else.
  * @param at when it was learned, epoch ms
- * @returns false where a view of this or a higher version is there already
+ * @returns false where a view of this or a higher version is there already, or the request is closed
  */
 export async function save(db: Db, id: RequestId, view: RequestView, at: number): Promise<boolean> {
   const { state } = view;
@@ -22,7 +23,7 @@ export async function save(db: Db, id: RequestId, view: RequestView, at: number)
      on conflict (request_id) do update set version = excluded.version, state = excluded.state,
        outcome = excluded.outcome, view = excluded.view, end_at = coalesce(excluded.end_at, kept.end_at),
        changed_at = excluded.changed_at
-     where kept.version < excluded.version returning 1`,
+     where kept.version < excluded.version and (kept.state <> 'closed' or excluded.state = 'closed') returning 1`,
     [
       id,
       view.version,

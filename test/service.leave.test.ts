@@ -1,9 +1,12 @@
 /** Whose word on a person counts, and that all of a leaver's accounts go with them. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { PersonState } from '../domain/person.ts';
 import { secondMs } from '../domain/time.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { changesOf, parsePeople } from '../service/people-file.ts';
+import * as absences from '../store/absences.ts';
+import { entriesOf } from '../store/audit.ts';
 import * as intents from '../store/intents.ts';
 import * as people from '../store/people.ts';
 import { approved, ask, claimed, click, code, ok, opened, startCompany, type Company } from './support/company.ts';
@@ -170,4 +173,27 @@ test('an import whose entry says nothing of Slack leaves the linked account as i
   expect(await people.personBySlack(company.store.admin, slack)).toBeDefined();
   await imports(person(handle, ', slack: { team: T1, user: U2 }'), company.nextVersion());
   expect(await people.personBySlack(company.store.admin, slack)).toBeUndefined();
+});
+
+test('whoever leaves delegates to nobody and decides for nobody any more, with an entry of each end (I9)', async () => {
+  const [leaver, other, third] = [await somebody(), await somebody(), await somebody()];
+  const idOf = async (handle: string) =>
+    (await people.personByHandle(company.store.admin, handle)) ?? expect.fail(handle);
+  const [gone, boss, friend] = [await idOf(leaver), await idOf(other), await idOf(third)];
+  const span = { fromAt: Date.now() - 1_000, untilAt: Date.now() + 3_600_000 };
+  for (const [person, delegate] of [
+    [gone, boss],
+    [boss, gone],
+    [boss, friend],
+  ] as const) {
+    await absences.insert(company.store.as.curfew_api, { id: randomUUID(), person, delegate, madeBy: person, ...span });
+  }
+  ok(await says(leaver, 'left', company.nextVersion()));
+  expect(await absences.of(company.store.admin, gone, Date.now())).toEqual([]);
+  expect((await absences.of(company.store.admin, boss, Date.now())).map(({ delegate }) => delegate)).toEqual([friend]);
+  const ended = [...(await entriesOf(company.store.admin, gone)), ...(await entriesOf(company.store.admin, boss))];
+  expect(ended.filter(({ kind }) => kind === 'absence.ended')).toMatchObject([
+    { login: 'curfew_directory', body: { cause: 'left', delegate: boss } },
+    { login: 'curfew_directory', body: { cause: 'left', delegate: gone } },
+  ]);
 });
