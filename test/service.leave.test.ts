@@ -181,12 +181,18 @@ test('whoever leaves delegates to nobody and decides for nobody any more, with a
     (await people.personByHandle(company.store.admin, handle)) ?? expect.fail(handle);
   const [gone, boss, friend] = [await idOf(leaver), await idOf(other), await idOf(third)];
   const span = { fromAt: Date.now() - 1_000, untilAt: Date.now() + 3_600_000 };
-  for (const [person, delegate] of [
+  for (const [away, delegate] of [
     [gone, boss],
     [boss, gone],
     [boss, friend],
   ] as const) {
-    await absences.insert(company.store.as.curfew_api, { id: randomUUID(), person, delegate, madeBy: person, ...span });
+    await absences.insert(company.store.as.curfew_api, {
+      id: randomUUID(),
+      person: away,
+      delegate,
+      madeBy: away,
+      ...span,
+    });
   }
   ok(await says(leaver, 'left', company.nextVersion()));
   expect(await absences.of(company.store.admin, gone, Date.now())).toEqual([]);
