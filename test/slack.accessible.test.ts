@@ -30,8 +30,7 @@ const messages = fc
   .map(([model, overview, status, people, text]): readonly Content[] => [
     ...paint(model),
     mine(overview, people),
-    oneOf(status, true, people),
-    oneOf(status, false, people),
+    ...(['own', 'waiting', 'other'] as const).map((theirs) => oneOf(status, theirs, people)),
     whichOne(overview.grants),
     personalCode({ code: 'ABCD-EFGH', expiresAt: 1_700_000_000_000 }),
     claimLink(status.requestId, link),

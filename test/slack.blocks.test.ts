@@ -22,6 +22,8 @@ const typed = (more: object = {}) => ({ type: 'plain_text_input', action_id: 't'
 const modal = (more: object = {}) => ({ type: 'modal', title: plain(5), submit: plain(5), blocks: [], ...more });
 const inModal = (...blocks: object[]) => validateView(modal({ blocks }));
 const inMessage = (...blocks: object[]) => validateBlocks(blocks, 'message');
+const inHome = (...blocks: object[]) => validateView({ type: 'home', blocks });
+const picker = { type: 'datetimepicker', action_id: 'd' };
 const divider = { type: 'divider' };
 
 /** Each limit: what is just allowed, and what is one too many. */
@@ -96,7 +98,19 @@ describe('what is refused', () => {
     ['markup on a button', inMessage(actions(button({ text: marked(5) })))],
     ['a section with nothing in it', inMessage({ type: 'section' })],
     ['a block_id twice', inModal({ ...divider, block_id: 'b' }, { ...divider, block_id: 'b' })],
-    ['an action_id twice, even in two blocks', inModal(actions(button()), actions(button()))],
+    ['an action_id twice in a modal, even in two blocks', inModal(actions(button()), actions(button()))],
+    ['an action_id twice in one block of a home', inHome(actions(button(), button()))],
+    ['an action_id twice in one block of a message', inMessage(actions(button(), button()))],
+    ['an input in a home', inHome(input(typed()))],
+    ['a home with a submit', validateView({ type: 'home', submit: plain(5), blocks: [] })],
+    ['a time in milliseconds', inModal(input({ ...picker, initial_date_time: 1_700_000_000_000 }))],
+    ['a time with a placeholder', inModal(input({ ...picker, placeholder: plain(5) }))],
+    ['a time outside of a form', inMessage(actions(picker))],
+    [
+      'an unknown reason to be told',
+      inModal(input(typed({ dispatch_action_config: { trigger_actions_on: ['blur'] } }))),
+    ],
+    ['no reason to be told', inModal(input(typed({ dispatch_action_config: { trigger_actions_on: [] } })))],
     ['an input without a submit', validateView({ type: 'modal', title: plain(5), blocks: [input(typed())] })],
     ['an input in a message', inMessage(input(typed()))],
     ['a modal without a title', validateView({ type: 'modal', blocks: [] })],
@@ -117,6 +131,14 @@ describe('what is refused', () => {
   ];
   test.each(refused)('%s', (_what, problems) => {
     expect(problems).not.toEqual([]);
+  });
+
+  test('a home and a message may repeat the buttons of a row, a form may ask for a time and be told of each key', () => {
+    expect(inHome(actions(button({ value: 'a' })), actions(button({ value: 'b' })))).toEqual([]);
+    expect(inMessage(actions(button({ value: 'a' })), actions(button({ value: 'b' })))).toEqual([]);
+    expect(inModal(input({ ...picker, initial_date_time: 1_700_000_000 }))).toEqual([]);
+    const live = { dispatch_action_config: { trigger_actions_on: ['on_enter_pressed', 'on_character_entered'] } };
+    expect(inModal(input(typed(live), { dispatch_action: true }))).toEqual([]);
   });
 
   test('a problem says where it is', () => {

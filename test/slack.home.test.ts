@@ -248,7 +248,8 @@ describe('words behind the command', () => {
 
   test("status of one request names where it is, by its short form among one's own only", async () => {
     await word('ana', 'status 2a2b3c4d', /Your request.*waiting for approval/);
-    await word('ana', 'status 4a2b3c4d', /The request of \*Person 2\*/);
+    const waits = await word('ana', 'status 4a2b3c4d', /The request of \*Person 2\*/);
+    expect(JSON.stringify(waits)).toContain(actions.review);
     expect((await desk.driver.slash('ana', command, 'status ffffffff')).reply.text).toContain('None of your requests');
     await word('ana', `status ${ids.grant}`, /active until/);
   });

@@ -48,8 +48,9 @@ async function statusOf(desk: Desk, overview: Overview, request: string): Promis
   const known = named([...grants, ...requests, ...recent, ...waiting], request);
   const found = known ?? (isUuid(request) ? await desk.service.status({ requestId: request }) : unknown(request));
   if (isRefusal(found)) return found;
-  const own = found.requester === person;
-  return oneOf(found, own, own ? new Map() : await desk.records.profiles([found.requester]));
+  if (found.requester === person) return oneOf(found, 'own', new Map());
+  const waits = waiting.some(({ requestId }) => requestId === found.requestId);
+  return oneOf(found, waits ? 'waiting' : 'other', await desk.records.profiles([found.requester]));
 }
 
 /** Two requests with the same first eight characters are told apart by their whole ids only. */

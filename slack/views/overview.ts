@@ -118,15 +118,21 @@ export function mine(overview: Overview, people: People): Content {
   );
 }
 
-/** The answer to `/curfew status REQUEST`. `own`: whether who asks made the request, and may do something with it. */
-export function oneOf(status: RequestStatus, own: boolean, people: People): Content {
-  const who = own ? mrkdwn`Your request` : mrkdwn`The request of *${nameOf(people, status.requester)}*`;
+/**
+ * The answer to `/curfew status REQUEST`, with what the reader can do.
+ * @param theirs the reader's own, one that waits for their word, or somebody else's business
+ */
+export function oneOf(status: RequestStatus, theirs: 'own' | 'waiting' | 'other', people: People): Content {
+  const who = theirs === 'own' ? mrkdwn`Your request` : mrkdwn`The request of *${nameOf(people, status.requester)}*`;
   const says = mrkdwn`${who}, ${subject(status)} for ${formatSpan(status.durationMs)}: ${standing(status)}.`;
-  return content(
-    says,
-    own ? ownLine(status) : section(says),
-    own ? [] : context(mrkdwn`Request ${shortId(status.requestId)}`),
-  );
+  switch (theirs) {
+    case 'own':
+      return content(says, ownLine(status));
+    case 'waiting':
+      return content(says, section(says), waitingLine(status, people));
+    case 'other':
+      return content(says, section(says), context(mrkdwn`Request ${shortId(status.requestId)}`));
+  }
 }
 
 /** "Which one?", with the button that ends each. */
