@@ -126,9 +126,10 @@ describe('the server', () => {
   });
 });
 
-describe('markup', () => {
-  const text = (said: string) => ({ kind: 'text', text: said });
+const text = (said: string) => ({ kind: 'text', text: said });
+const afternoonOf = (day: number) => new Date(2026, 10, day, 14, 2, 7).getTime();
 
+describe('markup', () => {
   test('what a person wrote arrives escaped and stays text', () => {
     expect(piecesOf('&lt;!channel&gt; &lt;http://a.example|b&gt; &amp;lt;')).toEqual([
       text('<!channel> <http://a.example|b> &lt;'),
@@ -170,9 +171,8 @@ describe('markup', () => {
 
   test('dates are said in the viewer’s zone, of days near by by their word', () => {
     const now = new Date(2026, 10, 21, 12).getTime();
-    const at = (day: number) => new Date(2026, 10, day, 14, 2, 7).getTime();
-    expect(dated(at(21), '{date_short_pretty} at {time}', now)).toBe('today at 14:02');
-    expect(dated(at(22), '{date_short_pretty} at {time}', now)).toBe('tomorrow at 14:02');
-    expect(dated(at(25), '{date_short_pretty} {time_secs} {other}', now)).toBe('25 Nov 2026 14:02:07 {other}');
+    expect(dated(afternoonOf(21), '{date_short_pretty} at {time}', now)).toBe('today at 14:02');
+    expect(dated(afternoonOf(22), '{date_short_pretty} at {time}', now)).toBe('tomorrow at 14:02');
+    expect(dated(afternoonOf(25), '{date_short_pretty} {time_secs} {other}', now)).toBe('25 Nov 2026 14:02:07 {other}');
   });
 });

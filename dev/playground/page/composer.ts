@@ -16,7 +16,8 @@ const hints: readonly (readonly [line: string, says: string])[] = [
   ['', 'opens the form'],
   ['orders-prod read 2h because INC-12 slow query', 'asks at once'],
   ['breakglass orders-prod write INC-12 "checkout down"', 'for an incident, without approval before'],
-  ['status', 'what you have and what waits'],
+  ['status', 'what you hold, asked for and can decide'],
+  ['away until monday delegate @kwame', 'somebody else decides for you meanwhile'],
   ['help', 'everything it can do'],
 ];
 
@@ -47,7 +48,7 @@ export function Composer({ id, command, who, text, onText, onSend, onShortcut }:
         'aria-describedby': `${id}-hint`,
         onInput: (event: Event) => onText((event.currentTarget as HTMLInputElement).value),
       }),
-      h('button', { type: 'submit', class: 'button primary', disabled: busy }, 'Send'),
+      h('button', { type: 'submit', class: 'button primary', 'aria-disabled': busy }, 'Send'),
     ),
     h(
       'div',

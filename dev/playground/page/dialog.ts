@@ -1,6 +1,6 @@
 /** The frame of a modal or a question within one person's pane: it takes the focus, keeps it, and gives it back. */
 import { h, type ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 export type DialogProps = {
   readonly id: string;
@@ -20,15 +20,22 @@ const focusable =
  */
 export function Dialog({ id, title, onEscape, children, asks }: DialogProps): ComponentChildren {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before anything is painted: the browser takes the focus out of what becomes inert.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
+    const pane = box.current?.closest<HTMLElement>('.pane');
     // A form begins in its first field; what is to be read first begins at its top.
     const first = box.current?.querySelector<HTMLElement>(
       '.dialog-body > .input:first-child :is(input, select, textarea)',
     );
     (first ?? box.current)?.focus();
     return () => {
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      // After what was inert is not any more. The opener may be gone, such as a button of a card that was edited.
+      setTimeout(() => {
+        if (document.activeElement !== document.body) return;
+        const back = opener instanceof HTMLElement && opener.isConnected && opener !== document.body ? opener : pane;
+        back?.focus();
+      });
     };
   }, []);
   const onKeyDown = (event: KeyboardEvent): void => {

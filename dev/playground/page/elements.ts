@@ -77,7 +77,9 @@ function button(element: Json, around: Surroundings): ComponentChildren {
     const opens = { href: address, target: '_blank', rel: 'noopener noreferrer' };
     return h('a', { ...look, ...opens, onClick: () => around.press(element) }, label);
   }
-  return h('button', { ...look, type: 'button', disabled: around.busy, onClick: () => around.press(element) }, label);
+  // NB. Never disabled: a button that is loses the focus, and a keyboard its place.
+  const waits = around.busy ? { 'aria-disabled': true } : {};
+  return h('button', { ...look, ...waits, type: 'button', onClick: () => around.press(element) }, label);
 }
 
 function overflow(element: Json, around: Surroundings): ComponentChildren {

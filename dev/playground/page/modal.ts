@@ -22,6 +22,7 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [trouble, setTrouble] = useState('');
   const [busy, setBusy] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   /** By action id: typed, and not told to the driver yet. */
   const untold = useRef(new Map<string, Entered>());
   const form = useRef<HTMLFormElement>(null);
@@ -43,11 +44,16 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
     const actionId = asText(element['action_id']);
     const blockId = asText(block['block_id']);
     setTyped((before) => ({ ...before, [keyOf(blockId, actionId)]: value }));
+    const before = entered(blockId, actionId);
+    const known = !untold.current.has(actionId) && value === before;
+    if (known) return;
     // The driver tells the app of each value that dispatches; so it comes last, with all others already known.
     untold.current.delete(actionId);
     untold.current.set(actionId, value);
-    const dispatches = block['type'] !== 'input' || block['dispatch_action'] === true;
-    if (done && dispatches) void sent({ kind: 'fill', values: tell() });
+    if (!dispatches(block)) return;
+    clearTimeout(timer.current);
+    if (done) void sent({ kind: 'fill', values: tell() });
+    else if (asTyped(element)) timer.current = setTimeout(() => void sent({ kind: 'fill', values: tell() }), typingMs);
   };
   const show = (found: Readonly<Record<string, string>>): void => {
     setErrors(found);
@@ -57,6 +63,7 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     if (busy) return;
+    clearTimeout(timer.current);
     const missing = missingIn(view, entered);
     if (Object.keys(missing).length > 0) return show(missing);
     setBusy(true);
@@ -94,11 +101,24 @@ export function Modal({ modal, around, act, press }: ModalProps): ComponentChild
         'div',
         { class: 'dialog-foot' },
         h('button', { type: 'button', class: 'button', onClick: close }, plainOf(view['close']) || 'Close'),
-        submitText === '' ? null : h('button', { type: 'submit', class: 'button primary', disabled: busy }, submitText),
+        submitText === ''
+          ? null
+          : h('button', { type: 'submit', class: 'button primary', 'aria-disabled': busy }, submitText),
       ),
     ),
   );
 }
+
+/** So long nobody typed on: then the app is told, as Slack does not tell it of every letter either. */
+const typingMs = 400;
+
+/** Elements outside inputs are told at once; inputs where they say so. */
+const dispatches = (block: Json): boolean => block['type'] !== 'input' || block['dispatch_action'] === true;
+
+const asTyped = (element: Json): boolean => {
+  const on = objectOf(element['dispatch_action_config'])['trigger_actions_on'];
+  return Array.isArray(on) && on.includes('on_character_entered');
+};
 
 const keyOf = (blockId: string, actionId: string): string => `${blockId}\n${actionId}`;
 

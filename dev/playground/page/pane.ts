@@ -53,6 +53,7 @@ export function Pane(props: PaneProps): ComponentChildren {
       element['type'] === 'button' && element['value'] !== undefined ? { value: asText(element['value']) } : {};
     const what = { kind: 'press', ...deed, action: asText(element['action_id']), ...value } as const;
     const go = async (): Promise<void> => {
+      if (busy) return;
       setBusy(true);
       await act(chosen === undefined ? what : { ...what, chosen });
       setBusy(false);

@@ -77,6 +77,8 @@ export function Search(props: ControlProps & { readonly placeholder: string }): 
       value: typed ?? chosen,
       onInput: (event: Event) => setTyped((event.currentTarget as HTMLInputElement).value),
       onClick: () => setTyped(typed ?? ''),
+      // So that typing looks for another instead of adding to the one that is chosen.
+      onFocus: (event: Event) => (event.currentTarget as HTMLInputElement).select(),
       onBlur: close,
       onKeyDown,
     }),

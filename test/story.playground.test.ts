@@ -1,0 +1,227 @@
+/** The playground on the real stack: the whole story by clicking and by keyboard alone, small, dark, and for everybody. */
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '../dev/ports.ts';
+import { sampleCompany } from '../dev/playground/company.ts';
+import { startPlayground, type Playground } from '../dev/playground/server.ts';
+import { violationsInBoth } from './support/accessibility.ts';
+import { chromiumPath, startBrowser } from './support/browser.ts';
+import { eventually } from './support/eventually.ts';
+import { openTheatre, type Theatre } from './support/stage.ts';
+
+const path = chromiumPath();
+
+const button = (within: Locator | Page, name: string | RegExp): Locator => within.getByRole('button', { name }).last();
+
+describe.skipIf(path === undefined)('the playground in a real browser', () => {
+  let theatre: Theatre;
+  let playground: Playground;
+  let browser: Browser;
+  let page: Page;
+  /** Whatever the browser complained about: a script that failed, a policy that was broken. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    theatre = await openTheatre();
+    browser = await startBrowser(path ?? '', 'curfew.test');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await theatre?.end();
+  });
+  beforeEach(async () => {
+    const { workspace, driver } = theatre;
+    // A page of its own for each test: its guide begins anew.
+    playground = await startPlayground({
+      workspace,
+      driver,
+      port: await freePort(),
+      company: sampleCompany(workspace),
+    });
+    page = await opened({ width: 1280, height: 800 });
+  });
+  afterEach(async () => {
+    // A test that failed half way leaves no form open for the next one.
+    for (const who of ['amara', 'priya']) while (theatre.driver.modalDepth(who) > 0) await theatre.driver.close(who);
+    await page?.context().close();
+    await playground?.stop();
+    expect(complaints).toEqual([]);
+  });
+
+  async function opened(viewport: { width: number; height: number }, query = ''): Promise<Page> {
+    const context = await browser.newContext({ viewport });
+    context.on('page', (one) => {
+      one.on('pageerror', (error) => complaints.push(error.message));
+      one.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text());
+      });
+    });
+    const made = await context.newPage();
+    complaints.length = 0;
+    await made.goto(playground.url + query);
+    return made;
+  }
+
+  const left = (): Locator => page.locator('#left');
+  const right = (): Locator => page.locator('#right');
+  /** The step that the guide is at. */
+  const step = async (): Promise<string> => (await page.locator('[aria-current=step]').textContent()) ?? '';
+  const atStep = (name: string) => eventually(`the guide is at ${name}`, async () => (await step()).includes(name));
+  const accessible = async (what: string, one = page): Promise<void> => {
+    expect(await violationsInBoth(one), what).toEqual([]);
+  };
+  const narrow = async (what: string, one = page): Promise<void> => {
+    const width = await one.evaluate('document.documentElement.scrollWidth');
+    expect(width, `${what}: nothing is wider than a small telephone`).toBeLessThanOrEqual(360);
+  };
+
+  test('somebody who has read nothing gets through the whole story by its one address', async () => {
+    await atStep('Ask');
+    await accessible('empty');
+    await button(page, "Put it in Amara's box").click();
+    await button(left(), 'Send').click();
+    await atStep('Approve');
+    await button(right(), 'Review').click();
+    await right().getByRole('dialog', { name: 'Review' }).waitFor();
+    await accessible('Review open');
+    await button(right(), 'Record decision').click();
+    await right().getByText('Error: This is needed.').waitFor();
+    await accessible('an error shown');
+    await right().getByLabel('Deny').check();
+    await button(right(), 'Record decision').click();
+    // Curfew's own word this time, under the field that it is about.
+    await right().locator('.error').filter({ hasText: 'Say why' }).waitFor();
+    await right().getByLabel('Approve').check();
+    await button(right(), 'Record decision').click();
+    await right().getByRole('dialog').waitFor({ state: 'detached' });
+    await atStep('Get the link');
+    await button(left(), 'Claim').click();
+    await atStep('Claim');
+    await accessible('the link shown');
+
+    const link = left().getByRole('link', { name: 'Open the claim page' });
+    expect(await link.getAttribute('rel')).toContain('noopener');
+    const [claim] = await Promise.all([page.context().waitForEvent('page'), link.click()]);
+    await button(claim, 'Claim now').click();
+    await claim.getByRole('heading', { name: 'Your access is ready' }).waitFor();
+    await accessible('the claim page', claim);
+    await claim.close();
+
+    await atStep('See it end');
+    await accessible('held');
+    await button(left(), "I'm done").click();
+    const question = left().getByRole('alertdialog');
+    await question.waitFor();
+    await accessible('a question');
+    await button(question, "I'm done").click();
+    await left().getByText('Receipt').waitFor();
+    await page.getByText('That is the whole story').waitFor();
+    await right().getByText('the holder was done').first().waitFor();
+    await accessible('ended');
+  });
+
+  test('the keyboard alone asks by form, reviews, and ends', async () => {
+    await page.getByLabel('/curfew as Amara Okafor').focus();
+    await page.keyboard.press('Enter');
+    const form = left().getByRole('dialog');
+    await form.waitFor();
+    const focused = (): Promise<unknown> =>
+      page.evaluate('document.activeElement?.closest("#left [role=dialog]") !== null');
+    await eventually('the form has the focus', async () => (await focused()) === true);
+    await accessible('the form open');
+    await form.getByRole('combobox', { name: 'Target' }).focus();
+    await page.keyboard.type('orders');
+    await form.getByRole('option', { name: 'orders-prod' }).waitFor();
+    await page.keyboard.press('Enter');
+    const role = form.getByLabel('Role');
+    await role.focus();
+    await role.selectOption('read');
+    // The preview: the same words that the policy will speak.
+    await form
+      .getByText(/data owners/)
+      .first()
+      .waitFor();
+    await form.getByLabel('Why').focus();
+    await page.keyboard.type('INC-21 keyboards only <!channel> *not bold*');
+    for (let presses = 0; presses < 30; presses += 1) {
+      await page.keyboard.press('Tab');
+      expect(await focused(), 'the Tab key stays in the form').toBe(true);
+    }
+    await form.getByLabel('Why').focus();
+    while ((await page.evaluate('document.activeElement?.textContent')) !== 'Send') await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await form.waitFor({ state: 'detached' });
+    await eventually(
+      'the focus is back',
+      async () => (await page.evaluate('document.activeElement?.id')) === 'left-line',
+    );
+
+    await page.keyboard.press('F6');
+    await eventually('on the right', async () => (await page.evaluate('document.activeElement?.id')) === 'right');
+    const review = button(right(), 'Review');
+    await review.focus();
+    await page.keyboard.press('Enter');
+    const dialog = right().getByRole('dialog');
+    await dialog.waitFor();
+    // What somebody typed is text, whatever it looks like.
+    await dialog.getByText('INC-21 keyboards only <!channel> *not bold*').waitFor();
+    expect(await dialog.locator('.mention').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await eventually(
+      'the focus is back',
+      async () => (await page.evaluate('document.activeElement?.textContent')) === 'Review',
+    );
+
+    await page.keyboard.press('F6');
+    await button(left(), 'Withdraw').focus();
+    await page.keyboard.press('Enter');
+    await left().getByRole('alertdialog').waitFor();
+    await page.keyboard.press('Escape');
+    await left().getByRole('alertdialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('Enter');
+    await button(left().getByRole('alertdialog'), 'Withdraw').focus();
+    await page.keyboard.press('Enter');
+    await right()
+      .getByText(/Withdrawn/)
+      .first()
+      .waitFor();
+  });
+
+  test('on a small telephone one person is shown at a time, and nothing is cut', async () => {
+    await page.context().close();
+    page = await opened({ width: 360, height: 640 });
+    await atStep('Ask');
+    await narrow('empty');
+    await button(page, "Put it in Amara's box").click();
+    await button(left(), 'Send').click();
+    await left().getByText('was sent').last().waitFor();
+    await narrow('asked');
+    await accessible('small');
+    expect(await right().isVisible()).toBe(false);
+    await button(page, "Show Priya's card").click();
+    expect(await left().isVisible()).toBe(false);
+    await button(right(), 'Review').click();
+    await right().getByRole('dialog').waitFor();
+    await narrow('Review');
+    await accessible('Review, small');
+    await button(right(), 'Cancel').click();
+    await button(page, /^Amara Okafor/).click();
+    await button(left(), 'Withdraw').click();
+    await narrow('a question');
+    await button(left().getByRole('alertdialog'), 'Withdraw').click();
+    await left()
+      .getByText(/Withdrawn/)
+      .first()
+      .waitFor();
+  });
+
+  test('the address keeps who sits where', async () => {
+    await page.getByLabel('Person on the left').selectOption('jonas');
+    await button(left(), '# curfew-ops').click();
+    await page.reload();
+    await page.getByRole('region', { name: 'Left: Jonas Lindqvist' }).waitFor();
+    expect(await left().locator('[aria-current=page]').textContent()).toBe('# curfew-ops');
+    expect(new URL(page.url()).searchParams.get('left')).toBe('jonas');
+  });
+});
