@@ -10,6 +10,7 @@ import { openStage } from '../dev/tour/stage.ts';
 import { measureBundle } from './bundle.ts';
 import { measureLifecycle } from './lifecycle.ts';
 import type { Metric } from './metric.ts';
+import { measurePolicy } from './policy.ts';
 import { measureTarget } from './target.ts';
 
 const usage = `npm run bench -- quick            counts and ratios of one request, on a temporary stack (about a minute)
@@ -43,6 +44,7 @@ try {
   const { ratio } = await progress.step('Workflow bundle', () => measureBundle());
   const value = Number(ratio.toFixed(4));
   tell([{ metric: 'workflow.bundle.ratio', value, budget: 1.05, ok: value <= 1.05 }]);
+  tell([await progress.step('policy', () => measurePolicy())]);
   tell(await progress.step('target', () => measureTarget()));
   const stage = await openStage(progress);
   try {
@@ -61,9 +63,10 @@ try {
   process.exit(1);
 }
 
-function lineOf({ metric, value, budget, ok, spread }: Metric): string {
+function lineOf({ metric, value, budget, ok, spread, perSecond }: Metric): string {
   const more = spread
     ? `  (pairs from ${spread.p25} to ${spread.p75}; ${spread.ownMs} ms against ${spread.floorMs} ms, ${spread.pairs} pairs)`
     : '';
-  return `${ok ? 'ok  ' : 'over'} ${metric.padEnd(32)} ${String(value).padStart(8)}  budget ${budget}${more}`;
+  const speed = perSecond === undefined ? '' : `  ${perSecond.toLocaleString('en')} a second`;
+  return `${ok ? 'ok  ' : 'over'} ${metric.padEnd(32)} ${String(value).padStart(8)}  budget ${budget}${more}${speed}`;
 }

@@ -13,6 +13,8 @@ export type Metric = {
     readonly floorMs: number;
     readonly pairs: number;
   };
+  /** How many of what is measured are done in a second, in the middle: for whoever reads. */
+  readonly perSecond?: number;
 };
 
 /** A count: exact, the same each time. */

@@ -57,7 +57,8 @@ export function explainAsk(policy: LoadedPolicy, ask: Ask, people: readonly Pers
   const place = placeOf(policy, ask);
   const base = { plan, says: explainPlan(plan), limits: shown?.limits ?? null };
   if (typeof place === 'string') return { ...base, rule: null, denials: [], stages: [], nearest: null };
-  const rule = ruleFor(ask, place, now);
+  const facts = conditionFacts(ask, place.target, now);
+  const rule = ruleFor(ask, place, facts);
   const stages: readonly Stage[] = shown
     ? [
         ...stagesOf(shown),
@@ -128,7 +129,7 @@ function nearestRule(
       at: rule.at,
       lacks: [
         ...lacks(rule, ask.requester, facts),
-        ...unmetLimits(ask, rule, () => `${role.name} on ${target.name}`, now).map(({ reason }) => reason),
+        ...unmetLimits(ask, rule, { target, role }, now).map(({ reason }) => reason),
       ],
     }))
     .toSorted((one, other) => one.lacks.length - other.lacks.length);

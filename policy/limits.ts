@@ -2,7 +2,7 @@
 import type { PersonFacts } from '../domain/person.ts';
 import type { Condition, Limits } from '../domain/plan.ts';
 import { dayMs, formatSpan, longestGrantMs, secondMs } from '../domain/time.ts';
-import type { BreakGlassRule, Rule } from './policy.ts';
+import type { BreakGlassRule, RolePolicy, Rule, TargetPolicy } from './policy.ts';
 import { formatOpening, nextOpening, windowAt } from './windows.ts';
 
 /** Nobody can say today who may do what in a year. */
@@ -22,15 +22,9 @@ export type Asked = {
 const nothing: readonly Unmet[] = [];
 
 /**
- * @param place what is asked for, in words: `read on orders-prod`
  * @returns why it does not fit, every reason at once
  */
-export function unmetLimits(
-  ask: Asked,
-  rule: Rule | BreakGlassRule,
-  place: () => string,
-  now: number,
-): readonly Unmet[] {
+export function unmetLimits(ask: Asked, rule: Rule | BreakGlassRule, place: Place, now: number): readonly Unmet[] {
   const { limits } = rule;
   if (fits(ask, limits.maxMs) && ask.startAt === null && !limits.windows && !('until' in rule && rule.until)) {
     return nothing;
@@ -42,21 +36,23 @@ export function unmetLimits(
   ];
 }
 
+type Place = { readonly target: Pick<TargetPolicy, 'name'>; readonly role: Pick<RolePolicy, 'name'> };
+const nameOf = ({ target, role }: Place): string => `${role.name} on ${target.name}`;
 const unmet = (field: AskField, reason: string): readonly Unmet[] => [{ reason, field }];
 
 const fits = ({ durationMs }: Asked, maxMs: number): boolean =>
   Number.isSafeInteger(durationMs) && durationMs >= secondMs && durationMs <= maxMs && durationMs <= longestGrantMs;
 
-function unmetDuration(ask: Asked, maxMs: number, place: () => string): readonly Unmet[] {
+function unmetDuration(ask: Asked, maxMs: number, place: Place): readonly Unmet[] {
   if (fits(ask, maxMs)) return nothing;
   if (!Number.isSafeInteger(ask.durationMs) || ask.durationMs < secondMs)
     return unmet('duration', 'A duration is at least one second.');
   const asked = ask.durationMs > longestGrantMs ? 'more than a week' : formatSpan(ask.durationMs);
   const most = formatSpan(Math.min(maxMs, longestGrantMs));
-  return unmet('duration', `${place()} is given for at most ${most}; you asked for ${asked}.`);
+  return unmet('duration', `${nameOf(place)} is given for at most ${most}; you asked for ${asked}.`);
 }
 
-function unmetStart({ startAt }: Asked, { windows }: Limits, place: () => string, now: number): readonly Unmet[] {
+function unmetStart({ startAt }: Asked, { windows }: Limits, place: Place, now: number): readonly Unmet[] {
   if (startAt !== null && !Number.isSafeInteger(startAt)) return unmet('start', 'A start is an instant.');
   if (startAt !== null && startAt <= now)
     return unmet('start', 'A start lies in the future; without one it begins at once.');
@@ -65,10 +61,10 @@ function unmetStart({ startAt }: Asked, { windows }: Limits, place: () => string
   if (!windows || windowAt(windows, startAt ?? now)) return nothing;
   const opening = nextOpening(windows, startAt ?? now);
   if (!opening)
-    return unmet('start', `${place()} is held in certain hours only, and there are none in the next two weeks.`);
+    return unmet('start', `${nameOf(place)} is held in certain hours only, and there are none in the next two weeks.`);
   const opens = formatOpening(opening, now);
   const mend = startAt === null ? 'ask with a start' : 'that start lies outside';
-  return unmet('start', `${place()} is held in certain hours only: opens ${opens}; ${mend}.`);
+  return unmet('start', `${nameOf(place)} is held in certain hours only: opens ${opens}; ${mend}.`);
 }
 
 function unmetUntil({ requester, ticket }: Asked, until: Rule['until']): readonly Unmet[] {

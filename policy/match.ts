@@ -28,14 +28,15 @@ export type Ask = Asked & {
 export type Place = { readonly target: TargetPolicy; readonly role: RolePolicy };
 
 /** @returns the role of the target, or why there is none to be asked for */
-export function placeOf(policy: LoadedPolicy, { requester, ...ask }: Omit<Ask, keyof Asked> & Pick<Ask, 'requester'>) {
-  if (requester.state !== 'active')
-    return `The directory says that you are ${requester.state}: only active people may ask.`;
+export function placeOf(policy: LoadedPolicy, ask: Pick<Ask, 'requester' | 'target' | 'role'>): Place | string {
+  const { state } = ask.requester;
+  if (state !== 'active') return `The directory says that you are ${state}: only active people may ask.`;
   const target = policy.targets.get(ask.target);
   if (!target) return `There is no such target${hint(ask.target, policy.targets.keys())}`.replace(/[^?]$/, '$&.');
   const role = target.roles.get(ask.role);
-  if (!role) return `${target.name} has no such role; it has ${listed([...target.roles.keys()], 'and')}.`;
-  return { target, role } satisfies Place;
+  return role
+    ? { target, role }
+    : `${target.name} has no such role; it has ${listed([...target.roles.keys()], 'and')}.`;
 }
 
 /** What conditions look at. */
@@ -50,12 +51,11 @@ export type Denial = { readonly name: string; readonly reason: string };
 const nothing: readonly Denial[] = [];
 
 /** Everything that denies: a denial that holds or cannot be evaluated, and each conflict that the person is in. */
-export function denials(policy: LoadedPolicy, ask: Ask, { target, role }: Place, now: number): readonly Denial[] {
+export function denials(policy: LoadedPolicy, ask: Ask, { role }: Place, facts: ConditionFacts): readonly Denial[] {
   if (role.deny.length === 0 && policy.conflicts.length === 0) return nothing;
   let found: Denial[] | undefined;
-  const facts = role.deny.length > 0 ? conditionFacts(ask, target, now) : undefined;
   for (const rule of role.deny) {
-    const result = facts ? rule.condition.evaluate(facts) : false;
+    const result = rule.condition.evaluate(facts);
     if (result !== false) (found ??= []).push({ name: rule.name, reason: denialReason(rule.name, result) });
   }
   for (const conflict of policy.conflicts) {
@@ -88,14 +88,12 @@ export function conflictReason(
 }
 
 /** The first rule in file order whose people and condition hold; an error in a condition holds nothing. */
-export function ruleFor(ask: Ask, { target, role }: Place, now: number): Rule | BreakGlassRule | undefined {
-  if (ask.kind === 'break-glass') return role.breakGlass.find((rule) => mayUse(rule, ask.requester));
-  let facts: ConditionFacts | undefined;
+export function ruleFor(ask: Ask, { role }: Place, facts: ConditionFacts): Rule | BreakGlassRule | undefined {
+  const { requester } = ask;
+  if (ask.kind === 'break-glass') return role.breakGlass.find((rule) => mayUse(rule, requester));
   for (const rule of role.rules) {
-    if (rule.requesters !== null && !namesPerson(rule.requesters, ask.requester)) continue;
-    if (rule.condition === null) return rule;
-    facts ??= conditionFacts(ask, target, now);
-    if (rule.condition.evaluate(facts) === true) return rule;
+    if (rule.requesters !== null && !namesPerson(rule.requesters, requester)) continue;
+    if (rule.condition === null || rule.condition.evaluate(facts) === true) return rule;
   }
   return undefined;
 }
@@ -105,10 +103,9 @@ export const mayUse = ({ who, never }: BreakGlassRule, person: PersonFacts): boo
   namesPerson(who, person) && !never.some((conflict) => inConflict(conflict, person.groups));
 
 /** Why no rule decides, with the nearest one and what it lacks. */
-export function noRule(ask: Ask, { target, role }: Place, now: number): string {
+export function noRule(ask: Ask, { target, role }: Place, facts: ConditionFacts): string {
   const what = `${role.name} on ${target.name}`;
   if (ask.kind === 'break-glass') return noBreakGlass(ask.requester, role, what);
-  const facts = conditionFacts(ask, target, now);
   const [nearest] = role.rules
     .map((rule) => ({ rule, lacks: lacks(rule, ask.requester, facts) }))
     .toSorted((one, other) => one.lacks.length - other.lacks.length);

@@ -6,7 +6,7 @@ import type { TemplateName } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan, Plan, Selector, Stage } from '../domain/plan.ts';
 import { conditionOf, unmetLimits, type AskField } from './limits.ts';
-import { denials, noRule, placeOf, ruleFor, type Ask, type Place } from './match.ts';
+import { conditionFacts, denials, noRule, placeOf, ruleFor, type Ask, type Place } from './match.ts';
 import type { BreakGlassRule, LoadedPolicy, Rule, RuleSelector, RuleStage } from './policy.ts';
 import { seatAll } from './seats.ts';
 import { distinct, namesPerson, selectorKey } from './selectors.ts';
@@ -38,7 +38,8 @@ export type Gives = { readonly template: TemplateName; readonly databases: reado
 export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonFacts[], now: number): Planned {
   const place = placeOf(policy, ask);
   if (typeof place === 'string') return denied(policy, null, [place]);
-  const against = denials(policy, ask, place, now);
+  const facts = conditionFacts(ask, place.target, now);
+  const against = denials(policy, ask, place, facts);
   const [first] = against;
   if (first)
     return denied(
@@ -46,8 +47,8 @@ export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonF
       first.name,
       against.map(({ reason }) => reason),
     );
-  const rule = ruleFor(ask, place, now);
-  if (!rule) return denied(policy, null, [noRule(ask, place, now)]);
+  const rule = ruleFor(ask, place, facts);
+  if (!rule) return denied(policy, null, [noRule(ask, place, facts)]);
   return decided(policy, ask, place, rule, people, now);
 }
 
@@ -65,7 +66,7 @@ function decided(
   people: readonly PersonFacts[],
   now: number,
 ): Planned {
-  const unmet = unmetLimits(ask, rule, () => `${place.role.name} on ${place.target.name}`, now);
+  const unmet = unmetLimits(ask, rule, place, now);
   const stages = stagesFor(rule, ask.requester);
   const seated = seatAll(stages, place.target.owners, ask.requester, people);
   if (unmet.length === 0 && seated.ok) return planned(policy, place, rule, ask.ticket, seated.stages);

@@ -5,8 +5,8 @@
 import { isRefusal } from '../domain/errors.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import type { Selector, Stage } from '../domain/plan.ts';
-import { maySit, seatOf, type Human } from './eligibility.ts';
-import { describeSelectors, distinct, selectorKey } from './selectors.ts';
+import { seatOf, type Human, type Seat } from './eligibility.ts';
+import { describeSelectors, distinct, namesPerson, selectorKey } from './selectors.ts';
 
 /**
  * The different humans who could fill a seat of this stage, each by one of their accounts; never the requester (I6).
@@ -21,10 +21,16 @@ export function ableToSit(
   const able: PersonFacts[] = [];
   for (const person of people) {
     if (able.length >= most) break;
-    if (person.away !== true && !maySit(person, stage, requester) && !able.some((other) => sameHuman(person, other)))
-      able.push(person);
+    if (seatFor(person, stage, requester) && !able.some((other) => sameHuman(person, other))) able.push(person);
   }
   return able;
+}
+
+/** The seat of somebody who is counted on; those whom a stage is plainly not about are not asked further. */
+function seatFor(person: PersonFacts, stage: Stage, requester: PersonFacts): Seat | undefined {
+  if (person.away === true || !(namesPerson(stage.from, person) || person.standsInFor?.length)) return undefined;
+  const seat = seatOf(person, stage, requester);
+  return isRefusal(seat) ? undefined : seat;
 }
 
 export type Seated =
@@ -43,9 +49,8 @@ export function seatAll(
 ): Seated {
   // Most requests take one word: whoever is found first will do.
   const [only] = stages;
-  if (!only || (stages.length === 1 && only.need === 1 && ableToSit(only, requester, people, 1).length === 1)) {
-    return { ok: true, stages };
-  }
+  const one = stages.length === 1 && only?.need === 1;
+  if (!only || (one && people.some((person) => seatFor(person, only, requester)))) return { ok: true, stages };
   let tried = stages.map((stage) =>
     ableToSit(stage, requester, people, stage.need).length < stage.need ? withOwners(stage, owners) : stage,
   );
@@ -129,8 +134,8 @@ function humansOf(
     for (const person of people) {
       // With as many humans as there are seats at all, this stage takes nobody from another one.
       if (numbers.size >= total) break;
-      const seat = person.away === true ? undefined : seatOf(person, stage, requester);
-      if (!seat || isRefusal(seat)) continue;
+      const seat = seatFor(person, stage, requester);
+      if (!seat) continue;
       numbers.add(numberOf(seat.humans));
       found.push(person);
     }

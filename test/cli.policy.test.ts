@@ -148,10 +148,9 @@ describe('curfew policy explain', () => {
   });
 });
 
-describe('curfew policy plan', () => {
-  const changed = (change: (text: string) => string): string =>
-    written('new.yaml', change(readFileSync(policy, 'utf8')));
+const changed = (change: (text: string) => string): string => written('new.yaml', change(readFileSync(policy, 'utf8')));
 
+describe('curfew policy plan', () => {
   test('says for whom what would change, and that nothing would', async () => {
     const path = changed((text) => text.replace('owners, from: [owner], need: 2', 'owners, from: [owner], need: 1'));
     const { code, out } = await curfew(['policy', 'plan', ...people, '--against', policy, path]);
