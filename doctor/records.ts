@@ -15,6 +15,21 @@ export type DecisionRecord = {
   readonly voidedAt: number | null;
 };
 
+/** A later end that was asked for. `signedAt`: when the API made a ticket for it; null: it has not. */
+export type ExtensionRecord = {
+  readonly id: string;
+  readonly number: number;
+  readonly kind: 'automatic' | 'asked';
+  readonly endAt: number;
+  readonly plan: GrantablePlan;
+  readonly digest: string;
+  readonly askedAt: number;
+  readonly signedAt: number | null;
+  readonly outcome: 'extended' | 'denied' | 'failed' | null;
+  readonly outcomeAt: number | null;
+  readonly decisions: readonly DecisionRecord[];
+};
+
 export type GrantRecord = {
   readonly id: string;
   readonly kind: 'access' | 'break-glass';
@@ -22,6 +37,7 @@ export type GrantRecord = {
   readonly target: string;
   readonly template: string;
   readonly durationMs: number;
+  readonly openedAt: number;
   readonly plan: GrantablePlan;
   readonly policyHash: string;
   readonly digest: string;
@@ -40,6 +56,8 @@ export type GrantRecord = {
   readonly outcome: string | null;
   readonly changedAt: number | null;
   readonly decisions: readonly DecisionRecord[];
+  /** The first one first. */
+  readonly extensions: readonly ExtensionRecord[];
   /** The requester's other accounts, now. */
   readonly aliases: PersonFacts['aliases'];
 };
@@ -47,7 +65,7 @@ export type GrantRecord = {
 /** jsonb holds no instants: they are epoch milliseconds, whole. */
 const ms = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::int8`;
 
-const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms as "durationMs", r.plan, r.policy_hash as "policyHash", r.digest,
+const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms as "durationMs", ${ms('r.opened_at')} as "openedAt", r.plan, r.policy_hash as "policyHash", r.digest,
     (select jsonb_build_object('endAt', ${ms('c.end_at')}, 'acceptedAt', ${ms('c.accepted_at')}) from curfew.claim c where c.request_id = r.id) as claim,
     (select jsonb_build_object('target', g.target, 'person', g.person, 'template', g.template, 'role', g.role,
        'grantedAt', ${ms('g.granted_at')}, 'endAt', ${ms('g.end_at')}, 'endedAt', ${ms('g.ended_at')})
@@ -57,6 +75,13 @@ const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms
     coalesce((select jsonb_agg(jsonb_build_object('person', d.person, 'stage', d.stage, 'verdict', d.verdict, 'digest', d.digest,
        'facts', d.facts, 'madeAt', ${ms('d.made_at')}, 'voidedAt', ${ms('v.voided_at')}) order by d.made_at)
      from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id where d.request_id = r.id), '[]') as decisions,
+    coalesce((select jsonb_agg(jsonb_build_object('id', e.id, 'number', e.number, 'kind', e.kind, 'endAt', ${ms('e.end_at')}, 'plan', e.plan,
+       'digest', e.digest, 'askedAt', ${ms('e.asked_at')}, 'outcome', o.kind, 'outcomeAt', ${ms('o.at')},
+       'signedAt', (select ${ms('t.made_at')} from curfew.extension_ticket t where t.extension_id = e.id),
+       'decisions', coalesce((select jsonb_agg(jsonb_build_object('person', x.person, 'stage', x.stage, 'verdict', x.verdict, 'digest', x.digest,
+          'facts', x.facts, 'madeAt', ${ms('x.made_at')}, 'voidedAt', null) order by x.made_at)
+        from curfew.extension_decision x where x.extension_id = e.id), '[]')) order by e.number)
+     from curfew.extension e left join curfew.extension_outcome o on o.extension_id = e.id where e.request_id = r.id), '[]') as extensions,
     array(select a.alias::text from curfew.person_alias a where a.person = r.person
           union select a.person::text from curfew.person_alias a where a.alias = r.person) as aliases
   from curfew.request r left join curfew.projection p on p.request_id = r.id

@@ -353,9 +353,19 @@ test('the end of a grant ends the extension that nothing has come of', async () 
   expect(await world.canLogin(it.requestId)).toBe(false);
 });
 
+const secretsOf = async (id: RequestId): Promise<{ verifier: string }> => {
+  const [row] = await world.company.store.admin.query<{ verifier: string }>(
+    'select verifier from curfew.claim where request_id = $1',
+    [id],
+  );
+  if (!row) throw new Error('no claim');
+  return row;
+};
+
+const withRule = (limits: string, until = '') =>
+  policyText((text) => text.replace('limits: { max: 4h,', `${until} limits: { max: 4h, ${limits}`));
+
 describe('a grant of a plan with hours, a start or a condition', () => {
-  const withRule = (limits: string, until = '') =>
-    policyText((text) => text.replace('limits: { max: 4h,', `${until} limits: { max: 4h, ${limits}`));
   const all = '{ days: mon-sun, from: "00:00", to: "24:00", zone: UTC }';
 
   test('is made for as long as its condition is known to hold, and else not (I18)', async () => {
@@ -428,12 +438,4 @@ describe('a grant of a plan with hours, a start or a condition', () => {
     const thrown = await failure(world.run(world.activities().grant, order));
     expect(thrown).toMatchObject({ type: 'NotPending', message: expect.stringContaining('not come yet') as string });
   });
-  const secretsOf = async (id: RequestId): Promise<{ verifier: string }> => {
-    const [row] = await world.company.store.admin.query<{ verifier: string }>(
-      'select verifier from curfew.claim where request_id = $1',
-      [id],
-    );
-    if (!row) throw new Error('no claim');
-    return row;
-  };
 });

@@ -9,6 +9,7 @@ import { checkAll } from '../doctor/check-all.ts';
 import { invariants, type Finding, type Invariant } from '../doctor/finding.ts';
 import type { TargetName, TemplateName } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
 import { raise } from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import { insert as insertIntent } from '../store/intents.ts';
@@ -20,6 +21,7 @@ import {
   plantClaim,
   plantDecision,
   plantEnd,
+  plantExtension,
   plantGrant,
   plantPerson,
   plantRequest,
@@ -115,6 +117,30 @@ async function ended(): Promise<Held> {
   await plantEnd(store, holder.request);
   return holder;
 }
+
+const about = async ({ request, role }: Held): Promise<readonly Finding[]> =>
+  (await look()).filter(({ subject }) => subject === request.id || subject === role);
+
+/** Its end moved on target and store, as an extension does. */
+async function moved(
+  { request, role }: Held,
+  fields: Parameters<typeof plantExtension>[2],
+): Promise<{ readonly id: string; readonly endAt: number }> {
+  const extension = await plantExtension(store, request, { outcome: 'extended', ...fields });
+  const until = new Date(extension.endAt).toISOString();
+  await onTarget(`update curfew.ledger set until = '${until}' where grant_id = '${request.id}';
+    alter role ${role} valid until '${until}'`);
+  return extension;
+}
+
+/** Data owners first, and then a step that opens to directors after five minutes. */
+const escalating = (openedAt: number): Partial<RequestRow> => {
+  const plan = approvalsPlan();
+  const first = plan.verdict === 'approvals' ? plan.stages : [];
+  const escalate = { afterMs: 300_000, to: [{ kind: 'group', group: 'directors' }] } as const;
+  const second = { name: 'managers', need: 1, from: [{ kind: 'group', group: 'managers' }], escalate } as const;
+  return { openedAt, plan: { ...plan, stages: [...first, { ...second, together: true }] } as GrantablePlan };
+};
 
 /** A table's triggers and constraints switched off for one change that the store itself would refuse. */
 const force = (text: string, values?: readonly unknown[]) =>
@@ -409,6 +435,151 @@ test('I22: an ended grantee that owns objects and is in a role, or has members; 
 
 test('every invariant that the checker knows was planted and found', () => {
   expect([...planted].toSorted()).toEqual([...invariants].toSorted());
+});
+
+test('a grant that was extended in order, by a delegate of an approver, is well', async () => {
+  const holder = await held();
+  const away = await plantPerson(store);
+  const delegate = await plantPerson(store, { groups: ['elsewhere'], standsInFor: [{ ...away, by: away.id }] });
+  await moved(holder, { approvers: [delegate] });
+  expect(await about(holder)).toEqual([]);
+  // And so is one that its plan allows by itself.
+  const plan = approvalsPlan();
+  const alone = await held({ plan: { ...plan, limits: { ...plan.limits, extensions: 1 } } as GrantablePlan });
+  await moved(alone, { kind: 'automatic' });
+  expect(await about(alone)).toEqual([]);
+});
+
+test('a request of two steps, approved by a manager and one to whom the second has escalated, is well', async () => {
+  const holder = await held(escalating(Date.now() - 600_000));
+  await plantDecision(store, holder.request, await plantPerson(store, { groups: ['directors'] }), {
+    stage: 1,
+    madeAt: Date.now() - 60_000,
+  });
+  expect(await about(holder)).toEqual([]);
+});
+
+test('I6: an approval of somebody to whom its step had not escalated yet', async () => {
+  const holder = await held(escalating(Date.now() - 1_000));
+  await plantDecision(store, holder.request, await plantPerson(store, { groups: ['directors'] }), { stage: 1 });
+  expect(await expectFinding('I6', holder.request.id)).toContainEqual(
+    expect.objectContaining({ invariant: 'I1', code: 'not-approved' }),
+  );
+});
+
+test('I6: an approval of the delegate of whoever asked, and one that a delegation of their own making allowed', async () => {
+  const holder = await held({}, false);
+  const { requester } = holder;
+  const delegate = await plantPerson(store, { standsInFor: [{ ...requester, by: requester.id }] });
+  await plantDecision(store, holder.request, delegate);
+  expect(await expectFinding('I6', holder.request.id)).toContainEqual(
+    expect.objectContaining({ invariant: 'I6', code: 'self' }),
+  );
+  const other = await held({}, false);
+  const away = await plantPerson(store);
+  const named = await plantPerson(store, { groups: [], standsInFor: [{ ...away, by: other.requester.id }] });
+  await plantDecision(store, other.request, named);
+  await expectFinding('I6', other.request.id);
+});
+
+test('I6: two seats for one human and their delegate, in whichever order', async () => {
+  const away = await plantPerson(store);
+  const delegate = await plantPerson(store, { groups: [], standsInFor: [{ ...away, by: away.id }] });
+  for (const pair of [
+    [away, delegate],
+    [delegate, away],
+  ] as const) {
+    const holder = await held({ plan: approvalsPlan(2) }, false);
+    for (const [index, one] of pair.entries())
+      await plantDecision(store, holder.request, one, { madeAt: Date.now() - 5_000 + index * 1_000 });
+    expect(await expectFinding('I6', holder.request.id)).toContainEqual(
+      expect.objectContaining({ invariant: 'I6', code: 'twice', subject: holder.request.id }),
+    );
+  }
+});
+
+test('I6: an approval by somebody whom a conflict of the plan keeps away', async () => {
+  const plan = approvalsPlan();
+  const stages = plan.verdict === 'approvals' ? plan.stages : [];
+  const never = [{ name: 'auditors only look', groups: ['auditors'], all: false }];
+  const holder = await held(
+    { plan: { ...plan, stages: stages.map((one) => ({ ...one, never })) } as GrantablePlan },
+    false,
+  );
+  await plantDecision(store, holder.request, await plantPerson(store, { groups: ['data-owners', 'auditors'] }));
+  await expectFinding('I6', holder.request.id);
+});
+
+test('I1, I7: an extension without the approvals that it takes, and one that its plan does not allow by itself', async () => {
+  for (const fields of [{}, { kind: 'automatic' }] as const) {
+    const holder = await held();
+    await moved(holder, fields);
+    const findings = await expectFinding('I7', holder.request.id);
+    expect(findings).toContainEqual(expect.objectContaining({ invariant: 'I1', code: 'longer', subject: holder.role }));
+  }
+});
+
+test('I6: an extension that its own holder approved, and one that one person approved for two', async () => {
+  const holder = await held();
+  const alias = await plantPerson(store, { aliases: [holder.requester.id] });
+  await moved(holder, { approvers: [alias] });
+  await expectFinding('I6', holder.request.id);
+  await force('delete from curfew.person_alias where person = $1', [alias.id]);
+
+  const two = await held();
+  await moved(two, { plan: approvalsPlan(2), approvers: [two.approver] });
+  await expectFinding('I6', two.request.id);
+});
+
+test('I7: a decision on another extension, and a recorded end that no extension names', async () => {
+  const holder = await held();
+  const { id } = await moved(holder, { approvers: [holder.approver] });
+  await force('update curfew.extension_decision set digest = $2 where extension_id = $1', [id, 'f'.repeat(64)]);
+  await expectFinding('I7', holder.request.id);
+  const later = await held();
+  await force(`update curfew.access_grant set end_at = end_at + interval '1 hour' where request_id = $1`, [
+    later.request.id,
+  ]);
+  await expectFinding('I7', later.request.id);
+});
+
+test('I8: an extension by somebody who had left when it was made, and one for a holder who had', async () => {
+  const holder = await held();
+  const away = await plantPerson(store);
+  const delegate = await plantPerson(store, { groups: [], standsInFor: [{ ...away, by: away.id }] });
+  await moved(holder, { approvers: [delegate] });
+  await sql(`update curfew.person set state = 'left', changed_at = clock_timestamp() - interval '10 s' where id = $1`, [
+    away.id,
+  ]);
+  await expectFinding('I8', holder.request.id);
+});
+
+test('I3: an extension that moved the login and not the ledger', async () => {
+  const { role } = await held();
+  await onTarget(`alter role ${role} valid until '${new Date(Date.now() + 3_600_000).toISOString()}'`);
+  await expectFinding('I3', role);
+});
+
+test('I14: an extension beyond what the template may live', async () => {
+  const holder = await held();
+  await moved(holder, { approvers: [holder.approver], endAt: Date.now() + 9 * 3_600_000 });
+  await expectFinding('I14', holder.request.id);
+});
+
+test('I19: an extension that only the target has, once it is no longer under way', async () => {
+  const holder = await held();
+  const { endAt } = await moved(holder, { approvers: [holder.approver], outcome: 'failed' });
+  expect(endAt).toBeGreaterThan(0);
+  expect((await look()).filter(({ invariant }) => invariant === 'I19')).toEqual([]);
+  await expectFinding('I19', holder.request.id, Date.now() + 180_000);
+});
+
+test('I10: an extension that was made twice', async () => {
+  const subject = randomUUID();
+  const body = { extension: randomUUID() };
+  for (const actor of [randomUUID(), randomUUID()])
+    await append(store.as.curfew_worker, { kind: 'extension.made', actor, subject, body });
+  await expectFinding('I10', subject);
 });
 
 test('a cluster that cannot be read proves nothing: the look fails', async () => {

@@ -133,8 +133,8 @@ test('an extension moves the end to what the target answered, and the notice bef
   expect(calls.extends).toHaveLength(1);
   const ends = [...new Set(endsOf(calls.tells).filter(Boolean))];
   expect(ends).toHaveLength(2);
-  const noticed = calls.tells.filter(({ noticed, state }) => noticed && state.kind === 'active');
-  expect(endsOf(noticed)).toEqual(ends.slice(-noticed.length));
+  const notices = calls.tells.filter(({ noticed, state }) => noticed && state.kind === 'active');
+  expect(endsOf(notices)).toEqual(ends.slice(-notices.length));
   expect(endsOf(calls.revokes)).toEqual([ends.at(-1)]);
 });
 

@@ -1,4 +1,4 @@
-import { mayBeGranted } from '../approved.ts';
+import { approvedEndOf, mayBeGranted } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import { letsIn } from '../target-facts.ts';
 
@@ -18,8 +18,10 @@ export const loginIsGranted: Check = ({ targets, records }) =>
         const record = records.get(row.grantId);
         if (!record?.claim)
           return [found('no-request', role.name, 'It can log in, and the store has no claimed request for it.')];
-        return mayBeGranted(record)
-          ? []
-          : [found('not-approved', role.name, 'It can log in without the approvals that its plan wants.')];
+        if (!mayBeGranted(record))
+          return [found('not-approved', role.name, 'It can log in without the approvals that its plan wants.')];
+        return row.endAt > (approvedEndOf(record) ?? 0)
+          ? [found('longer', role.name, 'It can log in for longer than anybody approved.')]
+          : [];
       }),
   );

@@ -1,11 +1,13 @@
 import { roleOf, type RequestId } from '../../domain/ids.ts';
 import { finder, type Check } from '../finding.ts';
+import type { GrantRecord } from '../records.ts';
+import type { LedgerRow } from '../target-facts.ts';
 
 const found = finder('I19');
 /** One reconcile period. */
 const periodMs = 60_000;
 
-/** Enabled logins, active ledger rows and active grants in the store are the same set, for every target. */
+/** Enabled logins, active ledger rows and active grants in the store are the same set, with the same ends, for every target. */
 export const allThreeAgree: Check = ({ targets, records, now }) => {
   const findings = targets.flatMap((target) => {
     const old = (at: number | null): boolean => at === null || at + periodMs <= target.now;
@@ -20,6 +22,9 @@ export const allThreeAgree: Check = ({ targets, records, now }) => {
       ...active
         .filter((row) => old(row.grantedAt) && !wasActive(records.get(row.grantId)?.grant ?? null, now))
         .map((row) => found('not-recorded', row.grantId, 'The target has it active, and the store does not.')),
+      ...active
+        .filter((row) => endsApart(row, records.get(row.grantId), now))
+        .map((row) => found('end', row.grantId, 'Its target and the store have two ends for it.')),
     ];
   });
   const here = new Set(targets.flatMap((target) => target.targets as readonly string[]));
@@ -34,6 +39,13 @@ export const allThreeAgree: Check = ({ targets, records, now }) => {
   }
   return findings;
 };
+
+/** An extension moves the target's end first and the store's right after: only what stays apart is a contradiction. */
+function endsApart(row: LedgerRow, record: GrantRecord | undefined, now: number): boolean {
+  const { grant, extensions = [] } = record ?? {};
+  if (!grant || grant.endedAt !== null || row.endAt === null || row.endAt === grant.endAt) return false;
+  return !extensions.some(({ signedAt, outcomeAt }) => Math.max(signedAt ?? 0, outcomeAt ?? 0) + 2 * periodMs > now);
+}
 
 /** What ended while this look was taken was active when the target was read. */
 const wasActive = (grant: { readonly endedAt: number | null } | null, now: number): boolean =>

@@ -1,37 +1,34 @@
-import { sameHuman } from '../../domain/person.ts';
-import { isRequester, unmetStages, whyNotCounted } from '../approved.ts';
+import { questionOf, unmetStages, words, type Question } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
-import type { DecisionRecord, GrantRecord } from '../records.ts';
+import type { GrantRecord } from '../records.ts';
 
 const found = finder('I6');
 
-/** No approval of a request that was claimed is the requester's, an alias's or an unfit account's, and N are N people. */
+/**
+ * No approval of a request that was claimed, or of an extension, is the requester's, an alias's, their delegate's or an
+ * unfit account's; and N are N people, whoever stands in for whom.
+ */
 export const approvalsArePeople: Check = ({ records }) =>
-  [...records.values()]
-    .filter((record) => record.claim !== null)
-    .flatMap((record) => [...oneByOne(record), ...together(record)]);
+  [...records.values()].flatMap((record) => [...ofRequest(record), ...record.extensions.flatMap(ofExtension(record))]);
 
-const approvals = (record: GrantRecord): readonly DecisionRecord[] =>
-  record.decisions.filter((decision) => decision.verdict === 'approve' && decision.voidedAt === null);
+// As of the grant or the extension: what became void afterwards is another invariant's.
+const ofRequest = (record: GrantRecord) =>
+  record.claim ? [...oneByOne(record, record.id), ...together(record, record.id, record.grant?.grantedAt)] : [];
 
-const oneByOne = (record: GrantRecord) =>
-  approvals(record).flatMap((decision) => {
-    if (isRequester(record, decision.facts.person) || decision.person === record.person) {
-      return [found('self', record.id, 'The requester, or an alias, approved it.')];
-    }
-    const why = whyNotCounted(record, decision);
-    return why === undefined ? [] : [found('unfit', record.id, `An approval counts for nothing: ${why}.`)];
-  });
+const ofExtension = (record: GrantRecord) => (extension: GrantRecord['extensions'][number]) => {
+  const question = questionOf(record, extension);
+  const moved = extension.outcome === 'extended' ? (extension.outcomeAt ?? undefined) : undefined;
+  return [...oneByOne(question, record.id), ...together(question, record.id, moved)];
+};
 
-function together(record: GrantRecord) {
-  const people = approvals(record).map((decision) => decision.facts.person);
-  const twice = people.some((one, index) => people.slice(index + 1).some((other) => sameHuman(one, other)));
-  // As of the grant: what became void afterwards is another invariant's.
-  const unmet = unmetStages(record, record.grant?.grantedAt);
-  return [
-    ...(twice ? [found('twice', record.id, 'One person approved it twice.')] : []),
-    ...(record.grant && unmet.length > 0 && approvals(record).length > 0
-      ? [found('too-few', record.id, 'It was granted with fewer people than its plan wants.')]
-      : []),
-  ];
+const oneByOne = (question: Question, subject: string) =>
+  words(question).flatMap(({ no }) =>
+    no ? [found(no.code, subject, `An approval counts for nothing: ${no.why}.`)] : [],
+  );
+
+function together(question: Question, subject: string, madeAt: number | undefined) {
+  const some = question.decisions.some(({ verdict, voidedAt }) => verdict === 'approve' && voidedAt === null);
+  return madeAt !== undefined && some && unmetStages(question, madeAt).length > 0
+    ? [found('too-few', subject, 'It was made with fewer people than its plan wants.')]
+    : [];
 }

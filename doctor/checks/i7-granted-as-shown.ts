@@ -1,3 +1,4 @@
+import { approvedEndOf, mayBeExtended } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import type { GrantRecord } from '../records.ts';
 import type { LedgerRow } from '../target-facts.ts';
@@ -17,6 +18,7 @@ export const grantedAsShown: Check = ({ targets, records }) => {
       ...record.decisions
         .filter((decision) => decision.digest !== record.digest)
         .map(() => found('digest', record.id, 'A decision is on something else than what the request says.')),
+      ...extensionFaults(record).map((what) => found('extension', record.id, what)),
       ...(record.plan.policy === record.policyHash
         ? []
         : [found('policy', record.id, 'Its plan is of another policy than it names.')]),
@@ -48,5 +50,22 @@ const ledgerDifferences = (record: GrantRecord, row: LedgerRow, targets: readonl
   ...(targets.includes(record.target) ? [] : ['cluster']),
   ...(row.template === null || row.template === record.template ? [] : ['template']),
   ...(row.person === null || row.person === record.person ? [] : ['person']),
-  ...(record.claim && row.endAt !== null && row.endAt > record.claim.endAt ? ['end'] : []),
+  ...(row.endAt !== null && row.endAt > (approvedEndOf(record) ?? Infinity) ? ['end'] : []),
 ];
+
+/** A decision on another extension than it was shown, an end that moved without a yes, one that no extension names. */
+function extensionFaults(record: GrantRecord): readonly string[] {
+  const { claim, grant, extensions } = record;
+  const known = [claim?.endAt, ...extensions.filter(({ outcome }) => outcome === 'extended').map(({ endAt }) => endAt)];
+  return [
+    ...extensions.flatMap(({ digest, decisions }) =>
+      decisions.filter((one) => one.digest !== digest).map(() => 'A decision is on another extension than it says.'),
+    ),
+    ...extensions
+      .filter((one) => one.outcome === 'extended' && !mayBeExtended(record, one, one.outcomeAt ?? undefined))
+      .map(({ number }) => `Extension ${number} was made without the approvals that it takes.`),
+    ...(claim && grant && !known.includes(grant.endAt) && grant.endAt > claim.endAt
+      ? ['Its recorded end is neither the claim’s nor that of an extension.']
+      : []),
+  ];
+}

@@ -1,45 +1,52 @@
 import type { PersonState } from '../../domain/person.ts';
-import { unmetStages } from '../approved.ts';
+import { questionOf, unmetStages, words, type Question } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import type { Db } from '../../store/pool.ts';
+import type { GrantRecord } from '../records.ts';
 
 const found = finder('I8');
 
 type Change = { readonly person: string; readonly at: number; readonly state: PersonState };
 
-/** Requester and counted approvers were active when the grant ran, and enough approvals were not void then. */
+/**
+ * When a grant or an extension was made, the requester and everybody who counted (those in whose place somebody decided
+ * included) were active, and enough approvals were not void.
+ */
 export const activeAtTheGrant: Check = async ({ store, records }) => {
-  const granted = [...records.values()].flatMap((record) =>
-    record.grant ? [{ record, at: record.grant.grantedAt }] : [],
-  );
-  const people = granted.flatMap(({ record }) => [
-    record.person,
-    ...record.decisions.map((decision) => decision.person),
+  const made = [...records.values()].flatMap(momentsOf);
+  const people = made.flatMap(({ question, at }) => [
+    question.person,
+    ...words(question, at).flatMap(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]),
   ]);
   const stateAt = await historyOf(store, [...new Set(people)]);
-  return granted.flatMap(({ record, at }) => {
-    const requester = stateAt(record.person, at);
-    const approvers = record.decisions.filter(
-      (decision) =>
-        decision.verdict === 'approve' &&
-        decision.madeAt <= at &&
-        (decision.voidedAt === null || decision.voidedAt > at),
-    );
-    const gone = approvers.filter((decision) => (stateAt(decision.person, at) ?? 'active') !== 'active');
-    const hadEnough =
-      unmetStages({ ...record, decisions: record.decisions.map((one) => ({ ...one, voidedAt: null })) }, at).length ===
-      0;
+  return made.flatMap(({ subject, question, at }) => {
+    const requester = stateAt(question.person, at);
+    const sat = words(question, at).map(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]);
+    const gone = sat.filter((ids) => ids.some((id) => (stateAt(id, at) ?? 'active') !== 'active'));
+    const unvoided = question.decisions.map((one) => ({ ...one, voidedAt: null }));
+    const hadEnough = unmetStages({ ...question, decisions: unvoided }, at).length === 0;
     return [
       ...(requester !== undefined && requester !== 'active'
-        ? [found('requester', record.id, `The requester was ${requester} when it was granted.`)]
+        ? [found('requester', subject, `The requester was ${requester} when it was made.`)]
         : []),
-      ...gone.map(() => found('approver', record.id, 'An approver was not active when it was granted.')),
-      ...(hadEnough && unmetStages(record, at).length > 0
-        ? [found('void', record.id, 'It was granted on approvals that were void.')]
+      ...gone.map(() => found('approver', subject, 'An approver was not active when it was made.')),
+      ...(hadEnough && unmetStages(question, at).length > 0
+        ? [found('void', subject, 'It was made on approvals that were void.')]
         : []),
     ];
   });
 };
+
+type Moment = { readonly subject: string; readonly question: Question; readonly at: number };
+
+const momentsOf = (record: GrantRecord): readonly Moment[] => [
+  ...(record.grant ? [{ subject: record.id, question: record, at: record.grant.grantedAt }] : []),
+  ...record.extensions.flatMap((extension) =>
+    extension.outcome === 'extended' && extension.outcomeAt !== null
+      ? [{ subject: record.id, question: questionOf(record, extension), at: extension.outcomeAt }]
+      : [],
+  ),
+];
 
 /** A person's state at an instant, by the log of changes, else by the directory as it is; undefined: not known. */
 async function historyOf(

@@ -10,6 +10,7 @@ import {
   type CredentialId,
   type DecisionId,
   type Digest,
+  type ExtensionId,
   type PersonId,
   type PolicyHash,
   type RequestId,
@@ -23,6 +24,8 @@ import type { RequestState } from '../../domain/request.ts';
 import { append } from '../../store/audit.ts';
 import * as claims from '../../store/claims.ts';
 import * as decisions from '../../store/decisions.ts';
+import * as extensions from '../../store/extensions.ts';
+import type { ExtensionRow } from '../../store/extensions.ts';
 import * as grants from '../../store/grants.ts';
 import { save } from '../../store/projections.ts';
 import * as requests from '../../store/requests.ts';
@@ -90,6 +93,7 @@ export async function plantRequest(
     template: 'orders_read' as TemplateName,
     durationMs: 600_000,
     ticket: null,
+    startAt: null,
     reasonHash: createHash('sha256').update(salt).update(text).digest('hex'),
     plan: approvalsPlan(),
     policyHash: plantedPolicy,
@@ -206,6 +210,73 @@ export async function plantGrant(
     await append(tx, { kind: 'grant.made', actor: 'curfew_worker', subject: request.id, body: { endAt } });
   });
   await plantView(store, request, { kind: 'active', approvals: [], endAt }, 5);
+}
+
+/**
+ * An extension as the API and the worker record it, with its decisions and its ticket; the target's own end is the
+ * test's to move. `outcome`: `extended` moves the store's end too.
+ */
+export async function plantExtension(
+  store: TestStore,
+  request: RequestRow,
+  fields: Partial<ExtensionRow> & {
+    readonly approvers?: readonly PersonFacts[];
+    readonly outcome?: 'extended' | 'failed';
+  },
+): Promise<ExtensionRow> {
+  const { approvers = [], outcome, ...own } = fields;
+  const askedAt = own.askedAt ?? Date.now();
+  const row: ExtensionRow = {
+    id: randomUUID() as ExtensionId,
+    requestId: request.id,
+    requester: request.person,
+    number: 1,
+    kind: 'asked',
+    fromAt: askedAt + 600_000,
+    endAt: askedAt + 1_200_000,
+    plan: request.plan,
+    reasonHash: null,
+    digest: hash('extension', request.id, own.number ?? 1) as Digest,
+    askedAt,
+    ...own,
+  };
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: askedAt };
+  const api = store.as.curfew_api;
+  await api.transaction(async (tx) => {
+    await extensions.insert(tx, row);
+    await append(tx, {
+      kind: 'extension.asked',
+      actor: row.requester,
+      subject: request.id,
+      body: { extension: row.id },
+    });
+  });
+  for (const person of approvers) {
+    const id = hash('extension', row.id, person.id) as DecisionId;
+    await extensions.decide(api, {
+      id,
+      extensionId: row.id,
+      requestId: request.id,
+      digest: row.digest,
+      stage: 0,
+      person: person.id,
+      verdict: 'approve',
+      facts: { person, account },
+      madeAt: askedAt,
+    });
+  }
+  const ticket = { ticket: randomBytes(32), ticketKey: 'key-1', madeAt: askedAt };
+  await extensions.insertTicket(api, { extensionId: row.id, ...ticket });
+  if (outcome) {
+    await store.as.curfew_worker.transaction(async (tx) => {
+      await extensions.saveOutcome(tx, { extensionId: row.id, kind: outcome, cause: null, evidence: null });
+      if (outcome !== 'extended') return;
+      await extensions.moveEnd(tx, request.id, row.endAt);
+      const body = { extension: row.id, endAt: row.endAt };
+      await append(tx, { kind: 'extension.made', actor: row.requester, subject: request.id, body });
+    });
+  }
+  return row;
 }
 
 /** The record of an end, with its entry and receipt. */
