@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { minuteMs } from '../domain/time.ts';
 import * as claims from '../store/claims.ts';
 import { makeCode } from '../service/codes.ts';
+import { violationsInBoth } from './support/accessibility.ts';
 import { chromiumPath, startBrowser } from './support/browser.ts';
 import {
   approved,
@@ -61,6 +62,39 @@ describe.skipIf(path === undefined)('the claim page in a real browser', () => {
   const heading = () => page.locator('h1').textContent();
   const message = () => page.locator('#message').textContent();
   const titled = (text: string) => eventually(`the heading "${text}"`, async () => (await heading()) === text);
+
+  /** In this state, light and dark: what WCAG 2.2 A and AA want, and no wider than a small telephone. */
+  const accessible = async (what: string): Promise<void> => {
+    expect(await violationsInBoth(page), what).toEqual([]);
+    const width = await page.evaluate('document.documentElement.scrollWidth');
+    expect(width, `${what}: nothing is wider than a small telephone`).toBeLessThanOrEqual(360);
+  };
+
+  test('every state of the page is for everybody: WCAG 2.2 AA, light and dark, on a small telephone', async () => {
+    await page.goto(`${api.origin}/claim`);
+    await page.getByLabel('Code').waitFor();
+    await accessible('a code to type');
+    await page.getByLabel('Code').fill(makeCode().shown);
+    await page.keyboard.press('Enter');
+    await titled('This code is not known');
+    await accessible('an error');
+    const requestId = await approved(company);
+    const { code } = await minted(company, requestId);
+    await page.clock.install();
+    await page.goto('about:blank');
+    await page.goto(`${api.origin}/claim#${code}`);
+    await page.getByRole('button', { name: 'Claim now' }).waitFor();
+    await accessible('the offer');
+    await page.getByRole('button', { name: 'Claim now' }).click();
+    const claim = await eventually('the claim', () => claims.of(company.store.admin, requestId));
+    await accessible('the login being made');
+    await workerGrants(company, requestId, claim.endAt);
+    await titled('Your access is ready');
+    await accessible('ready');
+    await page.clock.fastForward('01:01:00');
+    await titled('This access is over');
+    await accessible('over');
+  });
 
   test('a press makes a password here, and it logs in to PostgreSQL', async () => {
     const requestId = await approved(company);

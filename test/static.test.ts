@@ -19,6 +19,10 @@ test('the compiler has nothing to say', async () => {
   expect(await tool('typescript/bin/tsc', '-p', '.')).toBe('');
 }, 180_000);
 
+test("nor of the playground's page, which runs in a browser", async () => {
+  expect(await tool('typescript/bin/tsc', '-p', 'dev/playground/page')).toBe('');
+}, 180_000);
+
 test('the linter has nothing to say', async () => {
   expect(await tool('oxlint/bin/oxlint', '--type-aware', '--deny-warnings')).toBe('');
 }, 180_000);
