@@ -5,6 +5,7 @@
  */
 import { Temporal } from 'temporal-polyfill';
 import { weekdays, type Window } from '../domain/plan.ts';
+import { dayMs } from '../domain/time.ts';
 
 /** A stretch of time in which access may be held. Epoch ms; `closesAt` is the first instant that is outside. */
 export type Opening = { readonly opensAt: number; readonly closesAt: number; readonly zone: string };
@@ -16,22 +17,16 @@ const searchedDays = 15;
  * The opening that holds this instant, undefined outside of all. Windows that meet or overlap are one opening: from
  * Monday to Friday all day is one stretch, and not five.
  */
-export function windowAt(windows: readonly Window[], at: number): Opening | undefined {
-  const known = segmentAt(windows, at);
-  return known.opening;
-}
+export const windowAt = (windows: readonly Window[], at: number): Opening | undefined => segmentAt(windows, at).opening;
 
-/** The first opening after this instant, other than the one that holds it; undefined where there is none in two weeks. */
-export function nextOpening(windows: readonly Window[], at: number): Opening | undefined {
-  const { untilAt, next } = segmentAt(windows, at);
-  return next ?? segmentAt(windows, untilAt).next;
-}
+/** The first opening that begins after this instant; undefined where there is none in two weeks. */
+export const nextOpening = (windows: readonly Window[], at: number): Opening | undefined => segmentAt(windows, at).next;
 
-/** `Mon 08:00 Europe/Berlin`; with its date where it is a week away or more, or where the zone's day is another one. */
+/** `Mon 08:00 Europe/Berlin`; with its date where it is six days away or more. */
 export function formatOpening({ opensAt, zone }: Opening, now: number): string {
   const opens = inZone(opensAt, zone);
   const day = weekdays[opens.dayOfWeek - 1] ?? '';
-  const date = opensAt - now < 6 * 24 * 3_600_000 ? '' : ` ${opens.toPlainDate().toString()}`;
+  const date = opensAt - now < 6 * dayMs ? '' : ` ${opens.toPlainDate().toString()}`;
   const time = opens.toPlainTime().toString({ smallestUnit: 'minute' });
   return `${named(day)}${date} ${time} ${zone}`;
 }
@@ -58,11 +53,11 @@ function segmentAt(windows: readonly Window[], at: number): Segment {
 function findSegment(windows: readonly Window[], at: number): Segment {
   const openings = joined(windows.flatMap((window) => openingsOf(window, at)));
   const opening = openings.find(({ opensAt, closesAt }) => opensAt <= at && at < closesAt);
-  if (opening) return { fromAt: opening.opensAt, untilAt: opening.closesAt, opening, next: undefined };
   const next = openings.find(({ opensAt }) => opensAt > at);
+  // NB. An opening that goes on for weeks is seen to the end of the search only, so it is looked at again each day.
+  if (opening) return { fromAt: opening.opensAt, untilAt: Math.min(opening.closesAt, at + dayMs), opening, next };
   const before = openings.findLast(({ closesAt }) => closesAt <= at);
-  const untilAt = next?.opensAt ?? at + 24 * 3_600_000;
-  return { fromAt: before?.closesAt ?? at, untilAt, opening: undefined, next };
+  return { fromAt: before?.closesAt ?? at, untilAt: next?.opensAt ?? at + dayMs, opening, next };
 }
 
 /** The openings of one window from the day before to two weeks after. */
