@@ -10,7 +10,8 @@ import { reciprocalOf } from './reciprocity.ts';
  * C are one person (I6). Their state is one too, the strictest of all their accounts': whoever left has left (I9).
  *
  * `deputy`: who decides for whom now. Depth 1: a delegate stands in for those who named them, not for those whom these
- * stand in for. Nobody stands in for themselves, nor do two people who named each other.
+ * stand in for. Two people who named each other stand in for neither; and so nobody for another account of their own,
+ * whose delegation is its own answer.
  */
 const factsText = `
   with recursive
@@ -41,7 +42,6 @@ const factsText = `
   deputy as (
     select distinct on (h.delegate, h.person) h.delegate, h.person, h.made_by from held h
     where h.delegate in (select id from asked)
-      and not exists (select from human d where d.person = h.person and d.id = h.delegate)
       and not exists (select from held back join human d on d.id = back.person join human a on a.id = back.delegate
                       where d.person = h.delegate and a.person = h.person)
     order by h.delegate, h.person, h.made_at desc, h.made_by)

@@ -4,8 +4,7 @@ import type { Digest, ExtensionId, PersonId } from '../domain/ids.ts';
 import * as decisions from '../store/decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as people from '../store/people.ts';
-import { fewestEach, isReciprocal, reciprocityMs } from '../policy/reciprocity.ts';
-import { pairs, population, reciprocityRule } from '../store/reciprocity.ts';
+import { pairs, population } from '../store/reciprocity.ts';
 import { addPerson, openRequest, sampleDecision, sha256 } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
@@ -134,15 +133,4 @@ test('the report has every pair of a period with its counts, and the whole that 
     { ...byId(ada, cleo, [1, 1, 4, 1]), reciprocal: false },
   ]);
   expect(await population(store.as.curfew_auditor, period)).toEqual({ approvals: 9, people: 3 });
-});
-
-test('the store goes by the rule that the policy states, of whatever counts', async () => {
-  expect([reciprocityRule.withinMs, reciprocityRule.atLeast]).toEqual([reciprocityMs, fewestEach]);
-  const now = Date.now();
-  const found = await pairs(store.admin, { fromAt: now - 400 * dayMs, toAt: now + dayMs });
-  expect(found.length).toBeGreaterThan(4);
-  for (const { oneApproved, otherApproved, oneGot, otherGot, reciprocal: said } of found) {
-    const one = { byOther: otherApproved, got: oneGot };
-    expect(isReciprocal({ one, other: { byOther: oneApproved, got: otherGot } })).toBe(said);
-  }
 });
