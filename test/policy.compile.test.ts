@@ -55,6 +55,10 @@ rules:
     limits: { max: 1h, extend: 0 }
     approvals: [{ name: owners, from: [owner], need: 1, together: false, outsidePair: false }]
     until: { shift: night }
+  - name: behind the others
+    match: { role: read }
+    requesters: [group:engineers]
+    approvals: automatic
 deny:
   - { name: no pii, if: 'requester.kind == "contractor" && target.labels["classification"] == "pii"', match: { target: shop } }
   - { name: no long writes, match: { role: write }, if: request.duration > 3600 }
@@ -132,6 +136,13 @@ describe('a role of a target', () => {
         never: [{ name: 'look only' }, { name: 'one hat', all: true }],
       },
     ]);
+  });
+
+  test('has its own owners in a rule that is the same but for them', () => {
+    const alike = load(text.replace('lab_read, max: 4h', 'lab_read, max: 8h'));
+    const fromOn = (target: string) => alike.targets.get(target)?.roles.get('read')?.rules[2]?.stages[0]?.from;
+    expect(fromOn('lab')).toEqual([{ kind: 'group', group: 'keepers' }]);
+    expect(fromOn('shop')).toHaveLength(2);
   });
 
   test('shares a rule that says the same everywhere with other targets', () => {

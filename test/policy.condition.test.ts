@@ -155,6 +155,8 @@ describe('our closures answer as the library does', () => {
       'request.duration == 3600.5 || request.duration < 3600.5',
       'target.team ? true : false',
       'true && 1',
+      'target.labels == "x"',
+      'has(target.name) && has(target.labels)',
       'request.role == "read" ? target.team == "payments" : false',
     ]) {
       const { expr } = parsed(source);
