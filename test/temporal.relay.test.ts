@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CurfewError } from '../domain/errors.ts';
-import type { CredentialId, Digest } from '../domain/ids.ts';
+import type { CredentialId, Digest, ExtensionId, RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as alarms from '../store/alarms.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
+import * as extensions from '../store/extensions.ts';
 import * as intents from '../store/intents.ts';
 import * as outbox from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
@@ -296,6 +297,48 @@ test('of a claim that the Workflow refuses the end is asked for, once', async ()
     { id: claim.payload.input.credentialId, cause: 'revoked', scope: { kind: 'grant', requestId } },
   ]);
   expect((await entriesOf(stored.admin, requestId)).map(({ kind }) => kind)).toEqual(['end.asked']);
+});
+
+test('an extension that the Workflow refuses has failed in the store too, with its entry, once', async () => {
+  await world.serve();
+  const input = await known();
+  const { requestId, plan } = input;
+  await world.place.temporal.startRequest(input);
+  const now = Date.now();
+  const row = {
+    id: randomUUID() as ExtensionId,
+    requestId,
+    requester: input.requester.id,
+    number: 1,
+    kind: 'automatic',
+    fromAt: now,
+    endAt: now + 60_000,
+    plan,
+    reasonHash: null,
+    digest: 'e'.repeat(64) as Digest,
+    askedAt: now,
+  } as const;
+  await stored.as.curfew_api.transaction((tx) => extensions.insert(tx, row));
+  const step = { extensionId: row.id, step: 'approved', endAt: row.endAt } as const;
+  const id = await write({ kind: 'extend', payload: { requestId, input: step } });
+  await relayOnce(relay());
+  await stored.admin.query('update curfew.outbox set done_at = null, next_at = now() where id = $1', [id]);
+  await relayOnce(relay());
+  expect(await isDone(id)).toBe(true);
+  expect(await extensions.outcomeOf(stored.admin, row.id)).toMatchObject({
+    kind: 'failed',
+    cause: 'refused: NotPending',
+  });
+  expect((await entriesOf(stored.admin, requestId)).map(({ kind }) => kind)).toEqual(['extension.failed']);
+});
+
+test('the steps of an extension are messages of their own', () => {
+  const extensionId = randomUUID() as ExtensionId;
+  const requestId = randomUUID() as RequestId;
+  const keys = (['asked', 'approved', 'over'] as const).map(
+    (step) => toRow({ kind: 'extend', payload: { requestId, input: { extensionId, step, endAt: 1 } } }).key,
+  );
+  expect(new Set(keys).size).toBe(3);
 });
 
 test('a void that comes late takes only the decision that it is about', async () => {
