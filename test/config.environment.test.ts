@@ -135,6 +135,7 @@ test('Slack is all or nothing, over HTTP or Socket Mode', () => {
     botToken: 'xoxb-a-token',
     channel: 'C012',
     opsChannel: 'C012',
+    policyChannel: 'C012',
     appId: 'A012',
     teamId: 'T012',
     messageEveryMs: 1_000,
@@ -255,4 +256,24 @@ test('the table has every variable of every process, and the Markdown one line e
   expect(variables.every((variable) => /^CURFEW_[A-Z_]+$/.test(variable.name) && variable.what.length > 5)).toBe(true);
   const lines = variablesTable().split('\n').slice(2);
   expect(lines).toHaveLength(new Set(variables.map((variable) => variable.name)).size);
+});
+
+test('conditions are asked of a file or of an endpoint, never of both', () => {
+  const file = { CURFEW_CONDITIONS_FILE: '/etc/curfew/conditions.yaml' };
+  const url = { CURFEW_CONDITIONS_URL: 'https://incidents.example.com/v1' };
+  expect(configOf(readApiConfig(api)).conditions).toEqual({ kind: 'none' });
+  expect(configOf(readApiConfig({ ...api, ...file })).conditions).toEqual({
+    kind: 'file',
+    path: '/etc/curfew/conditions.yaml',
+  });
+  expect(configOf(readWorkerConfig({ ...worker, ...url, CURFEW_CONDITIONS_TOKEN: 'abc' })).conditions).toEqual({
+    kind: 'http',
+    base: 'https://incidents.example.com/v1/',
+    token: 'abc',
+  });
+  expect(names(readApiConfig({ ...api, ...file, ...url }))).toEqual(['CURFEW_CONDITIONS_FILE']);
+  expect(names(readWorkerConfig({ ...worker, CURFEW_CONDITIONS_TOKEN: 'abc' }))).toEqual(['CURFEW_CONDITIONS_TOKEN']);
+  expect(names(readApiConfig({ ...api, CURFEW_CONDITIONS_SECRETS: 'whsec_AAAA' }))).toEqual([
+    'CURFEW_CONDITIONS_SECRETS',
+  ]);
 });
