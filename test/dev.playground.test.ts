@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../dev/ports.ts';
 import { sampleCompany } from '../dev/playground/company.ts';
+import { asSent } from '../dev/playground/deeds.ts';
 import { dated } from '../dev/playground/page/dates.ts';
 import { piecesOf } from '../dev/playground/page/mrkdwn.ts';
 import { startPlayground, type Playground } from '../dev/playground/server.ts';
@@ -128,6 +129,12 @@ describe('the server', () => {
 
 const text = (said: string) => ({ kind: 'text', text: said });
 const afternoonOf = (day: number) => new Date(2026, 10, day, 14, 2, 7).getTime();
+
+test('a person who is named behind the command reaches the app as a mention, and markup as text', () => {
+  const people = [{ id: 'U1', handle: 'kwame' }];
+  expect(asSent('away until monday delegate @kwame', people)).toBe('away until monday delegate <@U1|kwame>');
+  expect(asSent('because <@U1> & @nobody a@kwame', people)).toBe('because &lt;@U1&gt; &amp; @nobody a@kwame');
+});
 
 describe('markup', () => {
   test('what a person wrote arrives escaped and stays text', () => {

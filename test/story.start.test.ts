@@ -135,6 +135,10 @@ test('it comes up, and every word of dev.json is true', async () => {
   const started = start();
   const dev = await untilUp(started);
   expect(started.out()).toMatch(/ok {2}worker +\d+\.\d s/);
+  // The one address is the first thing said, and it is there.
+  const [first] = /http:\S+/.exec(started.out().split('Curfew is up.')[1] ?? '') ?? [];
+  expect(first).toBe(dev.playground);
+  expect(await (await fetch(dev.playground)).text()).toContain('<title>Curfew playground</title>');
   expect(statSync(join(project, '.curfew', 'dev.json')).mode & 0o777).toBe(0o600);
   const text = expect.any(String);
   const logins = Object.fromEntries(

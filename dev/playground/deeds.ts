@@ -3,10 +3,9 @@ import { z } from 'zod';
 import { shortcut } from '../../slack/ids.ts';
 import { asObjects } from '../slack/block-kit.ts';
 import type { Delivered, Driver } from '../slack/driver.ts';
-import type { Workspace } from '../slack/workspace.ts';
 import { messageOf } from '../trouble.ts';
 import { directKey, type Onlookers } from './onlookers.ts';
-import type { Deed, Done } from './page/shapes.ts';
+import type { Deed, Done, Person } from './page/shapes.ts';
 
 const values = z.record(z.string().max(255), z.unknown());
 export const deedShape = z.discriminatedUnion('kind', [
@@ -28,7 +27,11 @@ export const deedShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('close') }),
 ]);
 
-type Tools = { readonly workspace: Workspace; readonly driver: Driver; readonly command: string };
+type Tools = {
+  readonly driver: Driver;
+  readonly command: string;
+  readonly people: readonly Pick<Person, 'id' | 'handle'>[];
+};
 
 /** @returns what is to be told; what the driver would not let a person do is told too, not thrown */
 export function deeds(tools: Tools, look: Onlookers): (who: string, deed: z.infer<typeof deedShape>) => Promise<Done> {
@@ -43,12 +46,12 @@ export function deeds(tools: Tools, look: Onlookers): (who: string, deed: z.infe
   };
 }
 
-async function carryOut({ driver, command }: Tools, look: Onlookers, who: string, deed: Deed): Promise<Done> {
+async function carryOut({ driver, command, people }: Tools, look: Onlookers, who: string, deed: Deed): Promise<Done> {
   switch (deed.kind) {
     case 'slash': {
       look.stand(who, deed.place);
       const place = deed.place === directKey ? { channel: await look.channelOf(who, directKey) } : { in: deed.place };
-      const delivered = await driver.slash(who, command, deed.text, place);
+      const delivered = await driver.slash(who, command, asSent(deed.text, people), place);
       for (const answer of asObjects(delivered.reply.body)) look.answered(who, deed.place, answer);
       return heard(delivered);
     }
@@ -78,6 +81,20 @@ async function carryOut({ driver, command }: Tools, look: Onlookers, who: string
       return {};
   }
 }
+
+/**
+ * The words behind the command as Slack sends them: escaped, and with each person who is named by `@handle` as a
+ * mention. https://docs.slack.dev/interactivity/implementing-slash-commands#app_command_handling
+ */
+export const asSent = (text: string, people: Tools['people']): string =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/(^|\s)@([a-z][a-z0-9-]*)/g, (whole, before: string, name: string) => {
+      const person = people.find(({ handle }) => handle === name);
+      return person === undefined ? whole : `${before}<@${person.id}|${name}>`;
+    });
 
 async function press(
   driver: Driver,

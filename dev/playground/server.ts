@@ -45,11 +45,11 @@ const headers = {
 
 /** @throws Trouble where somebody else has the port */
 export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
-  const { port, workspace, driver } = options;
+  const { port, driver, company } = options;
   await claimPort(port, 'the playground');
   const live = liveStreams();
   const look = onlookers(options, live.tick);
-  const act = deeds({ workspace, driver, command: options.company.command }, look);
+  const act = deeds({ driver, command: company.command, people: company.people }, look);
   const handle = handler({ ...options, live, look, act });
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
