@@ -187,6 +187,33 @@ describe('curfew report reciprocity', () => {
   });
 });
 
+test('what an operator does under their own login is in the audit under it', async () => {
+  await store.admin.query(
+    `create role ada_ops login password 'a-long-enough-word' in role curfew_admin, curfew_directory`,
+  );
+  const url = new URL(store.adminUrl);
+  [url.username, url.password] = ['ada_ops', 'a-long-enough-word'];
+  const env = { CURFEW_ADMIN_STORE_URL: url.href, CURFEW_DIRECTORY_STORE_URL: url.href };
+  const file =
+    'people:\n  - { handle: cleo, name: Cleo Example, email: cleo@example.com, slack: { team: T1, user: U77 } }\n';
+  const own = (words: readonly string[]) =>
+    curfew(words, { env, files: { 'people.yaml': file, 's.yaml': 'schedule: s\nshifts: []\n' } });
+  for (const words of [
+    ['people', 'import', 'people.yaml'],
+    ['people', 'link', 'cleo', '--code'],
+    ['oncall', 'import', 's.yaml'],
+    ['people', 'leave', 'cleo'],
+  ]) {
+    expect(await own(words)).toMatchObject({ code: 0 });
+  }
+  const cleo = (await people.personByHandle(store.admin, 'cleo')) ?? expect.fail('nobody');
+  const entries = [...(await entriesOf(store.admin, cleo)), ...(await entriesOf(store.admin, 'oncall/s.yaml'))];
+  expect(new Set(entries.map(({ kind }) => kind))).toEqual(
+    new Set(['link.made', 'person.changed', 'link-code.minted', 'end.asked', 'oncall.imported']),
+  );
+  expect(new Set(entries.flatMap(({ login, actor }) => [login, actor]))).toEqual(new Set(['ada_ops']));
+});
+
 test('an import that puts somebody into groups that exclude each other changes nothing, and says where', async () => {
   const text = `version: 1
 targets:

@@ -14,7 +14,7 @@ import { directoryContext } from '../context.ts';
 import type { Register } from '../program.ts';
 import { readFileOf, settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
-import { addPeopleLink } from './people-link.ts';
+import { addPeopleLink, loginOf } from './people-link.ts';
 import { addPeopleLogin } from './people-login.ts';
 import { personOf } from './requests.ts';
 
@@ -113,7 +113,7 @@ async function leaveNow(terminal: Terminal, store: Store, { handle, state, versi
     who: { handle },
     state,
     version,
-    actor: 'curfew_directory',
+    actor: await loginOf(store),
   });
   if (isRefusal(result)) throw new Stopped(result.message);
   return result;
@@ -137,7 +137,8 @@ async function importFile(terminal: Terminal, file: string, options: Json): Prom
     }
     const applied = await store.transaction(async (tx) => {
       const kinds: string[] = [];
-      for (const change of changes) kinds.push((await people.apply(tx, change, 'curfew_directory')).kind);
+      const actor = await loginOf(tx);
+      for (const change of changes) kinds.push((await people.apply(tx, change, actor)).kind);
       return kinds;
     });
     const count = (kind: string): number => applied.filter((one) => one === kind).length;

@@ -284,9 +284,10 @@ revoke all on function curfew.accounts_of(uuid), curfew.link_waits(), curfew.lin
   curfew.settle_link(text, text, text, text) from public;
 
 -- == Operators ===============================================================================================
--- An operator's own login is a member of curfew_admin and writes what is curfew_admin's to write; its own name is
--- stamped. Only who was made a member counts: a superuser is none by being one, and no service login becomes one.
-create function audit.is_operator(p_login name) returns boolean
+-- An operator's own login is a member of curfew_admin, or of curfew_directory for imports, and writes what is theirs to
+-- write; its own name is stamped. Only who was made a member counts: a superuser is none by being one, and no service
+-- login becomes one.
+create function audit.is_operator(p_login name, p_of name) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recursive held (role) as (
@@ -294,16 +295,17 @@ as $$
         and not exists (select from audit.kind k where k.login = p_login)
     union
       select m.roleid from held h join pg_auth_members m on m.member = h.role)
-  select exists (select from held h join pg_roles r on r.oid = h.role where r.rolname = 'curfew_admin')
+  select exists (select from held h join pg_roles r on r.oid = h.role where r.rolname = p_of)
 $$;
-revoke all on function audit.is_operator(name) from public;
+revoke all on function audit.is_operator(name, name) from public;
 create or replace function audit.append(p_kind text, p_actor text, p_subject text, p_body bytea) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare v_id bigint;
 begin
   if not exists (select from audit.kind k where k.kind = p_kind
-       and (k.login = session_user or k.login = 'curfew_admin' and audit.is_operator(session_user))) then
+       and (k.login = session_user
+         or k.login in ('curfew_admin', 'curfew_directory') and audit.is_operator(session_user, k.login))) then
     raise exception 'login % may not append audit entries of kind %', session_user, p_kind using errcode = 'CFA01';
   end if;
   perform convert_from(p_body, 'UTF8')::json;
@@ -313,8 +315,8 @@ begin
 end $$;
 comment on function audit.append(text, text, text, bytea) is
   'Appends one entry, in the transaction of the change that it records, and stamps session_user. Each login appends its '
-  'own kinds (audit.kind); an operator''s own login, which is a member of curfew_admin, appends those of curfew_admin: '
-  'create role ada_ops login in role curfew_admin.';
+  'own kinds (audit.kind). An operator''s own login is a member of curfew_admin, and of curfew_directory where it imports '
+  'people, and appends the kinds of these: create role ada_ops login in role curfew_admin, curfew_directory.';
 
 -- == Slack ===================================================================================================
 -- Messages about other things than requests: proposals, links; and the App Homes that somebody has opened.
