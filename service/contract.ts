@@ -184,6 +184,8 @@ export type RequestStatus = {
   readonly target: TargetName;
   readonly role: RoleName;
   readonly durationMs: number;
+  /** Its scheduled start; null: whenever it is claimed. */
+  readonly startAt: number | null;
   readonly openedAt: number;
   readonly state: StateKind;
   readonly view: RequestView;

@@ -18,6 +18,18 @@ export const status = (ctx: Context, { requestId }: { readonly requestId: string
   });
 
 export const shown = (row: RequestRow, view: RequestView, endAt: number | null): RequestStatus => {
-  const { id: requestId, kind, person: requester, target, role, durationMs, openedAt } = row;
-  return { requestId, kind, requester, target, role, durationMs, openedAt, state: view.state.kind, view, endAt };
+  const { id: requestId, kind, person: requester, target, role, durationMs, startAt, openedAt } = row;
+  return {
+    requestId,
+    kind,
+    requester,
+    target,
+    role,
+    durationMs,
+    startAt,
+    openedAt,
+    state: view.state.kind,
+    view,
+    endAt,
+  };
 };

@@ -120,6 +120,16 @@ describe('the App Home', () => {
     noProblems();
   });
 
+  test('what is approved for later is claimed from its start on, not before', async () => {
+    const later = { ...statusOf(ids.approved, ana, states.approved), startAt: statusAt };
+    overview = { ...overview, requests: [later] };
+    await looks('ana');
+    expect(await home('ana', 'it can be claimed from')).not.toContain(actions.claim);
+    overview = { ...overview, requests: [{ ...later, view: { ...later.view, started: true } }] };
+    await looks('ana');
+    await home('ana', actions.claim);
+  });
+
   test('a refusal reaches the person too', async () => {
     await looks('ana');
     await home('ana', "I'm done");

@@ -20,6 +20,7 @@ export function standing(status: RequestStatus): Mrkdwn {
     case 'awaiting':
       return mrkdwn`waiting for approval; lapses ${when(decideByAt)} if nobody decides`;
     case 'approved':
+      if (early(status)) return mrkdwn`approved; it can be claimed from ${when(status.startAt ?? 0)}`;
       return useByAt === null ? mrkdwn`approved, to be claimed` : mrkdwn`approved; claim it by ${when(useByAt)}`;
     case 'granting':
       return state.ending ? mrkdwn`ending` : mrkdwn`claimed; the login is being made`;
@@ -31,6 +32,11 @@ export function standing(status: RequestStatus): Mrkdwn {
       return mrkdwn`${outcomeWords[state.outcome].toLowerCase()}: ${state.cause}`;
   }
 }
+
+const from = ({ startAt }: RequestStatus): Mrkdwn => (startAt === null ? nothing : mrkdwn` from ${when(startAt)}`);
+
+/** Approved, and its scheduled start has not come. */
+const early = ({ startAt, view }: RequestStatus): boolean => startAt !== null && view.started !== true;
 
 function asked(extension: { readonly kind: 'asked' | 'moving'; readonly endAt: number } | undefined): Mrkdwn {
   if (!extension) return nothing;
@@ -52,7 +58,7 @@ export function ownLine(status: RequestStatus): readonly Block[] {
   return [
     section(mrkdwn`${says} Request ${shortId(requestId)}.`),
     ...row(
-      ...(state.kind === 'approved' ? [claimButton(requestId, of)] : []),
+      ...(state.kind === 'approved' && !early(status) ? [claimButton(requestId, of)] : []),
       ...(state.kind === 'awaiting' || state.kind === 'approved' ? [withdrawButton(requestId, of)] : []),
       ...(state.kind === 'active' && !state.extension ? [extendButton(requestId, of)] : []),
       ...(state.kind === 'active' ? [doneButton(requestId, of)] : []),
@@ -77,7 +83,7 @@ export function waitingLine(status: RequestStatus, people: People): readonly Blo
   }
   return [
     section(
-      mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}, ${when(status.openedAt)}; lapses ${when(view.decideByAt)}. Request ${shortId(requestId)}.`,
+      mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}${from(status)}, ${when(status.openedAt)}; lapses ${when(view.decideByAt)}. Request ${shortId(requestId)}.`,
     ),
     ...row(button(actions.review, 'Review', requestId, { style: 'primary', spoken })),
   ];

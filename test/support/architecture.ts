@@ -34,7 +34,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   activities: {
     folders: ['domain/', 'policy/', 'store/', 'targets/', 'slack/views/', 'slack/text.ts', 'doctor/'],
-    types: ['workflows/', 'slack/port.ts'],
+    types: ['workflows/', 'slack/port.ts', 'slack/pace.ts'],
     packages: 'any',
   },
   temporal: { folders: ['domain/', 'workflows/contract.ts', 'store/'], packages: 'any' },
