@@ -92,13 +92,17 @@ async function record(
 
 type Settling = 'open' | 'denied' | extensions.ExtensionTicket;
 
-/** Where people are still missing the card is painted as it is now; else the Workflow goes on. */
-const tell = (tx: Db, extension: ExtensionRow, settles: Settling, { madeAt }: ExtensionDecision): Promise<Queued> => {
-  if (settles === 'open') {
-    return queue(tx, { kind: 'repaint', payload: { requestId: extension.requestId, version: madeAt } });
-  }
-  return queue(tx, stepOf(extension, settles === 'denied' ? 'over' : 'approved'));
-};
+/** The Workflow goes on; or where people are still missing, the worker paints the card as it is now. */
+async function tell(
+  tx: Db,
+  extension: ExtensionRow,
+  settles: Settling,
+  { madeAt }: ExtensionDecision,
+): Promise<Queued | undefined> {
+  if (settles !== 'open') return queue(tx, stepOf(extension, settles === 'denied' ? 'over' : 'approved'));
+  await queue(tx, { kind: 'repaint', payload: { requestId: extension.requestId, version: madeAt } });
+  return undefined;
+}
 
 /** The same click again: the same answer, and its message once more. */
 async function again(

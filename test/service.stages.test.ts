@@ -148,6 +148,8 @@ test('a delegate stands in for whoever is away, and both of them have sat (I6)',
   });
   const model = ok(await company.use.reviewModel({ requestId, person: company.id('omar') }));
   expect([...model.standsInFor]).toEqual([[company.id('nina'), company.id('olga')]]);
+  const seen = ok(await company.use.reviewModel({ requestId, person: company.id('olga') }));
+  expect(seen.you).toMatchObject({ code: 'ApproverNotEligible' });
   expect(code(await click(company, requestId, 'olga')), 'in whose place somebody decided').toBe('ApproverNotEligible');
   ok(await click(company, requestId, 'omar'));
   expect(company.temporal.view(requestId).state).toEqual(await stateOf(requestId));
