@@ -55,7 +55,8 @@ test.each([
   ['ben_hr', 'curfew_directory'],
 ] as const)('the own login %s of an operator writes what is %s’s, and its own name is stamped', async (name, of) => {
   await store.admin.query(`create role ${name}_team in role ${of}`);
-  const ada = await operator(name, `in role ${name}_team`);
+  // NB. Nor does it gain a word of the processes' logins, whatever it was made a member of.
+  const ada = await operator(name, `in role ${name}_team, curfew_api, curfew_worker, curfew_reaper`);
   try {
     const subject = randomUUID();
     for (const kind of Object.keys(auditKinds) as AuditKind[]) {
