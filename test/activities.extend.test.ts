@@ -1,7 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { withinWindows } from '../activities/judge-grant.ts';
 import type { ExtensionId, RequestId } from '../domain/ids.ts';
 import { roleOf } from '../domain/ids.ts';
+import type { Window } from '../domain/plan.ts';
 import { hourMs, minuteMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as alarms from '../store/alarms.ts';
@@ -324,12 +326,29 @@ describe('no extension', () => {
     expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
   });
 
-  test('without the store, and of a condition that is not known: not known is no (I18)', async () => {
+  test('without the store: not known is no (I18)', async () => {
     const it = await held();
     const order = await allowed(it);
     const lost = world.company.store.open('curfew_worker', { url: 'postgres://curfew_worker:x@127.0.0.1:1/curfew' });
     expect(await failure(extend(order, { store: lost }))).toMatchObject({ type: 'NotRecorded', nonRetryable: false });
     expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
+  });
+
+  test('of a condition that is over or not known (I18)', async () => {
+    await world.company.applyPolicy(withRule('extend: 1,', 'until: ticket,'));
+    const it = await world.claimed({ ticket: 'INC-12' });
+    const { endAt } = await world.run(world.activities().grant, it);
+    world.company.temporal.happens(it.requestId, { kind: 'granted', endAt });
+    const order = await allowed({ ...it, endAt });
+    for (const [state, code] of [
+      ['over', 'PolicyDenied'],
+      ['unknown', 'NotRecorded'],
+    ] as const) {
+      const thrown = await failure(extend(order, { conditions: () => Promise.resolve(state) }));
+      expect(thrown).toMatchObject({ type: code, nonRetryable: state === 'over' });
+    }
+    expect(await atTarget(it.requestId)).toEqual({ until: endAt, valid: endAt });
+    expect(await extend(order)).toEqual({ endAt: endAt + hourMs });
   });
 
   test('of a grant that is over', async () => {
@@ -389,17 +408,19 @@ describe('a grant of a plan with hours, a start or a condition', () => {
     expect(asked).toEqual(['INC-12', 'INC-12', 'INC-12']);
   });
 
-  test('is refused outside of the hours that were approved, and past their end', async () => {
+  test('is made within the hours that were approved, and else refused: outside of them, and past their end', async () => {
     await world.company.applyPolicy(withRule(`windows: [${all}],`));
     const it = await world.claimed();
     expect(await world.run(world.activities().grant, it)).toEqual({ endAt: it.endAt });
-    const other = await world.claimed();
-    // The pinned plan says otherwise by now: a row that somebody changed does not fit its digest, so judge that last.
-    await world.company.store.admin.query(
-      `update curfew.claim set end_at = accepted_at + interval '20 days' where request_id = $1`,
-      [other.requestId],
-    );
-    expect((await failure(world.run(world.activities().grant, other))).type).toBe('PolicyDenied');
+
+    const office: Window = { days: ['mon'], fromMinute: 480, toMinute: 1_080, zone: 'Europe/Berlin' };
+    const monday = Date.parse('2026-11-23T10:00:00+01:00');
+    const closesAt = Date.parse('2026-11-23T18:00:00+01:00');
+    expect(withinWindows([office], closesAt, monday)).toBeUndefined();
+    expect(withinWindows(undefined, closesAt + 1, monday)).toBeUndefined();
+    expect(withinWindows([office], closesAt + 1, monday)).toMatchObject({ code: 'PolicyDenied' });
+    expect(withinWindows([office], closesAt, closesAt)).toMatchObject({ code: 'PolicyDenied' });
+    expect(withinWindows([office], monday, monday - 3 * hourMs)).toMatchObject({ code: 'PolicyDenied' });
   });
 
   test('is refused before its start', async () => {
