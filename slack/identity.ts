@@ -4,6 +4,7 @@
  */
 import type { AccountFacts } from '../domain/person.ts';
 import { minuteMs } from '../domain/time.ts';
+import { within } from './within.ts';
 import type { Accounts, Log, SlackAccount } from './service.ts';
 
 /** The part of `users.info` that counts. https://docs.slack.dev/reference/objects/user-object */
@@ -99,16 +100,4 @@ export function factsFrom(user: SlackUser | undefined, account: SlackAccount, re
       user === undefined || user.is_stranger === true || user.id !== account.user || user.team_id !== account.team,
     readAt,
   };
-}
-
-async function within<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

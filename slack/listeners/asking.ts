@@ -6,6 +6,7 @@ import { hourMs } from '../../domain/time.ts';
 import type { Ask, Opened, Preview, TargetOption } from '../../service/contract.ts';
 import type { Prefill } from '../parse-line.ts';
 import type { Desk } from '../service.ts';
+import { within } from '../within.ts';
 import { joined, listed, mrkdwn, value, type Mrkdwn } from '../text.ts';
 import { askForm, type Offer } from '../views/ask.ts';
 import type { Content } from '../views/message.ts';
@@ -50,10 +51,13 @@ export async function openForm(
   return undefined;
 }
 
-/** NB. Not the reason: it is this request's own. Where it cannot be said, the form is empty, and that is all. */
+/** The form opens without it where it is slow: the trigger lives for three seconds. */
+const lastWithinMs = 700;
+
+/** NB. Not the reason: it is this request's own. Where it cannot be said in time, the form is empty, and that is all. */
 async function lastAsked(desk: Desk, person: PersonId): Promise<Prefill> {
-  const overview = await desk.service.overview({ person });
-  if (isRefusal(overview)) return {};
+  const overview = await within(desk.service.overview({ person }), lastWithinMs);
+  if (overview === undefined || isRefusal(overview)) return {};
   const own = [...overview.grants, ...overview.requests, ...overview.recent].filter(({ kind }) => kind === 'access');
   const last = own.toSorted((one, other) => other.openedAt - one.openedAt)[0];
   return last ? { target: last.target, role: last.role, durationMs: last.durationMs } : {};
