@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { noticesOf } from '../doctor/notices.ts';
-import type { PolicyHash, ProposalId } from '../domain/ids.ts';
+import type { ProposalId } from '../domain/ids.ts';
+import { policyHash } from '../policy/digest.ts';
+import { factsOf } from '../store/people.ts';
 import { insertDecision } from '../store/proposals.ts';
 import * as policies from '../store/policies.ts';
+import { eventually } from './support/eventually.ts';
 import { addPerson } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { curfew, type Ran } from './support/terminal.ts';
@@ -67,14 +70,12 @@ async function approve(
   handles: readonly string[],
   verdict: 'approve' | 'deny' = 'approve',
 ) {
-  const { policyHash } = await import('../policy/digest.ts');
-  const { factsOf } = await import('../store/people.ts');
   const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: 1 };
   for (const handle of handles) {
     const person = await addPerson(store.as.curfew_directory, handle);
     const facts = await factsOf(store.admin, person);
     if (!id || !facts) throw new Error('nothing to decide on');
-    const decision = { proposal: id, person, hash: policyHash(text) as PolicyHash, verdict, madeAt: Date.now() };
+    const decision = { proposal: id, person, hash: policyHash(text), verdict, madeAt: Date.now() };
     await store.as.curfew_api.transaction(async (tx) => {
       await insertDecision(tx, { ...decision, facts: { person: facts, account } });
       await policies.adopt(tx, id, person);
@@ -136,18 +137,19 @@ test('of two who apply on one version the later is told that it is superseded, a
   expect(JSON.parse(waited.out)).toMatchObject({ kind: 'proposed' });
 });
 
+const waiting = (): Promise<ProposalId> =>
+  eventually('a proposal on which nobody has decided', async () => {
+    const [row] = await store.admin.query<{ id: ProposalId }>(
+      `select p.id from curfew.policy_proposal p
+       where not exists (select from curfew.policy_decision d where d.proposal = p.id)
+         and not exists (select from curfew.policy_version v where v.proposal = p.id)`,
+    );
+    return row?.id;
+  });
+
 test('--wait says how it ended: adopted, or denied with exit code 1', async () => {
   await apply(first);
   const adopted = apply(stricter, ['--wait']);
-  const waiting = async (): Promise<ProposalId> => {
-    for (;;) {
-      const [row] = await store.admin.query<{ id: ProposalId }>(
-        `select p.id from curfew.policy_proposal p where not exists (select from curfew.policy_decision d where d.proposal = p.id)
-           and not exists (select from curfew.policy_version v where v.proposal = p.id)`,
-      );
-      if (row) return row.id;
-    }
-  };
   await approve(await waiting(), stricter, ['olga', 'omar']);
   expect(await adopted).toMatchObject({ code: 0, out: expect.stringContaining('It was approved and holds now') });
   const denied = apply(first, ['--wait']);

@@ -72,16 +72,17 @@ describe('a file', () => {
   });
 });
 
+const says =
+  (body: string, status = 200, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+
 describe('an endpoint', () => {
   let server: Server;
   let answer: RequestListener;
   let asked: { readonly url: string | undefined; readonly authorization: string | undefined }[] = [];
   const source = (more: object = {}) =>
-    httpSource({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`, timeoutMs: 300, ...more });
-  const says =
-    (body: string, status = 200, headers: Record<string, string> = {}): RequestListener =>
-    (_request, response) =>
-      void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+    httpSource({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`, timeoutMs: 1_500, ...more });
   beforeAll(async () => {
     server = createServer((request, response) => {
       asked.push({ url: request.url, authorization: request.headers.authorization });
