@@ -352,13 +352,14 @@ describe('words behind the command', () => {
   });
 });
 
+const extended = (kind: Extended['kind']): Extended => ({
+  extensionId: ids.extension,
+  kind,
+  endAt: statusAt + 7_200_000,
+  confirmed: true,
+});
+
 describe('more time', () => {
-  const extended = (kind: Extended['kind']): Extended => ({
-    extensionId: ids.extension,
-    kind,
-    endAt: statusAt + 7_200_000,
-    confirmed: true,
-  });
   const model = {
     extensionId: ids.extension,
     request: {

@@ -131,6 +131,13 @@ beforeEach(() => {
 const lastInput = (name: string): Record<string, unknown> =>
   (desk.service.calls.findLast((call) => call.name === name)?.input ?? {}) as Record<string, unknown>;
 
+/** Waits until the form in front of somebody shows this. */
+const shows = (user: string, what: string) =>
+  desk.driver.eventually(`${user} reads ${what}`, () => {
+    const shown = JSON.stringify(desk.driver.modal(user)?.['blocks'] ?? '');
+    return shown.includes(what) ? shown : null;
+  });
+
 describe('asking', () => {
   test('a whole line asks at once, and says what it needs', async () => {
     const { reply, triggerId } = await desk.driver.slash(
@@ -179,13 +186,6 @@ describe('asking', () => {
     });
     noProblems();
   });
-
-  /** Waits until the form in front of somebody shows this. */
-  const shows = (user: string, what: string) =>
-    desk.driver.eventually(`${user} reads ${what}`, () => {
-      const shown = JSON.stringify(desk.driver.modal(user)?.['blocks'] ?? '');
-      return shown.includes(what) ? shown : null;
-    });
 
   test('each change of what the policy judges is previewed, with who could decide, and what was typed stays', async () => {
     desk.service.answers('preview', async ({ durationMs, ticket, startAt }) => ({

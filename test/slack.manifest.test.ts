@@ -43,3 +43,15 @@ test('the manifest names the command and the shortcut that are listened to', () 
   expect(manifest.features.slash_commands.map((one) => one.command)).toEqual([command]);
   expect(manifest.features.shortcuts.map((one) => one.callback_id)).toEqual([shortcut]);
 });
+
+test('the manifest subscribes to the events that are listened to, and has a Home for them', () => {
+  const listened = sources.flatMap((source) =>
+    [...source.matchAll(/app\.event\('([a-z_]+)'/g)].map(([, name]) => name),
+  );
+  expect(manifest.settings.event_subscriptions.bot_events.toSorted()).toEqual(listened.toSorted());
+  expect(manifest.features.app_home.home_tab_enabled).toBe(true);
+});
+
+test('people who are mentioned behind the command come as their ids: a delegate is no name', () => {
+  expect(manifest.features.slash_commands.map((one) => one.should_escape)).toEqual([true]);
+});

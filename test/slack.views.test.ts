@@ -112,7 +112,12 @@ describe('whatever people wrote', () => {
         const usable = offered
           .map((one) => ({ ...one, roles: one.roles.filter((each) => each.role !== '') }))
           .filter((one) => one.roles.some((each) => each.role.length <= 150));
-        const view = askForm({ offers: usable, prefill: filled, problem: mrkdwn`${typed}`, preview: [mrkdwn`${typed}`, mrkdwn`${typed}`] });
+        const view = askForm({
+          offers: usable,
+          prefill: filled,
+          problem: mrkdwn`${typed}`,
+          preview: [mrkdwn`${typed}`, mrkdwn`${typed}`],
+        });
         expect(validateView(view)).toEqual([]);
         harmless(view.blocks);
         expect(validateOptions({ options: targetOptions(usable, typed) })).toEqual([]);

@@ -22,9 +22,11 @@ import type { Profile } from '../../slack/views/model.ts';
 export const manifest = parse(readFileSync(new URL('../../slack/manifest.yaml', import.meta.url), 'utf8')) as {
   readonly oauth_config: { readonly scopes: { readonly bot: readonly string[] } };
   readonly features: {
-    readonly slash_commands: readonly { readonly command: string }[];
+    readonly app_home: { readonly home_tab_enabled: boolean };
+    readonly slash_commands: readonly { readonly command: string; readonly should_escape: boolean }[];
     readonly shortcuts: readonly { readonly callback_id: string }[];
   };
+  readonly settings: { readonly event_subscriptions: { readonly bot_events: readonly string[] } };
 };
 
 export type Called = { readonly name: keyof SlackService; readonly input: unknown };
