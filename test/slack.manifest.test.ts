@@ -46,7 +46,7 @@ test('the manifest names the command and the shortcut that are listened to', () 
 
 test('the manifest subscribes to the events that are listened to, and has a Home for them', () => {
   const listened = sources.flatMap((source) =>
-    [...source.matchAll(/app\.event\('([a-z_]+)'/g)].map(([, name]) => name),
+    [...source.matchAll(/app\.event\('([a-z_]+)'/g)].map(([, name]) => String(name)),
   );
   expect(manifest.settings.event_subscriptions.bot_events.toSorted()).toEqual(listened.toSorted());
   expect(manifest.features.app_home.home_tab_enabled).toBe(true);
