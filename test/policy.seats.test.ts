@@ -147,6 +147,9 @@ describe('seats of all stages at once', () => {
   test('are one for two accounts of one human, and one for somebody and whom they stand in for', () => {
     const need: Stage = { name: 'owners', need: 2, from: [{ kind: 'group', group: 'owners' }] };
     expect(mostSeats([need], ada, [olga, person('olga-2', ['owners'], { aliases: [olga.id] })])).toBe(1);
+    // Only the third account tells that the first two are one human.
+    const joins = person('joins', ['owners'], { aliases: [olga.id, otto.id] });
+    expect(mostSeats([{ ...need, need: 3 }], ada, [olga, otto, joins])).toBe(1);
     const dee = person('dee', ['owners'], { standsInFor: [{ ...otto, by: otto.id }] });
     expect(mostSeats([need], ada, [dee, { ...otto, away: true }])).toBe(1);
     expect(mostSeats([need], ada, [dee, olga, { ...otto, away: true }])).toBe(2);
