@@ -26,7 +26,7 @@ export type DevJson = {
     readonly channels: Readonly<Record<string, string>>;
     readonly desk: { readonly url: string; readonly secret: string };
   };
-  readonly hooks: { readonly hr: { readonly url: string; readonly secret: string } };
+  readonly hooks: Readonly<Record<'hr' | 'conditions', { readonly url: string; readonly secret: string }>>;
   readonly targets: readonly {
     readonly name: string;
     readonly host: string;
@@ -73,7 +73,10 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
       channels: Object.fromEntries(Object.entries(slackChannels).map(([key, name]) => [key, stableId('C', name)])),
       desk: { url: `http://127.0.0.1:${ports.slackDesk}`, secret: secrets.slackDesk },
     },
-    hooks: { hr: { url: `${apiUrl(settings)}/hooks/hr/default`, secret: secrets.hrSecret } },
+    hooks: {
+      hr: { url: `${apiUrl(settings)}/hooks/hr/default`, secret: secrets.hrSecret },
+      conditions: { url: `${apiUrl(settings)}/hooks/conditions`, secret: secrets.conditionsSecret },
+    },
     targets: sampleTargets.map(({ name, databases, templates }) => ({
       name,
       host: '127.0.0.1',

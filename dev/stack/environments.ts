@@ -40,6 +40,8 @@ export type EnvironmentOptions = {
   /** Somebody else's Temporal, where one is used. */
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly slack: boolean;
+  /** The file of incidents and tickets. */
+  readonly conditions: string;
 };
 
 export const apiEnvironment = (settings: StackSettings, options: EnvironmentOptions): Environment => ({
@@ -58,6 +60,8 @@ export const apiEnvironment = (settings: StackSettings, options: EnvironmentOpti
   ),
   CURFEW_TICKET_KEYS: ticketKeysOf(settings),
   CURFEW_HR_SECRETS: settings.secrets.hrSecret,
+  CURFEW_CONDITIONS_FILE: options.conditions,
+  CURFEW_CONDITIONS_SECRETS: settings.secrets.conditionsSecret,
   CURFEW_PUBLIC_URL: apiUrl(settings),
   CURFEW_PORT: String(settings.ports.api),
   CURFEW_NOTICE: options.notice,
@@ -68,6 +72,7 @@ export const workerEnvironment = (settings: StackSettings, options: EnvironmentO
   ...temporal(settings, options),
   ...(options.slack ? slackWriter(settings) : {}),
   CURFEW_TARGETS: clustersAs(settings, 'curfew_worker', settings.secrets.targetWorker),
+  CURFEW_CONDITIONS_FILE: options.conditions,
   CURFEW_PUBLIC_URL: apiUrl(settings),
   CURFEW_BUNDLE_CACHE: bundleCache,
   CURFEW_HEALTH_PORT: String(settings.ports.worker),

@@ -31,6 +31,7 @@ export type StackSettings = {
     readonly botToken: string;
     /** `whsec_` and base64, as Standard Webhooks has it. */
     readonly hrSecret: string;
+    readonly conditionsSecret: string;
     /** Opens the desk at which sample people's buttons are pressed (`dev/slack/desk.ts`). */
     readonly slackDesk: string;
   };
@@ -59,6 +60,7 @@ export async function settingsOf(state: StateFolder): Promise<StackSettings> {
       signingSecret: state.secret('signingSecret'),
       botToken: `xoxb-${state.secret('botToken')}`,
       hrSecret: `whsec_${base64('hrSecret')}`,
+      conditionsSecret: `whsec_${base64('conditionsSecret')}`,
       slackDesk: state.secret('slackDesk'),
     },
   };

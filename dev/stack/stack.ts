@@ -3,6 +3,8 @@
  * each a process of its own that is supervised here. `npm start` keeps one in `.curfew/`; the tour makes its own in a
  * temporary folder.
  */
+import { copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Cluster } from '../postgres.ts';
 import { startedThings } from '../processes.ts';
 import type { Progress } from '../progress.mjs';
@@ -94,6 +96,7 @@ function servicesOf({ settings, state, onUnexpectedExit }: Site, options: StackO
   const environment = {
     notice: options.notice,
     slack: options.slack !== null,
+    conditions: conditionsIn(state),
     temporal: { address: source.kind === 'address' ? source.address : temporalAddress(settings), namespace },
   };
   const of = (name: Service['name'], script: string, port: number, env: Environment): Service =>
@@ -103,6 +106,13 @@ function servicesOf({ settings, state, onUnexpectedExit }: Site, options: StackO
     reaper: of('reaper', 'workers/reaper.ts', ports.reaper, reaperEnvironment(settings)),
     api: of('api', 'api/main.ts', ports.api, apiEnvironment(settings, environment)),
   };
+}
+
+/** The sample's incidents and tickets: a copy of their own, which whoever tries them out may change. */
+function conditionsIn(state: StateFolder): string {
+  const kept = state.file('conditions.yaml');
+  if (!existsSync(kept)) copyFileSync(join(import.meta.dirname, '..', 'company', 'conditions.yaml'), kept);
+  return kept;
 }
 
 /** Like Promise.all, but waits for the others before it fails, so that whatever they started is known and is stopped. */
