@@ -1,14 +1,20 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
-import type { PersonFacts } from '../domain/person.ts';
-import { stagesOf, stepsOf } from '../domain/plan.ts';
-import { asOf, openNow, type OpenStage } from '../domain/progress.ts';
-import { next, type Extension, type RequestEvent, type RequestState, type StateKind } from '../domain/request.ts';
+import { stepsOf } from '../domain/plan.ts';
+import type { OpenStage } from '../domain/progress.ts';
+import {
+  next,
+  type Approval,
+  type Extension,
+  type RequestEvent,
+  type RequestState,
+  type StateKind,
+} from '../domain/request.ts';
 import { secondMs } from '../domain/units.ts';
 import type { RequestView } from '../domain/view.ts';
-import { judge, type Judged } from '../policy/eligibility.ts';
 import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
+import { Seats } from './seats.ts';
 import { hasTexts, isDecideInput, isExtendInput } from './shape.ts';
 import { nextTellingAt, toldBy, type Told, type Waiting } from './waiting.ts';
 
@@ -24,10 +30,7 @@ const shown: readonly StateKind[] = ['awaiting', 'approved', 'active', 'closed']
  */
 export class Life {
   readonly #input: AccessRequestInput;
-  readonly #judged: Judged;
-  readonly #openedAt: number;
-  /** Everybody whose approval counted once, with their other ids; who counts now stands in the state. */
-  readonly #seated: Pick<PersonFacts, 'id' | 'aliases'>[] = [];
+  readonly #seats: Seats;
   #state: RequestState;
   #version = 0;
   #useByAt: number | null = null;
@@ -39,10 +42,9 @@ export class Life {
   closedUnrecorded = false;
 
   constructor(input: AccessRequestInput) {
-    const stages = stagesOf(input.plan);
     this.#input = input;
-    this.#judged = { requester: input.requester, digest: input.digest, stages };
-    this.#openedAt = input.openedAt ?? Date.now();
+    this.#seats = new Seats(input, input.openedAt ?? Date.now());
+    const { stages } = this.#seats;
     const needs = stages.map((stage) => stage.need);
     const together = stages.some((stage) => stage.together === true);
     this.#state = together ? { kind: 'requested', needs, steps: stepsOf(stages) } : { kind: 'requested', needs };
@@ -80,8 +82,11 @@ export class Life {
   }
 
   #open(): readonly OpenStage[] {
-    const state = this.#state;
-    return state.kind === 'awaiting' ? openNow(this.#judged.stages, state.approvals, this.#openedAt) : [];
+    return this.#state.kind === 'awaiting' ? this.#seats.open(this.#state.approvals) : [];
+  }
+
+  #approvals(): readonly Approval[] {
+    return 'approvals' in this.#state ? this.#state.approvals : [];
   }
 
   /** Without Slack there is nobody to tell, so nothing to wait for. */
@@ -177,7 +182,10 @@ export class Life {
 
   // == Update handlers: judge purely, move the state, answer with the view. A refusal stands in the history. ===
 
-  readonly decide = (input: DecideInput): RequestView => this.#answer(this.#decided(input));
+  readonly decide = (input: DecideInput): RequestView => {
+    const event = this.#seats.decide(input, this.#approvals());
+    return this.#answer(isRefusal(event) ? event : this.happened(event));
+  };
 
   readonly claim = (input: { readonly credentialId: CredentialId }): RequestView =>
     this.#answer(this.happened({ kind: 'claimed', credentialId: input.credentialId }));
@@ -190,27 +198,6 @@ export class Life {
   readonly release = (): RequestView => this.#answer(this.happened({ kind: 'released' }));
 
   readonly withdraw = (): RequestView => this.#answer(this.happened({ kind: 'withdrawn' }));
-
-  #decided(input: DecideInput): Refusal | undefined {
-    const { person } = input.facts;
-    const { approvals } = { approvals: [], ...this.#state };
-    const stages = asOf(this.#judged.stages, approvals, this.#openedAt, input.madeAt);
-    const seat = judge({ ...this.#judged, stages }, input, this.#counted());
-    if (isRefusal(seat)) return seat;
-    const { decisionId, stage, madeAt } = input;
-    if (input.verdict === 'deny') return this.happened({ kind: 'denied', decisionId, person: person.id });
-    // Before the state moves: the seat must be known to whoever asks for the same one next.
-    this.#seated.push(...seat.humans.map(({ id, aliases }) => ({ id, aliases })));
-    const standsInFor = seat.standsInFor === undefined ? {} : { standsInFor: seat.standsInFor };
-    return this.happened({ kind: 'approved', decisionId, person: person.id, stage, at: madeAt, ...standsInFor });
-  }
-
-  #counted(): readonly Pick<PersonFacts, 'id' | 'aliases'>[] {
-    const approvals = 'approvals' in this.#state ? this.#state.approvals : [];
-    return this.#seated.filter((seat) =>
-      approvals.some((approval) => approval.person === seat.id || approval.standsInFor === seat.id),
-    );
-  }
 
   #answer(refusal: Refusal | undefined): RequestView {
     demand(refusal);
@@ -228,8 +215,7 @@ export class Life {
   readonly voidDecisions = (input?: { readonly personId: PersonId; readonly decisionId?: DecisionId }): void => {
     if (!input || !hasTexts(input, 'personId')) return;
     const { personId, decisionId } = input;
-    const approvals = 'approvals' in this.#state ? this.#state.approvals : [];
-    if (decisionId !== undefined && !approvals.some((approval) => approval.decisionId === decisionId)) return;
+    if (decisionId !== undefined && !this.#approvals().some((approval) => approval.decisionId === decisionId)) return;
     this.happened({ kind: 'voided', person: personId });
   };
 
