@@ -186,3 +186,25 @@ test('Review shows what a template adds to what the requester can do there alrea
   company.now = endAt;
   expect(await seen(), 'and is over').toEqual(['orders: sales.orders: UPDATE']);
 });
+
+test('Review names whoever mostly approves the requester and is mostly approved by them, and nobody else', async () => {
+  await company.change('omar', { groups: [{ name: 'engineers' }, { name: 'owners' }] });
+  const reciprocalOf = async (requester: Handle) => {
+    const { requestId } = await opened(company, { person: company.id(requester) });
+    return ok(await company.use.reviewModel({ requestId, person: company.id('olga') })).reciprocal;
+  };
+  expect(await reciprocalOf('ben')).toEqual([]);
+  for (let round = 0; round < 3; round += 1) {
+    for (const [requester, approver] of [
+      ['ben', 'omar'],
+      ['omar', 'ben'],
+    ] as const) {
+      const { requestId } = await opened(company, { person: company.id(requester) });
+      ok(await click(company, requestId, approver));
+    }
+  }
+  expect(await reciprocalOf('ben')).toEqual([company.id('omar')]);
+  expect(await reciprocalOf('eve')).toEqual([]);
+  await company.change('omar', { groups: [{ name: 'engineers' }] });
+  expect(await reciprocalOf('ben'), 'who could not decide here').toEqual([]);
+});
