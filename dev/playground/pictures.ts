@@ -101,8 +101,9 @@ async function takeAll(browser: Browser, url: string): Promise<void> {
   await take('home', page);
 }
 
-const press = (within: Locator | Page, name: string): Promise<void> =>
-  within.getByRole('button', { name, exact: true }).last().click();
+function press(within: Locator | Page, name: string): Promise<void> {
+  return within.getByRole('button', { name, exact: true }).last().click();
+}
 
 /** In both schemes; of the whole page, or of one element of it. */
 async function take(name: string, page: Page, part?: string): Promise<void> {

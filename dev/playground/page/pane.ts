@@ -1,28 +1,15 @@
 /** Slack as one person sees it. */
 import { h, type ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Blocks } from './blocks.ts';
+import { useEffect, useState } from 'preact/hooks';
 import { Composer } from './composer.ts';
 import type { Surroundings } from './elements.ts';
-import { Messages } from './messages.ts';
+import { Head, Places } from './head.ts';
 import { Modal } from './modal.ts';
 import { needsWord, Question, type Asked } from './question.ts';
-import { asText, listOf } from './reading.ts';
-import type { Seat, Side } from './seats.ts';
-import type { Company, Deed, Done, Json, Shown, Sight } from './shapes.ts';
-
-export type PaneProps = {
-  readonly side: Side;
-  readonly seat: Seat;
-  readonly sight: Sight | undefined;
-  readonly company: Company;
-  readonly line: string;
-  /** How many messages of a place this person has not seen. */
-  readonly unread: (place: string) => number;
-  readonly onLine: (line: string) => void;
-  readonly onSeat: (seat: Seat) => void;
-  readonly act: (who: string, deed: Deed) => Promise<Done>;
-};
+import { asText } from './reading.ts';
+import { Room } from './room.ts';
+import type { PaneProps } from './seats.ts';
+import type { Deed, Done, Json } from './shapes.ts';
 
 export function Pane(props: PaneProps): ComponentChildren {
   const { side, seat, sight, company } = props;
@@ -129,118 +116,5 @@ export function Pane(props: PaneProps): ComponentChildren {
             h(Question, { asked, id: `${side}-question`, names: company.names, close: () => setAsked(null) }),
           ),
     ),
-  );
-}
-
-function Head({
-  side,
-  seat,
-  company,
-  onSeat,
-  name,
-  says,
-}: PaneProps & { readonly name: string; readonly says: string }): ComponentChildren {
-  const initials = name
-    .replaceAll(/\(.*\)/g, '')
-    .trim()
-    .split(/\s+/)
-    .map((word) => word[0] ?? '');
-  const hue = company.people.findIndex((person) => person.handle === seat.who) % 6;
-  return h(
-    'header',
-    { class: 'head' },
-    h('span', { class: `face hue-${hue}`, 'aria-hidden': 'true' }, initials.slice(0, 2).join('')),
-    h(
-      'div',
-      { class: 'who' },
-      h('label', { for: `${side}-who`, class: 'unseen' }, `Person on the ${side}`),
-      h(
-        'select',
-        {
-          id: `${side}-who`,
-          value: seat.who,
-          onChange: (event: Event) => onSeat({ ...seat, who: (event.currentTarget as HTMLSelectElement).value }),
-        },
-        company.people.map((person) => h('option', { key: person.handle, value: person.handle }, person.name)),
-      ),
-      h('p', { class: 'says' }, says),
-    ),
-  );
-}
-
-const labelOf = (place: string): string => ({ curfew: 'Messages', home: 'Home' })[place] ?? `# ${place}`;
-
-function Places({ seat, company, unread, onSeat }: PaneProps): ComponentChildren {
-  return h(
-    'nav',
-    { class: 'places', 'aria-label': `Places of ${seat.who}` },
-    ['curfew', ...company.channels, 'home'].map((place) => {
-      const here = place === seat.place;
-      const count = here || place === 'home' ? 0 : unread(place);
-      return h(
-        'button',
-        {
-          key: place,
-          type: 'button',
-          class: here ? 'place here' : 'place',
-          ...(here ? { 'aria-current': 'page' as const } : {}),
-          onClick: () => onSeat({ ...seat, place }),
-        },
-        labelOf(place),
-        count === 0 ? null : h('span', { class: 'count' }, String(count), h('span', { class: 'unseen' }, ' new')),
-      );
-    }),
-  );
-}
-
-function Room({
-  seat,
-  sight,
-  company,
-  around,
-}: PaneProps & {
-  readonly around: (prefix: string, deed: { where: 'message' | 'home'; place?: string; ts?: string }) => Surroundings;
-}): ComponentChildren {
-  const scroll = useRef<HTMLDivElement>(null);
-  const messages = sight?.places.find((place) => place.key === seat.place)?.messages ?? [];
-  const newest = messages.at(-1)?.ts;
-  const atEnd = useRef(true);
-  const toEnd = (): void => {
-    if (scroll.current !== null && seat.place !== 'home') scroll.current.scrollTop = scroll.current.scrollHeight;
-  };
-  // A new message is shown; one that is edited keeps the end in view only where it was.
-  useLayoutEffect(toEnd, [newest, seat.who, seat.place]);
-  useLayoutEffect(() => {
-    if (atEnd.current) toEnd();
-  });
-  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }: { currentTarget: Element }): void => {
-    atEnd.current = scrollHeight - scrollTop - clientHeight < 24;
-  };
-  const look = {
-    class: 'scroll',
-    ref: scroll,
-    onScroll,
-    tabIndex: 0,
-    role: 'region',
-    'aria-label': labelOf(seat.place),
-  };
-  if (seat.place !== 'home')
-    return h(
-      'div',
-      look,
-      h(Messages, {
-        messages,
-        names: company.names,
-        empty: seat.place === 'curfew' ? 'Nothing from Curfew yet.' : 'Nothing here yet.',
-        around: ({ ts }: Shown) => around(ts, { where: 'message', place: seat.place, ts }),
-      }),
-    );
-  const blocks = listOf(sight?.home?.['blocks']);
-  return h(
-    'div',
-    look,
-    blocks.length === 0
-      ? h('p', { class: 'empty' }, 'Curfew has published nothing to this Home yet.')
-      : h('div', { class: 'home' }, h(Blocks, { blocks, around: around('home', { where: 'home' }) })),
   );
 }

@@ -1,5 +1,5 @@
 /** Who sits on which side and where they look. The address keeps it, so that a reload or a bookmark shows the same. */
-import type { Company } from './shapes.ts';
+import type { Company, Deed, Done, Sight } from './shapes.ts';
 
 export type Side = 'left' | 'right';
 export const sides = ['left', 'right'] as const;
@@ -26,3 +26,20 @@ export function seatsFrom(query: string, { people, channels, lead }: Company): S
 
 export const queryOf = ({ left, right, front }: Seats): string =>
   `?${new URLSearchParams({ left: left.who, 'left-at': left.place, right: right.who, 'right-at': right.place, front }).toString()}`;
+
+/** A place as its tab says it. */
+export const labelOf = (place: string): string => ({ curfew: 'Messages', home: 'Home' })[place] ?? `# ${place}`;
+
+/** What a person's side is given. */
+export type PaneProps = {
+  readonly side: Side;
+  readonly seat: Seat;
+  readonly sight: Sight | undefined;
+  readonly company: Company;
+  readonly line: string;
+  /** How many messages of a place this person has not seen. */
+  readonly unread: (place: string) => number;
+  readonly onLine: (line: string) => void;
+  readonly onSeat: (seat: Seat) => void;
+  readonly act: (who: string, deed: Deed) => Promise<Done>;
+};
