@@ -67,12 +67,16 @@ function decided(
   now: number,
 ): Planned {
   const unmet = unmetLimits(ask, rule, place, now);
-  const stages = stagesFor(rule, ask.requester);
+  const known = keptFor(policy, place, rule);
+  const stages = known.own ?? stagesFor(rule, ask.requester);
   const seated = seatAll(stages, place.target.owners, ask.requester, people);
-  if (unmet.length === 0 && seated.ok) return planned(policy, place, rule, ask.ticket, seated.stages);
+  if (unmet.length === 0 && seated.ok) {
+    if (known.planned && seated.stages === known.own) return known.planned;
+    return makePlan(policy, place, rule, ask.ticket, seated.stages);
+  }
   const short = seated.ok ? [] : seated.reasons.map((reason) => ({ reason, field: null }));
   const reasons = [...unmet, ...short];
-  const { plan, gives } = planned(policy, place, rule, ask.ticket, stages);
+  const { plan, gives } = makePlan(policy, place, rule, ask.ticket, stages);
   return {
     plan: { verdict: 'denied', policy: policy.hash, rule: rule.name, reasons: reasons.map(({ reason }) => reason) },
     gives: undefined,
@@ -85,24 +89,26 @@ function decided(
  * What a rule gives for one role of a target is the same for everybody, as long as nothing in it hangs on who asks or on
  * a ticket: made once. NB. Targets may share a rule, but none gives another one's templates.
  */
-type Kept = { readonly policy: LoadedPolicy; readonly place: Place; readonly planned: Planned };
+type Kept = {
+  readonly policy: LoadedPolicy;
+  readonly target: Place['target'];
+  /** The stages where they are the same for everybody. */
+  readonly own: Stages | null;
+  readonly planned: Planned | null;
+};
 type Stages = readonly Stage[];
 const kept = new WeakMap<Place['role'], Map<Rule | BreakGlassRule, Kept>>();
 
-function planned(
-  policy: LoadedPolicy,
-  place: Place,
-  rule: Rule | BreakGlassRule,
-  ticket: string | null,
-  stages: Stages,
-): Planned {
-  if (('until' in rule && rule.until) || stages !== ownStages(rule))
-    return makePlan(policy, place, rule, ticket, stages);
-  const before = kept.get(place.role);
-  const known = before?.get(rule);
-  if (known && known.policy === policy && known.place.target === place.target) return known.planned;
-  const made = makePlan(policy, place, rule, ticket, stages);
-  kept.set(place.role, (before ?? new Map<Rule | BreakGlassRule, Kept>()).set(rule, { policy, place, planned: made }));
+function keptFor(policy: LoadedPolicy, place: Place, rule: Rule | BreakGlassRule): Kept {
+  const { role, target } = place;
+  let ofRole = kept.get(role);
+  if (!ofRole) kept.set(role, (ofRole = new Map<Rule | BreakGlassRule, Kept>()));
+  const known = ofRole.get(rule);
+  if (known && known.policy === policy && known.target === target) return known;
+  const own = ownStages(rule);
+  const bound = 'until' in rule && rule.until !== null;
+  const made: Kept = { policy, target, own, planned: own && !bound ? makePlan(policy, place, rule, null, own) : null };
+  ofRole.set(rule, made);
   return made;
 }
 
@@ -130,17 +136,11 @@ function verdict(
   return stages.length === 0 ? { verdict: 'automatic', ...said } : { verdict: 'approvals', ...said, stages };
 }
 
-const fixed = new WeakMap<Rule | BreakGlassRule, Stages | null>();
-
-/** The stages of a rule where nothing in them hangs on who asks: the same list each time. */
+/** The stages of a rule where nothing in them hangs on who asks. */
 function ownStages(rule: Rule | BreakGlassRule): Stages | null {
-  const before = fixed.get(rule);
-  if (before !== undefined) return before;
   // A review is a seat like an approval's: somebody else must be there to fill it.
   const stages = 'review' in rule ? [{ name: 'review', need: 1, from: rule.review.from }] : rule.stages;
-  const own = stages.every(isResolved) ? stages : null;
-  fixed.set(rule, own);
-  return own;
+  return stages.every(isResolved) ? stages : null;
 }
 
 const stagesFor = (rule: Rule | BreakGlassRule, requester: PersonFacts): Stages =>
