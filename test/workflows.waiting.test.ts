@@ -142,12 +142,17 @@ test('the notice that was given is given again before the later end', async () =
   const { calls } = await world.serve({ holdMs: 3_000 });
   const it = await world.start({ plan: automatic(), slack: true, noticeMs: 2_000 });
   await it.claim();
-  const noticedAt = () => endsOf(calls.tells.filter(({ noticed, state }) => noticed && state.kind === 'active'));
-  await eventually('the first notice', () => noticedAt().length === 1);
+  const active = () => calls.tells.filter(({ state }) => state.kind === 'active');
+  await eventually('the first notice', () => active().length === 2);
   const endAt = await heldUntil(it);
   await it.extend('approved', endAt + 2_500);
-  await eventually('the second notice', () => noticedAt().length === 2);
-  expect(noticedAt()).toEqual([endAt, endAt + 2_500]);
+  await eventually('the second notice', () => active().length === 4);
+  expect(active().map(({ noticed, state }) => [noticed, 'endAt' in state && state.endAt])).toEqual([
+    [false, endAt],
+    [true, endAt],
+    [false, endAt + 2_500],
+    [true, endAt + 2_500],
+  ]);
   await world.place.temporal.revoke(it.input.requestId, { actor: 'x', cause: 'over' });
   expect(await it.outcome()).toBe('revoked');
 });
