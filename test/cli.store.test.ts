@@ -109,7 +109,9 @@ test('a policy with mistakes is told whole, with line and column, and is not app
 
 test('a policy is applied once, as one version, and shown as it was written', async () => {
   const files = { 'policy.yaml': policy };
-  expect((await curfew(['policy', 'apply', 'policy.yaml'], { env: env(), files })).out).toMatch(/^Version 1 holds now/m);
+  expect((await curfew(['policy', 'apply', 'policy.yaml'], { env: env(), files })).out).toMatch(
+    /^Version 1 holds now/m,
+  );
   expect((await curfew(['policy', 'apply', 'policy.yaml'], { env: env(), files })).out).toMatch(
     /^Version 1 holds already/,
   );
