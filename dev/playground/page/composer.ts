@@ -16,7 +16,7 @@ const hints: readonly (readonly [line: string, says: string])[] = [
   ['', 'opens the form'],
   ['orders-prod read 2h because INC-12 slow query', 'asks at once'],
   ['breakglass orders-prod write INC-12 "checkout down"', 'for an incident, without approval before'],
-  ['status', 'what you hold, asked for and can decide'],
+  ['mine', 'what you hold, asked for and are waited for'],
   ['away until monday delegate @kwame', 'somebody else decides for you meanwhile'],
   ['help', 'everything it can do'],
 ];
