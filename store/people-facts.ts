@@ -62,10 +62,14 @@ export async function factsOfMany(db: Db, ids: readonly PersonId[]): Promise<rea
   const rows = await db.query<FactsRow>(factsText, [ids]);
   const [first] = rows;
   if (!first) return [];
-  const reciprocal = await reciprocalOf(db, ids, first.now);
+  // Of those in whose place somebody decides as well: their pair is the pair of the seat.
+  const deputised = rows.flatMap(({ standsInFor }) => standsInFor.map(({ id }) => id));
+  const reciprocal = await reciprocalOf(db, [...new Set([...ids, ...deputised])], first.now);
   return rows.map((row) => {
     const others = reciprocal.get(row.id);
-    return { ...factsIn(row), ...(others ? { reciprocal: others } : {}) };
+    const facts = factsIn(row);
+    const delegators = facts.standsInFor?.map((one) => ({ ...one, ...paired(reciprocal.get(one.id)) }));
+    return { ...facts, ...paired(others), ...(delegators ? { standsInFor: delegators } : {}) };
   });
 }
 
@@ -93,6 +97,8 @@ const factsIn = ({ managersManager, onCall, away, standsInFor, ...row }: Omit<Fa
   ...(away ? { away } : {}),
   ...(standsInFor.length > 0 ? { standsInFor: standsInFor.map(delegatorIn) } : {}),
 });
+
+const paired = (others: readonly PersonId[] | undefined) => (others ? { reciprocal: others } : {});
 
 const delegatorIn = ({ onCall, ...row }: Delegator): Delegator => ({
   ...row,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Digest, ExtensionId, PersonId } from '../domain/ids.ts';
+import * as absences from '../store/absences.ts';
 import * as decisions from '../store/decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as people from '../store/people.ts';
@@ -37,6 +38,18 @@ test('two who mostly approve each other are a pair, told from both sides', async
   expect(await reciprocal(ada)).toEqual([ben]);
   expect(await reciprocal(ben)).toEqual([ada]);
   expect(await reciprocal(cleo)).toEqual([]);
+});
+
+test('whoever stands in for one of a pair carries that pair along', async () => {
+  const [ada, ben, deputy] = await Promise.all([person(), person(), person()]);
+  await approves(ada, ben, 3);
+  await approves(ben, ada, 3);
+  const [fromAt, untilAt] = [Date.now() - 1_000, Date.now() + 60_000];
+  const absence = { id: randomUUID(), person: ben, delegate: deputy, fromAt, untilAt, madeBy: ben };
+  await store.as.curfew_directory.transaction((tx) => absences.insert(tx, absence));
+  const facts = await people.factsOf(store.as.curfew_api, deputy);
+  expect(facts?.reciprocal).toBeUndefined();
+  expect(facts?.standsInFor).toEqual([expect.objectContaining({ id: ben, reciprocal: [ada] })]);
 });
 
 test('two approvals are too few, and less than half of what the other one got as well', async () => {
