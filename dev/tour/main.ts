@@ -3,6 +3,7 @@ import { startProgress } from '../progress.mjs';
 import { Trouble, messageOf } from '../trouble.ts';
 import { endings } from './endings.ts';
 import { firstRequest } from './first-request.ts';
+import { organisation } from './organisation.ts';
 import { proofs } from './proofs.ts';
 import { startReport } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -31,6 +32,7 @@ try {
   stage = await openStage(progress);
   const first = await firstRequest(stage, report);
   await endings(stage, report);
+  await organisation(stage, report);
   await proofs(stage, report, first);
 } catch (error) {
   process.stderr.write(`${error instanceof Trouble ? error.message : messageOf(error)}\n`);

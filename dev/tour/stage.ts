@@ -1,10 +1,8 @@
 /** A temporary stack with the sample company's Slack, and what the steps do on it: through the real surfaces only. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { validateCall } from '../../slack/blocks.ts';
 import { actions, command } from '../../slack/ids.ts';
@@ -13,14 +11,13 @@ import { startDriver, type Driver, type Message } from '../slack/driver.ts';
 import { manifestScopes } from '../slack/manifest.ts';
 import { elementsOf } from '../slack/block-kit.ts';
 import { startWorkspace, type Workspace } from '../slack/workspace.ts';
-import { operatorEnvironment, slackEvents, superuserUrl } from '../stack/environments.ts';
+import { slackEvents, superuserUrl } from '../stack/environments.ts';
 import { startStack, type Stack } from '../stack/stack.ts';
 import { openState } from '../state.ts';
 import type { Progress } from '../progress.mjs';
 import type { Trouble } from '../trouble.ts';
+import { commandOn, type Command } from './command.ts';
 import { must } from './report.ts';
-
-const root = join(import.meta.dirname, '..', '..');
 
 /** A claimed login, as `curfew connect --json` prints it. */
 export type Login = {
@@ -51,6 +48,12 @@ export type Stage = {
   ) => Promise<Row[]>;
   /** `/curfew <line>`, and the id of the request that came of it. */
   readonly ask: (who: string, line: string) => Promise<string>;
+  /** The id of the request that comes of what is done. */
+  readonly requestOf: (act: () => Promise<unknown>) => Promise<string>;
+  /** The command line, as the operator of this stack. */
+  readonly curfew: Command;
+  /** A file of the stack's own folder, for what an operator would have on disk. */
+  readonly file: (name: string, text: string) => Promise<string>;
   readonly cardOf: (requestId: string) => Promise<Message>;
   /** Presses Review and waits for the form. */
   readonly openReview: (who: string, requestId: string) => Promise<void>;
@@ -128,6 +131,16 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
       await pause(50);
     }
   };
+  const curfew = commandOn(settings);
+  const requestOf: Stage['requestOf'] = async (act) => {
+    const all = 'select id from curfew.request';
+    const before = new Set((await inStore<{ id: string }>(all)).map((row) => row.id));
+    await act();
+    return waitFor(
+      'a request',
+      async () => (await inStore<{ id: string }>(all)).find((row) => !before.has(row.id))?.id,
+    );
+  };
   const cardOf: Stage['cardOf'] = (requestId) =>
     driver.eventually('the card', async () => {
       const [place] = await inStore<{ ts: string }>(
@@ -170,15 +183,16 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
     inStore,
     onTarget: (text, values = [], database = 'postgres') =>
       rows(superuserUrl(settings, 'target', database), text, values),
-    ask: async (who, line) => {
-      const before = new Set((await inStore<{ id: string }>('select id from curfew.request')).map((row) => row.id));
-      const { reply } = await driver.slash(who, command, line);
-      must(reply.status === 200, `/curfew was answered ${reply.status}`);
-      return waitFor(
-        'a request',
-        async () =>
-          (await inStore<{ id: string }>('select id from curfew.request')).find((row) => !before.has(row.id))?.id,
-      );
+    ask: (who, line) =>
+      requestOf(async () => {
+        const { reply } = await driver.slash(who, command, line);
+        must(reply.status === 200, `/curfew was answered ${reply.status}`);
+      }),
+    requestOf,
+    curfew,
+    file: async (name, text) => {
+      await writeFile(stack.state.file(name), text);
+      return stack.state.file(name);
     },
     cardOf,
     openReview,
@@ -193,14 +207,9 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
     codeFor,
     claim: async (who, requestId) => {
       const code = await codeFor(who, requestId);
-      const { stdout } = await promisify(execFile)(
-        process.execPath,
-        [join(root, 'cli', 'main.ts'), 'connect', code, '--json'],
-        {
-          env: { PATH: process.env['PATH'], ...operatorEnvironment(settings) },
-        },
-      );
-      const printed = JSON.parse(stdout) as Omit<Login, 'endAt'> & { readonly endAt: string };
+      const { code: ended, out, err } = await curfew(['connect', code, '--json']);
+      must(ended === 0, `curfew connect ended with ${ended}: ${err}`);
+      const printed = JSON.parse(out) as Omit<Login, 'endAt'> & { readonly endAt: string };
       const login: Login = { ...printed, endAt: Date.parse(printed.endAt) };
       secrets.set(`password of ${requestId}`, login.password);
       secrets.set(`code of ${requestId}`, code);
