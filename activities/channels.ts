@@ -5,19 +5,19 @@ import type { RequestView } from '../domain/view.ts';
 import { mrkdwn } from '../slack/text.ts';
 import { content, section } from '../slack/views/kit.ts';
 import { leaverNotice, type LeaverModel } from '../slack/views/leaver.ts';
-import type { Content, SlackPort } from '../slack/views/message.ts';
-import type { Workspace } from '../slack/views/model.ts';
-import { cardSlot, paint, paintCard } from '../slack/views/paint.ts';
+import type { Content, Message, SlackPort } from '../slack/views/message.ts';
+import type { RequestModel, Workspace } from '../slack/views/model.ts';
+import { paint, paintCard } from '../slack/views/paint.ts';
 import * as people from '../store/people.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import * as requests from '../store/requests.ts';
-import * as slackMessages from '../store/slack-messages.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
 import type { Log } from './failures.ts';
 import type { Painter } from './painter.ts';
 import { createNotices } from './notices.ts';
 import { requestModel } from './request-model.ts';
+import { inTurn, unlimited, type Turns } from './turns.ts';
 
 /** What the outbox says to people. */
 export type Announcements = {
@@ -51,43 +51,44 @@ export type ChannelDeps = {
   readonly workspace: Workspace;
   readonly port: SlackPort;
   readonly painter: Painter;
+  readonly turns?: Turns;
   readonly log: Log;
 };
 
 /** The announcements' channel. Everything said there is logged too, as an error where it is an alarm. */
-export function slackChannels({ store, workspace, port, painter, log }: ChannelDeps): Announcements {
+export function slackChannels(deps: ChannelDeps): Announcements {
+  const { store, workspace, painter, log } = deps;
+  const port = inTurn(deps.port, deps.turns ?? unlimited);
   const quiet = loggedChannels(log);
-  const notices = createNotices({ store, workspace, port, log });
-  const post = async (shows: Content): Promise<void> => {
-    await port.post({ channel: workspace.announcements, ...shows });
+  const notices = createNotices(deps);
+  const post = async (key: string, shows: Content): Promise<void> => {
+    await port.post(key, { channel: workspace.announcements, ...shows });
+  };
+  const paintNow = async (requestId: RequestId, show: (model: RequestModel) => readonly Message[]): Promise<void> => {
+    const gone = await painter(store, requestId, async () => {
+      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
+      if (!model) throw new CurfewError('UnknownRequest', 'The store has no such request.');
+      return show(model);
+    });
+    if (gone.length > 0) throw new CurfewError('SlackGone', `The channel ${gone.join(', ')} takes no messages.`);
   };
   return {
     async announce(message) {
       await quiet.announce(message);
-      const { requestId } = message;
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
-      if (!model) throw new CurfewError('UnknownRequest', 'The store has no such request.');
-      await painter(store, requestId, [paintCard(model)]);
-      const stands = (await slackMessages.of(store, requestId)).some(({ slot }) => slot === cardSlot);
-      if (!stands) throw new CurfewError('SlackGone', 'The announcement could not be posted.');
+      await paintNow(message.requestId, (model) => [paintCard(model)]);
     },
     async reviewed(message) {
       await quiet.reviewed(message);
-      const { requestId } = message;
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
-      if (model) await painter(store, requestId, paint(model));
+      await paintNow(message.requestId, paint);
     },
-    async repaint({ requestId }) {
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
-      if (model) await painter(store, requestId, paint(model));
-    },
+    repaint: ({ requestId }) => paintNow(requestId, paint),
     async left(message) {
       await quiet.left(message);
-      await post(leaverNotice(await leaverOf(store, message)));
+      await post(`left/${message.personId}/${message.event}`, leaverNotice(await leaverOf(store, message)));
     },
     async alarm(alarm) {
       await quiet.alarm(alarm);
-      await post(alarmNotice(alarm));
+      await post(`alarm/${alarm.id}`, alarmNotice(alarm));
     },
     async proposal(message) {
       await quiet.proposal(message);

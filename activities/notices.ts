@@ -12,11 +12,13 @@ import type { Store } from '../store/pool.ts';
 import * as proposals from '../store/proposals.ts';
 import * as notices from '../store/slack-notices.ts';
 import type { Log } from './failures.ts';
+import { inTurn, unlimited, type Turns } from './turns.ts';
 
 export type NoticeDeps = {
   readonly store: Store;
   readonly workspace: Workspace;
   readonly port: SlackPort;
+  readonly turns?: Turns;
   readonly log: Log;
 };
 
@@ -26,16 +28,18 @@ export type Notices = {
 };
 
 /** Each makes Slack show how it stands by now; so a message that comes late, or twice, shows nothing that is over. */
-export function createNotices({ store, workspace, port, log }: NoticeDeps): Notices {
+export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): Notices {
+  const port = inTurn(slack.port, slack.turns ?? unlimited);
   /** What stands is edited; what somebody deleted is posted again. */
   async function paint(subject: string, slot: string, to: () => Promise<string>, shows: Content): Promise<void> {
     const painted = looksOf(shows);
     const there = (await notices.of(store, subject)).find((one) => one.slot === slot);
     if (there?.painted === painted) return;
-    if (there && (await port.update({ channel: there.channel, ts: there.ts, ...shows })) === 'ok') {
+    const key = `${subject}/${slot}`;
+    if (there && (await port.update(key, { channel: there.channel, ts: there.ts, ...shows })) === 'ok') {
       return await notices.put(store, { ...there, painted });
     }
-    const sent = await port.post({ channel: await to(), ...shows });
+    const sent = await port.post(key, { channel: await to(), ...shows });
     await notices.put(store, { subject, slot, channel: sent.channel, ts: sent.ts, painted });
   }
 

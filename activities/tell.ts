@@ -1,10 +1,11 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { NotYourTurn } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
 import { SlackBusy } from '../slack/views/message.ts';
-import type { Workspace } from '../slack/views/model.ts';
+import type { RequestModel, Workspace } from '../slack/views/model.ts';
 import { paint } from '../slack/views/paint.ts';
 import { append } from '../store/audit.ts';
 import { enqueue, type NewMessage } from '../store/outbox.ts';
@@ -64,26 +65,33 @@ async function show(
   told: RequestView,
 ): Promise<void> {
   try {
-    const kept = await projections.viewOf(store, requestId);
-    const view = kept && kept.version > told.version ? kept : told;
-    const model = await requestModel(store, workspace, requestId, view, clock());
-    if (model) await painter(store, requestId, paint(model));
+    let model: RequestModel | undefined;
+    const gone = await painter(store, requestId, async () => {
+      const kept = await projections.viewOf(store, requestId);
+      const view = kept && kept.version > told.version ? kept : told;
+      model = await requestModel(store, workspace, requestId, view, clock());
+      return model ? paint(model) : [];
+    });
+    // The outbox asks again until somebody has mended the channel.
+    if (gone.length > 0) await enqueue(store, { ...repaint(requestId, told.version), delayMs: 2 * patienceMs });
     if (model && homes) homes(await concernedBy(store, model));
   } catch (error) {
     // NB. At the first trouble, not at the last: the attempt that would notice the last one may be cut off.
     await enqueue(store, { ...repaint(requestId, told.version), delayMs: 2 * patienceMs });
     if (clock() - activityInfo().scheduledTimestampMs < patienceMs) throw error;
-    log.error({ requestId, err: error }, 'not shown: Slack was out of reach for too long');
+    log.error({ requestId, err: error }, 'not shown yet: Slack was out of reach, or busy, for too long');
   }
 }
 
-/** Slack says itself how long to wait. */
-const toTelling = (error: unknown): Error =>
-  error instanceof SlackBusy
-    ? ApplicationFailure.create({
-        type: 'SlackBusy',
-        message: error.message,
-        nonRetryable: false,
-        nextRetryDelay: Math.min(Math.max(error.retryAfterMs, 0), patienceMs),
-      })
-    : toFailure(error);
+/** Slack says itself how long to wait, and so does whoever keeps the turns. */
+function toTelling(error: unknown): Error {
+  const afterMs =
+    error instanceof SlackBusy ? error.retryAfterMs : error instanceof NotYourTurn ? error.inMs : undefined;
+  if (afterMs === undefined) return toFailure(error);
+  return ApplicationFailure.create({
+    type: 'SlackBusy',
+    message: error instanceof Error ? error.message : 'busy',
+    nonRetryable: false,
+    nextRetryDelay: Math.min(Math.max(afterMs, 0), patienceMs),
+  });
+}

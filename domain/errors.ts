@@ -56,3 +56,13 @@ export class CurfewError extends Error {
     this.code = code;
   }
 }
+
+/** Nothing is wrong: others are before this one. Whoever asks again by then finds its place kept. */
+export class NotYourTurn extends Error {
+  readonly inMs: number;
+  constructor(inMs: number) {
+    super('others are before this one');
+    this.name = 'NotYourTurn';
+    this.inMs = inMs;
+  }
+}

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CurfewError } from '../domain/errors.ts';
+import { CurfewError, NotYourTurn } from '../domain/errors.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import * as outbox from '../store/outbox.ts';
@@ -108,16 +108,20 @@ async function inOrder(options: RelayOptions, lane: readonly Work[]): Promise<vo
     }
     waiting = true;
     const backoffMs = Math.min(longestBackoffMs, secondMs * 2 ** Math.min(row.attempts, 10));
-    await outbox.failed(options.store, row.id, trouble, options.clock() + backoffMs);
+    const { why, inMs = backoffMs } = typeof trouble === 'string' ? { why: trouble } : trouble;
+    await outbox.failed(options.store, row.id, why, options.clock() + inMs);
   }
 }
+
+/** Why it was not sent, and when its turn is where it is known. */
+type Trouble = string | { readonly why: string; readonly inMs: number };
 
 /** @returns why it has to be sent again; undefined once it is done, or refused for good */
 async function attempt(
   options: RelayOptions,
   row: outbox.OutboxRow,
   message: OutboxMessage | NotReadable,
-): Promise<string | undefined> {
+): Promise<Trouble | undefined> {
   const { store, temporal, channels, clock, log } = options;
   if (isUnreadable(message)) {
     log.error({ outbox: row.id, kind: row.kind, why: message }, 'a row of the outbox cannot be read');
@@ -132,6 +136,7 @@ async function attempt(
     log.info(about, 'sent from the outbox');
     return undefined;
   } catch (error) {
+    if (error instanceof NotYourTurn) return { why: error.message, inMs: error.inMs };
     const code = error instanceof CurfewError ? error.code : 'unexpected';
     if (!isFinal(message, error)) {
       log.warn({ ...about, err: error }, 'not sent yet');

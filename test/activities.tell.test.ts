@@ -2,7 +2,6 @@ import { ApplicationFailure } from '@temporalio/common';
 import { setTimeout as latency } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { slackChannels } from '../activities/channels.ts';
-import { createPace } from '../slack/pace.ts';
 import { createPainter } from '../activities/painter.ts';
 import { createTell } from '../activities/tell.ts';
 import { CurfewError } from '../domain/errors.ts';
@@ -12,7 +11,9 @@ import { SlackBusy, type SlackPort } from '../slack/views/message.ts';
 import * as projections from '../store/projections.ts';
 import { toRow } from '../temporal/messages.ts';
 import * as slackMessages from '../store/slack-messages.ts';
+import { hold as holdTurns, take as takeTurn } from '../store/slack-turns.ts';
 import { click, ok, opened, startCompany, type Company } from './support/company.ts';
+import { eventually } from './support/eventually.ts';
 import { after, quiet, runActivity } from './support/granting.ts';
 
 let company: Company;
@@ -35,6 +36,8 @@ type Sent = {
   readonly text: string;
   readonly threadTs?: string;
 };
+
+const repaint = (requestId: RequestId, version: number) => toRow({ kind: 'repaint', payload: { requestId, version } });
 
 /** Slack as the painter sees it; `answer` may fail or say that a message is gone. */
 function fakeSlack() {
@@ -62,8 +65,6 @@ function fakeSlack() {
   };
   const store = company.store.as.curfew_worker;
   const painter = createPainter(port, quiet);
-  const repaint = (requestId: RequestId, version: number) =>
-    toRow({ kind: 'repaint', payload: { requestId, version } });
   const { tell } = createTell({ store, slack: { workspace, painter, repaint }, clock: Date.now, log: quiet });
   const channels = slackChannels({ store, workspace, port, painter, log: quiet });
   return { sent, state, tell, channels };
@@ -176,17 +177,49 @@ test('what Slack did not take is painted by the outbox, once it takes it again, 
   expect(slack.sent.map(({ channel }) => channel)).toEqual(['C0APPROVE', 'DU0ADA']);
 });
 
-test('a channel gets no more messages than Slack takes; whoever comes too early comes back in turn', async () => {
-  let now = 1_000_000;
-  const pace = createPace(() => now, 1_000);
-  const first = Array.from({ length: 200 }, (_, index) => pace.slotFor('C0', `request ${index}`));
-  expect(first).toEqual(Array.from({ length: 200 }, (_, index) => now + index * 1_000));
-  now += 30_000;
-  // Those who ask again keep their place, in whatever order they come; newcomers queue up behind them.
-  expect(pace.slotFor('C0', 'request 150')).toBe(first[150]);
-  expect(pace.slotFor('C0', 'request 31')).toBe(first[31]);
-  expect(pace.slotFor('C0', 'newcomer')).toBe(1_000_000 + 200_000);
-  expect(pace.slotFor('C1', 'elsewhere')).toBe(now);
+test('a channel gets no more messages than Slack takes, whichever worker asks; whoever comes again keeps the turn', async () => {
+  const [one, other] = [company.store.as.curfew_worker, company.store.open('curfew_worker')];
+  const turn = { line: 'C0TURNS', everyMs: 10_000, aheadMs: 500 };
+  const waits: number[] = [];
+  for (const key of ['a', 'b', 'c']) waits.push(await takeTurn(key === 'b' ? other : one, { ...turn, key }));
+  expect(waits[0]).toBe(0);
+  for (const [place, ms] of waits.entries()) {
+    expect(ms).toBeLessThanOrEqual(place * 10_000);
+    expect(ms).toBeGreaterThan(place * 10_000 - 5_000);
+  }
+  // In whatever order they come again, and from whichever worker; newcomers queue up behind them.
+  expect(await takeTurn(other, { ...turn, key: 'c' })).toBeLessThanOrEqual(waits[2] ?? 0);
+  expect(await takeTurn(other, { ...turn, key: 'd' })).toBeGreaterThan(25_000);
+  expect(await takeTurn(one, { ...turn, key: 'b' })).toBeLessThanOrEqual(10_000);
+  expect(await takeTurn(one, { ...turn, line: 'C0ELSEWHERE', key: 'a' })).toBe(0);
+});
+
+test('a turn that was missed or used is given up, so that those who are late do not all come at once', async () => {
+  const store = company.store.as.curfew_worker;
+  const turn = { line: 'C0LATE', everyMs: 60, aheadMs: 0 };
+  expect(await takeTurn(store, { ...turn, key: 'first' })).toBe(0);
+  expect(await takeTurn(store, { ...turn, key: 'first' })).toBeGreaterThan(0);
+  const keys = ['a', 'b', 'c', 'd'];
+  for (const key of keys) expect(await takeTurn(store, { ...turn, key })).toBeGreaterThan(0);
+  await eventually('all turns are missed', async () => {
+    const [row] = await company.store.admin.query<{ missed: boolean }>(
+      `select bool_and(at < clock_timestamp() - interval '60 milliseconds') as missed from curfew.slack_turn where line = $1`,
+      [turn.line],
+    );
+    return row?.missed === true;
+  });
+  const late = await Promise.all(keys.map((key) => takeTurn(store, { ...turn, key })));
+  expect(late.filter((ms) => ms === 0)).toHaveLength(1);
+});
+
+test('where Slack wants nothing for a while, turns that were given out for sooner are later, bursts or not', async () => {
+  const store = company.store.as.curfew_worker;
+  const turn = { line: 'C0HELD', everyMs: 10, burstMs: 200, aheadMs: 0 };
+  for (const key of ['a', 'b', 'c']) expect(await takeTurn(store, { ...turn, key })).toBe(0);
+  await holdTurns(store, turn.line, 60_000);
+  expect(await takeTurn(store, { ...turn, key: 'd' })).toBeGreaterThan(50_000);
+  await holdTurns(store, turn.line, 1_000);
+  expect(await takeTurn(store, { ...turn, key: 'e' })).toBeGreaterThan(50_000);
 });
 
 test('a close is recorded once, with its entry, however often and by whomever it is told', async () => {

@@ -77,7 +77,7 @@ async function tell(id: RequestId): Promise<void> {
   const workspace = { team: desk.workspace.team.id, approvals, announcements: approvals };
   const model = await requestModel(worker, { ...workspace, policy: approvals }, id, view, company.now);
   if (!model) throw new Error('no such request');
-  await painter(worker, id, paint(model));
+  await painter(worker, id, () => Promise.resolve(paint(model)));
   homes(await concernedBy(worker, model));
 }
 

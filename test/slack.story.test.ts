@@ -48,7 +48,7 @@ const workspaceOf = () => ({
 async function tell(id: RequestId): Promise<void> {
   const worker = company.store.as.curfew_worker;
   const model = await requestModel(worker, workspaceOf(), id, company.temporal.view(id), Date.now());
-  if (model) await painter(worker, id, paint(model));
+  if (model) await painter(worker, id, () => Promise.resolve(paint(model)));
 }
 
 async function asked(user: Handle, line: string): Promise<RequestId> {

@@ -11,6 +11,7 @@ import { currentPolicy } from '../activities/current-policy.ts';
 import { createPainter } from '../activities/painter.ts';
 import { createRejudge } from '../activities/rejudge.ts';
 import type { TellDeps } from '../activities/tell.ts';
+import { createTurns } from '../activities/turns.ts';
 import { openSource } from '../conditions/open.ts';
 import { createConditions } from '../conditions/source.ts';
 import { describeProblems } from '../config/field.ts';
@@ -18,7 +19,6 @@ import { createLog, type Log } from '../config/log.ts';
 import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
 import type { TargetName } from '../domain/ids.ts';
 import type { Reading } from '../service/context.ts';
-import { createPace } from '../slack/pace.ts';
 import { createSlackPort } from '../slack/port.ts';
 import { beat } from '../store/heartbeats.ts';
 import { backlog } from '../store/outbox.ts';
@@ -166,8 +166,10 @@ function speaking(
   const { store, log } = reading;
   if (!slack) return { showing: {}, channels: loggedChannels(log) };
   const { botToken, apiUrl } = slack;
-  const port = createSlackPort({ token: () => botToken, ...(apiUrl === undefined ? {} : { apiUrl }) });
-  const painter = createPainter(port, log, createPace(Date.now, slack.messageEveryMs));
+  // NB. A 429 is not waited out in the call: then nobody else would hear of it.
+  const port = createSlackPort({ token: () => botToken, maxWaitMs: 0, ...(apiUrl === undefined ? {} : { apiUrl }) });
+  const turns = createTurns(store, slack.messageEveryMs);
+  const painter = createPainter(port, log, turns);
   const workspace = {
     team: slack.teamId,
     approvals: slack.channel,
@@ -183,7 +185,7 @@ function speaking(
         homes: paintingHomes({ ...reading, port, team: slack.teamId, signal }),
       },
     },
-    channels: slackChannels({ store, workspace, port, painter, log }),
+    channels: slackChannels({ store, workspace, port, painter, turns, log }),
   };
 }
 
