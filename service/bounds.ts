@@ -4,7 +4,9 @@ import { refuse, type Refusal } from '../domain/errors.ts';
 import type { Condition, Window } from '../domain/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { formatOpening, nextOpening, windowAt } from '../policy/windows.ts';
+import { shiftEndOf } from '../store/on-call.ts';
 import { factsOf } from '../store/people.ts';
+import type { Db } from '../store/pool.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { Context } from './context.ts';
 
@@ -24,6 +26,20 @@ export function conditionStands(until: Condition | undefined, state: ConditionSt
   return state === 'over'
     ? refuse('PolicyDenied', `${what} is over, and this was for as long as it lasts.`)
     : refuse('NotRecorded', `${what} could not be looked up just now. Nothing is given before it is: try again.`);
+}
+
+/**
+ * When the shift ends to which the request is bound, as the last import said; infinity where it is bound to none. A
+ * shift that is cut short later ends the grant all the same, when that is noticed.
+ */
+export async function shiftEndsAt(db: Db, { plan, person }: RequestRow, now: number): Promise<number> {
+  if (plan.until?.kind !== 'shift') return Number.POSITIVE_INFINITY;
+  const holder = await factsOf(db, person);
+  const accounts = [person, ...(holder?.aliases ?? [])];
+  const schedule = plan.until.key;
+  const ends = await Promise.all(accounts.map((account) => shiftEndOf(db, { schedule, person: account }, now)));
+  const known = ends.filter((end) => end !== undefined);
+  return known.length > 0 ? Math.max(...known) : Number.POSITIVE_INFINITY;
 }
 
 /** @returns when the window closes that is open now, infinity without any, or when the next one opens */

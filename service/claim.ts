@@ -10,7 +10,7 @@ import * as intents from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import { answering, refused } from './answering.ts';
-import { conditionOf, type AskedBefore } from './bounds.ts';
+import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
 import { findCode, unknownCode, whySpent } from './claim-code.ts';
 import { judgeClaim, tallyNow } from './claim-judgement.ts';
 import { claimedOf } from './claim-status.ts';
@@ -82,7 +82,7 @@ async function accept(
   const fit = await judgeClaim(ctx, tx, asked, standing, now);
   if (isRefusal(fit)) return fit;
 
-  const endAt = Math.min(now + request.durationMs, fit.closesAt);
+  const endAt = Math.min(now + request.durationMs, fit.closesAt, await shiftEndsAt(tx, standing.row, now));
   const { id: requestId, person, template } = request;
   const ticket = ctx.tickets.make(fit.place.cluster, { requestId, person, template, verifier: input.verifier, endAt });
   if (!ticket) return refuse('TargetNotReady', 'This process holds no ticket key for that target: tell an operator.');

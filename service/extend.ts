@@ -7,13 +7,14 @@ import { extensionDigestOf, extensionIdFrom, reasonHash } from '../policy/digest
 import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
+import type { StoredGrant } from '../store/grants.ts';
 import type { Db } from '../store/pool.ts';
 import type { SaltedText } from '../store/requests.ts';
 import { answering, refused } from './answering.ts';
-import { conditionOf, type AskedBefore } from './bounds.ts';
+import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import type { ExtendAsk, Extended } from './contract.ts';
-import { heldNow, latestEnd, planOfNow, signed, stepOf } from './extension.ts';
+import { heldNow, latestEnd, planOfNow, signed, stepOf, type PlanNow } from './extension.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
 import { standingOf, takeTurn, type Standing } from './standing.ts';
 import { readDuration, readText } from './texts.ts';
@@ -100,13 +101,11 @@ async function judge(
   if (earlier.some(({ outcome }) => outcome === null)) {
     return refuse('NotPending', 'Another extension of this is under way: wait for its answer.');
   }
-  const planned = await planOfNow(ctx, tx, asked, standing, now);
-  if (isRefusal(planned)) return planned;
-  const { plan, short } = planned;
   const byMs = readDuration(input.byMs ?? standing.row.durationMs);
   if (isRefusal(byMs)) return byMs;
-  const lastAt = latestEnd(asked.policy, standing.row, plan, grant, now);
-  const endAt = Math.min(grant.endAt + byMs, lastAt);
+  const planned = await planFor(ctx, tx, asked, standing, { grant, byMs, now });
+  if (isRefusal(planned)) return planned;
+  const { plan, short, endAt } = planned;
   if (endAt < grant.endAt + secondMs) {
     const until = formatInstant(grant.endAt);
     return refuse(
@@ -124,6 +123,33 @@ async function judge(
   const reason = kind === 'asked' || said !== '' ? readText(said, 'reason', 'why you need it for longer') : undefined;
   if (isRefusal(reason)) return reason;
   return { number: earlier.length + 1, kind, fromAt: grant.endAt, endAt, plan, askedAt: now, reason };
+}
+
+type Longer = { readonly grant: StoredGrant; readonly byMs: number; readonly now: number };
+
+/**
+ * The plan for the time that is added, and the end that it gives: at once no more than the rule gives at once, and never
+ * past what the role may be held for. Judged first as what was asked for first, and again where it is longer than that.
+ */
+async function planFor(
+  ctx: Context,
+  tx: Db,
+  asked: AskedBefore,
+  standing: Standing,
+  { grant, byMs, now }: Longer,
+): Promise<(PlanNow & { readonly endAt: number }) | Refusal> {
+  const { row } = standing;
+  const endBy = ({ plan }: PlanNow): number =>
+    Math.min(
+      grant.endAt + Math.min(byMs, plan.limits.maxMs),
+      latestEnd(asked.policy, row, plan, grant, now),
+    );
+  const first = await planOfNow(ctx, tx, asked, standing, now);
+  if (isRefusal(first)) return first;
+  const addedMs = endBy(first) - grant.endAt;
+  if (addedMs <= row.durationMs) return { ...first, endAt: endBy(first) };
+  const longer = await planOfNow(ctx, tx, asked, standing, now, addedMs);
+  return isRefusal(longer) ? longer : { ...longer, endAt: Math.min(endBy(first), endBy(longer)) };
 }
 
 /** How many more nobody has to approve: what was approved says so, and what holds now may not be less. */

@@ -3,6 +3,7 @@ import type { RequestId } from '../domain/ids.ts';
 import { dayMs, hourMs, minuteMs } from '../domain/time.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
+import * as onCall from '../store/on-call.ts';
 import {
   approved,
   ask,
@@ -61,6 +62,15 @@ test.each([
 test('what is bound to a ticket is refused without one, under its field', async () => {
   await readWith('until: ticket');
   expect(await company.use.open(ask(company))).toMatchObject({ code: 'PolicyDenied', field: 'ticket' });
+});
+
+test('what is bound to a shift ends with the shift, of whichever account (I2)', async () => {
+  await readWith('until: { shift: orders }');
+  const [fromAt, untilAt] = [company.now - hourMs, company.now + 10 * minuteMs];
+  const shift = { schedule: 'orders', person: company.id('ada'), fromAt, untilAt };
+  await company.store.as.curfew_directory.transaction((tx) => onCall.replace(tx, 'calendar', [shift]));
+  const requestId = await approved(company);
+  expect((await claimed(company, requestId)).endAt, 'and not an hour from now').toBe(untilAt);
 });
 
 test('a grant ends where the window closes, and outside of it nothing is claimed', async () => {
