@@ -59,3 +59,11 @@ export function asOf(
     return sinceAt === undefined ? stage : { ...stage, from: fromNow(stage, sinceAt, now) };
   });
 }
+
+/** When the request lapses unless somebody decides: by its own time, or by that of a stage that waits, epoch ms. */
+export const lapsesAt = (
+  stages: readonly Stage[],
+  approvals: readonly Pick<Approval, 'stage' | 'at'>[],
+  openedAt: number,
+  decideByAt: number,
+): number => Math.min(decideByAt, ...openNow(stages, approvals, openedAt).flatMap(({ lapseAt }) => lapseAt ?? []));

@@ -189,6 +189,8 @@ export type RequestStatus = {
   readonly openedAt: number;
   readonly state: StateKind;
   readonly view: RequestView;
+  /** When it lapses, while it waits for approval. */
+  readonly lapsesAt: number;
   readonly endAt: number | null;
 };
 

@@ -1,4 +1,6 @@
 import { isRefusal, type Refusal } from '../domain/errors.ts';
+import { stagesOf } from '../domain/plan.ts';
+import { lapsesAt } from '../domain/progress.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
@@ -18,7 +20,7 @@ export const status = (ctx: Context, { requestId }: { readonly requestId: string
   });
 
 export const shown = (row: RequestRow, view: RequestView, endAt: number | null): RequestStatus => {
-  const { id: requestId, kind, person: requester, target, role, durationMs, startAt, openedAt } = row;
+  const { id: requestId, kind, person: requester, target, role, durationMs, startAt, openedAt, plan, decideByAt } = row;
   return {
     requestId,
     kind,
@@ -30,6 +32,12 @@ export const shown = (row: RequestRow, view: RequestView, endAt: number | null):
     openedAt,
     state: view.state.kind,
     view,
+    lapsesAt: lapsesAt(
+      stagesOf(plan),
+      view.state.kind === 'awaiting' ? view.state.approvals : [],
+      openedAt,
+      decideByAt,
+    ),
     endAt,
   };
 };

@@ -11,6 +11,7 @@ import { joined, listed, mrkdwn, value, type Mrkdwn } from '../text.ts';
 import { askForm, type Offer } from '../views/ask.ts';
 import type { Content } from '../views/message.ts';
 import type { People } from '../views/model.ts';
+import { termSentences } from '../views/terms.ts';
 import { told } from '../views/told.ts';
 import { nameOf, planSentence } from '../views/words.ts';
 import type { AskedFields } from './asked.ts';
@@ -103,7 +104,7 @@ export async function previewOf(
       ...preview.seats.flat().slice(0, 200),
     ]),
   ]);
-  return [planSentence(plan, people), ...seatSentence(preview, people)];
+  return [planSentence(plan, people), ...termSentences(plan), ...seatSentence(preview, people)];
 }
 
 export const unreadableSpan = 'Write how long as 45m, 2h or 1h30m.';

@@ -13,12 +13,12 @@ import { nameOf, outcomeWords } from './words.ts';
 
 /** Where a request of one's own is, in one sentence that needs no name of anybody. */
 export function standing(status: RequestStatus): Mrkdwn {
-  const { state, decideByAt, useByAt } = status.view;
+  const { state, useByAt } = status.view;
   switch (state.kind) {
     case 'requested':
       return mrkdwn`sent`;
     case 'awaiting':
-      return mrkdwn`waiting for approval; lapses ${when(decideByAt)} if nobody decides`;
+      return mrkdwn`waiting for approval; lapses ${when(status.lapsesAt)} if nobody decides`;
     case 'approved':
       if (early(status)) return mrkdwn`approved; it can be claimed from ${when(status.startAt ?? 0)}`;
       return useByAt === null ? mrkdwn`approved, to be claimed` : mrkdwn`approved; claim it by ${when(useByAt)}`;
@@ -83,7 +83,7 @@ export function waitingLine(status: RequestStatus, people: People): readonly Blo
   }
   return [
     section(
-      mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}${from(status)}, ${when(status.openedAt)}; lapses ${when(view.decideByAt)}. Request ${shortId(requestId)}.`,
+      mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}${from(status)}, ${when(status.openedAt)}; lapses ${when(status.lapsesAt)}. Request ${shortId(requestId)}.`,
     ),
     ...row(button(actions.review, 'Review', requestId, { style: 'primary', spoken })),
   ];

@@ -1,7 +1,7 @@
 /** Where a request is, in one or two sentences: for the card, its thread and the requester. */
 import { sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
-import { openNow } from '../../domain/progress.ts';
+import { lapsesAt, openNow } from '../../domain/progress.ts';
 import type { Approval, RequestState } from '../../domain/request.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { joined, listed, mrkdwn, type Mrkdwn, nothing, when } from '../text.ts';
@@ -87,18 +87,23 @@ function seat(model: RequestModel, { decisionId, person, standsInFor }: Approval
 
 /** When the open stages remind, ask others as well, or lapse, whichever comes next: one sentence each. */
 export function deadlines(model: RequestModel): readonly Mrkdwn[] {
-  const { state, decideByAt, escalated = [] } = model.view;
+  const { state, escalated = [] } = model.view;
   if (state.kind !== 'awaiting') return [];
   const open = openNow(stagesOf(model.plan), state.approvals, model.openedAt);
   const wider = open.flatMap(({ stage, escalateAt }) =>
     escalateAt !== null && !escalated.includes(stage) ? [escalateAt] : [],
   );
-  const lapses = Math.min(decideByAt, ...open.flatMap(({ lapseAt }) => (lapseAt === null ? [] : [lapseAt])));
   return [
     ...(wider.length > 0 ? [mrkdwn`Others are asked as well ${when(Math.min(...wider))}`] : []),
     ...(escalated.length > 0 ? [mrkdwn`Others were asked as well`] : []),
-    mrkdwn`Lapses ${when(lapses)}`,
+    mrkdwn`Lapses ${when(lapsing(model))}`,
   ];
+}
+
+/** When it lapses if nobody decides, while it waits. */
+export function lapsing({ plan, openedAt, view: { state, decideByAt } }: RequestModel): number {
+  const approvals = state.kind === 'awaiting' ? state.approvals : [];
+  return lapsesAt(stagesOf(plan), approvals, openedAt, decideByAt);
 }
 
 /** How it ended and the evidence: `ended 14:02:07, 2 sessions closed, verified in 0.4 s`. */

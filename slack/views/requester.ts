@@ -7,7 +7,7 @@ import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton }
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { ExtensionLine, RequestModel } from './model.ts';
-import { extensionSentence, progress, receiptSentence, subject } from './progress.ts';
+import { extensionSentence, lapsing, progress, receiptSentence, subject } from './progress.ts';
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
 const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
@@ -16,7 +16,7 @@ const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(mode
 export function sent(model: RequestModel): Content {
   const open = model.view.state.kind === 'awaiting';
   const says = mrkdwn`Your request for ${subject(model)} was sent. ${planSentence(model.plan, model.people)}`;
-  const lapses = mrkdwn`It lapses ${when(model.view.decideByAt)} if nobody decides.`;
+  const lapses = mrkdwn`It lapses ${when(lapsing(model))} if nobody decides.`;
   return content(
     open ? mrkdwn`${says} ${lapses}` : progress(model),
     section(says),

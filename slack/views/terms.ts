@@ -5,13 +5,16 @@ import { section } from './kit.ts';
 import type { Block } from './message.ts';
 
 /** What ends the access besides its time, and when it may be held; nothing where neither is said. */
-export function terms({ until, limits }: GrantablePlan): readonly Block[] {
-  const says = [
-    ...(until ? [conditionSentence(until)] : []),
-    ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
-  ];
+export function terms(plan: GrantablePlan): readonly Block[] {
+  const says = termSentences(plan);
   return says.length > 0 ? [section(mrkdwn`*Besides*\n${joined(says, '\n')}`)] : [];
 }
+
+/** The same, a sentence each. */
+export const termSentences = ({ until, limits }: GrantablePlan): readonly Mrkdwn[] => [
+  ...(until ? [conditionSentence(until)] : []),
+  ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
+];
 
 function conditionSentence(until: Condition): Mrkdwn {
   switch (until.kind) {

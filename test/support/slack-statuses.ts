@@ -41,6 +41,7 @@ export const statusOf = (requestId: RequestId, requester: PersonId, state: Reque
   openedAt: statusAt,
   state: state.kind,
   view: { version: 1, state, decideByAt: statusAt + 1_800_000, useByAt: null, noticed: false },
+  lapsesAt: statusAt + 1_800_000,
   endAt: state.kind === 'active' ? state.endAt : null,
 });
 
@@ -67,6 +68,7 @@ export const anyStatus: fc.Arbitrary<RequestStatus> = anyReview.map((model) => (
   openedAt: model.openedAt,
   state: model.view.state.kind,
   view: model.view,
+  lapsesAt: model.view.decideByAt,
   endAt: model.startAt,
 }));
 
