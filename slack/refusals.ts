@@ -1,7 +1,7 @@
 /** What is shown for each error code: the sentence of whoever refused, what to do next, and a reference for support. */
 import { webApi } from '@slack/bolt';
 import { CurfewError, errors, isRefusal, refuse, type ErrorCode, type Refusal } from '../domain/errors.ts';
-import { mrkdwn, value, type Mrkdwn } from './text.ts';
+import { mrkdwn, sentence, type Mrkdwn } from './text.ts';
 
 /** Total over `domain/errors.ts`: a new code does not compile without a next step. */
 export const nextSteps: Readonly<Record<ErrorCode, string>> = {
@@ -42,7 +42,7 @@ const knownMessages: Partial<Readonly<Record<ErrorCode, string>>> = {
 
 /** One paragraph for an ephemeral message, a direct message or a modal. */
 export const refusalText = (refusal: Refusal, reference: string): Mrkdwn =>
-  mrkdwn`${value(refusal.message, 1_500)} ${step(refusal.code)} (Reference ${reference})`;
+  mrkdwn`${sentence(refusal.message, 1_500)} ${step(refusal.code)} (Reference ${reference})`;
 
 /** The same under a field of a form, where Slack shows plain text. */
 export const fieldText = (refusal: Refusal, reference: string): string =>

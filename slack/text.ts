@@ -104,3 +104,24 @@ export function when(at: number, form: 'time' | 'seconds' | 'day' = 'day'): Mrkd
   const utc = new Date(at).toISOString().slice(0, 19).replace('T', ' ');
   return raw(`<!date^${Math.floor(at / 1000)}^${shape}|${utc} UTC>`);
 }
+
+/** As `formatInstant` writes it: sentences that are made for every surface have instants so. */
+const instants = /\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z/;
+const mostInstants = 3;
+
+/**
+ * A sentence of whoever refused, as one value whose first instants each viewer reads in their own time.
+ * @param max of the sentence as it was said; each instant makes it some sixty characters longer
+ */
+export function sentence(text: string, max: number): Mrkdwn {
+  let rest = value(text, max).mrkdwn;
+  let said = '';
+  for (let found = 0; found < mostInstants; found += 1) {
+    const match = instants.exec(rest);
+    const at = match ? Date.parse(match[0]) : Number.NaN;
+    if (!match || Number.isNaN(at)) break;
+    said += `${rest.slice(0, match.index)}${when(at).mrkdwn}`;
+    rest = rest.slice(match.index + match[0].length);
+  }
+  return raw(`${said}${rest}`);
+}

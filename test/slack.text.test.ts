@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { errors } from '../domain/errors.ts';
-import { nextSteps, refusalOf } from '../slack/refusals.ts';
-import { cut, listed, mrkdwn, nothing, oneLine, tidy, value, when } from '../slack/text.ts';
+import { errors, refuse } from '../domain/errors.ts';
+import { formatInstant } from '../domain/time.ts';
+import { nextSteps, refusalOf, refusalText } from '../slack/refusals.ts';
+import { cut, listed, mrkdwn, nothing, oneLine, sentence, tidy, value, when } from '../slack/text.ts';
 import { anyText } from './support/slack-models.ts';
 
 test('markup in a value is shown, not obeyed', () => {
@@ -72,4 +73,18 @@ test('what was thrown unexpectedly is not shown', () => {
   const refusal = refusalOf(new Error('password=hunter2 at 10.0.0.1'));
   expect(refusal.message).not.toContain('hunter2');
   expect(refusal.code).toBe('NotRecorded');
+});
+
+test('an instant in a refusal is read in the time of whoever reads it', () => {
+  const at = Date.UTC(2026, 11, 24, 8);
+  const refusal = refuse('NotPending', `It starts at ${formatInstant(at)}, and cannot be claimed before.`);
+  expect(refusalText(refusal, 'ab12').mrkdwn).toContain(
+    `It starts at ${when(at).mrkdwn}, and cannot be claimed before.`,
+  );
+});
+
+test('of many instants in a sentence only the first ones are written so, and none that there is not', () => {
+  const many = `${formatInstant(0)} `.repeat(60);
+  expect(sentence(many, 1_500).mrkdwn.length).toBeLessThan(1_800);
+  expect(sentence('at 2026-13-45T99:99:99.000Z', 100).mrkdwn).toBe('at 2026-13-45T99:99:99.000Z');
 });

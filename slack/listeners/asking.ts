@@ -7,7 +7,7 @@ import type { Ask, Opened, Preview, TargetOption } from '../../service/contract.
 import type { Prefill } from '../parse-line.ts';
 import type { Desk } from '../service.ts';
 import { within } from '../within.ts';
-import { joined, listed, mrkdwn, value, type Mrkdwn } from '../text.ts';
+import { joined, listed, mrkdwn, sentence, value, type Mrkdwn } from '../text.ts';
 import { askForm, type Offer } from '../views/ask.ts';
 import type { Content } from '../views/message.ts';
 import type { People } from '../views/model.ts';
@@ -94,7 +94,7 @@ export async function previewOf(
     ...(startAt === undefined ? {} : { startAt }),
   };
   const preview = await desk.service.preview(ask);
-  if (isRefusal(preview)) return [mrkdwn`${value(preview.message, 1_000)}`];
+  if (isRefusal(preview)) return [mrkdwn`${sentence(preview.message, 1_000)}`];
   const { plan } = preview;
   if (plan.verdict === 'denied') return [deniedSentence(plan)];
   const named = stagesOf(plan).flatMap((stage) => stage.from);

@@ -4,7 +4,7 @@ import { parseSpan } from '../../domain/time.ts';
 import type { Extended } from '../../service/contract.ts';
 import { actions, blocks } from '../ids.ts';
 import type { Desk } from '../service.ts';
-import { mrkdwn, value, when, type Mrkdwn } from '../text.ts';
+import { mrkdwn, sentence, when, type Mrkdwn } from '../text.ts';
 import { extendForm } from '../views/extend.ts';
 import type { Content } from '../views/message.ts';
 import { readMetadata } from '../views/metadata.ts';
@@ -21,7 +21,7 @@ export async function extend(desk: Desk, press: Pressed, opener: Opener): Promis
   if (result.field !== blocks.reason) return result;
   const status = await desk.service.status({ requestId });
   if (isRefusal(status)) return status;
-  const view = extendForm(status, mrkdwn`${value(result.message, 500)}`);
+  const view = extendForm(status, sentence(result.message, 500));
   await opener.client.views.open({ trigger_id: opener.triggerId, view });
   return undefined;
 }

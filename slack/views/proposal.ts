@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isUuid, type PersonId, type PolicyHash, type ProposalId } from '../../domain/ids.ts';
 import type { ProposalModel } from '../../service/contract-governance.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
-import { cut, joined, listed, mrkdwn, nothing, value, when, type Mrkdwn } from '../text.ts';
+import { cut, joined, listed, mrkdwn, nothing, sentence, value, when, type Mrkdwn } from '../text.ts';
 import { input, modal } from './form.ts';
 import { button, content, context, divider, fields, option, row, section, verbatim } from './kit.ts';
 import type { Block, Content, Modal } from './message.ts';
@@ -74,7 +74,7 @@ export function proposalForm(model: ProposalModel, people: People): Modal {
       submit: 'Record decision',
       metadata: writeAbout({ proposalId: model.proposalId, hash: model.hash }),
     },
-    model.you ? [section(mrkdwn`*Your approval would not count*: ${value(model.you.message, 500)}`), divider] : [],
+    model.you ? [section(mrkdwn`*Your approval would not count*: ${sentence(model.you.message, 500)}`), divider] : [],
     section(mrkdwn`*A new policy*, proposed by ${by(model, people)}, ${when(model.proposedAt)}`),
     fields([
       mrkdwn`*In place of*\n${base}`,

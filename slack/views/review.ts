@@ -6,7 +6,7 @@ import { openNow } from '../../domain/progress.ts';
 import { formatSpan } from '../../domain/time.ts';
 import type { ReviewModel } from '../../service/contract.ts';
 import { actions, blocks, callbacks } from '../ids.ts';
-import { joined, listed, mrkdwn, type Mrkdwn, nothing, value, when } from '../text.ts';
+import { joined, listed, mrkdwn, type Mrkdwn, nothing, sentence, when } from '../text.ts';
 import { input, modal, textInput } from './form.ts';
 import { context, divider, fields, option, section, verbatim } from './kit.ts';
 import { writeMetadata } from './metadata.ts';
@@ -50,7 +50,7 @@ export function reviewForm(model: ReviewModel, people: People): Modal {
 }
 
 export const wouldNotCount = (you: Refusal | null): readonly Block[] =>
-  you ? [section(mrkdwn`*Your decision would not count*: ${value(you.message, 500)}`), divider] : [];
+  you ? [section(mrkdwn`*Your decision would not count*: ${sentence(you.message, 500)}`), divider] : [];
 
 const facts = (model: ReviewModel): Block =>
   fields([
