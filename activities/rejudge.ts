@@ -177,7 +177,7 @@ async function settle(
 }
 
 /** Shown on the card and to those who decided: as much as fits there. */
-const longestCause = 300;
+const longestCause = 250;
 
 async function end(
   { messages }: RejudgeDeps,
@@ -190,6 +190,8 @@ async function end(
   await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'policy' });
   const body = { cause: 'policy', policy: policy.hash, reasons };
   await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
-  const cause = `the policy would not give it so any more: ${reasons.join(' ')}`.slice(0, longestCause);
+  // Whoever shows a cause ends the sentence.
+  const why = reasons.join(' ').slice(0, longestCause).replace(/\.$/, '');
+  const cause = `the policy would not give it so any more: ${why}`;
   await enqueue(tx, messages.revoke({ requestId, actor, cause }));
 }

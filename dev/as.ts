@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { actions } from '../slack/ids.ts';
+import { asSent } from './playground/deeds.ts';
 import { runningStack } from './running-stack.ts';
 import type { DeskAnswer, DeskCall } from './slack/desk.ts';
 import type { Seen } from './slack/seen.ts';
@@ -13,10 +14,11 @@ import { messageOf } from './trouble.ts';
 const usage = `npm run as -- PERSON WORDS
 
   see                       what this person sees, newest last, with the buttons they could press
-  approve                   opens Review of the newest card and approves
+  approve                   opens Review of the newest card (a request, an extension, a policy) and approves
   deny REASON               the same, and denies
   claim                     presses Claim in the newest message that has it
   done | withdraw | end     "I'm done"; withdraw a request; "End now" on the newest card
+  extend                    presses Extend in the newest message that has it
   press BUTTON              presses the newest button with that label, as \`see\` shows it
   form                      opens the request form, as /curfew alone does
   submit NAME=VALUE ...     fills the open form and sends it, e.g. target=orders-prod role=read duration=1h reason="..."
@@ -25,6 +27,7 @@ const usage = `npm run as -- PERSON WORDS
 Examples
   npm run as -- amara "orders-prod read 15m because INC-12 slow checkout"
   npm run as -- priya approve
+  npm run as -- tomas "away until tomorrow delegate @farida"
   npm run as -- jonas 'breakglass orders-prod write INC-12 "checkout down"'
 `;
 /** What follows from a press reaches Slack a moment later. */
@@ -44,6 +47,8 @@ if (!dev.people.some((person) => person.handle === as)) {
   stop(`nobody here is called ${as}; there are ${dev.people.map((person) => person.handle).join(', ')}`);
 }
 
+/** Whom Slack offers after `@`. */
+const mentionable = dev.people.flatMap(({ handle, slackUserId: id }) => (id === null ? [] : [{ handle, id }]));
 const before = await ask('/see');
 const known = new Set(before.messages.map((message) => `${placeOf(message)} ${message.text}`));
 /** By where and when it was posted: a message that is edited meanwhile is told once, as it is then. */
@@ -99,7 +104,7 @@ async function perform(): Promise<DeskAnswer> {
       return before;
     case 'approve':
     case 'deny': {
-      await ask('/press', { action: actions.review });
+      await ask('/press', { action: newestReview() });
       const why = rest.length > 0 ? { [actions.why]: rest.join(' ') } : {};
       return ask('/submit', { values: { [actions.verdict]: word, ...why } });
     }
@@ -109,8 +114,13 @@ async function perform(): Promise<DeskAnswer> {
       return ask('/press', { action: actions.release });
     case 'withdraw':
       return ask('/press', { action: actions.withdraw });
+    case 'extend':
+      return ask('/press', { action: actions.extend });
     case 'end':
-      return ask('/press', { action: actions.endNow });
+      // With nothing behind it the button on a card; `end 1a2b3c4d` is the command's.
+      return rest.length > 0
+        ? ask('/slash', { text: ['end', ...rest].join(' ') })
+        : ask('/press', { action: actions.endNow });
     case 'press':
       return ask('/press', { action: actionOf(rest.join(' ')) });
     case 'form':
@@ -118,8 +128,15 @@ async function perform(): Promise<DeskAnswer> {
     case 'submit':
       return ask('/submit', { values: valuesOf(rest) });
     default:
-      return ask('/slash', { text: [word, ...rest].join(' ') });
+      return ask('/slash', { text: asSent([word, ...rest].join(' '), mentionable) });
   }
+}
+
+/** Of what waits for somebody's word, the newest. */
+function newestReview(): string {
+  const kinds: readonly string[] = [actions.review, actions.reviewExtension, actions.reviewProposal];
+  const newest = before.messages.toSorted((one, other) => other.at - one.at).flatMap(({ buttons }) => buttons);
+  return newest.find(({ action }) => kinds.includes(action))?.action ?? actions.review;
 }
 
 /** Of the newest button that is so labelled. */

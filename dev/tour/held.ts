@@ -1,4 +1,5 @@
 /** What is held may last longer, with the same login, or end sooner, with what it was given for. */
+import type { Client } from 'pg';
 import { Webhook } from 'standardwebhooks';
 import { actions } from '../../slack/ids.ts';
 import { controlDatabase } from '../company/targets.ts';
@@ -10,10 +11,18 @@ import { must } from './report.ts';
 import { approves } from './review.ts';
 import type { Login, Stage } from './stage.ts';
 
-const extendedSeconds = 10;
+const extendedSeconds = 14;
 
-/** Extend in Slack: the target moves ledger and login together, and the session that was open notices nothing. */
-export async function extended(stage: Stage) {
+type Extended = {
+  readonly login: Login;
+  readonly session: Client;
+  readonly pid: number | undefined;
+  readonly answer: string;
+  readonly target: { readonly validUntil: number; readonly ledger: number };
+};
+
+/** Extend in Slack: the target moves ledger and login together, before the old end. */
+export async function extendedOnTarget(stage: Stage): Promise<Extended> {
   const { driver } = stage;
   const requestId = await stage.ask('mei', `models-prod read ${extendedSeconds}s because checking label drift`);
   const login = await stage.claim('mei', requestId);
@@ -39,17 +48,18 @@ export async function extended(stage: Stage) {
     const all = driver.ephemerals('mei');
     return all.slice(0, all.length - before).map((one) => shownText(one['blocks']) || one.text)[0];
   });
-  await stage.waitFor(
-    'the old end to be over',
-    async () => Date.now() > login.endAt + 2_500,
-    extendedSeconds * 1_000 + 5_000,
-  );
+  return { login, session, pid, answer, target };
+}
+
+/** Past the old end the session that was open has noticed nothing, and the old password still logs in. */
+export async function goesOn(stage: Stage, { login, session, pid, answer, target }: Extended) {
+  await stage.waitFor('the old end to be over', async () => Date.now() > login.endAt + 2_000, extendedSeconds * 1_500);
   must((await backendOf(session)) === pid, 'the session is another one');
   const again = await stage.connect(login);
   const { rows } = await again.query<{ now: Date }>('select now()');
   await Promise.all([again.end(), session.end()]);
   return {
-    requestId,
+    requestId: login.requestId,
     answer,
     oldEnd: new Date(login.endAt).toISOString(),
     validUntil: new Date(target.validUntil).toISOString(),
@@ -59,7 +69,7 @@ export async function extended(stage: Stage) {
   };
 }
 
-const backendOf = async (session: Awaited<ReturnType<Stage['connect']>>): Promise<number | undefined> =>
+const backendOf = async (session: Client): Promise<number | undefined> =>
   (await session.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
 
 /** As the target's catalog and its ledger have it, epoch ms. */
