@@ -16,7 +16,7 @@ import { registerReport } from './commands/report.ts';
 import { registerRequests } from './commands/requests.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTarget } from './commands/target.ts';
-import { exitCodes, Stopped, type ExitCode, type Terminal } from './terminal.ts';
+import { exitCodes, harmless, Stopped, type ExitCode, type Terminal } from './terminal.ts';
 
 /** What a command is given to say how it went. Without a word it went well. */
 export type Finish = (code: ExitCode) => void;
@@ -44,14 +44,15 @@ const registers: readonly Register[] = [
  * @param words the arguments without the program's name
  * @returns the exit code; nothing is thrown and the process is not ended
  */
-export async function runCurfew(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
+export async function runCurfew(words: readonly string[], given: Terminal): Promise<ExitCode> {
+  const terminal = harmless(given);
   let code: ExitCode = exitCodes.done;
   const program = new Command('curfew')
     .description('Just-in-time access to databases that ends on time, every time.')
     .showHelpAfterError('(add --help for what can be said)')
     .showSuggestionAfterError()
     .addHelpText('after', '\nExit codes: 0 done, 1 refused or something was found, 2 called or configured wrongly.');
-  for (const register of registers) register(program, terminal, (given) => (code = given));
+  for (const register of registers) register(program, terminal, (finished) => (code = finished));
   for (const command of everyCommand(program)) {
     command
       .exitOverride()

@@ -21,6 +21,31 @@ export type Terminal = {
   run(program: string, words: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
 };
 
+/**
+ * The same terminal, on which nothing that is printed can rewrite what stands there or turn its direction: control
+ * characters and such marks are shown by their numbers, as JSON writes them, so that JSON stays the same value.
+ */
+export const harmless = (terminal: Terminal): Terminal => ({
+  ...terminal,
+  out: (text) => terminal.out(numbered(text)),
+  err: (text) => terminal.err(numbered(text)),
+});
+
+const unprinted =
+  // oxlint-disable-next-line no-control-regex -- finding control characters is what this is for
+  /\r(?!\n)|[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+
+const numbered = (text: string): string =>
+  text.replaceAll(unprinted, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Others wrote it: one line, without what does not print. */
+export const oneLine = (text: string): string =>
+  text
+    .toWellFormed()
+    // oxlint-disable-next-line no-control-regex -- finding control characters is what this is for
+    .replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, ' ')
+    .replaceAll(/[\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g, '');
+
 /** 0: done. 1: refused, or something was found. 2: called or configured wrongly; nothing was done. */
 export const exitCodes = { done: 0, refused: 1, usage: 2 } as const;
 export type ExitCode = number;
@@ -58,6 +83,5 @@ export function printTable(
 const cellOf = (value: unknown): string => {
   if (value === null || value === undefined) return '-';
   const text = value instanceof Date ? value.toISOString() : typeof value === 'string' ? value : JSON.stringify(value);
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return oneLine(text);
 };

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { readCliConfig } from '../../config/cli.ts';
 import { describeProblems } from '../../config/field.ts';
-import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
+import { exitCodes, oneLine, Stopped, type Terminal } from '../terminal.ts';
 
 export type ActOptions = { readonly api?: string; readonly code?: string; readonly json?: true };
 
@@ -17,7 +17,7 @@ export const withActOptions = (command: Command): Command =>
 
 /** Shown beneath the help of each. */
 export const codeHelp =
-  '\nThis acts for you: type /curfew code in Slack for a code that shows who you are. It holds for ten minutes.';
+  '\nThis acts for you: type /curfew code in Slack for a code that shows who you are. It holds for ten minutes.\nOthers on this machine may see what a command was called with: rather set CURFEW_CODE, or type it when asked.';
 
 const callMs = 20_000;
 const tries = 3;
@@ -66,7 +66,8 @@ const send = (url: string, code: string, body: object): Promise<Response | undef
 
 function whyNot(said: unknown, status: number): string {
   const { detail, title } = problem.safeParse(said).data ?? {};
-  return detail ?? title ?? `The API answered ${status}. Check the address (--api or CURFEW_API).`;
+  const says = detail ?? title;
+  return says === undefined ? `The API answered ${status}. Check the address (--api or CURFEW_API).` : oneLine(says);
 }
 
 function apiOf(terminal: Terminal, { api }: ActOptions): string {
@@ -88,9 +89,8 @@ export const withCode = async <Options extends ActOptions>(
 
 /** NB. Never shown again, nor in any message: for ten minutes whoever has it is this person. */
 async function codeOf(terminal: Terminal, { code }: ActOptions): Promise<string> {
-  const given =
-    code ?? terminal.env['CURFEW_CODE'] ?? (await terminal.ask?.('Code from /curfew code: ', { hidden: true }));
-  const text = given?.trim() ?? '';
+  const set = (code ?? terminal.env['CURFEW_CODE'] ?? '').trim();
+  const text = set === '' ? ((await terminal.ask?.('Code from /curfew code: ', { hidden: true })) ?? '').trim() : set;
   if (text === '')
     throw new Stopped('Type /curfew code in Slack, and give that code with --code or CURFEW_CODE.', exitCodes.usage);
   if (!/^[A-Za-z0-9 -]{1,100}$/.test(text))

@@ -4,7 +4,7 @@ import { formatInstant, formatSpan } from '../../domain/time.ts';
 import { decided, reviewed, type Reviewed } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, withCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
-import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 
 type Options = ActOptions & { readonly digest?: string; readonly reason?: string };
 
@@ -107,16 +107,8 @@ function print(terminal: Terminal, model: Reviewed): void {
         : ['Adds to what they can do now:', ...model.adds.map((line) => `  ${oneLine(line)}`)]),
     ...model.held.map((one) => `They hold ${one.role} on ${one.target} until ${formatInstant(one.endAt)}.`),
     ...model.decisions.map((one) => `${who(one.person)}: ${one.verdict}, ${formatInstant(one.madeAt)}`),
-    ...(model.you === null ? [] : [`Your decision would not count: ${model.you.message}`]),
+    ...(model.you === null ? [] : [`Your decision would not count: ${oneLine(model.you.message)}`]),
     `Digest: ${model.digest}`,
   ];
   terminal.out(`${lines.join('\n')}\n`);
 }
-
-/** Others wrote it: no control characters, which could rewrite what stands above, nor marks that turn its direction. */
-const oneLine = (text: string): string =>
-  text
-    .toWellFormed()
-    // oxlint-disable-next-line no-control-regex -- finding control characters is what this is for
-    .replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, ' ')
-    .replaceAll(/[\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g, '');

@@ -11,7 +11,7 @@ import { oneStatus } from '../act/answers.ts';
 import { act, hasCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
-import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 import { handlesOf } from './requests.ts';
 
 export const registerStatus: Register = (program, terminal) => {
@@ -46,9 +46,9 @@ async function printMine(terminal: Terminal, id: string, options: ActOptions): P
   const one = await act(terminal, 'status', { requestId: id }, options, oneStatus);
   if (options.json) return printJson(terminal, one);
   const { state } = one.view;
-  const who = one.names[one.requester] ?? one.requester;
+  const who = oneLine(one.names[one.requester] ?? one.requester);
   terminal.out(
-    `${one.requestId}: ${who} asked for ${one.role} on ${one.target} for ${formatSpan(one.durationMs)} at ${formatInstant(one.openedAt)}.\nState: ${state.kind}${state.kind === 'closed' ? `, ${state.outcome ?? ''} (${state.cause ?? ''})` : ''}${one.endAt === null ? '' : `, until ${formatInstant(one.endAt)}`}.\n`,
+    `${one.requestId}: ${who} asked for ${one.role} on ${one.target} for ${formatSpan(one.durationMs)} at ${formatInstant(one.openedAt)}.\nState: ${state.kind}${state.kind === 'closed' ? `, ${state.outcome ?? ''} (${oneLine(state.cause ?? '')})` : ''}${one.endAt === null ? '' : `, until ${formatInstant(one.endAt)}`}.\n`,
   );
 }
 
