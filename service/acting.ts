@@ -86,6 +86,7 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
       as(code, async (person) => {
         const model = await use.reviewModel({ requestId: requestId as RequestId, person });
         if (isRefusal(model)) return model;
+        if (model.you !== null && !concerns(model, person)) return model.you;
         const { standsInFor: _, ...shown } = model;
         return named<Reviewable>(shown, (one) => [one.requester, ...one.decisions.map((each) => each.person)]);
       }),
@@ -95,6 +96,10 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
       as(code, (person) => use.extend({ ...input, requestId: requestId as RequestId, person })),
   };
 }
+
+/** The reason and what somebody holds are for those who decide, have decided, or asked; the rest hear why it is not theirs. */
+const concerns = ({ requester, decisions }: ReviewModel, person: PersonId): boolean =>
+  requester === person || decisions.some((decision) => decision.person === person);
 
 const requesters = ({ grants, requests, recent, waiting }: Overview): readonly PersonId[] =>
   [...grants, ...requests, ...recent, ...waiting].map(({ requester }) => requester);

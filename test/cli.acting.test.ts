@@ -29,7 +29,7 @@ const inOrder = { deleted: false, bot: false, restricted: false, stranger: false
 beforeEach(async () => {
   await company.restore();
   slack = {};
-  for (const handle of ['ada', 'olga', 'omar'] as const) {
+  for (const handle of ['ada', 'eve', 'olga', 'omar'] as const) {
     const account = { team: 'T1', user: `U${handle.toUpperCase()}` };
     await addPerson(company.store.as.curfew_directory, handle, { version: company.nextVersion(), slack: [account] });
   }
@@ -69,6 +69,17 @@ test('somebody asks, sees where it is, and another approves what they were shown
   expect([approval.code, approval.out, approval.err]).toEqual([0, 'Approved.\n', '']);
   expect((await run('olga', ['approve', id, '--digest', digest])).out).toBe('You had said so already.\n');
   expect((await run('ada', ['status', id])).out).toContain('State: approved');
+});
+
+test('whom a request does not concern is not shown its reason, and hears why it is not theirs to decide', async () => {
+  const id = await asked();
+  const stranger = await run('eve', ['review', id, '--json']);
+  expect(stranger).toMatchObject({ code: 1, out: '' });
+  expect(stranger.err).not.toContain('a slow query');
+  expect((await run('eve', ['deny', id, '--reason', 'no'])).code).toBe(1);
+  expect((await run('ada', ['review', id])).out).toContain('Why: a slow query');
+  await run('olga', ['deny', id, '--reason', 'use the replica']);
+  expect((await run('olga', ['review', id])).out).toContain('Why: a slow query');
 });
 
 test('without the policy’s leave nobody approves by command, but whoever may can deny', async () => {
