@@ -59,7 +59,10 @@ export async function readExtensionCase(
   ).length;
   const people = await readPeople(db, policy, request, decisions);
   const condition = await conditionOf(sources, request, people.requester);
-  const planned = planFor(policy, { ...askOf(request, people.requester), startAt: null }, people.all, now);
+  // What is added is judged as if it were asked for, where that is longer than what was asked for first.
+  const durationMs = Math.max(request.durationMs, extension.endAt - extension.fromAt);
+  const ask = { ...askOf(request, people.requester), durationMs, startAt: null };
+  const planned = planFor(policy, ask, people.all, now);
   const longestMs = policy.targets.get(request.target)?.roles.get(request.role)?.maxMs ?? 0;
   const { facts } = people;
   const read = { request, grant, extension, ticket, automaticBefore, decisions, facts, planned, longestMs };

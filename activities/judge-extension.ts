@@ -5,7 +5,8 @@
 import { refuse, type Refusal } from '../domain/errors.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { extensionDigestOf } from '../policy/digest.ts';
-import { stricter } from '../policy/stricter.ts';
+import { givenToWhomever } from '../policy/plan.ts';
+import { asksForMore, boundAnew, stricter } from '../policy/stricter.ts';
 import { tally } from '../policy/tally.ts';
 import type { ExtensionTicket } from '../store/extensions.ts';
 import type { StoredGrant } from '../store/grants.ts';
@@ -51,9 +52,11 @@ function asAsked(of: ExtensionCase): Refusal | undefined {
 /** The policy of now gives the same thing at this hour, no stricter, and for so long. */
 function byPolicy(of: ExtensionCase, grant: StoredGrant, now: number): Refusal | undefined {
   const { request, extension, planned, longestMs, condition } = of;
-  const { plan } = planned;
-  if (plan.verdict === 'denied') return refuse('PolicyDenied', plan.reasons.join(' '));
-  const reasons = stricter({ ...request, plan: extension.plan }, planned);
+  // Who is away just now decides nothing that was approved already, or that nobody has to approve.
+  const given = givenToWhomever(planned);
+  if (!given) return refuse('PolicyDenied', stricter(request, planned).join(' '));
+  const { plan } = given;
+  const reasons = [...stricter({ ...request, plan: extension.plan }, planned), ...boundAnew(request.plan, plan)];
   if (reasons.length > 0) return refuse('PolicyDenied', reasons.join(' '));
   if (extension.endAt > grant.grantedAt + longestMs)
     return refuse('PolicyDenied', 'The policy does not let it be held for that long.');
@@ -69,8 +72,10 @@ function byPeople({ request, extension, decisions, facts, automaticBefore, plann
   const requester = facts.get(request.person);
   if (requester?.state !== 'active') return refuse('PolicyDenied', 'The requester is not active any more.');
   if (extension.kind === 'automatic') {
-    const now = planned.plan.verdict === 'denied' ? 0 : (planned.plan.limits.extensions ?? 0);
-    return automaticBefore < Math.min(request.plan.limits.extensions ?? 0, now)
+    const now = givenToWhomever(planned)?.plan;
+    // NB. It rests on what was approved: that has to be as much as the policy wants now, for the time that is added.
+    const rests = now !== undefined && !asksForMore(request.plan, now);
+    return rests && automaticBefore < Math.min(request.plan.limits.extensions ?? 0, now.limits.extensions ?? 0)
       ? undefined
       : refuse('PolicyDenied', 'The plan allows no further extension without approval.');
   }

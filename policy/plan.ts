@@ -52,6 +52,15 @@ export function planFor(policy: LoadedPolicy, ask: Ask, people: readonly PersonF
   return decided(policy, ask, place, rule, people, now);
 }
 
+/**
+ * What a policy gives, whether or not enough people are there to decide just now; undefined where it gives nothing, or
+ * not for so long, not from then, or not without a ticket.
+ */
+export function givenToWhomever({ plan, gives, fields, inPrinciple }: Planned): Planned['inPrinciple'] {
+  if (plan.verdict !== 'denied') return gives && { plan, gives };
+  return fields?.every((field) => field === null) === true ? inPrinciple : undefined;
+}
+
 const denied = (policy: LoadedPolicy, rule: string | null, reasons: readonly string[]): Planned => ({
   plan: { verdict: 'denied', policy: policy.hash, rule, reasons },
   gives: undefined,

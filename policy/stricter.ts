@@ -34,10 +34,14 @@ export function stricter(pinned: Pinned, now: Planned): readonly string[] {
   return [
     ...reasons,
     ...stricterLimits(pinned.plan.limits, plan.limits),
-    ...stricterUntil(pinned.plan, plan),
+    ...boundAnew(pinned.plan, plan),
     ...stricterStages(stagesOf(pinned.plan), stagesOf(plan)),
   ];
 }
+
+/** Does the one plan take people whom the other did not: more of them, others, or fewer who may be among them? */
+export const asksForMore = (pinned: GrantablePlan, now: GrantablePlan): boolean =>
+  stricterStages(stagesOf(pinned), stagesOf(now)).length > 0;
 
 function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
   const names = {
@@ -54,7 +58,8 @@ function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
   return reasons;
 }
 
-function stricterUntil(pinned: GrantablePlan, now: GrantablePlan): readonly string[] {
+/** @returns why, where the one plan binds a grant to something to which the other did not */
+export function boundAnew(pinned: GrantablePlan, now: GrantablePlan): readonly string[] {
   if (!now.until || (pinned.until?.kind === now.until.kind && pinned.until.key === now.until.key)) return [];
   return [`The policy now binds it to the ${now.until.kind}.`];
 }

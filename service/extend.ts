@@ -4,6 +4,7 @@ import type { GrantablePlan } from '../domain/plan.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { formatInstant, secondMs } from '../domain/time.ts';
 import { extensionDigestOf, extensionIdFrom, reasonHash } from '../policy/digest.ts';
+import { asksForMore } from '../policy/stricter.ts';
 import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
@@ -105,7 +106,8 @@ async function judge(
   if (isRefusal(byMs)) return byMs;
   const planned = await planFor(ctx, tx, asked, standing, { grant, byMs, now });
   if (isRefusal(planned)) return planned;
-  const { plan, short, endAt } = planned;
+  const { plan, short } = planned;
+  const endAt = Math.min(planned.endAt, await shiftEndsAt(tx, standing.row, now));
   if (endAt < grant.endAt + secondMs) {
     const until = formatInstant(grant.endAt);
     return refuse(
@@ -114,7 +116,9 @@ async function judge(
       'duration',
     );
   }
-  const kind = allowanceLeft(standing.row.plan, plan, earlier) > 0 ? 'automatic' : 'asked';
+  // NB. What nobody has to approve rests on what was approved: that has to be as much as the policy wants now, for this.
+  const pinned = standing.row.plan;
+  const kind = !asksForMore(pinned, plan) && allowanceLeft(pinned, plan, earlier) > 0 ? 'automatic' : 'asked';
   if (kind === 'asked' && short) return short;
   if (kind === 'asked' && stagesOf(plan).length === 0) {
     return refuse('PolicyDenied', 'The policy gives no further extension of this. Ask anew when it has ended.');
@@ -140,10 +144,7 @@ async function planFor(
 ): Promise<(PlanNow & { readonly endAt: number }) | Refusal> {
   const { row } = standing;
   const endBy = ({ plan }: PlanNow): number =>
-    Math.min(
-      grant.endAt + Math.min(byMs, plan.limits.maxMs),
-      latestEnd(asked.policy, row, plan, grant, now),
-    );
+    Math.min(grant.endAt + Math.min(byMs, plan.limits.maxMs), latestEnd(asked.policy, row, plan, grant, now));
   const first = await planOfNow(ctx, tx, asked, standing, now);
   if (isRefusal(first)) return first;
   const addedMs = endBy(first) - grant.endAt;

@@ -158,7 +158,7 @@ async function settling(
   const now = ctx.clock();
   const grant = await heldNow(tx, standing, now);
   if (isRefusal(grant)) return grant;
-  const planned = await planOfNow(ctx, tx, asked, standing, now);
+  const planned = await planOfNow(ctx, tx, asked, standing, now, extension.endAt - extension.fromAt);
   if (isRefusal(planned)) return planned;
   return (
     stillFits(asked.policy, standing.row, extension, planned.plan, grant, now) ?? signed(ctx, standing.row, extension)

@@ -1,9 +1,9 @@
 /** What asking for an extension, deciding on one and showing one have in common: the rules of a later end. */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
-import type { Gives, Planned } from '../policy/plan.ts';
+import { givenToWhomever, type Gives, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
-import { stricter } from '../policy/stricter.ts';
+import { boundAnew, stricter } from '../policy/stricter.ts';
 import type { ExtensionRow, ExtensionTicket } from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import type { StoredGrant } from '../store/grants.ts';
@@ -31,6 +31,8 @@ export type PlanNow = { readonly plan: GrantablePlan; readonly short: Refusal | 
 /**
  * What the policy of this moment says of the same ask: its stages decide on an extension. Whoever asks is still active,
  * it still gives the very same thing, and what it is bound to still holds.
+ * @param addedMs what the extension adds. Where that is longer than what was asked for first, it is what is judged:
+ *   nobody asks for minutes, by a rule for minutes, and adds hours by it
  */
 export async function planOfNow(
   ctx: Context,
@@ -38,15 +40,19 @@ export async function planOfNow(
   { policy, condition }: AskedBefore,
   { row }: Standing,
   now: number,
+  addedMs = 0,
 ): Promise<PlanNow | Refusal> {
   const requester = await activePerson(db, row.person);
   if (isRefusal(requester)) return requester;
   const bound = conditionStands(row.plan.until, condition);
   if (bound) return bound;
-  const { kind, target, role, durationMs, ticket } = row;
+  const { kind, target, role, ticket } = row;
+  const durationMs = Math.max(row.durationMs, addedMs);
   const planned = await planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt: null }, now);
   const said = inPrinciple(planned);
   if (isRefusal(said)) return said;
+  const [anew] = boundAnew(row.plan, said.plan);
+  if (anew !== undefined) return refuse('PolicyDenied', `${anew} Ask anew when this has ended.`);
   const same = said.gives.template === row.template && isSuperset(said.gives.databases, row.databases);
   if (!same) return refuse('PolicyDenied', 'The policy gives something else under this name now. Ask anew.');
   if (!ctx.targets.some(({ name }) => name === target)) {
@@ -56,10 +62,11 @@ export async function planOfNow(
 }
 
 /** NB. That too few people are there to decide is no reason to refuse what nobody has to decide. */
-function inPrinciple({ plan, gives, fields, inPrinciple: said }: Planned): (PlanNow & { gives: Gives }) | Refusal {
-  if (plan.verdict !== 'denied') return gives ? { plan, gives, short: undefined } : nothingGiven;
-  const short = refuse('PolicyDenied', plan.reasons.join(' '));
-  return said && fields?.every((field) => field === null) === true ? { ...said, short } : short;
+function inPrinciple(planned: Planned): (PlanNow & { gives: Gives }) | Refusal {
+  const said = givenToWhomever(planned);
+  const { plan } = planned;
+  const short = plan.verdict === 'denied' ? refuse('PolicyDenied', plan.reasons.join(' ')) : undefined;
+  return said ? { ...said, short } : (short ?? nothingGiven);
 }
 
 const nothingGiven = refuse('PolicyDenied', 'The policy gives nothing now.');

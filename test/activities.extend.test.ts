@@ -152,6 +152,21 @@ describe('an extension', () => {
     expect(await atTarget(it.requestId)).toMatchObject({ until: it.endAt + hourMs });
   });
 
+  test('that nobody has to approve is made also while those are away who could', async () => {
+    await world.company.applyPolicy(allowing(1));
+    const it = await held();
+    const order = await allowed(it);
+    const owners = ['olga', 'omar', 'otto', 'ben'] as const;
+    for (const handle of owners) {
+      const person = world.company.id(handle);
+      const away = { person, fromAt: world.company.now - 1_000, untilAt: world.company.now + hourMs };
+      ok(await world.company.use.away(away));
+    }
+    const made = await extend(order).catch((error: unknown) => error);
+    for (const handle of owners) ok(await world.company.use.back({ person: world.company.id(handle) }));
+    expect(made).toEqual({ endAt: it.endAt + hourMs });
+  });
+
   test('that was made and not recorded is found by the next attempt, and recorded once', async () => {
     const it = await held();
     const order = await allowed(it);
@@ -304,10 +319,25 @@ describe('no extension', () => {
     expect(await storedEnd(it.requestId)).toBe(it.endAt);
   });
 
+  test('by itself where the policy wants more people by now than have approved it, whatever a row says (I7)', async () => {
+    await world.company.applyPolicy(allowing(1));
+    const it = await held();
+    await world.company.applyPolicy(allowing(1, (text) => text.replace('need: 1', 'need: 2')));
+    const { extensionId, kind } = await askFor(it, { byMs: hourMs, reason: 'not done yet' });
+    expect(kind).toBe('asked');
+    for (const by of ['omar', 'otto'] as const) ok((await decide(extensionId, by)) as object);
+    await world.company.store.admin.query(`update curfew.extension set kind = 'automatic' where id = $1`, [
+      extensionId,
+    ]);
+    expect((await failure(extend(orderOf(it.requestId, extensionId)))).type).toBe('PolicyDenied');
+  });
+
   test('past what the template allows from the grant on, even with a good ticket and a lax policy', async () => {
     await world.company.applyPolicy(
       allowing(1, (text) =>
-        text.replace('read: { template: orders_read, max: 8h }', 'read: { template: orders_read, max: 48h }'),
+        text
+          .replace('read: { template: orders_read, max: 8h }', 'read: { template: orders_read, max: 48h }')
+          .replace('limits: { max: 4h', 'limits: { max: 48h'),
       ),
     );
     const it = await held();

@@ -62,6 +62,14 @@ const used = async (requestId: RequestId): Promise<void> => {
   await workerExtends(requestId, made.extensionId, made.endAt);
 };
 
+test('what is held without a condition is not extended under a policy that binds it to one (I7, I18)', async () => {
+  const { requestId } = await held();
+  await company.applyPolicy(
+    policy((text) => text.replace('limits: { max: 4h, extend', 'until: { shift: db }, limits: { max: 4h, extend')),
+  );
+  expect(code(await extend(requestId))).toBe('PolicyDenied');
+});
+
 const decideOn = async (extensionId: ExtensionId, handle: Handle, change: object = {}) => {
   const model = ok(await company.use.extensionModel({ extensionId, person: company.id(handle) }));
   const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
@@ -110,6 +118,28 @@ test('it never lasts longer than the role may be held from its grant on', async 
   expect(made.endAt).toBe((grant?.grantedAt ?? 0) + 8 * hourMs);
   await workerExtends(requestId, made.extensionId, made.endAt);
   expect(await extend(requestId, { reason: 'more' })).toMatchObject({ code: 'PolicyDenied', field: 'duration' });
+});
+
+test('whoever asked for minutes extends by no more than a request is given at once', async () => {
+  const { requestId, endAt } = await held(minuteMs);
+  expect(ok(await extend(requestId, { byMs: 7 * hourMs })).endAt).toBe(endAt + 4 * hourMs);
+});
+
+test('a rule for short requests extends nothing for long: what is added is judged as it would be if it were asked (I7)', async () => {
+  const minutes = `rules:
+  - name: minutes
+    match: { target: orders-prod, role: read }
+    if: request.duration <= 900
+    limits: { max: 4h, extend: 1 }
+    approvals: automatic`;
+  await company.applyPolicy(policy((text) => text.replace('rules:', minutes)));
+  const { requestId, plan } = ok(await company.use.open(ask(company, { durationMs: 10 * minuteMs })));
+  expect(plan.verdict).toBe('automatic');
+  const { endAt } = await claimed(company, requestId);
+  await workerGrants(company, requestId, endAt);
+  const made = ok(await extend(requestId, { byMs: 3 * hourMs, reason: 'not done yet' }));
+  expect(made.kind, 'nobody has approved more than minutes').toBe('asked');
+  expect(await extensions.ticketOf(company.store.admin, made.extensionId)).toBeUndefined();
 });
 
 test('it ends where the window of the policy closes', async () => {
