@@ -8,6 +8,7 @@ import { isUuid, type LinkId, type PersonId } from '../domain/ids.ts';
 import { sameHuman } from '../domain/person.ts';
 import * as links from '../store/link-codes.ts';
 import { factsOf } from '../store/people.ts';
+import * as codes from '../store/personal-codes.ts';
 import type { Db } from '../store/pool.ts';
 import { answering, refused } from './answering.ts';
 import { hashOfCode } from './codes.ts';
@@ -63,6 +64,8 @@ export const confirmLink = (
         const refusal = isRefusal(no) ? no : foreign;
         return refused(tx, { kind: 'link.refused', actor: person, subject: linkId, body: { verdict } }, refusal);
       }
+      // The account that is taken away may have asked for a code a moment ago.
+      if (verdict === 'deny') await codes.endAll(tx, settled.person, ctx.clock());
       await tell(tx, linkId, 'settled');
       return { confirmed: verdict === 'approve' };
     }),

@@ -14,15 +14,19 @@ export type PersonalCodeRow = {
 /** Keeps a code (SHA-256, 32 bytes) and replaces those before; the entry `personal-code.minted` is the caller's. */
 export async function mint(tx: Db, code: PersonalCodeRow & { readonly hash: Buffer }): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.personal_code ' || $1, 0))`, [code.person]);
-  await tx.query('update curfew.personal_code set replaced_at = $2 where person = $1 and replaced_at is null', [
-    code.person,
-    new Date(code.mintedAt),
-  ]);
+  await endAll(tx, code.person, code.mintedAt);
   await tx.query(
     'insert into curfew.personal_code (hash, person, account, minted_at, expires_at) values ($1, $2, $3, $4, $5)',
     [code.hash, code.person, JSON.stringify(code.account), new Date(code.mintedAt), new Date(code.expiresAt)],
   );
 }
+
+/** From `at` (epoch ms) on none of this person's codes counts. */
+export const endAll = (tx: Db, person: PersonId, at: number): Promise<unknown> =>
+  tx.query('update curfew.personal_code set replaced_at = $2 where person = $1 and replaced_at is null', [
+    person,
+    new Date(at),
+  ]);
 
 /** Whose code this is at `at` (epoch ms). Undefined: nobody's, or it was replaced or has expired. Changes nothing. */
 export async function valid(db: Db, hash: Buffer, at: number): Promise<PersonalCodeRow | undefined> {

@@ -17,7 +17,7 @@ import * as linkCodes from '../store/link-codes.ts';
 import { linkOf } from '../store/people.ts';
 import * as policies from '../store/policies.ts';
 import { relayOnce } from '../temporal/relay.ts';
-import { policyText, startCompany, type Company, type Handle } from './support/company.ts';
+import { ok, policyText, startCompany, type Company, type Handle } from './support/company.ts';
 import { fakeChannels } from './support/channels.ts';
 import { keptLog, startSlackDesk, type SlackDesk } from './support/slack-desk.ts';
 
@@ -190,7 +190,7 @@ test('a second account approves nothing until the first confirms it, and everyth
   expect(JSON.stringify(desk.driver.modal('spare'))).toContain('1 of 2');
 });
 
-test('the old account can take a new one away; nobody else, the new one included, can say a word on it', async () => {
+test('the old account can take a new one away, and its code for the command line; nobody else, the new one included, can say a word on it', async () => {
   await desk.driver.slash('second', command, `link ${await linkCode('otto')}`);
   await relay();
   const asked = await desk.driver.eventually('the question to the old account', async () =>
@@ -209,8 +209,12 @@ test('the old account can take a new one away; nobody else, the new one included
   expect(await say('otto', 'second')).toMatchObject({ code: 'NotAllowed' });
   expect(await say('eve', 'eve')).toMatchObject({ code: 'NotAllowed' });
   expect((await accountOf('second'))?.approvesFromAt).not.toBeNull();
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, fresh: true, readAt: company.now };
+  const { code } = ok(await company.use.personalCode({ person: company.id('otto'), account }));
+  expect(await company.use.personOfCode({ code })).toEqual({ person: company.id('otto') });
   await desk.driver.press('otto', asked, actions.refuseLink);
   expect(await accountOf('second')).toBeUndefined();
+  expect(await company.use.personOfCode({ code })).toMatchObject({ code: 'UnknownCode' });
   expect(await say('otto', 'otto')).toMatchObject({ code: 'NotPending' });
 });
 async function theLink(): Promise<LinkId> {
@@ -249,5 +253,8 @@ test('whatever is proposed, however long, is shown within Slack’s limits and w
       people,
     );
     expect(validateView(form)).toEqual([]);
+    // Whoever proposes has the store's login: what they say would change is their word, and is said to be.
+    expect(JSON.stringify([shown.blocks])).toContain("as the proposer's command line counted it");
+    expect(JSON.stringify(form)).toContain("as the proposer's command line counted it");
   }
 });

@@ -26,7 +26,7 @@ export function proposalCard(card: ProposalCard, people: People): Content {
   return content(
     says,
     section(mrkdwn`*A new policy* is proposed by ${by(card, people)}, ${when(card.proposedAt)}.`),
-    section(mrkdwn`*What would change*\n${changes(card.changes, changesShown.card)}`),
+    section(mrkdwn`*What would change*, ${counted}\n${changes(card.changes, changesShown.card)}`),
     section(stands(card, people)),
     row(...(card.state === 'open' ? [button(actions.reviewProposal, 'Review', card.proposalId)] : [])),
     context(mrkdwn`Proposal ${card.proposalId.slice(0, 8)}, SHA-256 ${card.hash.slice(0, hashShown)}`),
@@ -56,9 +56,12 @@ function stands({ state, decisions, need }: ProposalCard, people: People): Mrkdw
   }
 }
 
-/** Each line cut by itself. NB. The proposer's command line counted them; the text below is what is approved. */
+/** NB. It is their word: the store cannot judge policies. What is approved is the text, which Review shows below. */
+const counted = mrkdwn`as the proposer's command line counted it`;
+
+/** Each line cut by itself. */
 function changes(lines: readonly string[], most: number): Mrkdwn {
-  if (lines.length === 0) return mrkdwn`For nobody in the directory anything, as the proposer's command line sees it.`;
+  if (lines.length === 0) return mrkdwn`For nobody in the directory anything.`;
   const shown = lines.slice(0, most).map((line) => mrkdwn`- ${value(line, 150)}`);
   const rest = lines.length - shown.length;
   return mrkdwn`${joined(shown, '\n')}${rest > 0 ? mrkdwn`\n... and ${rest} more` : nothing}`;
@@ -83,7 +86,7 @@ export function proposalForm(model: ProposalModel, people: People): Modal {
       }`,
     ]),
     section(mrkdwn`*SHA-256*\n\`${model.hash}\``),
-    section(mrkdwn`*What would change for whom*\n${changes(model.changes, changesShown.review)}`),
+    section(mrkdwn`*What would change for whom*, ${counted}\n${changes(model.changes, changesShown.review)}`),
     section(mrkdwn`*What changes in the text*`),
     difference(model.diff),
     divider,
