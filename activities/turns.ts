@@ -27,14 +27,17 @@ const editsPerMinute = 50;
 const editBurst = 20;
 const editsLine = 'chat.update';
 
-/** The longest wait that a call takes upon itself; a longer one is the caller's, which comes back a little early. */
-const aheadMs = 3 * secondMs;
-const earlyMs = 2 * secondMs;
+/** A call takes upon itself to wait for so many turns; a longer wait is the caller's, which comes back a little early. */
+const turnsAhead = 3;
+const turnsEarly = 2;
 
 /** @param everyMs between two messages in one channel; 0: without a limit, where Slack is an emulator */
 export function createTurns(store: Store, everyMs: number): Turns {
   if (everyMs === 0) return unlimited;
+  const aheadMs = Math.min(turnsAhead * everyMs, 3 * secondMs);
+  const earlyMs = Math.min(turnsEarly * everyMs, 2 * secondMs);
   const editsEveryMs = Math.round((everyMs * 60) / editsPerMinute);
+  const burstMs = editBurst * editsEveryMs;
   const inLine = async (turn: Omit<turns.Turn, 'aheadMs'>): Promise<void> => {
     const waitMs = await turns.take(store, { ...turn, aheadMs });
     if (waitMs > aheadMs) throw new NotYourTurn(waitMs - earlyMs);
@@ -45,14 +48,14 @@ export function createTurns(store: Store, everyMs: number): Turns {
     message,
     async edit(channel, key) {
       // NB. Last the channel: its turn is the instant at which to send.
-      await inLine({ line: editsLine, key, everyMs: editsEveryMs, burstMs: editBurst * editsEveryMs });
+      await inLine({ line: editsLine, key, everyMs: editsEveryMs, burstMs });
       await message(channel, key);
     },
     async busy(channel, way, { retryAfterMs }) {
       // A minute at most: nobody is kept waiting for an hour by one wrong answer.
       const forMs = Math.min(Math.max(retryAfterMs, 0), 60 * secondMs);
       await turns.hold(store, channel, forMs);
-      if (way === 'edit' && forMs > secondMs) await turns.hold(store, editsLine, forMs);
+      if (way === 'edit' && forMs > secondMs) await turns.hold(store, editsLine, forMs + burstMs);
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Db } from './pool.ts';
 export type Turn = {
   /** A channel, or a method that the whole workspace shares. */
   readonly line: string;
-  /** Of what is to be sent: asking again with it gives the same turn, until that is taken or missed. Not empty. */
+  /** Of what is to be sent: whoever comes again with it by the time it was told keeps its place. Not empty. */
   readonly key: string;
   readonly everyMs: number;
   /** How far the line may run ahead of that; 0 where absent. */
@@ -27,7 +27,7 @@ export async function take(db: Db, { line, key, everyMs, burstMs = 0, aheadMs }:
   return row.ms;
 }
 
-/** Nothing goes for so long; turns that were given out for sooner are asked for anew. */
+/** Nothing goes for so long, whatever was said before. On a line with a burst, add that: it may run ahead by so much. */
 export async function hold(db: Db, line: string, forMs: number): Promise<void> {
   await db.query('select curfew.slack_hold($1, $2)', [line, Math.ceil(forMs)]);
 }
