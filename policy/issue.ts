@@ -67,7 +67,7 @@ export function hint(word: string, known: Iterable<string>): string {
 }
 
 /** The known word that one can have meant: at most a third of its letters differ. */
-function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > 64) return undefined;
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const candidate of known) {

@@ -3,6 +3,7 @@
  * nothing here is an error: at worst the form is empty and says what was not understood.
  */
 import { formatSpan, parseSpan } from '../domain/time.ts';
+import { withHint } from './parse-hint.ts';
 import { readWord, type Word } from './parse-word.ts';
 
 /** What a form can be filled with beforehand. All as typed; nothing is checked against the policy here. */
@@ -48,15 +49,28 @@ const incidentPattern = /^[A-Za-z][A-Za-z0-9_]{0,19}-\d{1,10}$/;
 export function parseLine(text: string): Line {
   const sent = text.slice(0, 10_000).trim();
   const known = readWord(sent);
-  if (known) return known;
-  const line = unescaped(sent)
+  const read = known && known.kind !== 'unclear' ? known : request(typed(sent));
+  // A word that lacks something may be the name of a target, and the line behind it whole.
+  return known === undefined || read.kind === 'ask' ? read : known;
+}
+
+/** What was typed, with straight quotes. */
+const typed = (sent: string): string =>
+  unescaped(sent)
     .replaceAll(/[“”„«»]/g, '"')
     .trim();
+
+/** A line that begins with none of the words, or with a target that is named like one. */
+function request(line: string): Line {
   const [first = ''] = line.split(/\s+/);
   const word = first.toLowerCase();
   if (line === '') return { kind: 'form', prefill: {} };
   if (word === 'breakglass' || word === 'break-glass') return breakGlass(line.slice(first.length).trim());
-  return ask(line);
+  const asked = ask(line);
+  if (asked.kind !== 'form' || asked.problem === undefined) return asked;
+  // As the command line has it: `request orders-prod read 2h`.
+  if (/^(?:request|ask)$/.test(word)) return request(line.slice(first.length).trim());
+  return { ...asked, problem: withHint(first, asked.problem) };
 }
 
 /** `orders-prod read 2h because INC-12 slow query`; `for` before the span and `ticket T` after it are optional. */

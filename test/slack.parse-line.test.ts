@@ -89,6 +89,29 @@ describe('words', () => {
     const named = { kind: 'ask', role: 'read', durationMs: 2 * hour, reason: 'x' };
     expect(parseLine('mine read 2h because x')).toEqual({ ...named, target: 'mine' });
     expect(parseLine('status read 2h because x')).toEqual({ ...named, target: 'status' });
+    expect(parseLine('away read 2h because x')).toEqual({ ...named, target: 'away' });
+    expect(parseLine('request read 2h because x')).toEqual({ ...named, target: 'request' });
+  });
+
+  const meant: readonly [line: string, problem: RegExp][] = [
+    ['staus', /^Did you mean \/curfew status\? The role is missing/],
+    ['hlep', /^Did you mean \/curfew help\?/],
+    ['awya until monday', /^Did you mean \/curfew away\?/],
+    ['release', /^Did you mean \/curfew end\?$/],
+    ['list', /^Did you mean \/curfew mine\?$/],
+    ['approve 1a2b3c4d', /^Press Review/],
+    ['extend 1h', /^Press Extend/],
+    ['constructor', /^The role is missing/],
+  ];
+  test.each(meant)('%j gets a hint', (line, problem) =>
+    expect(parseLine(line)).toMatchObject({ kind: 'form', problem: expect.stringMatching(problem) }),
+  );
+
+  test('the command line’s own word before a request is passed over', () => {
+    expect(parseLine('request orders-prod read 2h because slow query')).toEqual(ask({ reason: 'slow query' }));
+    expect(parseLine('request orders-prod read 2h because &amp;lt; is')).toEqual(ask({ reason: '&lt; is' }));
+    expect(parseLine('ask')).toEqual({ kind: 'form', prefill: {} });
+    expect(parseLine(`${'request '.repeat(1_200)}orders-prod`).kind).toBe('form');
   });
 
   test("what Slack makes of a reason is undone, and nobody's id stays in it", () => {
@@ -119,7 +142,7 @@ describe('lines that lack something open the form with what was read', () => {
     ],
     ['<!channel> read 2h because x', { role: 'read', durationMs: 2 * hour, reason: 'x' }, /target/],
     ['__proto__ read 2h because x', { role: 'read', durationMs: 2 * hour, reason: 'x' }, /target/],
-    ['help me', { target: 'help', role: 'me' }, /How long/],
+    ['help me', { target: 'help', role: 'me' }, /Did you mean .*help\? How long/],
   ];
   test.each(lines)('%j', (line, prefill, problem) => {
     expect(parseLine(line)).toEqual({ kind: 'form', prefill, problem: expect.stringMatching(problem) });
