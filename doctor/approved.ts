@@ -89,7 +89,8 @@ function whyUnfit(question: Question, person: Delegator | PersonFacts, stage: St
   if (person.state !== 'active') return `the person was ${person.state}`;
   if (person.kind === 'service') return 'a service account';
   const conflict = stage.never?.find(({ groups, all }) => {
-    const has = groups.filter((group) => person.groups.includes(group));
+    const hats = [...person.groups, ...(person.otherGroups ?? [])];
+    const has = groups.filter((group) => hats.includes(group));
     return all ? has.length === groups.length : has.length > 0;
   });
   if (conflict) return `the conflict "${conflict.name}"`;

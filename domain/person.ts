@@ -18,6 +18,8 @@ export type PersonFacts = {
   readonly managersManager?: PersonId | null;
   /** Sorted names of groups. */
   readonly groups: readonly string[];
+  /** Groups of their other accounts that this one is not in: a conflict counts them, a seat does not. Sorted. */
+  readonly otherGroups?: readonly string[];
   /** Other canonical ids of the same human: several accounts are one person for separation of duty. Sorted. */
   readonly aliases: readonly PersonId[];
   /** Groups that this person was put into, each with the person who did it, where the source says so. */
@@ -35,7 +37,7 @@ export type PersonFacts = {
 /** Somebody who is away, as far as it matters to whoever stands in for them; `by` made the delegation. */
 export type Delegator = Pick<
   PersonFacts,
-  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'aliases' | 'addedBy' | 'onCall' | 'reciprocal'
+  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'otherGroups' | 'aliases' | 'addedBy' | 'onCall' | 'reciprocal'
 > & { readonly by: PersonId };
 
 /** What Slack said of the account that clicked, at most a minute before (`users.info`). */
@@ -48,6 +50,13 @@ export type AccountFacts = {
   readonly fresh?: boolean;
   readonly readAt: number;
 };
+
+/** The groups of all accounts of one human: what a conflict goes by. A seat goes by the account's own. */
+export const groupsOfHuman = ({
+  groups,
+  otherGroups,
+}: Pick<PersonFacts, 'groups' | 'otherGroups'>): readonly string[] =>
+  otherGroups ? [...groups, ...otherGroups] : groups;
 
 /** True where two sets of facts describe one human: the same id, or an alias on either side (I6). */
 export const sameHuman = (

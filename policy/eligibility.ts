@@ -6,7 +6,7 @@
 import type { ApproverFacts, Verdict } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
-import { sameHuman, type Delegator, type PersonFacts } from '../domain/person.ts';
+import { groupsOfHuman, sameHuman, type Delegator, type PersonFacts } from '../domain/person.ts';
 import type { Conflict, Selector, Stage } from '../domain/plan.ts';
 import { minuteMs } from '../domain/units.ts';
 
@@ -109,13 +109,13 @@ function selfDealing(person: PersonFacts, requester: Human): Refusal | undefined
   return delegate ? refuse('SelfApproval', 'You stand in for whoever asks: somebody else has to decide.') : undefined;
 }
 
-type Fit = Pick<Delegator, 'id' | 'state' | 'kind' | 'groups'> & Pick<PersonFacts, 'reciprocal'>;
+type Fit = Pick<Delegator, 'id' | 'state' | 'kind' | 'groups' | 'otherGroups'> & Pick<PersonFacts, 'reciprocal'>;
 
 function unfit(person: Fit, stage: Stage, requester: Human): Refusal | undefined {
   if (person.state !== 'active')
     return refuse('ApproverNotEligible', `The directory says that this person is ${person.state}.`);
   if (person.kind === 'service') return refuse('ApproverNotEligible', 'A service account cannot decide.');
-  const conflict = stage.never?.find((one) => inConflict(one, person.groups));
+  const conflict = stage.never?.find((one) => inConflict(one, groupsOfHuman(person)));
   if (conflict) return refuse('ApproverNotEligible', `The policy forbids it: "${conflict.name}".`);
   const paired = stage.outsidePair === true && person.reciprocal?.some((other) => isOf(other, requester)) === true;
   return paired
@@ -123,7 +123,7 @@ function unfit(person: Fit, stage: Stage, requester: Human): Refusal | undefined
     : undefined;
 }
 
-/** Does a conflict of the policy hold for somebody with these groups? */
+/** Does a conflict of the policy hold for somebody with these groups, those of all their accounts? */
 export const inConflict = ({ groups: of, all }: Conflict, groups: readonly string[]): boolean =>
   all ? of.every((group) => groups.includes(group)) : of.some((group) => groups.includes(group));
 

@@ -1,6 +1,6 @@
 /** Which rule decides on what is asked: denials first, then conflicts, then the first rule in file order that holds. */
 import type { RoleName, TargetName } from '../domain/ids.ts';
-import type { PersonFacts } from '../domain/person.ts';
+import { groupsOfHuman, type PersonFacts } from '../domain/person.ts';
 import { inConflict } from './eligibility.ts';
 import { hint } from './issue.ts';
 import type { Asked } from './limits.ts';
@@ -73,11 +73,11 @@ const denialReason = (name: string, result: Exclude<ConditionResult, false>): st
 /** Why a conflict of the policy forbids this person to do this; undefined where it does not. */
 export function conflictReason(
   { name, groups, never }: NeverRule,
-  person: Pick<PersonFacts, 'groups'>,
+  person: Pick<PersonFacts, 'groups' | 'otherGroups'>,
   what: Forbidden,
 ): string | undefined {
   if (never !== 'both' && !never.includes(what)) return undefined;
-  if (!inConflict({ name, groups, all: never === 'both' }, person.groups)) return undefined;
+  if (!inConflict({ name, groups, all: never === 'both' }, groupsOfHuman(person))) return undefined;
   const who = describeSelectors(
     groups.map((group) => ({ kind: 'group', group })),
     'and',
@@ -100,17 +100,27 @@ export function ruleFor(ask: Ask, { role }: Place, facts: ConditionFacts): Rule 
 
 /** Is this rule for breaking glass for this person, and no conflict of theirs? */
 export const mayUse = ({ who, never }: BreakGlassRule, person: PersonFacts): boolean =>
-  namesPerson(who, person) && !never.some((conflict) => inConflict(conflict, person.groups));
+  namesPerson(who, person) && !never.some((conflict) => inConflict(conflict, groupsOfHuman(person)));
 
 /** Why no rule decides, with the nearest one and what it lacks. */
 export function noRule(ask: Ask, { target, role }: Place, facts: ConditionFacts): string {
   const what = `${role.name} on ${target.name}`;
   if (ask.kind === 'break-glass') return noBreakGlass(ask.requester, role, what);
-  const [nearest] = role.rules
-    .map((rule) => ({ rule, lacks: lacks(rule, ask.requester, facts) }))
-    .toSorted((one, other) => one.lacks.length - other.lacks.length);
+  const nearest = nearestOf(role.rules, ask.requester, facts);
   if (!nearest) return `No rule gives ${what} to anybody.`;
-  return `No rule gives you ${what}. The nearest is "${nearest.rule.name}", ${listed(nearest.lacks, 'and')}.`;
+  const lacking = listed(lacks(nearest, ask.requester, facts), 'and');
+  return `No rule gives you ${what}. The nearest is "${nearest.name}", ${lacking}.`;
+}
+
+/** The rule that lacks the least, of equals the first in file order: counted, as words are needed of one rule only. */
+function nearestOf(rules: readonly Rule[], requester: PersonFacts, facts: ConditionFacts): Rule | undefined {
+  let [nearest, fewest]: [Rule | undefined, number] = [undefined, Infinity];
+  for (const rule of rules) {
+    let count = rule.requesters === null || namesPerson(rule.requesters, requester) ? 0 : 1;
+    for (const { evaluate } of rule.condition?.clauses ?? []) if (evaluate(facts) !== true) count += 1;
+    if (count < fewest) [nearest, fewest] = [rule, count];
+  }
+  return nearest;
 }
 
 /** What keeps a rule from deciding, in words that follow its name. */
@@ -134,7 +144,7 @@ export const clausesOf = (
 function noBreakGlass(requester: PersonFacts, role: RolePolicy, what: string): string {
   const forbidden = role.breakGlass
     .filter(({ who }) => namesPerson(who, requester))
-    .flatMap(({ never }) => never.filter((conflict) => inConflict(conflict, requester.groups)));
+    .flatMap(({ never }) => never.filter((conflict) => inConflict(conflict, groupsOfHuman(requester))));
   if (forbidden[0]) return `You may not break glass for ${what}: "${forbidden[0].name}".`;
   const [nearest] = role.breakGlass;
   const who = nearest ? `Only ${describeSelectors(nearest.who)} may` : 'Nobody may';

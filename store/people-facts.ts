@@ -32,6 +32,10 @@ const factsText = `
       (select one.state from human h join curfew.person one on one.id = h.id where h.person = p.id
        order by array_position(array['left', 'suspended', 'active'], one.state) limit 1) as state,
       array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
+      array(select distinct g.name collate "C" from human h join curfew.person_group g on g.person = h.id
+            where h.person = p.id and h.id <> p.id and not exists (
+              select from curfew.person_group own where own.person = p.id and own.name = g.name)
+            order by 1) as other_groups,
       array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
       coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
                 from curfew.person_group g where g.person = p.id and g.added_by is not null), '[]') as added_by,
@@ -46,10 +50,10 @@ const factsText = `
                       where d.person = h.delegate and a.person = h.person)
     order by h.delegate, h.person, h.made_at desc, h.made_by)
   select p.id, p.state, p.kind, p.manager, p.groups, p.aliases, p.added_by as "addedBy",
-    p.managers_manager as "managersManager", p.on_call as "onCall",
+    p.managers_manager as "managersManager", p.on_call as "onCall", p.other_groups as "otherGroups",
     exists (select from human h join held a on a.person = h.id where h.person = p.id) as away,
     coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'state', d.state, 'kind', d.kind, 'manager', d.manager,
-        'groups', to_jsonb(d.groups), 'aliases', to_jsonb(d.aliases), 'addedBy', d.added_by,
+        'groups', to_jsonb(d.groups), 'otherGroups', to_jsonb(d.other_groups), 'aliases', to_jsonb(d.aliases), 'addedBy', d.added_by,
         'onCall', to_jsonb(d.on_call), 'by', y.made_by) order by d.id)
       from deputy y join account d on d.id = y.person where y.delegate = p.id), '[]') as "standsInFor",
     (select at from now) as now
@@ -84,7 +88,14 @@ export async function factsOf(db: Db, id: PersonId): Promise<PersonFacts | undef
   return facts;
 }
 
-const factsIn = ({ managersManager, onCall, away, standsInFor, ...row }: Omit<FactsRow, 'now'>): PersonFacts => ({
+const factsIn = ({
+  managersManager,
+  onCall,
+  otherGroups,
+  away,
+  standsInFor,
+  ...row
+}: Omit<FactsRow, 'now'>): PersonFacts => ({
   id: row.id,
   state: row.state,
   kind: row.kind,
@@ -94,14 +105,16 @@ const factsIn = ({ managersManager, onCall, away, standsInFor, ...row }: Omit<Fa
   addedBy: row.addedBy,
   ...(managersManager === null ? {} : { managersManager }),
   ...(onCall.length > 0 ? { onCall } : {}),
+  ...(otherGroups.length > 0 ? { otherGroups } : {}),
   ...(away ? { away } : {}),
   ...(standsInFor.length > 0 ? { standsInFor: standsInFor.map(delegatorIn) } : {}),
 });
 
 const paired = (others: readonly PersonId[] | undefined) => (others ? { reciprocal: others } : {});
 
-const delegatorIn = ({ onCall, ...row }: Delegator): Delegator => ({
+const delegatorIn = ({ onCall, otherGroups, ...row }: Delegator): Delegator => ({
   ...row,
+  ...(otherGroups && otherGroups.length > 0 ? { otherGroups } : {}),
   ...(onCall && onCall.length > 0 ? { onCall } : {}),
 });
 

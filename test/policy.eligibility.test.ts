@@ -173,6 +173,17 @@ describe('a stage may ask for more than a group', () => {
     expect(codeOf(anyOf, click(ben), [])).toBe('ApproverNotEligible');
   });
 
+  test('nobody in a conflict by another account of theirs; and no seat by one (I6)', () => {
+    const strict: Judged = {
+      ...request,
+      stages: [{ ...owners, never: [{ name: 'no auditors', groups: ['auditors'], all: false }] }],
+    };
+    const alsoAuditor = { ...ben, otherGroups: ['auditors'] };
+    expect(codeOf(strict, click(alsoAuditor), [])).toBe('ApproverNotEligible');
+    expect(codeOf(strict, click(dee(away(alsoAuditor))), [])).toBe('ApproverNotEligible');
+    expect(codeOf(request, click(person('cy', [], { otherGroups: ['owners'] })), [])).toBe('ApproverNotEligible');
+  });
+
   test('an approver outside of the pair, by whatever account of whoever asks', () => {
     const outside: Judged = { ...request, stages: [{ ...owners, outsidePair: true }] };
     expect(codeOf(request, click({ ...ben, reciprocal: [idOf('ada')] }), [])).toBeUndefined();

@@ -211,6 +211,15 @@ powers: { changePolicy: [group:controllers, group:auditors], readEverything: [gr
     expect(mayBreakGlass(policy, { ...ada, groups: ['auditors'] }, 'shop', 'read')).toBeUndefined();
   });
 
+  test('whatever account the other hat is on: separation of duty takes all of them as one person', () => {
+    expect(reasonsOf(policy, as({ otherGroups: ['auditors'] }))[0]).toContain('auditors look');
+    expect(reasonsOf(policy, as({ groups: ['owners'], otherGroups: ['controllers'] }))[0]).toContain('one hat');
+    expect(reasonsOf(policy, as({ otherGroups: ['auditors'] }, { kind: 'break-glass' }))[0]).toContain('auditors look');
+    const aud = person('con', ['controllers'], { otherGroups: ['auditors'] });
+    expect(mayChangePolicy(policy, aud)?.message).toContain('auditors look');
+    expect(mayReadEverything(policy, aud), 'a hat gives nothing to another account').toBe(false);
+  });
+
   test('decide on powers too: who changes the policy, who reads everything, whom an import refuses', () => {
     const controller = person('con', ['controllers']);
     expect(mayChangePolicy(policy, controller)).toBeUndefined();

@@ -197,6 +197,16 @@ test('a delegator who has left in any of their accounts is told as gone (I9)', a
   expect((await factsOf(delegate)).standsInFor).toMatchObject([{ id: delegator, state: 'left' }]);
 });
 
+test('the groups of their other accounts are known, of those they stand in for as well', async () => {
+  const ada = await person({ groups: [{ name: 'owners' }] });
+  const hat = await person({ aliases: [ada], groups: [{ name: 'auditors' }, { name: 'owners' }] });
+  const delegate = await person();
+  await away(ada, delegate);
+  expect(await factsOf(ada)).toMatchObject({ groups: ['owners'], otherGroups: ['auditors'] });
+  expect(await factsOf(hat)).not.toHaveProperty('otherGroups');
+  expect((await factsOf(delegate)).standsInFor).toMatchObject([{ id: ada, otherGroups: ['auditors'] }]);
+});
+
 test('an absence is ended once and never changed: by no login', async () => {
   const ada = await person();
   await away(ada, null);

@@ -43,6 +43,7 @@ const human = {
   state: text,
   kind: text,
   groups: texts,
+  otherGroups: maybe(texts),
   aliases: texts,
   addedBy: list(record({ group: text, by: text })),
   onCall: maybe(texts),

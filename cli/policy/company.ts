@@ -1,6 +1,6 @@
 /** Whom the commands that ask the policy ask it for: the directory of the store, or a people file without any store. */
 import type { PersonId } from '../../domain/ids.ts';
-import type { PersonFacts } from '../../domain/person.ts';
+import { sameHuman, type PersonFacts } from '../../domain/person.ts';
 import type { Directory } from '../../policy/case-run.ts';
 import { formatIssue } from '../../policy/issue.ts';
 import type { Known } from '../../policy/references.ts';
@@ -43,7 +43,7 @@ function companyFrom(terminal: Terminal, path: string, { onCall = [] }: CompanyO
   if (!parsed.ok) throw new Stopped(parsed.issues.map(formatIssue).join('\n'), exitCodes.usage);
   const managers = new Map(parsed.people.map(({ id, manager }) => [id, manager]));
   return companyWith(
-    parsed.people.map((entry) => factsIn(entry, managers)),
+    withOtherGroups(parsed.people.map((entry) => factsIn(entry, managers))),
     parsed.people.map(({ handle, id }) => [handle, id]),
     onCall,
   );
@@ -59,6 +59,17 @@ const factsIn = (entry: PersonEntry, managers: ReadonlyMap<PersonId, PersonId | 
   aliases: entry.aliases,
   addedBy: entry.groups.flatMap(({ name, by }) => (by === undefined ? [] : [{ group: name, by }])),
 });
+
+/** As the directory tells it: a conflict counts the groups of all accounts of a human. */
+function withOtherGroups(all: readonly PersonFacts[]): readonly PersonFacts[] {
+  const linked = all.filter((one) => all.some((other) => other !== one && sameHuman(one, other)));
+  return all.map((one) => {
+    if (!linked.includes(one)) return one;
+    const others = linked.filter((other) => sameHuman(one, other)).flatMap(({ groups }) => groups);
+    const otherGroups = [...new Set(others)].filter((group) => !one.groups.includes(group)).toSorted();
+    return otherGroups.length > 0 ? { ...one, otherGroups } : one;
+  });
+}
 
 function companyWith(
   facts: readonly PersonFacts[],
