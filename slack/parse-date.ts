@@ -20,6 +20,7 @@ export function readInstant(text: string, { now, zone }: Here): number | undefin
   const words = text
     .trim()
     .toLowerCase()
+    .replace(/[.,;]+$/, '')
     .replace(/^next\s+/, '');
   const span = parseSpan(words);
   if (span !== undefined) return now + span;

@@ -1,6 +1,7 @@
 import { formatInstant } from '../../domain/time.ts';
 import type { Store } from '../../store/pool.ts';
 import { pairs, population, reciprocityRule, type Period } from '../../store/reciprocity.ts';
+import { parseDay, parseInstant } from '../instant.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
@@ -43,10 +44,8 @@ function periodOf({ from, to }: Options, now: number): Period {
 }
 
 function instantOf(text: string, option: string): number {
-  const at = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (!Number.isNaN(at)) return at;
+  const at = parseDay(text) ?? parseInstant(text);
+  if (at !== undefined) return at;
   throw new Stopped(
     `${option} takes a day (in UTC) or an instant: 2026-07-01, 2026-07-01T09:00+02:00.`,
     exitCodes.usage,

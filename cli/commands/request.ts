@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { formatSpan, parseSpan } from '../../domain/time.ts';
 import { opened } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, type ActOptions } from '../act/call.ts';
+import { parseInstant } from '../instant.ts';
 import type { Register } from '../program.ts';
 import { exitCodes, printJson, Stopped } from '../terminal.ts';
 
@@ -54,8 +55,8 @@ export const registerRequest: Register = (program, terminal) => {
 
 /** @throws Stopped for what names no instant: a time without a zone means something else on every machine */
 function instantOf(text: string): number {
-  const at = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at))
+  const at = parseInstant(text);
+  if (at === undefined)
     throw new Stopped('Write --start with its time zone, e.g. 2026-12-24T08:00+01:00.', exitCodes.usage);
   return at;
 }

@@ -4,6 +4,7 @@ import { parsePolicy, type LoadedPolicy } from '../../policy/parse.ts';
 import type { Known } from '../../policy/references.ts';
 import { current } from '../../store/policies.ts';
 import { withAdminStore } from '../settings.ts';
+import { parseInstant } from '../instant.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 import { loadPolicy } from './load.ts';
 
@@ -35,8 +36,8 @@ export const tellIssues = (terminal: Terminal, issues: readonly Issue[]): void =
 /** An instant that somebody typed. @throws Stopped */
 export function instantOf(option: string, text: string | undefined): number | null {
   if (text === undefined) return null;
-  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at)) return at;
+  const at = parseInstant(text);
+  if (at !== undefined) return at;
   throw new Stopped(
     `${option} takes an instant like 2026-03-02T09:00:00Z, not ${JSON.stringify(text)}.`,
     exitCodes.usage,
