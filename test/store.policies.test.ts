@@ -90,6 +90,12 @@ test('two accounts of one human are one of the two, and an approval of another h
   await addPerson(store.as.curfew_directory, 'cleo-admin', { aliases: [cleo] });
   expect(await say(id, text, cleo)).toBeUndefined();
   expect(await say(id, text, await someone('cleo-admin'))).toBeUndefined();
+  // An account of an account of hers is hers as well.
+  await addPerson(store.as.curfew_directory, 'cleo-lab', { aliases: [await someone('cleo-admin')] });
+  const other = await proposed(newText());
+  const otherText = (await proposals.byId(admin, other))?.text ?? '';
+  expect(await say(other, otherText, cleo)).toBeUndefined();
+  expect(await say(other, otherText, await someone('cleo-lab')), 'two accounts, and the one between').toBeUndefined();
   expect(await say(id, 'another text', await someone('ann'))).toBeUndefined();
   expect(await numberNow()).toBe(2);
   expect(await say(id, text, await someone('bob'))).toBe(3);
@@ -125,6 +131,22 @@ test('a login that says itself who is behind it, or only after it proposed, is n
   expect(await proposals.byId(admin, id)).toMatchObject({ need: 2, proposer: null });
   expect(await say(id, text, await someone('ann'))).toBeUndefined();
   expect(await say(id, text, await someone('bob'))).toBe(6);
+});
+
+test('what takes others is adopted where those are judged: no operator counts them by themselves (I6)', async () => {
+  const text = newText();
+  const id = await proposed(text);
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: 1 };
+  for (const handle of ['ann', 'bob']) {
+    const person = (await factsOf(admin, await someone(handle))) as PersonFacts;
+    const said = { proposal: id, person: person.id, hash: sha256(text) as PolicyHash, verdict: 'approve' } as const;
+    await insertDecision(store.as.curfew_api, { ...said, facts: { person, account }, madeAt: Date.now() });
+  }
+  const before = await numberNow();
+  expect(await admin.transaction((tx) => policies.adopt(tx, id, 'curfew_admin'))).toBeUndefined();
+  expect(await colleague.transaction((tx) => policies.adopt(tx, id, 'colleague'))).toBeUndefined();
+  expect(await numberNow()).toBe(before);
+  await say(id, text, await someone('gil'), 'deny');
 });
 
 test('a denial ends a proposal, whatever was approved before or is after', async () => {

@@ -157,6 +157,8 @@ begin
   if exists (select from curfew.policy_version v where v.proposal = p.id) then return null; end if;
   if exists (select from curfew.policy_decision d where d.proposal = p.id and d.verdict = 'deny') then return null; end if;
   if not (v_base is null or v_alone) or p.proposed_by <> session_user then
+    -- Whether those who approved may change the policy is judged by the API; whoever cannot judge it adopts nothing.
+    if session_user <> 'curfew_api' then return null; end if;
     -- A login that says itself who is behind it, or has been said to be somebody's since it proposed, is nobody's: else
     -- its owner could name somebody who has nothing to do with it, and be the other person.
     select o.person into v_proposer from curfew.operator_login o
@@ -172,8 +174,8 @@ begin
              where d.proposal = p.id and d.verdict = 'approve' and d.hash = p.hash and x.state = 'active'
                and d.person not in (select h.id from human h))
     select count(*) into v_have from said s
-      where not exists (select from said o join curfew.person_alias a
-        on (a.person, a.alias) in ((s.person, o.person), (o.person, s.person)) where o.person < s.person);
+      where not exists (select from said o where o.person < s.person
+        and o.person in (select curfew.accounts_of(s.person)));
     if v_have < v_need then return null; end if;
   end if;
   insert into curfew.policy_version (hash, text, applied_by, one_person, proposal)
