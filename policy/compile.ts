@@ -161,7 +161,7 @@ function resolveBreakGlass(
 }
 
 /** What `owner` means on this target; the rest as it is. */
-export const resolveOwner = <One extends StageSelector>(
+const resolveOwner = <One extends StageSelector>(
   from: readonly One[],
   target: Pick<FileTarget, 'owners'>,
 ): readonly (Exclude<One, { kind: 'owner' }> | Selector)[] =>

@@ -67,7 +67,7 @@ export function compileCondition({ text, expr, words }: ParsedCondition, at: Pla
 }
 
 /** The closure of an expression: ours where its shape is simple, else the library's. */
-export const evaluateOf = (expr: Expr): Evaluate => closureOf(expr, byLibrary) ?? byLibrary(expr);
+const evaluateOf = (expr: Expr): Evaluate => closureOf(expr, byLibrary) ?? byLibrary(expr);
 
 const env = celEnv();
 

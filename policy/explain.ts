@@ -19,7 +19,7 @@ export function explainPlan(plan: Plan): string {
 }
 
 /** In their order: `your manager and 1 data owner, and then 2 of the owners`. */
-export const explainStages = (stages: readonly Stage[]): string =>
+const explainStages = (stages: readonly Stage[]): string =>
   stages
     .map((stage, index) => {
       const before = index === 0 ? '' : stage.together === true ? ' and ' : ' and then ';
@@ -28,7 +28,7 @@ export const explainStages = (stages: readonly Stage[]): string =>
     .join('');
 
 /** `your manager`, `1 data owner`, `2 of the owners of payments data`; with the owners where those are too few. */
-export function explainStage(stage: Stage): string {
+function explainStage(stage: Stage): string {
   const owners = stage.ownersToo === true ? ' (or an owner, since there are too few)' : '';
   return `${seatsOf(stage)}${owners}`;
 }
@@ -42,7 +42,7 @@ function seatsOf({ name, need, as }: Stage): string {
 }
 
 /** `at most 4 h; starts when you claim it`: the time counts from the claim, not from the approval. */
-export const explainLimits = ({ maxMs, windows, extensions }: Limits): string =>
+const explainLimits = ({ maxMs, windows, extensions }: Limits): string =>
   [
     `at most ${formatSpan(maxMs)}`,
     'starts when you claim it',

@@ -24,7 +24,7 @@ const whole = strict({
 });
 
 /** The JSON Schema (draft 2020-12) of a policy file. NB. Of a folder only all files together name targets and rules. */
-export const policyJsonSchema = (): Readonly<Record<string, unknown>> => ({
+const policyJsonSchema = (): Readonly<Record<string, unknown>> => ({
   title: 'A policy of Curfew',
   ...z.toJSONSchema(whole, { io: 'input', target: 'draft-2020-12' }),
 });

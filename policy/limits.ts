@@ -6,7 +6,7 @@ import type { BreakGlassRule, RolePolicy, Rule, TargetPolicy } from './policy.ts
 import { formatOpening, nextOpening, windowAt } from './windows.ts';
 
 /** Nobody can say today who may do what in a year. */
-export const longestAheadMs = 30 * dayMs;
+const longestAheadMs = 30 * dayMs;
 
 /** The parts of a form that a reason can be about. */
 export type AskField = 'duration' | 'start' | 'ticket';

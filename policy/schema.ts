@@ -3,15 +3,13 @@
  * What the parts say of each other is `references.ts`; the whole as one schema, for editors, is `json-schema.ts`.
  */
 import { z } from 'zod';
-import { dayMs, hourMs } from '../domain/time.ts';
+import { hourMs } from '../domain/time.ts';
 import { forbidden } from './policy.ts';
 import { strict } from './shape.ts';
 import * as term from './terms.ts';
 
 /** Where a rule does not say. NB. Use-within is not the shorter: then one timer serves both. */
 export const defaultWaitMs = 8 * hourMs;
-/** A stage that nobody decides is escalated after this long at the latest; a request waits no longer. */
-export const longestStageMs = 30 * dayMs;
 
 export const roleSchema = strict({
   template: term.template.describe('The NOLOGIN role on the target that a grant hands out'),

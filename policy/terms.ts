@@ -8,7 +8,7 @@ import { isFixed, parseSelector } from './selectors.ts';
 import { reads } from './shape.ts';
 
 /** No break-glass grant is longer, whatever a policy says. */
-export const longestBreakGlassMs = hourMs;
+const longestBreakGlassMs = hourMs;
 /** A request may wait this long for a decision, a claim or a review. */
 const longestWaitMs = 30 * dayMs;
 export const mostSeats = 20;

@@ -8,7 +8,7 @@
 export type Mrkdwn = { readonly kind: 'mrkdwn'; readonly mrkdwn: string };
 
 /** The longest value inside a sentence, in characters, so that one long value cannot hide the next. */
-export const valueMax = 120;
+const valueMax = 120;
 
 /** Cuts to at most `max` characters (UTF-16 units, as Slack counts), the last of which is then an ellipsis. */
 export function cut(text: string, max: number): string {

@@ -2,19 +2,17 @@
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 
-export const intentCauses = [
-  'released',
-  'withdrawn',
-  'revoked',
-  'left',
-  'suspended',
-  'disowned',
+export type IntentCause =
+  | 'released'
+  | 'withdrawn'
+  | 'revoked'
+  | 'left'
+  | 'suspended'
+  | 'disowned'
   /** What it was bound to is over: the incident, the ticket, the shift. */
-  'condition',
+  | 'condition'
   /** A newer policy is stricter than the one by which it was opened. */
-  'policy',
-] as const;
-export type IntentCause = (typeof intentCauses)[number];
+  | 'policy';
 
 /** Of one request's grant, or of everything that a person has anywhere. */
 export type IntentScope =

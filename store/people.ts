@@ -61,15 +61,8 @@ export const personBySlack = (
 
 /** The id behind the source's key. */
 export async function personByHandle(db: Db, handle: string): Promise<PersonId | undefined> {
-  return (await idsOfHandles(db, [handle])).get(handle);
-}
-
-export async function idsOfHandles(db: Db, handles: readonly string[]): Promise<ReadonlyMap<string, PersonId>> {
-  const rows = await db.query<{ handle: string; id: PersonId }>(
-    'select handle, id from curfew.person where handle = any ($1::text[])',
-    [handles],
-  );
-  return new Map(rows.map(({ handle, id }) => [handle, id]));
+  const [row] = await db.query<{ id: PersonId }>('select id from curfew.person where handle = $1', [handle]);
+  return row?.id;
 }
 
 type ProfileRow = {

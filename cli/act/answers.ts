@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 const state = z.looseObject({ kind: z.string(), outcome: z.string().optional(), cause: z.string().optional() });
-export const requestStatus = z.looseObject({
+const requestStatus = z.looseObject({
   requestId: z.string(),
   requester: z.string(),
   target: z.string(),

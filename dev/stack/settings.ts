@@ -2,7 +2,7 @@
 import { logins, type Login } from '../../domain/events.ts';
 import type { StateFolder } from '../state.ts';
 
-export const portNames = [
+const portNames = [
   'store',
   'target',
   'temporal',

@@ -122,7 +122,7 @@ function roleOptions(offers: readonly Offer[]): readonly types.PlainTextOption[]
   return [...found.values()];
 }
 
-export const targetOption = (target: string): types.PlainTextOption => option(target, target);
+const targetOption = (target: string): types.PlainTextOption => option(target, target);
 
 /** The options of the target select for what was typed so far: at most 100, best where the name begins with it. */
 export function targetOptions(offers: readonly Offer[], typed: string): readonly types.PlainTextOption[] {

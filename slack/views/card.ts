@@ -79,7 +79,7 @@ function moreTime(model: RequestModel): readonly Block[] {
   return [section(asked.reason === null ? says : mrkdwn`${says}\n*Why*\n${value(asked.reason, 200)}`)];
 }
 
-export function waitingExtension({ view, extensions = [] }: RequestModel): ExtensionLine | undefined {
+function waitingExtension({ view, extensions = [] }: RequestModel): ExtensionLine | undefined {
   const { extension } = view.state.kind === 'active' ? view.state : {};
   return extension?.kind === 'asked' ? extensions.find(({ id }) => id === extension.id) : undefined;
 }

@@ -12,7 +12,7 @@ import { subject } from './progress.ts';
 import { nameOf, outcomeWords } from './words.ts';
 
 /** Where a request of one's own is, in one sentence that needs no name of anybody. */
-export function standing(status: RequestStatus): Mrkdwn {
+function standing(status: RequestStatus): Mrkdwn {
   const { state, useByAt } = status.view;
   switch (state.kind) {
     case 'requested':

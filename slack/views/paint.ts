@@ -16,7 +16,7 @@ import { approved, ended, extended, held, notice, sent, startable } from './requ
 import { stagesOf } from '../../domain/plan.ts';
 
 /** The slot of the card. A break-glass request's card is its announcement, in the announcements' channel. */
-export const cardSlot = 'card';
+const cardSlot = 'card';
 
 /**
  * @returns in the order in which to send them; what is in a thread comes after what it answers. Nothing for a request

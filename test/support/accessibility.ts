@@ -11,7 +11,7 @@ type Violation = {
 };
 
 /** One line for each element that breaks a rule. The page's own policy forbids scripts, so axe comes in by the debugger. */
-export async function violations(page: Page): Promise<readonly string[]> {
+async function violations(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   const found = await page.evaluate(
     `axe.run(document, { runOnly: ${JSON.stringify(levels)}, resultTypes: ['violations'] }).then((all) => all.violations)`,

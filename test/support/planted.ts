@@ -35,7 +35,7 @@ import type { TestStore } from './store.ts';
 
 const hash = (...parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
-export const plantedPolicy = hash('planted policy') as PolicyHash;
+const plantedPolicy = hash('planted policy') as PolicyHash;
 
 /** A person in the directory with groups. */
 export async function plantPerson(

@@ -22,7 +22,7 @@ export const newExtensionId = (): ExtensionId => randomUUID() as ExtensionId;
 export const newPersonId = (): PersonId => randomUUID() as PersonId;
 
 const hex = (...parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-export const policyHash = hex('policy') as PolicyHash;
+const policyHash = hex('policy') as PolicyHash;
 
 export const person = (fields: Partial<PersonFacts> = {}): PersonFacts => ({
   id: newPersonId(),
