@@ -3,7 +3,7 @@
 /** What a group lets people do. Of one list the first that fits is said, for it holds what follows. */
 const powers: readonly (readonly (readonly [group: string, what: string])[])[] = [
   [['incident-responders', 'may break glass']],
-  [['access-controllers', 'ends any grant, reviews break-glass']],
+  [['access-controllers', 'ends any grant, approves policies, reviews break-glass']],
   [
     ['data-owners-payments', 'approves orders: read, write, maintain'],
     ['data-owners', 'approves orders: read'],
