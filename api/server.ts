@@ -45,9 +45,9 @@ export function createServer(parts: ServerParts): Express {
   if (parts.slack) app.use(parts.slack);
   app.use(healthRoutes(parts.needs));
   app.use(claimPage());
-  const guesses = parts.guesses ?? createGuesses(parts.clock);
-  app.use(claimRoutes(parts.useCases, guesses));
-  if (parts.acting) app.use(actingRoutes(parts.acting, guesses));
+  app.use(claimRoutes(parts.useCases, parts.guesses ?? createGuesses(parts.clock)));
+  // Counted by themselves: a script that goes on with a code which is over must not keep its whole office from claiming.
+  if (parts.acting) app.use(actingRoutes(parts.acting, parts.guesses ?? createGuesses(parts.clock)));
   if (parts.hr) app.use(hrHooks(parts.hr.secrets, parts.hr.useCases));
   if (parts.conditions) app.use(conditionHooks(parts.conditions.secrets, parts.conditions.hook));
   app.use((_request, response) => {

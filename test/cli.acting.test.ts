@@ -130,11 +130,18 @@ test('a code is its personâ€™s for ten minutes, until the next one, and nobodyâ€
   expect((await run('ada', ['mine'], third)).code).toBe(1);
 });
 
+test('a call without a code is no guess', async () => {
+  const calls = Array.from({ length: 25 }, () => api.post('/act/status', {}));
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 404));
+});
+
 test('wrong codes from one address are turned away after a while, and no log line has a code', async () => {
   const wrong = 'AAAAA-BBBBB-CCCCC-DDDDD-EEEEE1';
   for (let tried = 0; tried < 20; tried += 1) expect((await run('ada', ['mine'], wrong)).err).toContain('not valid');
   const right = await codeOf('ada');
   expect((await run('ada', ['mine'], right)).err).toContain('Too many codes');
+  // Who claims from the same address is not turned away for it.
+  expect((await api.post('/claim/peek', { code: wrong })).status).toBe(404);
   expect(api.logged.join('\n')).not.toContain(wrong);
   expect(api.logged.join('\n')).not.toContain(right);
 });

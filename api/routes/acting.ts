@@ -63,7 +63,7 @@ export function actingRoutes(acting: Acting, guesses: Guesses): Router {
         const result =
           code === undefined ? noCode : parsed.success ? await answer(code, parsed.data) : malformed(parsed.error);
         if (!isRefusal(result)) return void response.set('Cache-Control', 'no-store').json(result);
-        if (result.code === 'UnknownCode') guesses.wrong(address);
+        if (code !== undefined && result.code === 'UnknownCode') guesses.wrong(address);
         sendProblem(response, problemOf(result, idOf(response)));
       },
     );
