@@ -186,7 +186,7 @@ async function idOf({ inStore }: Stage, handle: string): Promise<PersonId | unde
 }
 
 /** Until these messages of the request stand in Slack, and nothing has changed for a moment. */
-async function posted(stage: Stage, requestId: string, slots: readonly string[]): Promise<void> {
+export async function posted(stage: Stage, requestId: string, slots: readonly string[]): Promise<void> {
   await stage.waitFor(`the messages ${slots.join(', ')}`, async () => {
     const rows = await stage.inStore<{ slot: string }>('select slot from curfew.slack_message where request_id = $1', [
       requestId,

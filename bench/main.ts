@@ -11,6 +11,7 @@ import { measureBundle } from './bundle.ts';
 import { measureLifecycle } from './lifecycle.ts';
 import type { Metric } from './metric.ts';
 import { measurePolicy } from './policy.ts';
+import { measureSlackCalls } from './slack-calls.ts';
 import { measureTarget } from './target.ts';
 
 const usage = `npm run bench -- quick            counts and ratios of one request, on a temporary stack (about a minute)
@@ -48,6 +49,7 @@ try {
   tell(await progress.step('target', () => measureTarget()));
   const stage = await openStage(progress);
   try {
+    tell([await progress.step('calls to Slack', () => measureSlackCalls(stage))]);
     tell(await progress.step('lifecycle', () => measureLifecycle(stage)));
   } finally {
     await stage.end();

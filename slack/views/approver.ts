@@ -6,7 +6,7 @@ import { mrkdwn, nothing, when } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { DecisionLine, ExtensionLine, Nudge, RequestModel } from './model.ts';
-import { deadlines, progress, subject } from './progress.ts';
+import { deadlines, overtaken, subject } from './progress.ts';
 import { nameOf } from './words.ts';
 
 /**
@@ -22,7 +22,7 @@ export function counted(model: RequestModel, line: DecisionLine, extension?: Ext
   return content(
     says,
     section(says),
-    context(progress(model), mrkdwn`Request ${shortId(model.requestId)}`),
+    context(...(open ? [] : [overtaken]), mrkdwn`Request ${shortId(model.requestId)}`),
     row(
       ...(open
         ? [
@@ -47,7 +47,7 @@ export function nudged(model: RequestModel, { kind, due }: Nudge): Content {
     kind === 'reminder'
       ? mrkdwn`It waits for somebody to decide: you can.`
       : mrkdwn`Nobody has decided so far, so you can as well now.`;
-  const says = due ? mrkdwn`${asks}. ${why}` : mrkdwn`${asks}. ${progress(model)}`;
+  const says = due ? mrkdwn`${asks}. ${why}` : mrkdwn`${asks}. It waits for you no longer.`;
   return content(
     says,
     section(says),

@@ -14,6 +14,12 @@ type Waiting = Extract<RequestState, { kind: 'awaiting' }>;
 export const subject = (model: Pick<RequestModel, 'role' | 'target'>): Mrkdwn =>
   mrkdwn`*${model.role}* on *${model.target}*`;
 
+/**
+ * What stays of a direct message whose moment is over. NB. The same whatever comes after: each edit is a call, and a
+ * story of one request has many such messages.
+ */
+export const overtaken = mrkdwn`That is over; what became of it stands further down.`;
+
 /** The request's state as the card says it. The word comes first; a sign before it only helps the eye. */
 export function progress(model: RequestModel): Mrkdwn {
   const { state, useByAt } = model.view;

@@ -7,7 +7,7 @@ import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton }
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { ExtensionLine, RequestModel } from './model.ts';
-import { extensionSentence, lapsing, progress, receiptSentence, subject } from './progress.ts';
+import { extensionSentence, lapsing, overtaken, progress, receiptSentence, subject } from './progress.ts';
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
 const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
@@ -17,10 +17,11 @@ export function sent(model: RequestModel): Content {
   const open = model.view.state.kind === 'awaiting';
   const says = mrkdwn`Your request for ${subject(model)} was sent. ${planSentence(model.plan, model.people)}`;
   const lapses = mrkdwn`It lapses ${when(lapsing(model))} if nobody decides.`;
+  const then = open ? lapses : overtaken;
   return content(
-    open ? mrkdwn`${says} ${lapses}` : progress(model),
+    mrkdwn`${says} ${then}`,
     section(says),
-    section(open ? lapses : progress(model)),
+    section(then),
     reference(model),
     row(...(open ? [withdrawButton(model.requestId)] : [])),
   );
@@ -38,10 +39,11 @@ export function approved(model: RequestModel): Content {
     by === null
       ? mrkdwn`${from}Claim it when you start.`
       : mrkdwn`${from}Claim it by ${when(by)}; the clock starts when you do.`;
+  const then = open ? next : overtaken;
   return content(
-    open ? mrkdwn`${says} ${next}` : mrkdwn`${says} ${progress(model)}`,
+    mrkdwn`${says} ${then}`,
     section(says),
-    section(open ? next : progress(model)),
+    section(then),
     reference(model),
     row(...(open ? [...(early ? [] : [claimButton(model.requestId)]), withdrawButton(model.requestId)] : [])),
   );
@@ -52,7 +54,7 @@ export function startable(model: RequestModel): Content {
   const open = model.view.state.kind === 'approved';
   const by = model.view.useByAt;
   const says = mrkdwn`${subject(model)} for ${formatSpan(model.durationMs)} can be claimed now${by === null ? nothing : mrkdwn`, until ${when(by)}`}.`;
-  const text = open ? says : mrkdwn`${subject(model)}: ${progress(model)}`;
+  const text = open ? says : mrkdwn`${subject(model)} could be claimed from here. ${overtaken}`;
   return content(text, section(text), reference(model), row(...(open ? [claimButton(model.requestId)] : [])));
 }
 
@@ -91,7 +93,7 @@ export function notice(model: RequestModel): Content {
   const active = state.kind === 'active' ? state : undefined;
   const says = active
     ? mrkdwn`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
-    : mrkdwn`Your access, ${subject(model)}: ${progress(model)}`;
+    : mrkdwn`Your access, ${subject(model)}, was to end soon. ${overtaken}`;
   return content(
     says,
     section(says),
