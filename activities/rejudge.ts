@@ -4,25 +4,20 @@
  * ends at once, with the reason (I6, I7, I8). The claim and the grant judge all the same by themselves.
  */
 import { randomUUID } from 'node:crypto';
-import type { Decision } from '../domain/decision.ts';
+import { CurfewError } from '../domain/errors.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
-import type { PersonFacts } from '../domain/person.ts';
-import { stagesOf } from '../domain/plan.ts';
 import { secondMs } from '../domain/time.ts';
-import { deciders, planFor } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
-import { stricter } from '../policy/stricter.ts';
-import { tally, type Tally } from '../policy/tally.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import { beat, of as beatOf } from '../store/heartbeats.ts';
 import * as intents from '../store/intents.ts';
 import { enqueue, type NewMessage } from '../store/outbox.ts';
-import { factsOfMany, peopleMatching } from '../store/people.ts';
 import type { Db, Store } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { CurrentPolicy } from './current-policy.ts';
+import { judge, read } from './rejudge-case.ts';
 
 export type RejudgeDeps = {
   /** The login `curfew_worker`. */
@@ -54,7 +49,7 @@ const markName = 'rejudged';
 const atLeastEveryMs = 15 * secondMs;
 
 /**
- * @returns one look: cheap where nothing has changed since the last one, whoever took that. Two at once do no harm: each
+ * @returns one look; it throws where something could not be judged, after everything else was. Cheap where nothing has changed since the last one, whoever took that. Two at once do no harm: each
  *   request is changed in its own turn, and by what is true then.
  */
 export function createRejudge(deps: RejudgeDeps): () => Promise<Rejudged> {
@@ -64,10 +59,12 @@ export function createRejudge(deps: RejudgeDeps): () => Promise<Rejudged> {
     const mark = await markOf(store);
     const last = await beatOf(store, markName);
     const known = (last?.body as { readonly mark?: unknown } | null)?.mark;
-    if (last && known === mark && lookedAt - last.at < atLeastEveryMs) return { looked: null, voided: 0, ended: 0 };
+    if (last && known === mark && Math.abs(lookedAt - last.at) < atLeastEveryMs)
+      return { looked: null, voided: 0, ended: 0 };
     const policy = await policyOf(store);
-    const result = await pass(deps, policy);
+    const { strange, ...result } = await pass(deps, policy);
     await beat(store, { name: markName, at: lookedAt, body: { mark, ...result } });
+    if (strange) throw strange;
     return result;
   };
 }
@@ -82,7 +79,11 @@ async function markOf(db: Db): Promise<string> {
   return row?.mark ?? '';
 }
 
-async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Rejudged> {
+/** `strange`: the first that could not be judged. It must hold up nothing else: whoever can write one row could else end this. */
+type Passed = Rejudged & { readonly strange: Error | undefined };
+
+async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
+  let strange: Error | undefined;
   let looked = 0;
   let voided = 0;
   let ended = 0;
@@ -90,64 +91,39 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Rejudged> 
     const rows: readonly RequestRow[] = await requests.ungranted(deps.store, { after, limit: batch });
     looked += rows.length;
     for (const row of await suspects(deps.store, policy, rows)) {
-      const changed = await deps.store.transaction((tx) => settle(deps, tx, policy, row));
-      voided += changed.voided;
-      ended += changed.ended;
+      try {
+        const changed = await deps.store.transaction((tx) => settle(deps, tx, policy, row));
+        voided += changed.voided;
+        ended += changed.ended;
+      } catch (cause) {
+        if (cause instanceof CurfewError) throw cause;
+        strange ??= new Error(`request ${row.id} could not be judged again`, { cause });
+      }
     }
     const last = rows.at(-1);
-    if (!last || rows.length < batch) return { looked, voided, ended };
+    if (!last || rows.length < batch) return { looked, voided, ended, strange };
     after = last.id;
   }
 }
 
-/** Of a batch those of which something seems to have fallen; a few statements for all of them. */
+/**
+ * Of a batch those of which something seems to have fallen; a few statements for all of them. What cannot be judged is
+ * among them, and all are where they cannot be read together: each is looked at by itself then.
+ */
 async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<readonly RequestRow[]> {
-  const known = await read(db, policy, rows);
+  const known = await read(db, policy, rows).catch((error: unknown) => {
+    if (error instanceof CurfewError) throw error;
+    return undefined;
+  });
+  if (!known) return rows;
   return rows.filter((row) => {
-    const { fallen, reasons } = judge(policy, row, known);
-    return fallen.length > 0 || reasons.length > 0;
+    try {
+      const { fallen, reasons } = judge(policy, row, known);
+      return fallen.length > 0 || reasons.length > 0;
+    } catch {
+      return true;
+    }
   });
-}
-
-type Known = {
-  readonly facts: ReadonlyMap<PersonId, PersonFacts>;
-  readonly decisions: ReadonlyMap<RequestId, readonly Decision[]>;
-};
-
-/** The decisions on these requests, and everybody who has to do with them. */
-async function read(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<Known> {
-  const made = await decisions.liveOf(
-    db,
-    rows.map(({ id }) => id),
-  );
-  const requesters = await factsMap(
-    db,
-    rows.map(({ person }) => person),
-  );
-  const named = rows.flatMap((row) => {
-    const requester = requesters.get(row.person);
-    return requester ? deciders(policy, { ...row, requester }) : [];
-  });
-  const decided = [...made.values()]
-    .flat()
-    .flatMap(({ person, facts }) => [person, ...(facts.person.standsInFor ?? []).map(({ id }) => id)]);
-  const others = await factsMap(db, [...(await peopleMatching(db, named)), ...decided]);
-  return { facts: new Map([...requesters, ...others]), decisions: made };
-}
-
-const factsMap = async (db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, PersonFacts>> =>
-  new Map((await factsOfMany(db, [...new Set(ids)])).map((one) => [one.id, one]));
-
-type Finding = { readonly fallen: Tally['fallen']; readonly reasons: readonly string[] };
-
-/** As of the opening, so that a condition on the hour ends nothing by itself: it is the policy that is compared. */
-function judge(policy: LoadedPolicy, row: RequestRow, { facts, decisions: made }: Known): Finding {
-  const requester = facts.get(row.person);
-  if (!requester) return { fallen: [], reasons: [] };
-  const live = made.get(row.id) ?? [];
-  const { fallen } = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, facts);
-  const planned = planFor(policy, { ...row, requester }, [...facts.values()], row.openedAt);
-  return { fallen, reasons: stricter(row, planned) };
 }
 
 /** In the request's turn, by what holds then: somebody may have claimed it, ended it or decided anew meanwhile. */

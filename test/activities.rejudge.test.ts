@@ -183,6 +183,29 @@ test('more than a batch is looked at', async () => {
   expect(await look()).toMatchObject({ looked: 451, voided: 0, ended: 0 });
 });
 
+test('what cannot be judged holds up nothing else, and is told', async () => {
+  const requestId = await approved(company);
+  const { requestId: strange } = await opened(company, { target: 'models-prod' });
+  await company.store.admin.query(`update curfew.request set plan = '{}' where id = $1`, [strange]);
+  await company.change('olga', { groups: [] });
+  await company.store.admin.query(`delete from curfew.heartbeat where name = 'rejudged'`);
+  await expect(look()).rejects.toThrow(strange);
+  expect(await voids(requestId)).toHaveLength(1);
+  expect(await look(), 'and not every second').toMatchObject({ looked: null });
+  await company.store.admin.query(`update curfew.projection set state = 'closed' where request_id = $1`, [strange]);
+});
+
+test('a worker whose clock is ahead keeps no other from looking (F33)', async () => {
+  await approved(company);
+  await company.store.admin.query(`delete from curfew.heartbeat where name = 'rejudged'`);
+  await look();
+  await company.store.admin.query(
+    `update curfew.heartbeat set at = at + interval '10 minutes' where name = 'rejudged'`,
+  );
+  expect(await look()).toMatchObject({ looked: 1 });
+  await company.store.admin.query(`delete from curfew.heartbeat where name = 'rejudged'`);
+});
+
 test('without a policy that is understood nothing is judged, and nothing is said to have been', async () => {
   await approved(company);
   await company.applyPolicy('version: 98\n');
