@@ -4,9 +4,11 @@ import type { GrantablePlan, Stage } from '../domain/plan.ts';
 import { lapsesAt } from '../domain/progress.ts';
 import { firstView } from '../service/standing.ts';
 import { shown } from '../service/status.ts';
+import { mine } from '../slack/views/overview.ts';
 import { termSentences } from '../slack/views/terms.ts';
 import { planSentence } from '../slack/views/words.ts';
 import type { RequestRow } from '../store/requests.ts';
+import { overviewOf } from './support/slack-statuses.ts';
 
 const ben = '00000000-0000-4000-8000-000000000002' as PersonId;
 const manager: Stage = { name: 'manager', need: 1, from: [{ kind: 'person', person: ben }] };
@@ -41,6 +43,13 @@ describe('what a plan is called', () => {
       'It ends as soon as ticket INC-12 is closed, if that is sooner.',
     ]);
   });
+});
+
+test('what somebody has is counted in words, one as one', () => {
+  const one = mine(overviewOf(ben, ben, { waiting: [] }), new Map());
+  expect(one.text).toBe('You hold 1 grant, have 2 open requests, and 0 wait for you.');
+  const none = mine(overviewOf(ben, ben, { grants: [], requests: [] }), new Map());
+  expect(none.text).toBe('You hold 0 grants, have 0 open requests, and 2 wait for you.');
 });
 
 describe('when a request lapses', () => {

@@ -112,10 +112,13 @@ export const noGrants = mrkdwn`You hold no access at the moment.`;
 export const noRequests = mrkdwn`You have no open request.`;
 export const noneWaiting = mrkdwn`Nothing waits for you.`;
 
+const counted = ({ length }: readonly unknown[], what: string): string => `${length} ${what}${length === 1 ? '' : 's'}`;
+
 /** The answer to `/curfew mine`, and to `/curfew status` without a request. */
 export function mine(overview: Overview, people: People): Content {
   const { grants, requests, waiting } = overview;
-  const says = mrkdwn`You hold ${grants.length} live, have ${requests.length} open, and ${waiting.length} wait for you.`;
+  const waits = waiting.length === 1 ? '1 waits' : `${waiting.length} wait`;
+  const says = mrkdwn`You hold ${counted(grants, 'grant')}, have ${counted(requests, 'open request')}, and ${waits} for you.`;
   return content(
     says,
     list('What you hold', grants, ownLine, noGrants),
