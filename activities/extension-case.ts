@@ -3,6 +3,8 @@ import { CurfewError } from '../domain/errors.ts';
 import type { ExtensionId, PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { planFor, type Planned } from '../policy/plan.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
+import type { ExtensionDecision } from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
@@ -20,7 +22,7 @@ export type ExtensionCase = {
   /** Automatic ones of the same request that came before and did not fail. */
   readonly automaticBefore: number;
   /** On the extension, oldest first. */
-  readonly decisions: readonly extensions.ExtensionDecision[];
+  readonly decisions: readonly ExtensionDecision[];
   /** As the directory has them now: the requester and whoever decided. */
   readonly facts: ReadonlyMap<PersonId, PersonFacts>;
   /** What the policy of this moment says of the same ask, made now. */
@@ -47,7 +49,7 @@ export async function readExtensionCase(
     sources.policyOf(db),
     extensions.ofRequest(db, requestId),
     extensions.ticketOf(db, extensionId),
-    extensions.decisionsOf(db, extensionId),
+    extensionDecisions.of(db, extensionId),
     grants.byId(db, requestId),
     intents.ofRequest(db, requestId),
     targetChecks.latest(db, request.target),

@@ -8,6 +8,8 @@ import { seatOf } from '../policy/eligibility.ts';
 import type { DecisionLine, ExtensionLine, Nudge, Profile, RequestModel, Workspace } from '../slack/views/model.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
+import { textOf } from '../store/erasable-texts.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import * as people from '../store/people.ts';
@@ -38,7 +40,7 @@ export async function requestModel(
     requests.reason(db, requestId),
     decisions.of(db, requestId),
     claims.of(db, requestId),
-    claims.addressOf(db, requestId),
+    textOf(db, 'claim', requestId),
     grants.receipts(db, requestId),
     reviews.of(db, requestId),
     extensionsOf(db, requestId),
@@ -89,7 +91,7 @@ export async function requestModel(
 
 async function lineOf(db: Db, decision: decisions.StoredDecision, { state }: RequestView): Promise<DecisionLine> {
   const { id, person, verdict, stage, madeAt, voidedAt, voidCause } = decision;
-  const reason = verdict === 'deny' ? ((await decisions.denial(db, id)) ?? null) : null;
+  const reason = verdict === 'deny' ? ((await textOf(db, 'denial', id)) ?? null) : null;
   const approvals = 'approvals' in state ? state.approvals : [];
   const standsInFor = approvals.find((approval) => approval.decisionId === id)?.standsInFor ?? null;
   const cause = voidCause ?? null;
@@ -102,23 +104,20 @@ async function extensionsOf(db: Db, requestId: RequestId): Promise<readonly Exte
   return Promise.all(
     rows.map(async ({ id, kind, fromAt, endAt, askedAt, outcome, cause }): Promise<ExtensionLine> => {
       const over = outcome === null ? null : { kind: outcome, cause };
-      const [reason, made] = await Promise.all([extensions.reason(db, id), extensionDecisions(db, id)]);
+      const [reason, made] = await Promise.all([textOf(db, 'extension', id), extensionLines(db, id)]);
       return { id, kind, fromAt, endAt, askedAt, reason: reason ?? null, decisions: made, outcome: over };
     }),
   );
 }
 
-async function extensionDecisions(db: Db, id: ExtensionId): Promise<readonly DecisionLine[]> {
-  const made = await extensions.decisionsOf(db, id);
-  return made.map(({ id: decision, person, verdict, stage, madeAt }) => ({
-    id: decision,
-    person,
-    verdict,
-    stage,
-    madeAt,
-    voidedAt: null,
-    reason: null,
-  }));
+async function extensionLines(db: Db, extension: ExtensionId): Promise<readonly DecisionLine[]> {
+  const made = await extensionDecisions.of(db, extension);
+  return Promise.all(
+    made.map(async ({ id, person, verdict, stage, madeAt }): Promise<DecisionLine> => {
+      const reason = verdict === 'deny' ? ((await textOf(db, 'extension-denial', id)) ?? null) : null;
+      return { id, person, verdict, stage, madeAt, voidedAt: null, reason };
+    }),
+  );
 }
 
 /** Somebody who could fill an open stage now. `escalated`: only because it has escalated to them. */

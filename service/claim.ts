@@ -8,6 +8,7 @@ import * as decisions from '../store/decisions.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
+import { keepText } from '../store/erasable-texts.ts';
 import * as requests from '../store/requests.ts';
 import { answering, refused } from './answering.ts';
 import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
@@ -98,7 +99,7 @@ async function accept(
   if ((await claims.insert(tx, made)) !== 'accepted' || !(await claims.use(tx, hash, now))) {
     throw new Error('a claim that another one overtook while it had the turn');
   }
-  await requests.keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
+  await keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
   const body = { credential: made.credentialId, endAt, ticketKey: ticket.keyId };
   await append(tx, { kind: 'claim.accepted', actor: person, subject: requestId, body });
   return { claim: made, queued: await queue(tx, messageOf(made)), repeated: false };

@@ -3,8 +3,10 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import { decisionId } from '../policy/digest.ts';
 import { append } from '../store/audit.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
-import type { ExtensionDecision, ExtensionRow } from '../store/extensions.ts';
+import type { ExtensionDecision } from '../store/extension-decisions.ts';
+import type { ExtensionRow } from '../store/extensions.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import { answering, refused } from './answering.ts';
@@ -61,7 +63,7 @@ async function record(
 ): Promise<Recorded | Refusal> {
   const standing = await standingOf(tx, extension.requestId);
   if (isRefusal(standing)) return standing;
-  const made = await extensions.decisionsOf(tx, extension.id);
+  const made = await extensionDecisions.of(tx, extension.id);
   const earlier = made.find((decision) => decision.person === input.person);
   if (earlier && earlier.verdict === input.verdict && earlier.digest === input.digest) {
     return again(tx, extension, standing, made);
@@ -78,7 +80,7 @@ async function record(
   const settles = await settling(ctx, tx, asked, extension, standing, [...made, decision]);
   if (isRefusal(settles)) return settles;
   const denial = reason === undefined ? undefined : { text: reason, salt: randomBytes(16) };
-  if ((await extensions.decide(tx, decision, denial)) !== 'recorded') {
+  if ((await extensionDecisions.insert(tx, decision, denial)) !== 'recorded') {
     return refuse('NotPending', 'You decided on this extension already, and otherwise.');
   }
   const { stage, verdict } = decision;

@@ -2,8 +2,11 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { isUuid, type ExtensionId, type PersonId } from '../domain/ids.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { tally } from '../policy/tally.ts';
+import { textOf } from '../store/erasable-texts.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
-import type { ExtensionDecision, ExtensionRow } from '../store/extensions.ts';
+import type { ExtensionDecision } from '../store/extension-decisions.ts';
+import type { ExtensionRow } from '../store/extensions.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import { answering } from './answering.ts';
@@ -26,7 +29,7 @@ export const extensionModel = (
     if (isRefusal(extension)) return extension;
     if (isRefusal(standing)) return standing;
     const { id, endAt, fromAt, digest, plan } = extension;
-    const made = await extensions.decisionsOf(ctx.store, id);
+    const made = await extensionDecisions.of(ctx.store, id);
     const sitting = await sittingIn(ctx.store, extension, standing, made);
     const [facts] = await factsOfMany(ctx.store, [person]);
     const chosen = await wouldSit(ctx, sitting, facts);
@@ -36,7 +39,7 @@ export const extensionModel = (
       request: await modelOf(ctx, standing, person),
       endAt,
       fromAt,
-      reason: (await extensions.reason(ctx.store, id)) ?? null,
+      reason: (await textOf(ctx.store, 'extension', id)) ?? null,
       digest,
       plan,
       open: sitting.open,

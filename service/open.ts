@@ -8,6 +8,7 @@ import { append } from '../store/audit.ts';
 import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
+import type { SaltedText } from '../store/erasable-texts.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { AccessRequestInput } from '../workflows/contract.ts';
@@ -46,7 +47,7 @@ export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> 
     return { requestId: id, plan: judged.row.plan, repeated: false, confirmed: sent.kind === 'confirmed' };
   });
 
-type Judged = { readonly row: RequestRow; readonly reason: requests.SaltedText; readonly start: AccessRequestInput };
+type Judged = { readonly row: RequestRow; readonly reason: SaltedText; readonly start: AccessRequestInput };
 
 async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Judged | Refusal> {
   const text = readText(input.reason, 'reason', 'why you need it');

@@ -3,6 +3,7 @@ import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, type GrantablePlan } from '../domain/plan.ts';
 import { seatOf } from '../policy/eligibility.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import { factsOfMany } from '../store/people.ts';
 import * as requests from '../store/requests.ts';
@@ -95,7 +96,7 @@ async function waits(ctx: Reading, { id }: FollowedRequest, person: PersonFacts)
 async function extensionWaits(ctx: Reading, extension: extensions.ExtensionRow, person: PersonFacts): Promise<boolean> {
   const standing = await standingOf(ctx.store, extension.requestId);
   if (isRefusal(standing) || standing.intents.length > 0) return false;
-  const made = await extensions.decisionsOf(ctx.store, extension.id);
+  const made = await extensionDecisions.of(ctx.store, extension.id);
   if (made.some((decision) => decision.person === person.id)) return false;
   const sitting = await sittingIn(ctx.store, extension, standing, made);
   return sitting.open.length > 0 && !isRefusal(await wouldSit(ctx, sitting, person));

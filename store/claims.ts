@@ -109,11 +109,3 @@ export async function of(db: Db, requestId: RequestId): Promise<ClaimRow | undef
   );
   return row;
 }
-
-/** From where it was claimed, as the API saw it; undefined where nothing was claimed or it was erased. */
-export async function addressOf(db: Db, requestId: RequestId): Promise<string | undefined> {
-  const [row] = await db.query<{ body: string }>(`select body from curfew.personal where kind = 'claim' and id = $1`, [
-    requestId,
-  ]);
-  return row?.body;
-}

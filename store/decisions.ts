@@ -4,7 +4,7 @@ import { CurfewError } from '../domain/errors.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
-import { keepText, type SaltedText } from './requests.ts';
+import { keepText, type SaltedText } from './erasable-texts.ts';
 
 /** A decision as it stands; `voidedAt` is there once it no longer counts. */
 export type StoredDecision = Decision & {
@@ -98,14 +98,6 @@ export async function voidsOf(db: Db, requestId: RequestId, person: PersonId): P
     [requestId, person],
   );
   return row?.voids ?? 0;
-}
-
-/** The reason of a denial; null once erased; undefined where the decision has none. */
-export async function denial(db: Db, id: DecisionId): Promise<string | undefined> {
-  const [row] = await db.query<{ body: string }>(`select body from curfew.personal where kind = 'denial' and id = $1`, [
-    id,
-  ]);
-  return row?.body;
 }
 
 /**

@@ -1,10 +1,8 @@
-/** Extensions of grants, what people decided on them, their tickets and what became of them. Rows are only added. */
-import type { Decision } from '../domain/decision.ts';
-import { CurfewError } from '../domain/errors.ts';
-import type { DecisionId, Digest, ExtensionId, PersonId, RequestId } from '../domain/ids.ts';
+/** Extensions of grants, their tickets and what became of them. Rows are only added. */
+import type { Digest, ExtensionId, PersonId, RequestId } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
+import { keepText, type SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
-import { keepText, type SaltedText } from './requests.ts';
 
 export type ExtensionRow = {
   readonly id: ExtensionId;
@@ -89,76 +87,6 @@ export const awaiting = (db: Db): Promise<readonly ExtensionRow[]> =>
        and not exists (select from curfew.extension_ticket t where t.extension_id = e.id)
      order by e.asked_at limit 1000`,
   );
-
-/** The reason as written; undefined where none was given or it was erased. */
-export async function reason(db: Db, id: ExtensionId): Promise<string | undefined> {
-  const [row] = await db.query<{ body: string }>(
-    `select body from curfew.personal where kind = 'extension' and id = $1 and body is not null`,
-    [id],
-  );
-  return row?.body;
-}
-
-/** As a request's: `tally` takes both. `digest` is the extension's. */
-export type ExtensionDecision = Decision & { readonly extensionId: ExtensionId };
-
-/**
- * Inserts a decision, and a denial's reason. The entry `extension.decided` is the caller's, where the answer is `recorded`.
- * @returns `repeated`: the very same decision is there; `other`: this person decided otherwise, and that one stands
- * @throws StoreError 23514 for the requester's own decision, 23503 for another digest than the extension's;
- *   CurfewError `UnknownRequest`
- */
-export async function decide(
-  tx: Db,
-  decision: ExtensionDecision,
-  denialReason?: SaltedText,
-): Promise<'recorded' | 'repeated' | 'other'> {
-  const made = await tx.query(
-    `insert into curfew.extension_decision (id, extension_id, requester, digest, stage, person, verdict, facts, made_at)
-     select $1, e.id, e.requester, $3, $4, $5, $6, $7, $8 from curfew.extension e where e.id = $2
-     on conflict do nothing returning 1`,
-    [
-      decision.id,
-      decision.extensionId,
-      decision.digest,
-      decision.stage,
-      decision.person,
-      decision.verdict,
-      JSON.stringify(decision.facts),
-      new Date(decision.madeAt),
-    ],
-  );
-  if (made.length === 0) return whyNot(tx, decision);
-  if (denialReason) {
-    await keepText(tx, { kind: 'extension-denial', id: decision.id, person: decision.person, ...denialReason });
-  }
-  return 'recorded';
-}
-
-async function whyNot(tx: Db, { id, extensionId }: ExtensionDecision): Promise<'repeated' | 'other'> {
-  if (!(await byId(tx, extensionId))) throw new CurfewError('UnknownRequest', 'There is no such extension.');
-  const same = await tx.query('select from curfew.extension_decision where id = $1', [id]);
-  return same.length > 0 ? 'repeated' : 'other';
-}
-
-/** Every decision on an extension, oldest first. */
-export const decisionsOf = (db: Db, id: ExtensionId): Promise<readonly ExtensionDecision[]> =>
-  db.query(
-    `select d.id, d.extension_id as "extensionId", e.request_id as "requestId", d.digest, d.stage, d.person, d.verdict,
-       d.facts, d.made_at as "madeAt"
-     from curfew.extension_decision d join curfew.extension e on e.id = d.extension_id
-     where d.extension_id = $1 order by d.made_at, d.id`,
-    [id],
-  );
-
-/** The reason of a denial; undefined where there is none or it was erased. */
-export async function denial(db: Db, id: DecisionId): Promise<string | undefined> {
-  const [row] = await db.query<{ body: string }>(
-    `select body from curfew.personal where kind = 'extension-denial' and id = $1 and body is not null`,
-    [id],
-  );
-  return row?.body;
-}
 
 /** The API's signature of the new end: a secret like the claim's (I12). */
 export type ExtensionTicket = {

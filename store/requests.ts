@@ -2,6 +2,7 @@
 import type { Digest, PersonId, PolicyHash, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import type { RequestView } from '../domain/view.ts';
+import { keepText, type SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
 
 export type RequestRow = {
@@ -25,9 +26,6 @@ export type RequestRow = {
   readonly openedAt: number;
   readonly decideByAt: number;
 };
-
-/** Free text with its salt: it stands in the erasable table, and only its salted hash elsewhere. */
-export type SaltedText = { readonly text: string; readonly salt: Buffer };
 
 /** A request with the newest view of it; null until its Workflow has said anything. */
 export type FollowedRequest = RequestRow & { readonly view: RequestView | null };
@@ -63,24 +61,6 @@ export async function insert(tx: Db, request: RequestRow, why: SaltedText): Prom
   if (made.length === 0) return 'repeated';
   await keepText(tx, { kind: 'reason', id: request.id, person: request.person, ...why });
   return 'opened';
-}
-
-/** Puts a text into the erasable table; `id` is the request's or the decision's to which it belongs. */
-export async function keepText(
-  tx: Db,
-  row: SaltedText & {
-    readonly kind: 'reason' | 'denial' | 'review' | 'claim' | 'extension' | 'extension-denial';
-    readonly id: string;
-    readonly person: PersonId;
-  },
-): Promise<void> {
-  await tx.query('insert into curfew.personal (kind, id, person, body, salt) values ($1, $2, $3, $4, $5)', [
-    row.kind,
-    row.id,
-    row.person,
-    row.text,
-    row.salt,
-  ]);
 }
 
 /** The columns of a RequestRow, of the table `r`. */

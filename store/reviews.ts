@@ -1,8 +1,9 @@
 /** The second look at a break-glass request: one, by somebody else, for ever. */
 import { CurfewError } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
+import { keepText, type SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
-import { keepText, requestColumns, type RequestRow, type SaltedText } from './requests.ts';
+import { requestColumns, type RequestRow } from './requests.ts';
 
 export const reviewVerdicts = ['justified', 'not-justified', 'follow-up'] as const;
 export type ReviewVerdict = (typeof reviewVerdicts)[number];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { roleOf, type RequestId, type TargetName } from '../domain/ids.ts';
 import { dayMs, hourMs, minuteMs } from '../domain/time.ts';
+import { textOf } from '../store/erasable-texts.ts';
 import * as claims from '../store/claims.ts';
 import * as checks from '../store/target-checks.ts';
 import * as intents from '../store/intents.ts';
@@ -104,7 +105,7 @@ test('a claim fixes the end, signs the ticket, and writes claim, audit entry and
     'claim.accepted',
   ]);
   expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'granting', credentialId: row?.credentialId });
-  expect(await claims.addressOf(company.store.admin, requestId)).toBe(address);
+  expect(await textOf(company.store.admin, 'claim', requestId)).toBe(address);
 });
 
 test('neither verifier, code, ticket nor address stands in the audit log, the outbox or what Temporal is told', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { hourMs, minuteMs } from '../domain/time.ts';
+import { textOf } from '../store/erasable-texts.ts';
 import * as decisions from '../store/decisions.ts';
 import { openStore, type Store } from '../store/pool.ts';
 import { click, code, ok, opened, startCompany, workerCloses, type Company, type Handle } from './support/company.ts';
@@ -78,7 +79,7 @@ test('a denial needs a reason, keeps it in the erasable table alone, and is fina
   ok(await click(company, requestId, 'olga', { verdict: 'deny', reason: 'canary-denial-5521' }));
   const [decision] = await live(requestId);
   if (!decision) throw new Error('no decision');
-  expect(await decisions.denial(company.store.admin, decision.id)).toBe('canary-denial-5521');
+  expect(await textOf(company.store.admin, 'denial', decision.id)).toBe('canary-denial-5521');
   const entries = (await company.audit(requestId)).map(({ body }) => body);
   expect(JSON.stringify(entries)).not.toContain('canary-denial-5521');
   expect(await click(company, requestId, 'omar')).toMatchObject({

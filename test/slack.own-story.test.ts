@@ -14,6 +14,7 @@ import { actions, blocks, callbacks, command } from '../slack/ids.ts';
 import { storeRecords } from '../slack/records.ts';
 import { paint } from '../slack/views/paint.ts';
 import { paintingHomes } from '../workers/worker/homes.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as projections from '../store/projections.ts';
 import {
@@ -189,7 +190,7 @@ test('extended at once within the allowance, then asked for, reviewed on its own
   await modalSays('olga', /the copy still runs/);
   expect((await desk.driver.submit('olga', { [blocks.verdict]: 'approve' })).action).toBe('closed');
   const [, second] = await extensions.ofRequest(company.store.admin, requestId);
-  expect((await extensions.decisionsOf(company.store.admin, second!.id)).map((one) => one.person)).toEqual([
+  expect((await extensionDecisions.of(company.store.admin, second!.id)).map((one) => one.person)).toEqual([
     company.id('olga'),
   ]);
   await workerExtends(requestId);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DecisionId, Digest, PersonId } from '../domain/ids.ts';
+import { textOf } from '../store/erasable-texts.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import * as grants from '../store/grants.ts';
@@ -91,9 +92,9 @@ test('a decision on no request is refused as unknown', async () => {
 test('a denial’s reason stands in the erasable table only', async () => {
   const made = sampleDecision(request, approver, { verdict: 'deny' });
   await api.transaction((tx) => decisions.insert(tx, made, 0, { text: 'not on a Friday', salt: Buffer.alloc(16) }));
-  expect(await decisions.denial(api, made.id)).toBe('not on a Friday');
+  expect(await textOf(api, 'denial', made.id)).toBe('not on a Friday');
   await store.as.curfew_directory.query('delete from curfew.personal where person = $1', [approver]);
-  expect(await decisions.denial(api, made.id)).toBeUndefined();
+  expect(await textOf(api, 'denial', made.id)).toBeUndefined();
   expect(await decisions.of(api, request.id)).toHaveLength(1);
 });
 

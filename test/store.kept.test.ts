@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Digest, ExtensionId, PersonId } from '../domain/ids.ts';
+import { textOf } from '../store/erasable-texts.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
 import * as personalCodes from '../store/personal-codes.ts';
@@ -84,7 +86,7 @@ test('an extension is kept once, with its reason in the erasable table', async (
   expect(await extensions.insert(api, extension, why)).toBe('repeated');
   expect(await extensions.insert(api, extensionOf(request))).toBe('other');
   expect(await extensions.byId(worker, extension.id)).toEqual(extension);
-  expect(await extensions.reason(worker, extension.id)).toBe('not done yet');
+  expect(await textOf(worker, 'extension', extension.id)).toBe('not done yet');
   expect(await extensions.ofRequest(worker, request.id)).toEqual([{ ...extension, outcome: null, cause: null }]);
 });
 
@@ -104,18 +106,18 @@ test('a requester decides no extension of theirs, and one person has one decisio
     digest: extension.digest,
     ...change,
   });
-  await expect(extensions.decide(api, decisionBy(request.person))).rejects.toMatchObject({ sqlstate: '23514' });
+  await expect(extensionDecisions.insert(api, decisionBy(request.person))).rejects.toMatchObject({ sqlstate: '23514' });
   const ben = await person();
   const other = { digest: request.digest };
-  await expect(extensions.decide(api, decisionBy(ben, other))).rejects.toMatchObject({ sqlstate: '23503' });
+  await expect(extensionDecisions.insert(api, decisionBy(ben, other))).rejects.toMatchObject({ sqlstate: '23503' });
   const denial = decisionBy(ben, { verdict: 'deny' });
-  expect(await extensions.decide(api, denial, { text: 'enough', salt: randomBytes(16) })).toBe('recorded');
-  expect(await extensions.decide(api, denial)).toBe('repeated');
-  expect(await extensions.decide(api, decisionBy(ben))).toBe('other');
-  expect(await extensions.decisionsOf(worker, extension.id)).toEqual([denial]);
-  expect(await extensions.denial(worker, denial.id)).toBe('enough');
+  expect(await extensionDecisions.insert(api, denial, { text: 'enough', salt: randomBytes(16) })).toBe('recorded');
+  expect(await extensionDecisions.insert(api, denial)).toBe('repeated');
+  expect(await extensionDecisions.insert(api, decisionBy(ben))).toBe('other');
+  expect(await extensionDecisions.of(worker, extension.id)).toEqual([denial]);
+  expect(await textOf(worker, 'extension-denial', denial.id)).toBe('enough');
   const unknown = decisionBy(ben, { extensionId: randomUUID() as ExtensionId });
-  await expect(extensions.decide(api, unknown)).rejects.toMatchObject({ code: 'UnknownRequest' });
+  await expect(extensionDecisions.insert(api, unknown)).rejects.toMatchObject({ code: 'UnknownRequest' });
 });
 
 test('only the worker says that a grant was extended, and the first outcome holds', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Digest, ExtensionId, PersonId } from '../domain/ids.ts';
 import * as absences from '../store/absences.ts';
 import * as decisions from '../store/decisions.ts';
+import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as people from '../store/people.ts';
 import { pairs, population } from '../store/reciprocity.ts';
@@ -111,7 +112,7 @@ test('approvals of extensions count like those of requests', async () => {
     digest,
     askedAt: Date.now(),
   });
-  await extensions.decide(store.as.curfew_api, { ...sampleDecision(request, ben), extensionId: id, digest });
+  await extensionDecisions.insert(store.as.curfew_api, { ...sampleDecision(request, ben), extensionId: id, digest });
   expect(await reciprocal(ada)).toEqual([ben]);
 });
 

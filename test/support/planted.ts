@@ -24,6 +24,7 @@ import type { RequestState } from '../../domain/request.ts';
 import { append } from '../../store/audit.ts';
 import * as claims from '../../store/claims.ts';
 import * as decisions from '../../store/decisions.ts';
+import * as extensionDecisions from '../../store/extension-decisions.ts';
 import * as extensions from '../../store/extensions.ts';
 import type { ExtensionRow } from '../../store/extensions.ts';
 import * as grants from '../../store/grants.ts';
@@ -253,7 +254,7 @@ export async function plantExtension(
   });
   for (const person of approvers) {
     const id = hash('extension', row.id, person.id) as DecisionId;
-    await extensions.decide(api, {
+    await extensionDecisions.insert(api, {
       id,
       extensionId: row.id,
       requestId: request.id,
