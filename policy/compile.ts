@@ -4,7 +4,7 @@ import type { Conflict, Limits, Selector } from '../domain/plan.ts';
 import type { CompiledConditionOf, Parts, FileRole, FileTarget, Placed } from './parts.ts';
 import type { BreakGlassRule, DenyRule, LoadedPolicy, RolePolicy, Rule, RuleStage, TargetPolicy } from './policy.ts';
 import { defaultWaitMs, type FileBreakGlass, type FileMatch, type FileRule, type FileStage } from './schema.ts';
-import { distinct, type StageSelector } from './selectors.ts';
+import { distinct, selectorKey, type StageSelector } from './selectors.ts';
 
 export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy {
   const resolved = resolver(parts);
@@ -32,28 +32,50 @@ function resolver(parts: Parts): (target: FileTarget, role: FileRole) => RolePol
   const never = { approve: conflictsOf(parts, 'approve'), breakGlass: conflictsOf(parts, 'breakGlass') };
   const kept = new Map<string, Rule>();
   const ruleFor = (placed: Placed<FileRule, CompiledConditionOf | null>, target: FileTarget, role: FileRole): Rule => {
-    const key = isSame(placed.rule) ? `${placed.index} ${role.maxMs}` : undefined;
-    const rule = (key === undefined ? undefined : kept.get(key)) ?? resolveRule(placed, target, role, never.approve);
-    if (key !== undefined) kept.set(key, rule);
+    const key = JSON.stringify([placed.index, role.maxMs, ...ofTarget(placed.rule, target)]);
+    const rule = kept.get(key) ?? resolveRule(placed, target, role, never.approve);
+    kept.set(key, rule);
     return rule;
   };
+  const [sameDeny, sameRules] = [sharing<DenyRule>(), sharing<Rule>()];
   return (target, role) => ({
     ...role,
-    deny: deny.filter(({ rule }) => !rule.match || matches(rule.match, target, role.name)).map(({ holds }) => holds),
-    rules: parts.rules
-      .filter(({ rule }) => matches(rule.match, target, role.name))
-      .map((placed) => ruleFor(placed, target, role)),
+    deny: sameDeny(
+      deny.filter(({ rule }) => !rule.match || matches(rule.match, target, role.name)).map(({ holds }) => holds),
+    ),
+    rules: sameRules(
+      parts.rules
+        .filter(({ rule }) => matches(rule.match, target, role.name))
+        .map((placed) => ruleFor(placed, target, role)),
+    ),
     breakGlass: parts.breakGlass
       .filter(({ rule }) => matches(rule.match, target, role.name) && rule.roles.includes(role.name))
       .map((placed) => resolveBreakGlass(placed, target, role, never.breakGlass)),
   });
 }
 
-/** Does a rule say the same on every target? */
-const isSame = (rule: FileRule): boolean =>
-  rule.until !== 'shift' &&
-  (rule.approvals === 'automatic' ||
-    rule.approvals.every(({ from, to }) => [...from, ...(to ?? [])].every(({ kind }) => kind !== 'owner')));
+/** Lists of the same things are one list: what is judged by is little, so that it is near whenever it is needed. */
+function sharing<Item>(): (list: readonly Item[]) => readonly Item[] {
+  const [numbers, lists] = [new Map<Item, number>(), new Map<string, readonly Item[]>()];
+  const numberOf = (item: Item): number => {
+    const number = numbers.get(item) ?? numbers.size;
+    numbers.set(item, number);
+    return number;
+  };
+  return (list) => {
+    const key = list.map(numberOf).join();
+    const same = lists.get(key) ?? list;
+    lists.set(key, same);
+    return same;
+  };
+}
+
+/** What a rule takes from its target: the owners where it names them, and the team where it lasts for a shift. */
+function ofTarget({ approvals, until }: FileRule, target: FileTarget): readonly unknown[] {
+  const namesOwner = approvals !== 'automatic' && approvals.some(({ from, to = [] }) => [...from, ...to].some(isOwner));
+  return [namesOwner ? target.owners.map(selectorKey) : null, until === 'shift' ? target.labels.get('team') : null];
+}
+const isOwner = ({ kind }: StageSelector): boolean => kind === 'owner';
 
 /** All that a match names must hold; what it does not name may be anything. */
 export function matches(match: FileMatch, target: Pick<FileTarget, 'name' | 'labels'>, role: RoleName): boolean {

@@ -76,64 +76,56 @@ function decided(
   now: number,
 ): Planned {
   const unmet = unmetLimits(ask, rule, place, now);
-  const known = keptFor(policy, place, rule);
+  const known = keptFor(policy, rule);
   const stages = known.own ?? stagesFor(rule, ask.requester);
   const seated = seatAll(stages, place.target.owners, ask.requester, people);
+  const gives: Gives = { template: place.role.template, databases: place.target.databases };
   if (unmet.length === 0 && seated.ok) {
-    if (known.planned && seated.stages === known.own) return known.planned;
-    return makePlan(policy, place, rule, ask.ticket, seated.stages);
+    const same = seated.stages === known.own ? known.plan : null;
+    return { plan: same ?? makePlan(policy, rule, ask.ticket, seated.stages), gives };
   }
   const short = seated.ok ? [] : seated.reasons.map((reason) => ({ reason, field: null }));
   const reasons = [...unmet, ...short];
-  const { plan, gives } = makePlan(policy, place, rule, ask.ticket, stages);
   return {
     plan: { verdict: 'denied', policy: policy.hash, rule: rule.name, reasons: reasons.map(({ reason }) => reason) },
     gives: undefined,
     fields: reasons.map(({ field }) => field),
-    ...(plan.verdict === 'denied' || !gives ? {} : { inPrinciple: { plan, gives } }),
+    inPrinciple: { plan: known.plan ?? makePlan(policy, rule, ask.ticket, stages), gives },
   };
 }
 
 /**
- * What a rule gives for one role of a target is the same for everybody, as long as nothing in it hangs on who asks or on
- * a ticket: made once. NB. Targets may share a rule, but none gives another one's templates.
+ * What a rule gives is the same for everybody, as long as nothing in it hangs on who asks or on a ticket: made once.
+ * NB. The plan and never the templates: targets may share a rule, but none gives another one's.
  */
 type Kept = {
   readonly policy: LoadedPolicy;
-  readonly target: Place['target'];
   /** The stages where they are the same for everybody. */
   readonly own: Stages | null;
-  readonly planned: Planned | null;
+  readonly plan: GrantablePlan | null;
 };
 type Stages = readonly Stage[];
-const kept = new WeakMap<Place['role'], Map<Rule | BreakGlassRule, Kept>>();
+const kept = new WeakMap<Rule | BreakGlassRule, Kept>();
 
-function keptFor(policy: LoadedPolicy, place: Place, rule: Rule | BreakGlassRule): Kept {
-  const { role, target } = place;
-  let ofRole = kept.get(role);
-  if (!ofRole) kept.set(role, (ofRole = new Map<Rule | BreakGlassRule, Kept>()));
-  const known = ofRole.get(rule);
-  if (known && known.policy === policy && known.target === target) return known;
+function keptFor(policy: LoadedPolicy, rule: Rule | BreakGlassRule): Kept {
+  const known = kept.get(rule);
+  if (known && known.policy === policy) return known;
   const own = ownStages(rule);
   const bound = 'until' in rule && rule.until !== null;
-  const made: Kept = { policy, target, own, planned: own && !bound ? makePlan(policy, place, rule, null, own) : null };
-  ofRole.set(rule, made);
+  const made: Kept = { policy, own, plan: own && !bound ? makePlan(policy, rule, null, own) : null };
+  kept.set(rule, made);
   return made;
 }
 
 function makePlan(
   policy: LoadedPolicy,
-  { role, target }: Place,
   rule: Rule | BreakGlassRule,
   ticket: string | null,
   stages: Stages,
-): Planned {
+): GrantablePlan {
   const until = 'until' in rule ? conditionOf(rule.until, ticket) : undefined;
   const said = { policy: policy.hash, rule: rule.name, limits: rule.limits, ...(until === undefined ? {} : { until }) };
-  return {
-    plan: verdict(said, rule, stages),
-    gives: { template: role.template, databases: target.databases },
-  };
+  return verdict(said, rule, stages);
 }
 
 function verdict(

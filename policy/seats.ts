@@ -33,6 +33,11 @@ function seatFor(person: PersonFacts, stage: Stage, requester: PersonFacts): Sea
   return isRefusal(seat) ? undefined : seat;
 }
 
+function hasSitter(stage: Stage, requester: PersonFacts, people: readonly PersonFacts[]): boolean {
+  for (const person of people) if (seatFor(person, stage, requester)) return true;
+  return false;
+}
+
 export type Seated =
   | { readonly ok: true; readonly stages: readonly Stage[] }
   | { readonly ok: false; readonly reasons: readonly string[] };
@@ -49,8 +54,8 @@ export function seatAll(
 ): Seated {
   // Most requests take one word: whoever is found first will do.
   const [only] = stages;
-  const one = stages.length === 1 && only?.need === 1;
-  if (!only || (one && people.some((person) => seatFor(person, only, requester)))) return { ok: true, stages };
+  if (!only || (stages.length === 1 && only.need === 1 && hasSitter(only, requester, people)))
+    return { ok: true, stages };
   let tried = stages.map((stage) =>
     ableToSit(stage, requester, people, stage.need).length < stage.need ? withOwners(stage, owners) : stage,
   );

@@ -55,14 +55,18 @@ export const distinct = <One extends StageSelector>(selectors: readonly One[]): 
 ];
 
 /** Does any of them name this person? Whether the person may act is another question. */
-export const namesPerson = (
+export function namesPerson(
   selectors: readonly Selector[],
   person: Pick<PersonFacts, 'id' | 'groups' | 'onCall'>,
-): boolean =>
-  selectors.some((selector) => {
-    if (selector.kind === 'on-call') return person.onCall?.includes(selector.schedule) === true;
-    return selector.kind === 'group' ? person.groups.includes(selector.group) : selector.person === person.id;
-  });
+): boolean {
+  for (const selector of selectors) if (isNamed(selector, person)) return true;
+  return false;
+}
+
+function isNamed(selector: Selector, { id, groups, onCall }: Pick<PersonFacts, 'id' | 'groups' | 'onCall'>): boolean {
+  if (selector.kind === 'group') return groups.includes(selector.group);
+  return selector.kind === 'person' ? selector.person === id : onCall?.includes(selector.schedule) === true;
+}
 
 /**
  * `the group a`, `the groups a and b`, `whoever is on call for c`, `a named person`: names of people are not the
