@@ -104,4 +104,4 @@ test('in 1,000 races each request has one outcome, everybody is told, and nothin
   expect(done.flatMap(withBefore).length).toBe(1_000);
   expect({ seed, errors: arena.errors.slice(0, 3) }).toEqual({ seed, errors: [] });
   expect({ seed, findings: await arena.findings() }).toEqual({ seed, findings: [] });
-}, 400_000);
+}, 600_000);

@@ -117,7 +117,9 @@ export async function startArena(policy: string): Promise<Arena> {
     signal: stopping.signal,
     everyMs: 100,
   });
-  await worker.ready();
+  // Its Workflows are bundled first, which a busy machine takes its time over.
+  const isReady = async () => (await worker.health())?.status === 200;
+  await eventually('the worker is ready', isReady, { withinMs: 120_000, everyMs: 200 });
 
   return {
     company,
