@@ -77,7 +77,7 @@ const profileText = `
   select p.id, t.name, t.email, l.slack_team as "slackTeam", l.slack_user as "slackUser" from curfew.person p
   left join curfew.personal t on t.kind = 'person' and t.id = p.id::text
   left join lateral (select slack_team, slack_user from curfew.personal where kind = 'link' and person = p.id
-                     order by slack_team, slack_user limit 1) l on true`;
+                     order by approves_from nulls first, slack_team, slack_user limit 1) l on true`;
 
 /** Unknown ids are left out. */
 export async function profiles(db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, Profile>> {

@@ -149,3 +149,19 @@ test('neither the new account nor a stranger’s nor another that waits settles 
   }
   expect(await approvesFrom(added)).toBeGreaterThan(Date.now());
 });
+
+test('what concerns a person goes to the account that they had, never to one that was linked beside it', async () => {
+  const told = async (who: PersonId) => (await people.profiles(api, [who])).get(who)?.slackUser;
+  const old = { team: 'T1', user: `UZ${(count += 1)}` };
+  const who = await person({ slack: [old] });
+  const used = await use(await codeFor(who), { team: 'T1', user: `UA${(count += 1)}` });
+  expect(used).toMatchObject({ kind: 'linked', approvesFromAt: expect.any(Number) });
+  expect(await told(who)).toBe(old.user);
+  // Nor once its day is over without a word of the old one.
+  await store.admin.query(
+    `update curfew.personal set approves_from = clock_timestamp() - interval '1 minute'
+     where kind = 'link' and person = $1 and approves_from is not null`,
+    [who],
+  );
+  expect(await told(who)).toBe(old.user);
+});
