@@ -79,7 +79,8 @@ const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms
        'digest', e.digest, 'askedAt', ${ms('e.asked_at')}, 'outcome', o.kind, 'outcomeAt', ${ms('o.at')},
        'signedAt', (select ${ms('t.made_at')} from curfew.extension_ticket t where t.extension_id = e.id),
        'decisions', coalesce((select jsonb_agg(jsonb_build_object('person', x.person, 'stage', x.stage, 'verdict', x.verdict, 'digest', x.digest,
-          'facts', x.facts, 'madeAt', ${ms('x.made_at')}, 'voidedAt', null) order by x.made_at)
+          'facts', x.facts, 'madeAt', ${ms('x.made_at')}, 'voidedAt', (select min(${ms('i.asked_at')}) from curfew.revoke_intent i
+            where i.person = x.person and i.cause in ('left', 'suspended') and i.asked_at >= x.made_at)) order by x.made_at)
         from curfew.extension_decision x where x.extension_id = e.id), '[]')) order by e.number)
      from curfew.extension e left join curfew.extension_outcome o on o.extension_id = e.id where e.request_id = r.id), '[]') as extensions,
     array(select a.alias::text from curfew.person_alias a where a.person = r.person

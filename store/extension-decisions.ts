@@ -48,12 +48,18 @@ async function whyNot(tx: Db, { id, extensionId }: ExtensionDecision): Promise<'
   return same.length > 0 ? 'repeated' : 'other';
 }
 
-/** Every decision on an extension, oldest first. */
+/**
+ * Every decision on an extension that counts, oldest first. NB. Somebody who has left or was suspended since they made
+ * theirs may be back by now: it stays void (I9). The intent of that day says so, for each of their accounts.
+ */
 export const of = (db: Db, id: ExtensionId): Promise<readonly ExtensionDecision[]> =>
   db.query(
     `select d.id, d.extension_id as "extensionId", e.request_id as "requestId", d.digest, d.stage, d.person, d.verdict,
        d.facts, d.made_at as "madeAt"
      from curfew.extension_decision d join curfew.extension e on e.id = d.extension_id
-     where d.extension_id = $1 order by d.made_at, d.id`,
+     where d.extension_id = $1 and not exists (
+       select from curfew.revoke_intent i
+       where i.person = d.person and i.cause in ('left', 'suspended') and i.asked_at >= d.made_at)
+     order by d.made_at, d.id`,
     [id],
   );

@@ -257,6 +257,25 @@ test('of two seats one person fills one, and who may not approve any more does n
   expect(ok(await decideOn(extensionId, 'otto'))).toMatchObject({ settled: true });
 });
 
+test('what somebody approved who has been gone since counts no more, also once they are back (I9)', async () => {
+  await company.applyPolicy(policy((text) => text.replace('need: 1', 'need: 2')));
+  const { requestId } = ok(await company.use.open(ask(company)));
+  ok(await click(company, requestId, 'olga'));
+  ok(await click(company, requestId, 'omar'));
+  const { endAt } = await claimed(company, requestId);
+  await workerGrants(company, requestId, endAt);
+  await used(requestId);
+  const { extensionId } = ok(await extend(requestId, { reason: 'longer' }));
+  ok(await decideOn(extensionId, 'olga'));
+  const word = { source: 'hr', who: { handle: 'olga' }, actor: 'curfew_directory' } as const;
+  const version = Date.now();
+  ok(await company.use.leave({ ...word, event: `gone-${version}`, state: 'suspended', version }));
+  ok(await company.use.leave({ ...word, event: `back-${version}`, state: 'active', version: version + 1 }));
+  expect(ok(await decideOn(extensionId, 'omar'))).toMatchObject({ settled: false });
+  expect(await extensions.ticketOf(company.store.admin, extensionId)).toBeUndefined();
+  expect(ok(await decideOn(extensionId, 'otto'))).toMatchObject({ settled: true });
+});
+
 test.each([
   [
     'the policy has become stricter',
