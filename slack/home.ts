@@ -37,21 +37,27 @@ export function createHomes({ port, overview, profiles, rows, team, log }: HomeP
     return homeView(found, await profiles([...new Set(named)]));
   }
 
+  /** The account on which they are told things, in this workspace. */
+  async function accountOf(person: PersonId): Promise<string | undefined> {
+    const { slackTeam, slackUser } = (await profiles([person])).get(person) ?? {};
+    return slackTeam === team ? slackUser : undefined;
+  }
+
+  /** @param painted how the Home of their account looked; undefined: it is painted however it looked */
   async function publish(person: PersonId, user: string, painted?: string): Promise<void> {
     const view = await viewFor(person);
     if (!view) return;
     const looks = createHash('sha256').update(JSON.stringify(view)).digest('hex');
     if (looks === painted) return;
     await port.publish({ user, view });
-    await rows.put(person, looks);
+    // NB. Of another account of theirs nothing is remembered: their own would not be painted again for it.
+    if (painted !== undefined || (await accountOf(person)) === user) await rows.put(person, looks);
   }
 
   async function changedOne(person: PersonId): Promise<void> {
     try {
-      const { slackTeam, slackUser } = (await profiles([person])).get(person) ?? {};
-      if (slackUser !== undefined && slackTeam === team) {
-        await publish(person, slackUser, await rows.paintedOf(person));
-      }
+      const user = await accountOf(person);
+      if (user !== undefined) await publish(person, user, await rows.paintedOf(person));
     } catch (error) {
       // It is painted when they look again, and with the next change.
       log.warn({ person, err: error }, 'an App Home was not painted again');

@@ -4,6 +4,7 @@ import type { Message } from '../dev/slack/driver.ts';
 import { refuse } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { Extended, ExtensionModel, Overview } from '../service/contract.ts';
+import { createHomes } from '../slack/home.ts';
 import { actions, blocks, callbacks, command } from '../slack/ids.ts';
 import { mrkdwn } from '../slack/text.ts';
 import { button, content, row, section } from '../slack/views/kit.ts';
@@ -194,6 +195,30 @@ describe('the App Home', () => {
     await desk.driver.eventually('it again', () =>
       desk.workspace.recorder.calls('views.publish').length > before ? true : null,
     );
+  });
+
+  test('another account of the same person is shown the same, and does not keep their own from being painted', async () => {
+    const published: string[] = [];
+    const painted = new Map<PersonId, string>();
+    let seen = overview;
+    const homes = createHomes({
+      port: { publish: async ({ user }) => void published.push(user) },
+      overview: async () => seen,
+      profiles: async () => new Map([[ana, { name: 'Ana', slackTeam: 'T1', slackUser: 'UOLD' }]]),
+      rows: {
+        openedBy: async (all) => all.filter((one) => painted.has(one)),
+        paintedOf: async (one) => painted.get(one),
+        put: async (one, hash) => void painted.set(one, hash),
+      },
+      team: 'T1',
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    await homes.opened(ana, 'UOLD');
+    seen = { ...overview, grants: [] };
+    await homes.opened(ana, 'UNEW');
+    await homes.changed([ana]);
+    await homes.changed([ana]);
+    expect(published).toEqual(['UOLD', 'UNEW', 'UOLD']);
   });
 
   test('a button that is not on the Home that was published does nothing', async () => {
