@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { assembleSlackApp, type SlackApp } from '../slack/app.ts';
+import { eventually } from './support/eventually.ts';
 import { fakeRecords, fakeService, keptLog, people } from './support/slack-desk.ts';
 import { startSocketSlack, type SocketSlack } from './support/socket-mode.ts';
 
@@ -79,4 +80,43 @@ test('a delivery of another workspace is refused here too', async () => {
 test('an unknown command is answered here too', async () => {
   const { payload } = await slack.send(envelope(randomUUID(), { command: '/other' }));
   expect(payload).toMatchObject({ text: expect.stringContaining('knows no such') });
+});
+
+test('what Slack could not deliver while the socket was down comes again, and has one effect (I10)', async () => {
+  const before = service.count('open');
+  const trigger = randomUUID();
+  const connections = slack.connections();
+  const lost = envelope(trigger);
+  slack.drop();
+  // Nobody is there: Slack keeps an envelope that nobody took, and sends it to whoever connects next.
+  void slack.send(lost);
+  expect(service.count('open')).toBe(before);
+  await eventually('the app connects again', () => slack.connections() > connections, { withinMs: 30_000 });
+  const taken = await slack.send(lost);
+  expect(taken.payload).toMatchObject({ text: expect.stringContaining('Sent') });
+  expect(service.count('open')).toBe(before + 1);
+});
+
+test('a connection lost before the answer arrived: the same envelope on the next one gets the first answer (I10)', async () => {
+  const before = service.count('open');
+  const connections = slack.connections();
+  const sent = envelope(randomUUID());
+  service.answers('open', async () => {
+    slack.drop();
+    return opened as never;
+  });
+  void slack.send(sent);
+  await eventually('it was carried out', () => service.count('open') === before + 1);
+  await eventually('the app connects again', () => slack.connections() > connections, { withinMs: 30_000 });
+  const again = await slack.send({ ...sent, retry_attempt: 1, retry_reason: 'timeout' });
+  expect(again.payload).toMatchObject({ text: expect.stringContaining('Sent') });
+  expect(service.count('open')).toBe(before + 1);
+});
+
+test('after a reconnect everything works as before', async () => {
+  const before = service.count('open');
+  service.answers('open', async () => opened as never);
+  const { payload } = await slack.send(envelope(randomUUID()));
+  expect(payload).toMatchObject({ text: expect.stringContaining('Sent') });
+  expect(service.count('open')).toBe(before + 1);
 });

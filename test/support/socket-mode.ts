@@ -11,6 +11,10 @@ export type SocketSlack = {
   readonly apiUrl: string;
   /** Resolves when the app has connected. */
   readonly connected: Promise<void>;
+  /** How often the app has connected. */
+  connections(): number;
+  /** Drops every connection without a word, as a network does. */
+  drop(): void;
   /** Sends an envelope and waits for what the app answers to it. */
   send(envelope: {
     readonly envelope_id: string;
@@ -28,6 +32,7 @@ const opPong = 10;
 export async function startSocketSlack(): Promise<SocketSlack> {
   const waiting = new Map<string, (answer: { payload?: unknown }) => void>();
   const sockets = new Set<Socket>();
+  let connections = 0;
   let opened: (() => void) | undefined;
   const connected = new Promise<void>((resolve) => {
     opened = resolve;
@@ -40,6 +45,8 @@ export async function startSocketSlack(): Promise<SocketSlack> {
   });
   server.on('upgrade', (request, socket: Socket) => {
     sockets.add(socket);
+    connections += 1;
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     const accept = createHash('sha1')
       .update(`${request.headers['sec-websocket-key'] ?? ''}${handshakeGuid}`)
@@ -67,6 +74,10 @@ export async function startSocketSlack(): Promise<SocketSlack> {
   return {
     apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`,
     connected,
+    connections: () => connections,
+    drop() {
+      for (const socket of sockets) socket.destroy();
+    },
     send: (envelope) =>
       new Promise((resolve) => {
         waiting.set(envelope.envelope_id, resolve);
