@@ -2,11 +2,11 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { mrkdwn, nothing, when } from '../text.ts';
+import { mrkdwn, nothing, when, type Mrkdwn } from '../text.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { DecisionLine, ExtensionLine, Nudge, RequestModel } from './model.ts';
-import { deadlines, overtaken, subject } from './progress.ts';
+import { deadlines, subject } from './progress.ts';
 import { nameOf } from './words.ts';
 
 /**
@@ -22,7 +22,7 @@ export function counted(model: RequestModel, line: DecisionLine, extension?: Ext
   return content(
     says,
     section(says),
-    context(...(open ? [] : [overtaken]), mrkdwn`Request ${shortId(model.requestId)}`),
+    context(...overBecause(model), mrkdwn`Request ${shortId(model.requestId)}`),
     row(
       ...(open
         ? [
@@ -38,6 +38,12 @@ export function counted(model: RequestModel, line: DecisionLine, extension?: Ext
         : []),
     ),
   );
+}
+
+/** Nothing else tells those who approved what became of it. NB. The same from the moment it ends, so it is one edit. */
+function overBecause({ view: { state } }: RequestModel): readonly Mrkdwn[] {
+  if (state.kind === 'closed') return [mrkdwn`It is over: ${state.cause}.`];
+  return state.kind === 'revoking' ? [mrkdwn`It is over: ${state.end.cause}.`] : [];
 }
 
 /** A request still waits for this person, or does so from now on because those who were asked first did not answer. */
