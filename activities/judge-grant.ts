@@ -6,7 +6,7 @@ import { refuse, type Refusal } from '../domain/errors.ts';
 import type { ConditionState } from '../domain/condition.ts';
 import type { CredentialId } from '../domain/ids.ts';
 import { stagesOf, type Condition, type Window } from '../domain/plan.ts';
-import { secondMs } from '../domain/time.ts';
+import { clocksApartMs, secondMs } from '../domain/units.ts';
 import { digestOf } from '../policy/digest.ts';
 import { stricter } from '../policy/stricter.ts';
 import { tally } from '../policy/tally.ts';
@@ -34,13 +34,10 @@ export function judgeGrant(grant: GrantCase, credentialId: CredentialId, now: nu
 /** Not before its start, within the hours of the plan, and while what it is bound to is known to hold (I18). */
 function inItsTime({ request, condition }: GrantCase, claim: ClaimRow, now: number): Refusal | undefined {
   const { plan, startAt } = request;
-  if (startAt !== null && (claim.acceptedAt < startAt || now + skewMs < startAt))
+  if (startAt !== null && (claim.acceptedAt < startAt || now + clocksApartMs < startAt))
     return refuse('NotPending', 'Its time has not come yet.');
   return withinWindows(plan.limits.windows, claim.endAt, now) ?? bound(plan.until, condition);
 }
-
-/** How far the clocks of two of Curfew's processes may be apart. */
-const skewMs = 2 * secondMs;
 
 /** Held in certain hours only: they are open, and not over before it ends. */
 export function withinWindows(windows: readonly Window[] | undefined, endAt: number, now: number): Refusal | undefined {

@@ -15,7 +15,7 @@ import { answering, refused } from './answering.ts';
 import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import type { ExtendAsk, Extended } from './contract.ts';
-import { heldNow, latestEnd, planOfNow, signed, stepOf, type PlanNow } from './extension.ts';
+import { heldNow, latestEnd, notMoved, planOfNow, signed, stepOf, type PlanNow } from './extension.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
 import { standingOf, takeTurn, type Standing } from './standing.ts';
 import { readDuration, readText } from './texts.ts';
@@ -46,7 +46,7 @@ export const extend = (ctx: Context, input: ExtendAsk): Promise<Extended | Refus
     });
     if (isRefusal(asked)) return asked;
     const { row, queued } = asked;
-    const sent = await sendNow(ctx, ctx.store, queued, (no) => fail(ctx, row, no));
+    const sent = await sendNow(ctx, ctx.store, queued, (no) => notMoved(ctx, row, no));
     if (sent.kind === 'refused') return refused(ctx.store, attempt, sent.refusal);
     return { extensionId: row.id, kind: row.kind, endAt: row.endAt, confirmed: sent.kind === 'confirmed' };
   });
@@ -161,12 +161,4 @@ function allowanceLeft(
 ): number {
   const allowed = Math.min(pinned.limits.extensions ?? 0, now.limits.extensions ?? 0);
   return allowed - earlier.filter(({ kind, outcome }) => kind === 'automatic' && outcome !== 'failed').length;
-}
-
-/** The Workflow's no: the grant is over, or being ended. Nothing was moved, and nothing will be. */
-async function fail(ctx: Context, { id, requestId }: ExtensionRow, { code }: Refusal): Promise<void> {
-  await ctx.store.transaction(async (tx) => {
-    await takeTurn(tx, requestId);
-    await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause: `refused: ${code}`, evidence: null });
-  });
 }

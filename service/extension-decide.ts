@@ -14,7 +14,7 @@ import { conditionOf, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import type { DecideExtension, ExtensionDecided } from './contract.ts';
 import { extensionOf, noExtension, sittingIn, whyOver } from './extension-model.ts';
-import { heldNow, planOfNow, signed, stepOf, stillFits } from './extension.ts';
+import { heldNow, notMoved, planOfNow, signed, stepOf, stillFits } from './extension.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
 import { unknownPerson } from './planning.ts';
 import { chooseSeat } from './seat.ts';
@@ -45,7 +45,8 @@ export const decideExtension = (ctx: Context, input: DecideExtension): Promise<E
       return isRefusal(result) ? refused(tx, attempt, result) : result;
     });
     if (isRefusal(recorded)) return recorded;
-    const sent = recorded.queued && (await sendNow(ctx, ctx.store, recorded.queued, (no) => fail(ctx, extension, no)));
+    const sent =
+      recorded.queued && (await sendNow(ctx, ctx.store, recorded.queued, (no) => notMoved(ctx, extension, no)));
     if (sent?.kind === 'refused' && recorded.decided === 'recorded') {
       return refused(ctx.store, attempt, sent.refusal);
     }
@@ -166,10 +167,3 @@ async function settling(
     stillFits(asked.policy, standing.row, extension, planned.plan, grant, now) ?? signed(ctx, standing.row, extension)
   );
 }
-
-/** The Workflow's no to what was approved: the grant is over. Nothing was moved, and nothing will be. */
-const fail = (ctx: Context, { id, requestId }: ExtensionRow, { code }: Refusal): Promise<void> =>
-  ctx.store.transaction(async (tx) => {
-    await takeTurn(tx, requestId);
-    await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause: `refused: ${code}`, evidence: null });
-  });

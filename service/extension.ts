@@ -4,6 +4,7 @@ import type { GrantablePlan } from '../domain/plan.ts';
 import { givenToWhomever, type Gives, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { boundAnew, stricter } from '../policy/stricter.ts';
+import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow, ExtensionTicket } from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import type { StoredGrant } from '../store/grants.ts';
@@ -13,7 +14,7 @@ import type { ExtendInput } from '../workflows/contract.ts';
 import { closingOf, conditionStands, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import { activePerson, planNow } from './planning.ts';
-import { notPending, type Standing } from './standing.ts';
+import { notPending, takeTurn, type Standing } from './standing.ts';
 
 /** The grant, where it is held and nobody has asked for its end. */
 export async function heldNow(db: Db, standing: Standing, now: number): Promise<StoredGrant | Refusal> {
@@ -122,3 +123,10 @@ export const stepOf = (
   { id: extensionId, requestId, endAt, kind }: ExtensionRow,
   step: ExtendInput['step'] = kind === 'automatic' ? 'approved' : 'asked',
 ) => ({ kind: 'extend', payload: { requestId, input: { extensionId, step, endAt } } }) as const;
+
+/** The Workflow's no: the grant is over, or being ended. Nothing was moved, and nothing will be. */
+export const notMoved = (ctx: Context, { id, requestId }: ExtensionRow, { code }: Refusal): Promise<void> =>
+  ctx.store.transaction(async (tx) => {
+    await takeTurn(tx, requestId);
+    await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause: `refused: ${code}`, evidence: null });
+  });

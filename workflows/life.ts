@@ -1,5 +1,4 @@
-import { ApplicationFailure } from '@temporalio/workflow';
-import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { isRefusal, type Refusal } from '../domain/errors.ts';
 import type { CredentialId, DecisionId, PersonId } from '../domain/ids.ts';
 import { stepsOf } from '../domain/plan.ts';
 import type { OpenStage } from '../domain/progress.ts';
@@ -11,15 +10,12 @@ import {
   type RequestState,
   type StateKind,
 } from '../domain/request.ts';
-import { secondMs } from '../domain/units.ts';
 import type { RequestView } from '../domain/view.ts';
 import type { AccessRequestInput, DecideInput, ExtendInput } from './contract.ts';
 import { Seats } from './seats.ts';
 import { hasTexts, isDecideInput, isExtendInput } from './shape.ts';
+import { demand, early, malformed, notHeld, stillOpen } from './still-open.ts';
 import { nextTellingAt, toldBy, type Told, type Waiting } from './waiting.ts';
-
-/** How far the clocks of two of Curfew's processes may be apart. */
-const skewMs = 2 * secondMs;
 
 /** A state that people are shown. `granting` and `revoking` are passed through in a moment. */
 const shown: readonly StateKind[] = ['awaiting', 'approved', 'active', 'closed'];
@@ -94,8 +90,8 @@ export class Life {
     const { slack, startAt, plan } = this.#input;
     if (!slack) return { open: [], startAt: null };
     // Use-by counts from the start only where that comes after the approval.
-    const early = startAt !== undefined && this.#useByAt === startAt + plan.limits.useWithinMs;
-    return { open: this.#open(), startAt: early ? startAt : null };
+    const ahead = startAt !== undefined && this.#useByAt === startAt + plan.limits.useWithinMs;
+    return { open: this.#open(), startAt: ahead ? startAt : null };
   }
 
   /** What happens next to a grant that is held: the notice, if one is due and in time, else the end. */
@@ -148,36 +144,22 @@ export class Life {
     demand(isDecideInput(input) ? this.#stillOpen('awaiting') : malformed);
 
   readonly mayClaim = (input: { readonly credentialId: CredentialId }): void =>
-    demand(hasTexts(input, 'credentialId') ? (this.#early() ?? this.#stillOpen('approved', 'granting')) : malformed);
-
-  /** Whoever accepted the claim may have a clock that is ahead of this one; a moment later it is no mistake any more. */
-  #early(): Refusal | undefined {
-    const earlyMs = (this.#input.startAt ?? 0) - Date.now();
-    if (earlyMs <= 0) return undefined;
-    return refuse(earlyMs <= skewMs ? 'NotConfirmed' : 'NotPending', 'Its time has not come yet.');
-  }
+    demand(
+      hasTexts(input, 'credentialId')
+        ? (early(this.#input.startAt, Date.now()) ?? this.#stillOpen('approved', 'granting'))
+        : malformed,
+    );
 
   readonly mayEnd = (input: { readonly actor: PersonId }): void =>
     demand(
       hasTexts(input, 'actor') ? this.#stillOpen('awaiting', 'approved', 'granting', 'active', 'revoking') : malformed,
     );
 
-  readonly mayExtend = (input: ExtendInput): void => demand(isExtendInput(input) ? this.#extensible() : malformed);
-
-  /** NB. The store knows of a grant a moment before this does: what comes in between is sent again. */
-  #extensible(): Refusal | undefined {
-    const state = this.#state;
-    if (state.kind === 'granting' && !state.ending) return refuse('NotConfirmed', 'The grant is on its way.');
-    return this.#stillOpen('active') ?? (state.kind === 'active' && Date.now() >= state.endAt ? tooLate : undefined);
-  }
+  readonly mayExtend = (input: ExtendInput): void =>
+    demand(isExtendInput(input) ? (notHeld(this.#state, Date.now()) ?? this.#stillOpen('active')) : malformed);
 
   #stillOpen(...kinds: readonly StateKind[]): Refusal | undefined {
-    const state = this.#state;
-    if (state.kind === 'closed') return refuse('NotPending', `This request is closed: ${state.outcome}.`);
-    if (!kinds.includes(state.kind)) return refuse('NotPending', `This request is ${state.kind}.`);
-    // The timer may fire a second late, or after a time without workers: what is over by the clock is over.
-    const late = this.is('awaiting', 'approved') && Date.now() >= this.lapseAt();
-    return late ? tooLate : undefined;
+    return stillOpen(this.#state, kinds, this.lapseAt(), Date.now());
   }
 
   // == Update handlers: judge purely, move the state, answer with the view. A refusal stands in the history. ===
@@ -223,12 +205,4 @@ export class Life {
   readonly cancel = (): void => {
     this.happened({ kind: 'cancelled' });
   };
-}
-
-const tooLate = refuse('NotPending', 'The time for this is over.');
-const malformed = refuse('InvalidInput', 'The message does not look as it should.');
-
-function demand(refusal: Refusal | undefined): void {
-  if (!refusal) return;
-  throw ApplicationFailure.create({ type: refusal.code, message: refusal.message, nonRetryable: true });
 }
