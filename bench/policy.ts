@@ -22,8 +22,11 @@ export async function measurePolicy(): Promise<Metric> {
   const own = () =>
     questions.reduce((sum, { ask, people }) => sum + scores[planFor(policy, ask, people, now).plan.verdict], 0);
   const floor = () => questions.reduce((sum, { ask, people }) => sum + scores[hand(ask, people)], 0);
-  const [first, second] = [own(), floor()];
-  if (first !== second) throw new Error(`the policy and the closures do not agree: ${first} and ${second}`);
+  for (const { ask, people } of questions) {
+    const [one, other] = [planFor(policy, ask, people, now).plan.verdict, hand(ask, people)];
+    if (one !== other)
+      throw new Error(`the policy and the closures do not agree: ${JSON.stringify({ ask, one, other })}`);
+  }
   const paired = await interleaved(
     turns,
     () => timedNow(own),
