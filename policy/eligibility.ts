@@ -6,7 +6,7 @@
 import type { ApproverFacts, Verdict } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
-import { groupsOfHuman, sameHuman, type Delegator, type PersonFacts } from '../domain/person.ts';
+import { groupsOfHuman, sameHuman, type AccountFacts, type Delegator, type PersonFacts } from '../domain/person.ts';
 import type { Conflict, Selector, Stage } from '../domain/plan.ts';
 import { minuteMs } from '../domain/units.ts';
 
@@ -40,7 +40,7 @@ export type Seat = { readonly standsInFor?: PersonId; readonly humans: readonly 
  * @returns the seat that the decision fills, or why it does not count
  */
 export function judge(request: Judged, click: Click, counted: readonly Human[]): Seat | Refusal {
-  const { person, account } = click.facts;
+  const { person } = click.facts;
   const own = selfDealing(person, request.requester);
   if (own) return own;
   if (click.digest !== request.digest) {
@@ -49,7 +49,19 @@ export function judge(request: Judged, click: Click, counted: readonly Human[]):
       'What you were shown is not this request. Open Review again and decide on what it shows.',
     );
   }
-  if (!(Math.abs(click.madeAt - account.readAt) <= accountMaxAgeMs)) {
+  const account = unfitAccount(click.facts.account, click.madeAt);
+  if (account) return account;
+  const stage = request.stages[click.stage];
+  if (!stage) return refuse('NotPending', 'This request has no such step.');
+  return seatOf(person, stage, request.requester, click.verdict === 'approve' ? counted : []);
+}
+
+/**
+ * Why the word of a Slack account does not count at `at` (epoch ms), whosever it is: for a decision, and for naming
+ * somebody who decides instead.
+ */
+export function unfitAccount(account: AccountFacts, at: number): Refusal | undefined {
+  if (!(Math.abs(at - account.readAt) <= accountMaxAgeMs)) {
     return refuse('NotRecorded', 'Your Slack account could not be checked just now. Not recorded: press again.');
   }
   if (account.deleted || account.bot || account.restricted || account.stranger) {
@@ -61,9 +73,7 @@ export function judge(request: Judged, click: Click, counted: readonly Human[]):
       'This Slack account was linked to you less than a day ago, in place of another one: confirm it from that one, or wait.',
     );
   }
-  const stage = request.stages[click.stage];
-  if (!stage) return refuse('NotPending', 'This request has no such step.');
-  return seatOf(person, stage, request.requester, click.verdict === 'approve' ? counted : []);
+  return undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { dayMs } from '../domain/time.ts';
+import { unfitAccount } from '../policy/eligibility.ts';
 import * as absences from '../store/absences.ts';
 import { append } from '../store/audit.ts';
 import { factsOf } from '../store/people.ts';
@@ -18,12 +19,13 @@ const longestAwayMs = 90 * dayMs;
 /**
  * Out of office, said by oneself; replaces what one said before. Whoever is away is not counted on, and the delegate
  * decides in their place meanwhile, by the rules of a seat: never on what the person asked for, and never twice.
- * @returns `InvalidInput` with its field, `NotAllowed` for somebody who is not active, `UnknownPerson`
+ * @returns `InvalidInput` with its field, `NotAllowed` for somebody who is not active, `UnknownPerson`; with a delegate
+ *   also `ApproverNotEligible` and `NotRecorded`, as for a decision, where the account is not in order
  */
 export const away = (ctx: Context, input: AwayInput): Promise<Away | Refusal> =>
   answering(ctx, 'away', () =>
     ctx.store.transaction(async (tx) => {
-      const wrong = (await whyNot(tx, input)) ?? badTimes(input, ctx.clock());
+      const wrong = (await whyNot(tx, input, ctx.clock())) ?? badTimes(input, ctx.clock());
       if (wrong) return wrong;
       const { person, delegate = null, fromAt, untilAt } = input;
       await takePersonsTurn(tx, person);
@@ -57,10 +59,13 @@ export async function awayOf(db: Db, person: PersonId, now: number): Promise<Awa
 
 const shownOf = ({ fromAt, untilAt, delegate }: absences.Absence): Away => ({ fromAt, untilAt, delegate });
 
-async function whyNot(tx: Db, { person, delegate }: AwayInput): Promise<Refusal | undefined> {
+/** NB. An account that may not decide may not have it decided by somebody of its choice either. */
+async function whyNot(tx: Db, { person, delegate, account }: AwayInput, now: number): Promise<Refusal | undefined> {
   const facts = await activePerson(tx, person);
   if (isRefusal(facts)) return facts;
-  return delegate === undefined ? undefined : unfitDelegate(facts, await factsOf(tx, delegate));
+  if (delegate === undefined) return undefined;
+  const unfit = account ? unfitAccount(account, now) : refuse('NotAllowed', 'Name a delegate in Slack.');
+  return unfit ?? unfitDelegate(facts, await factsOf(tx, delegate));
 }
 
 function unfitDelegate(person: PersonFacts, delegate: PersonFacts | undefined): Refusal | undefined {

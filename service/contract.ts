@@ -177,6 +177,9 @@ export type ReviewInput = {
 };
 export type Reviewed = { readonly recorded: 'recorded' | 'repeated' };
 
+/** `reader`: whoever wants to know; absent where the caller has seen to it that they may. */
+export type StatusInput = { readonly requestId: string; readonly reader?: PersonId };
+
 export type RequestStatus = {
   readonly requestId: RequestId;
   readonly kind: RequestKind;
@@ -225,12 +228,16 @@ export type ExtensionDecided = {
   readonly confirmed: boolean;
 };
 
-/** Out of office; instants in epoch ms. `delegate` decides in their place meanwhile. */
+/**
+ * Out of office; instants in epoch ms. `delegate` decides in their place meanwhile; who names one decides too, so
+ * `account` is what Slack says of the account that does.
+ */
 export type AwayInput = {
   readonly person: PersonId;
   readonly fromAt: number;
   readonly untilAt: number;
   readonly delegate?: PersonId;
+  readonly account?: AccountFacts;
 };
 export type Away = { readonly fromAt: number; readonly untilAt: number; readonly delegate: PersonId | null };
 
@@ -263,7 +270,7 @@ export type UseCases = GovernanceUseCases & {
   revoke(input: RevokeInput): Promise<Ended | Refusal>;
   review(input: ReviewInput): Promise<Reviewed | Refusal>;
   leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
-  status(input: { readonly requestId: string }): Promise<RequestStatus | Refusal>;
+  status(input: StatusInput): Promise<RequestStatus | Refusal>;
   extend(input: ExtendAsk): Promise<Extended | Refusal>;
   extensionModel(input: {
     readonly extensionId: ExtensionId;

@@ -85,7 +85,8 @@ test('somebody who may approve again may decide again', async () => {
 test('a delegation that is over takes nothing from what was approved under it', async () => {
   const { requestId } = await opened(company);
   const away = { person: company.id('olga'), fromAt: company.now, untilAt: company.now + minuteMs };
-  ok(await company.use.away({ ...away, delegate: company.id('nina') }));
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
+  ok(await company.use.away({ ...away, delegate: company.id('nina'), account }));
   ok(await click(company, requestId, 'nina'));
   ok(await company.use.back({ person: company.id('olga') }));
   expect(await look()).toMatchObject({ looked: 1, voided: 0, ended: 0 });

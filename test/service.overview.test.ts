@@ -98,7 +98,9 @@ test('an extension that is asked waits for the same people, and for nobody once 
 test('away is said by oneself, replaces what was said before, and is over when one is back', async () => {
   const person = company.id('olga');
   const until = (ms: number) => ({ person, fromAt: company.now, untilAt: company.now + ms });
-  expect(ok(await company.use.away({ ...until(dayMs), delegate: company.id('nina') }))).toMatchObject({
+  expect(
+    ok(await company.use.away({ ...until(dayMs), delegate: company.id('nina'), account: account() })),
+  ).toMatchObject({
     delegate: company.id('nina'),
   });
   expect(await lastEntry('olga')).toMatchObject({ kind: 'absence.made', actor: person });
@@ -108,6 +110,25 @@ test('away is said by oneself, replaces what was said before, and is over when o
   expect(await lastEntry('olga')).toMatchObject({ kind: 'absence.ended', actor: person });
   expect((await overviewOf('olga')).away).toBeNull();
   expect(ok(await company.use.back({ person })).was).toBeNull();
+});
+
+test('an account that may not decide names nobody who does instead, and may say that its person is away', async () => {
+  const person = company.id('olga');
+  const away = { person, fromAt: company.now, untilAt: company.now + dayMs };
+  const naming = { ...away, delegate: company.id('nina') };
+  const accounts = [
+    { ...account(), fresh: true },
+    { ...account(), restricted: true },
+    { ...account(), stranger: true },
+  ];
+  for (const one of accounts) {
+    expect(await company.use.away({ ...naming, account: one })).toMatchObject({ code: 'ApproverNotEligible' });
+  }
+  const old = { ...account(), readAt: company.now - 2 * minuteMs };
+  expect(await company.use.away({ ...naming, account: old })).toMatchObject({ code: 'NotRecorded' });
+  expect(await company.use.away(naming)).toMatchObject({ code: 'NotAllowed' });
+  expect((await overviewOf('olga')).away).toBeNull();
+  expect(ok(await company.use.away(away))).toMatchObject({ delegate: null });
 });
 
 test('of two absences said at once one holds', async () => {
@@ -133,7 +154,7 @@ test.each([
 ] as const)('%s is no absence', async (_what, change, field) => {
   await company.change('otto', { state: 'suspended' });
   const { fromAt = 0, untilAt = dayMs } = change as { readonly fromAt?: number; readonly untilAt?: number };
-  const delegate = 'delegate' in change ? { delegate: company.id(change.delegate) } : {};
+  const delegate = 'delegate' in change ? { delegate: company.id(change.delegate), account: account() } : {};
   const asked = {
     person: company.id('ada'),
     fromAt: company.now + fromAt,

@@ -129,12 +129,13 @@ test('a denial may come from any stage that is open, by whoever may sit there, a
   expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'closed', outcome: 'denied' });
 });
 
+const account = () => ({ deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now });
 const away = (handle: Handle, delegate?: Handle, forMs = hourMs) =>
   company.use.away({
     person: company.id(handle),
     fromAt: company.now,
     untilAt: company.now + forMs,
-    ...(delegate ? { delegate: company.id(delegate) } : {}),
+    ...(delegate ? { delegate: company.id(delegate), account: account() } : {}),
   });
 const standIn = (requestId: RequestId, handle: Handle): Promise<Decided | Refusal> => click(company, requestId, handle);
 

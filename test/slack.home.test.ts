@@ -323,6 +323,7 @@ describe('words behind the command', () => {
       person: ben,
       untilAt: Date.parse('2031-12-24T00:00:00+13:00'),
       delegate: ana,
+      account: { deleted: false, restricted: false, stranger: false },
     });
     await word('ben', 'away until 3d', /nobody decides in your place/);
     expect(lastInput('away')).not.toHaveProperty('delegate');

@@ -41,12 +41,13 @@ const namesIn = (desk: Desk, { waiting }: Overview): Promise<People> =>
 
 /**
  * By its short form among those that concern this person, where a short form is enough to tell them apart; by its
- * whole id any that there is: nobody guesses one.
+ * whole id also what they may read without having a part in it.
  */
 async function statusOf(desk: Desk, overview: Overview, request: string): Promise<Content | Refusal> {
   const { grants, requests, recent, waiting, person } = overview;
   const known = named([...grants, ...requests, ...recent, ...waiting], request);
-  const found = known ?? (isUuid(request) ? await desk.service.status({ requestId: request }) : unknown(request));
+  const found =
+    known ?? (isUuid(request) ? await desk.service.status({ requestId: request, reader: person }) : unknown(request));
   if (isRefusal(found)) return found;
   if (found.requester === person) return oneOf(found, 'own', new Map());
   const waits = waiting.some(({ requestId }) => requestId === found.requestId);
@@ -99,7 +100,11 @@ async function goAway(
   if (user !== undefined && delegate === undefined) {
     return refuse('UnknownPerson', 'The delegate has no linked Slack account, so they could not decide here.');
   }
-  const result = await desk.service.away({ person, fromAt: now, untilAt, ...(delegate ? { delegate } : {}) });
+  const facts = delegate && (await desk.accounts.factsOf(account));
+  if (delegate && !facts)
+    return refuse('NotRecorded', 'Not recorded: Slack did not say in time whose account this is.');
+  const instead = delegate && facts ? { delegate, account: facts } : {};
+  const result = await desk.service.away({ person, fromAt: now, untilAt, ...instead });
   if (isRefusal(result)) return result;
   const people = await desk.records.profiles(result.delegate ? [result.delegate] : []);
   return told(awaySentence(result, people));
