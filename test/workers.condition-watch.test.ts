@@ -3,6 +3,7 @@ import type { ConditionState } from '../domain/condition.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
+import { live } from '../store/conditions.ts';
 import * as intents from '../store/intents.ts';
 import { watchConditions } from '../workers/worker/condition-watch.ts';
 import {
@@ -65,6 +66,23 @@ test('what is over ends what was bound to it, once, and asks of it no more', asy
   await look();
   expect(asked).not.toContain('W-1');
   await workerEnds(company, another);
+});
+
+test('a grant whose end cannot be asked for holds up no other, and is ended once it can', async () => {
+  const mine = [await held('W-8'), await held('W-9')];
+  states = { 'W-8': 'over', 'W-9': 'over' };
+  const inOrder = (await live(company.store.admin)).map(({ requestId }) => requestId);
+  const [stuck, another] = mine.toSorted((a, b) => inOrder.indexOf(a) - inOrder.indexOf(b));
+  if (!stuck || !another) throw new Error('two are held');
+  const look = watch();
+  await company.store.admin.query(
+    `alter table curfew.revoke_intent add constraint stuck check (request_id <> '${stuck}') not valid`,
+  );
+  await expect(look()).rejects.toThrow('stuck');
+  await company.store.admin.query('alter table curfew.revoke_intent drop constraint stuck');
+  expect(await causes(another)).toEqual([['condition', 'curfew_worker']]);
+  await look();
+  expect(await causes(stuck)).toEqual([['condition', 'curfew_worker']]);
 });
 
 test('grants that share a condition are asked about once a look', async () => {

@@ -20,6 +20,7 @@ export type ConditionWatchOptions = {
 
 const lookEveryMs = 15 * secondMs;
 const askedAtOnce = 10;
+const endedAtOnce = 4;
 const code = 'condition-unknown';
 const sourceKey = 'conditions/source';
 
@@ -49,12 +50,23 @@ export function watchConditions({ store, conditions, trouble, clock, patienceMs 
     return states;
   }
 
+  /** One that somebody holds up holds up no other; where none of several can be ended, it is not they. */
+  async function endAll(over: readonly Bound[]): Promise<Error | undefined> {
+    let failed: Error | undefined;
+    for (let from = 0; from < over.length; from += endedAtOnce) {
+      const some = over.slice(from, from + endedAtOnce);
+      const ended = await Promise.allSettled(some.map((one) => endBound(store, one, 'curfew_worker')));
+      const failures = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+      failed ??= failures[0];
+      if (failures.length === endedAtOnce) break;
+    }
+    return failed;
+  }
+
   return async (): Promise<void> => {
     const bound = await live(store);
     const states = await ask(bound);
-    for (const one of bound) {
-      if (states.get(keyOf(one)) === 'over') await endBound(store, one, 'curfew_worker');
-    }
+    const failed = await endAll(bound.filter((one) => states.get(keyOf(one)) === 'over'));
     const unknown = new Set([...states].flatMap(([key, state]) => (state === 'unknown' ? [key] : [])));
     for (const key of unknownSince.keys()) if (!unknown.has(key)) unknownSince.delete(key);
     for (const key of unknown) {
@@ -72,6 +84,7 @@ export function watchConditions({ store, conditions, trouble, clock, patienceMs 
       const still = unknown.has(alarm.key) || (alarm.key === sourceKey && wrong !== undefined);
       if (alarm.code === code && !still) await alarms.resolve(store, alarm.key);
     }
+    if (failed) throw failed;
   };
 }
 
