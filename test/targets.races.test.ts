@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TargetError } from '../targets/postgres/failures.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
+import { seeded } from './support/seeded.ts';
 import {
   extension,
   granted,
@@ -37,17 +38,6 @@ const leaks = (): Promise<unknown> =>
        (select count(*)::int from curfew.ledger where state = 'active') as active`,
   );
 const none = [{ enabled: 0, memberships: 0, active: 0 }];
-
-/** A small seeded generator (mulberry32), so that a failing schedule can be run again. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 describe('grant against revoke', () => {
   test('300 pairs at once: whichever is first, nothing is left that can log in', { timeout: 60_000 }, async () => {

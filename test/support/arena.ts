@@ -172,12 +172,14 @@ export async function startArena(policy: string): Promise<Arena> {
   };
 }
 
-/** Messages that wait, ends that a target owes, extensions without an answer, and requests between two states. */
+/** Messages that wait, ends that a target owes, extensions without an answer, requests between two states, and lapses. */
 const openText = `select (select count(*) from curfew.outbox where done_at is null)::int
   + (select count(*) from curfew.revoke_intent i where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id))::int
   + (select count(*) from curfew.extension e where not exists (select from curfew.extension_outcome o where o.extension_id = e.id))::int
   + (select count(*) from curfew.access_grant where ended_at is null)::int
-  + (select count(*) from curfew.projection where state in ('granting', 'active', 'revoking'))::int as open`;
+  + (select count(*) from curfew.projection where state in ('granting', 'active', 'revoking'))::int
+  + (select count(*) from curfew.request r left join curfew.projection p on p.request_id = r.id
+      where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by_at < now() + interval '2 seconds')::int as open`;
 
 /** A process that dies at the worst moment of every call; whoever asked it is told that nothing is confirmed. */
 function dying(temporal: Temporal, name: Api): Temporal {
