@@ -81,12 +81,13 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
     request: (code, input) => as(code, (person) => use.open({ ...input, person, kind: 'access' })),
     mine: (code) => as(code, async (person) => named(await use.overview({ person }), requesters)),
     status: (code, requestId) =>
-      as(code, async () => named(await use.status({ requestId }), ({ requester }) => [requester])),
+      as(code, async (reader) => named(await use.status({ requestId, reader }), ({ requester }) => [requester])),
     review: (code, requestId) =>
+      // The reason and what somebody holds are for those whom it concerns; the rest hear why it is not theirs.
       as(code, async (person) => {
         const model = await use.reviewModel({ requestId: requestId as RequestId, person });
         if (isRefusal(model)) return model;
-        if (model.you !== null && !concerns(model, person)) return model.you;
+        if (model.you !== null && isRefusal(await use.status({ requestId, reader: person }))) return model.you;
         const { standsInFor: _, ...shown } = model;
         return named<Reviewable>(shown, (one) => [one.requester, ...one.decisions.map((each) => each.person)]);
       }),
@@ -96,10 +97,6 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
       as(code, (person) => use.extend({ ...input, requestId: requestId as RequestId, person })),
   };
 }
-
-/** The reason and what somebody holds are for those who decide, have decided, or asked; the rest hear why it is not theirs. */
-const concerns = ({ requester, decisions }: ReviewModel, person: PersonId): boolean =>
-  requester === person || decisions.some((decision) => decision.person === person);
 
 const requesters = ({ grants, requests, recent, waiting }: Overview): readonly PersonId[] =>
   [...grants, ...requests, ...recent, ...waiting].map(({ requester }) => requester);

@@ -68,7 +68,7 @@ export async function modelOf(ctx: Context, standing: Standing, person: PersonId
 }
 
 /** Would this person's decision count? As the click will be judged, but for the account, which is read at the click. */
-async function mayLook(ctx: Context, standing: Standing, person: PersonId): Promise<Refusal | null> {
+export async function mayLook(ctx: Context, standing: Standing, person: PersonId): Promise<Refusal | null> {
   const people = await peopleIn(ctx.store, standing, person);
   const sitting = sittingOf(standing, people);
   const chosen = await wouldSit(ctx, sitting, people.get(person));

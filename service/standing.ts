@@ -41,10 +41,12 @@ export async function takeTurn(tx: Db, requestId: string): Promise<void> {
   if (isUuid(requestId)) await requests.takeTurn(tx, requestId as RequestId);
 }
 
+export const noSuchRequest = refuse('UnknownRequest', 'There is no such request.');
+
 /** @returns `UnknownRequest` for what is no id, or the id of nothing */
 export async function standingOf(db: Db, id: string): Promise<Standing | Refusal> {
   const row = isUuid(id) ? await requests.byId(db, id as RequestId) : undefined;
-  if (!row) return refuse('UnknownRequest', 'There is no such request.');
+  if (!row) return noSuchRequest;
   const requester = await factsOf(db, row.person);
   if (!requester) throw new Error('a request of nobody');
   const view = (await projections.viewOf(db, row.id)) ?? firstView(row);

@@ -6,14 +6,20 @@ import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
-import type { RequestStatus } from './contract.ts';
-import { standingOf } from './standing.ts';
+import type { RequestStatus, StatusInput } from './contract.ts';
+import { mayRead } from './reading.ts';
+import { noSuchRequest, standingOf } from './standing.ts';
 
-/** Where a request stands. */
-export const status = (ctx: Context, { requestId }: { readonly requestId: string }): Promise<RequestStatus | Refusal> =>
+/**
+ * Where a request stands.
+ * @param asked `reader`: only for somebody whom it concerns; without, the caller has seen to that
+ * @returns `UnknownRequest`, in the same words for what is not there and for what is not theirs
+ */
+export const status = (ctx: Context, { requestId, reader }: StatusInput): Promise<RequestStatus | Refusal> =>
   answering(ctx, 'status', async () => {
     const standing = await standingOf(ctx.store, requestId);
     if (isRefusal(standing)) return standing;
+    if (reader !== undefined && !(await mayRead(ctx, standing, reader))) return noSuchRequest;
     const { row, view, state } = standing;
     const endAt = (await requests.endsOf(ctx.store, [row.id])).get(row.id) ?? null;
     return { ...shown(row, view, endAt), state: state.kind };
