@@ -40,6 +40,12 @@ async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewe
   if (account && (account.deleted || account.bot || account.restricted || account.stranger)) {
     return refuse('ApproverNotEligible', 'Only full members of this workspace may review.');
   }
+  if (account?.fresh === true) {
+    return refuse(
+      'ApproverNotEligible',
+      'This Slack account was linked to you less than a day ago: confirm it from your other one, or wait.',
+    );
+  }
   const wrong = mayReview(row.plan.review, person, responder);
   if (wrong) return wrong;
   if (state.kind !== 'closed') return refuse('NotPending', 'It is not over yet: review it after its end.');

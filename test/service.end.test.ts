@@ -200,6 +200,9 @@ test('a break-glass is reviewed after its end, by a second person, once', async 
   expect(code(await review('ada'))).toBe('SelfApproval');
   expect(code(await review('ada-admin')), 'an owner, and the responder').toBe('SelfApproval');
   expect(code(await review('eve'))).toBe('ApproverNotEligible');
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, fresh: true, readAt: company.now };
+  const fresh = await company.use.review({ ...mine(requestId, 'carl'), account, verdict: 'justified', note });
+  expect(fresh, 'an account that was linked today').toMatchObject({ code: 'ApproverNotEligible' });
   expect(await company.use.review({ ...mine(requestId, 'carl'), verdict: 'justified', note: ' ' })).toMatchObject({
     field: 'note',
   });
