@@ -19,8 +19,10 @@ const target = fc.record({
   owner: fc.constantFrom('group:a', 'group:b', 'on-call:a', '[group:b, group:a]'),
   hours: fc.integer({ min: 1, max: 3 }),
 });
-type Target = typeof target extends fc.Arbitrary<infer One> ? One : never;
-const targetLine = ({ team, owner, hours }: Target, index: number): string => {
+const targetLine = (
+  { team, owner, hours }: Record<'team' | 'owner', string> & { readonly hours: number },
+  index: number,
+): string => {
   const given = roles.map((role) => `${role}: { template: ${role}_${index}, max: ${hours}h }`).join(', ');
   const owners = owner.startsWith('[') ? owner : `[${owner}]`;
   return `  t${index}: { kind: postgres, labels: { team: ${team} }, owners: ${owners}, databases: [db${index}], roles: { ${given} } }`;
