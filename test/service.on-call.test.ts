@@ -59,7 +59,7 @@ describe('a file of shifts', () => {
   test('says instants with their offset, in UTC or in a time zone', () => {
     const parsed = yaml(`schedule: payments
 shifts:
-  - { person: ada, from: 2026-10-24T09:00+02:00, until: 2026-10-24T17:00:30Z }
+  - { person: ada, from: 2026-10-24T09:00+02:00, until: 2026-10-24T17:00:30.000Z }
   - { person: ben@example.com, from: '2026-10-24T09:00[Europe/Berlin]', until: '2026-10-25T09:00[Europe/Berlin]' }
 `);
     expect(shiftsOf(parsed)).toEqual([
