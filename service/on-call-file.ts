@@ -93,7 +93,9 @@ function twice(parts: readonly (Part | undefined)[], source: Source, issues: Iss
 
 /** Epoch ms. A local time that does not exist, or exists twice, in its zone is none. */
 function instantOf(text: string): number | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?(\[[A-Za-z0-9_+/-]{1,64}\])?$/.test(text))
+  if (
+    !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?(\[[A-Za-z0-9_+/-]{1,64}\])?$/.test(text)
+  )
     return undefined;
   try {
     return text.endsWith(']')
