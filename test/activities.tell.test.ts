@@ -3,11 +3,13 @@ import { setTimeout as latency } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { slackChannels } from '../activities/channels.ts';
 import { createPainter } from '../activities/painter.ts';
+import { requestModel } from '../activities/request-model.ts';
 import { createTell } from '../activities/tell.ts';
 import { CurfewError } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import { SlackBusy, type SlackPort } from '../slack/views/message.ts';
+import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import { toRow } from '../temporal/messages.ts';
 import * as slackMessages from '../store/slack-messages.ts';
@@ -249,6 +251,27 @@ test('without a store nothing is told and all is tried again', async () => {
   await expect(told).rejects.toBeInstanceOf(ApplicationFailure);
 });
 
+test('what a request looks like is read in as many statements, however many could decide it', async () => {
+  const { requestId } = await opened(company);
+  const statementsNow = async (): Promise<number> => {
+    let statements = 0;
+    const counting: Db = {
+      query: (text, values) => {
+        statements += 1;
+        return company.store.as.curfew_worker.query(text, values);
+      },
+    };
+    expect(await requestModel(counting, workspace, requestId, viewOf(requestId), Date.now())).toBeDefined();
+    return statements;
+  };
+  const waiting = await statementsNow();
+  expect(waiting).toBeLessThanOrEqual(13);
+  for (const handle of ['eve', 'nina', 'carl'] as const) await company.change(handle, { groups: [{ name: 'owners' }] });
+  expect(await statementsNow()).toBe(waiting);
+  ok(await click(company, requestId, 'olga'));
+  expect(await statementsNow()).toBeLessThanOrEqual(waiting);
+});
+
 test('two painters at one request post one card', async () => {
   const slack = fakeSlack();
   slack.state.latencyMs = 200;
@@ -257,7 +280,7 @@ test('two painters at one request post one card', async () => {
     slack.channels.announce({ requestId }),
     runActivity(slack.tell, { requestId, view: viewOf(requestId) }),
   ]);
-  expect(slack.sent.filter(({ channel }) => channel === 'C0ANNOUNCE')).toHaveLength(1);
+  expect(slack.sent.filter(({ do: what, channel }) => what === 'post' && channel === 'C0ANNOUNCE')).toHaveLength(1);
 });
 
 test('an announcement that cannot be posted is not taken for said', async () => {

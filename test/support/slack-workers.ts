@@ -83,6 +83,11 @@ export async function startSlackWorkers(users: readonly Handle[]): Promise<Slack
     await company.store.admin.query(`update curfew.outbox set next_at = clock_timestamp() where done_at is null`);
   }
 
+  async function empty(): Promise<boolean> {
+    await bringForward();
+    return (await company.outbox()).every(({ done }) => done);
+  }
+
   return {
     company,
     workspace,
@@ -103,10 +108,6 @@ export async function startSlackWorkers(users: readonly Handle[]): Promise<Slack
     },
     bringForward,
     async settled() {
-      const empty = async (): Promise<boolean> => {
-        await bringForward();
-        return (await company.outbox()).every(({ done }) => done);
-      };
       await eventually('the outbox is empty', empty, { withinMs: 60_000, everyMs: 500 });
     },
     showsTheNewest: (ids) => showsTheNewest({ company, workspace, places }, ids, deleted),
@@ -119,6 +120,8 @@ export async function startSlackWorkers(users: readonly Handle[]): Promise<Slack
 }
 
 type Parts = Pick<SlackWorkers, 'company' | 'workspace' | 'places'>;
+
+const repaint = (requestId: RequestId, version: number) => toRow({ kind: 'repaint', payload: { requestId, version } });
 
 function startWorker(
   { company, workspace, places }: Parts,
@@ -133,8 +136,6 @@ function startWorker(
   });
   const turns = createTurns(store, everyMs);
   const painter = createPainter(port, quiet, turns);
-  const repaint = (requestId: RequestId, version: number) =>
-    toRow({ kind: 'repaint', payload: { requestId, version } });
   const { tell } = createTell({ store, slack: { workspace: places, painter, repaint }, clock, log: quiet });
   const stopping = new AbortController();
   const relayed = runRelay({
