@@ -2,6 +2,7 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { formatSpan, longestGrantMs, secondMs } from '../domain/time.ts';
 
+/** Of whatever people write freely, in UTF-16 units. */
 export const longestReason = 2_000;
 const longestTicket = 80;
 

@@ -3,6 +3,7 @@
  * nothing here is an error: at worst the form is empty and says what was not understood.
  */
 import { formatSpan, parseSpan } from '../domain/time.ts';
+import { longestReason } from '../service/texts.ts';
 import { withHint } from './parse-hint.ts';
 import { readWord, type Word } from './parse-word.ts';
 
@@ -36,9 +37,6 @@ export type Line =
       readonly durationMs?: number;
     }
   | { readonly kind: 'break-glass-help'; readonly problem: string };
-
-/** As long as a reason may be. */
-export const longestReason = 2_000;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 /** What is taken for a ticket within a reason: letters, a hyphen, digits. One that is named may be any word. */

@@ -466,9 +466,11 @@ describe('what stands in Slack', () => {
     expect(buttonsOf(inSlot(asked, 'card'))).toEqual([actions.reviewExtension, actions.endNow]);
     expect(JSON.stringify(inSlot(asked, 'card').blocks)).toContain('not done');
     const outcome = { kind: 'denied', cause: null };
-    const decisions = [{ ...base.decisions[0], verdict: 'deny' }];
+    const decisions = [{ ...base.decisions[0], verdict: 'deny', reason: 'the report can wait' }];
     const denied = paint(inState(active, { claim, extensions: [{ ...line, decisions, outcome }] }));
-    expect(inSlot(denied, `thread:extension-over:${id}`).text).toContain('Ben said no to more time');
+    expect(inSlot(denied, `thread:extension-over:${id}`).text).toContain(
+      'Ben said no to more time: the report can wait.',
+    );
     expect(inSlot(denied, `dm:extension:${id}`).text).toContain('said no to more time');
     expect(buttonsOf(inSlot(denied, 'card'))).toEqual([actions.endNow]);
   });

@@ -161,13 +161,14 @@ export function extensionSentence(model: RequestModel, line: ExtensionLine): Mrk
     case 'extended':
       return mrkdwn`Extended until ${when(line.endAt, 'seconds')}.`;
     case 'denied':
-      return mrkdwn`${denier(model, line)} said no to more time${line.outcome.cause === null ? nothing : mrkdwn`: ${line.outcome.cause}`}.`;
+      return deniedSentence(model, line);
     case 'failed':
       return mrkdwn`It could not be extended${line.outcome.cause === null ? nothing : mrkdwn`: ${line.outcome.cause}`}. Its end stays where it was.`;
   }
 }
 
-const denier = (model: RequestModel, { decisions }: ExtensionLine): string => {
+function deniedSentence(model: RequestModel, { decisions }: ExtensionLine): Mrkdwn {
   const denial = decisions.findLast(({ verdict }) => verdict === 'deny');
-  return denial ? nameOf(model.people, denial.person) : 'Somebody';
-};
+  const why = denial?.reason ?? null;
+  return mrkdwn`${denial ? nameOf(model.people, denial.person) : 'Somebody'} said no to more time${why === null ? nothing : mrkdwn`: ${why}`}.`;
+}
