@@ -228,6 +228,9 @@ describe('a stage that nobody can fill is denied, never approved for want of app
   });
 });
 
+const breaking = (who: PersonFacts, target: string, role: string) =>
+  reasonsOf(ask(who, target, role, 30 * minuteMs, 'break-glass'))[0];
+
 describe('break-glass', () => {
   test('has its own, lower ceiling, and never more than the role has', () => {
     const { plan } = planFor(policy, ask(responder, 'shop', 'fix', 30 * minuteMs, 'break-glass'), everybody, now);
@@ -248,8 +251,6 @@ describe('break-glass', () => {
   });
 
   test('is for whom the policy names, while they are active', () => {
-    const breaking = (who: PersonFacts, target: string, role: string) =>
-      reasonsOf(ask(who, target, role, 30 * minuteMs, 'break-glass'))[0];
     expect(breaking(responder, 'shop', 'write')).toBe('break-glass: break-glass 1');
     expect(breaking({ ...responder, state: 'suspended' }, 'shop', 'write')).toContain('only active people may ask');
     expect(breaking(eng, 'shop', 'write')).toContain('may break glass');

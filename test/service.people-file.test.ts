@@ -285,16 +285,17 @@ describe('in the store', () => {
   });
 });
 
+const conflictIssues = (text: string, known: Separation | undefined): readonly string[] => {
+  const parsed = parsePeople(text, 'people.yaml', known);
+  return parsed.ok
+    ? []
+    : parsed.issues.map(({ line, column, code, message }) => `${line}:${column} ${code}: ${message}`);
+};
+
 describe('conflicts of the policy', () => {
   const both = { name: 'one-hat', groups: ['owners', 'controllers'], never: 'both' } as const;
   const some = { name: 'only-look', groups: ['auditors', 'owners'], never: ['approve'] } as const;
   const policy = { conflicts: [both, some] };
-  const issues = (text: string, known: Separation | undefined): readonly string[] => {
-    const parsed = parsePeople(text, 'people.yaml', known);
-    return parsed.ok
-      ? []
-      : parsed.issues.map(({ line, column, code, message }) => `${line}:${column} ${code}: ${message}`);
-  };
 
   test('keep a person out of groups in which nobody may be at once, at the place of their groups', () => {
     const text = `people:
@@ -304,10 +305,10 @@ describe('conflicts of the policy', () => {
     email: ben@example.com
     groups: [controllers, owners]
 `;
-    expect(issues(text, { policy, known: [] })).toEqual([
+    expect(conflictIssues(text, { policy, known: [] })).toEqual([
       '6:13 conflict: ben may not be in owners and controllers at once: the policy\'s conflict "one-hat" forbids it',
     ]);
-    expect(issues(text, undefined)).toEqual([]);
+    expect(conflictIssues(text, undefined)).toEqual([]);
   });
 
   test('count the groups of all accounts of one human together, once', () => {
@@ -315,7 +316,7 @@ describe('conflicts of the policy', () => {
   - { handle: ada, name: Ada, email: ada@example.com, groups: [owners], aliases: [ada.admin] }
   - { handle: ada.admin, name: Ada, email: adm@example.com, groups: [controllers] }
 `;
-    expect(issues(text, { policy, known: [] })).toEqual([
+    expect(conflictIssues(text, { policy, known: [] })).toEqual([
       '2:63 conflict: ada may not be in owners and controllers at once, all accounts together (ada, ada.admin): the policy\'s conflict "one-hat" forbids it',
     ]);
   });
@@ -327,7 +328,7 @@ describe('conflicts of the policy', () => {
       { id, handle: 'ada', groups: ['controllers'], aliases: [] },
       { id: other, handle: 'ada.admin', groups: ['controllers'], aliases: [id] },
     ];
-    expect(issues(text, { policy, known })).toHaveLength(1);
-    expect(issues(text, { policy, known: known.slice(0, 1) })).toEqual([]);
+    expect(conflictIssues(text, { policy, known })).toHaveLength(1);
+    expect(conflictIssues(text, { policy, known: known.slice(0, 1) })).toEqual([]);
   });
 });

@@ -150,8 +150,9 @@ test('neither the new account nor a stranger’s nor another that waits settles 
   expect(await approvesFrom(added)).toBeGreaterThan(Date.now());
 });
 
+const told = async (who: PersonId) => (await people.profiles(api, [who])).get(who)?.slackUser;
+
 test('what concerns a person goes to the account that they had, never to one that was linked beside it', async () => {
-  const told = async (who: PersonId) => (await people.profiles(api, [who])).get(who)?.slackUser;
   const old = { team: 'T1', user: `UZ${(count += 1)}` };
   const who = await person({ slack: [old] });
   const used = await use(await codeFor(who), { team: 'T1', user: `UA${(count += 1)}` });

@@ -11,7 +11,6 @@ import { isRefusal } from '../../domain/errors.ts';
 import type { RequestView } from '../../domain/view.ts';
 import type { OpenInput } from '../../service/contract.ts';
 import * as checks from '../../store/target-checks.ts';
-import type { Store } from '../../store/pool.ts';
 import { checkTarget } from '../../targets/postgres/check.ts';
 import type { StatementEvent } from '../../targets/postgres/connection.ts';
 import { createRevoker } from '../../targets/postgres/revoker.ts';
