@@ -179,7 +179,7 @@ const openText = `select (select count(*) from curfew.outbox where done_at is nu
   + (select count(*) from curfew.access_grant where ended_at is null)::int
   + (select count(*) from curfew.projection where state in ('granting', 'active', 'revoking'))::int
   + (select count(*) from curfew.request r left join curfew.projection p on p.request_id = r.id
-      where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by_at < now() + interval '2 seconds')::int as open`;
+      where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by < now() + interval '2 seconds')::int as open`;
 
 /** A process that dies at the worst moment of every call; whoever asked it is told that nothing is confirmed. */
 function dying(temporal: Temporal, name: Api): Temporal {
