@@ -109,7 +109,7 @@ function namedAt(question: Question, { stage, madeAt }: DecisionRecord, before: 
   return madeAt >= sinceAt + escalate.afterMs ? [...from, ...escalate.to] : from;
 }
 
-export const isRequester = ({ person, aliases }: Pick<Question, 'person' | 'aliases'>, other: Human): boolean =>
+const isRequester = ({ person, aliases }: Pick<Question, 'person' | 'aliases'>, other: Human): boolean =>
   other.id === person ||
   aliases.some((alias) => alias === other.id) ||
   other.aliases.some((alias) => alias === person || aliases.includes(alias));

@@ -12,7 +12,7 @@ export type StageSelector = RuleSelector | { readonly kind: 'owner' };
 
 export const groupPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 export const handlePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-export const schedulePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const schedulePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 const asWords = ['owner', 'manager', 'managers-manager'] as const;
 

@@ -10,7 +10,7 @@ import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
-import type { Away, AwayInput } from './contract.ts';
+import type { Away, AwayInput } from './contract-people.ts';
 import { activePerson } from './planning.ts';
 
 /** Longer is no absence but another delegate: an administrator changes the groups. */

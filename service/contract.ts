@@ -8,12 +8,13 @@
 import type { Verdict } from '../domain/decision.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Digest, ExtensionId, PersonId, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
-import type { AccountFacts, PersonState } from '../domain/person.ts';
+import type { AccountFacts } from '../domain/person.ts';
 import type { GrantablePlan, Plan } from '../domain/plan.ts';
 import type { Outcome, StateKind } from '../domain/request.ts';
 import { reviewVerdicts, type ReviewVerdict } from '../store/reviews.ts';
 import type { RequestView } from '../domain/view.ts';
 import type { GovernanceUseCases } from './contract-governance.ts';
+import type { Away, PeopleUseCases } from './contract-people.ts';
 
 export type RequestKind = 'access' | 'break-glass';
 
@@ -146,27 +147,6 @@ export type RevokeInput = {
   readonly disowned?: boolean;
 };
 
-export type LeaveInputFromSource = {
-  /** Which source says so, e.g. `hr`: only the same source can undo it. */
-  readonly source: string;
-  /** The delivery's id: the same event twice is one leaving. */
-  readonly event: string;
-  readonly who: { readonly handle: string } | { readonly id: string };
-  readonly state: PersonState;
-  /** The source's; an older one changes nothing, unless it takes more away. */
-  readonly version: number;
-  readonly actor: string;
-};
-export type Left = {
-  /** Null: nobody by that name; alarmed. */
-  readonly person: PersonId | null;
-  readonly change: 'applied' | 'older' | 'unknown';
-  readonly state: PersonState;
-  readonly requests: readonly RequestId[];
-  readonly voided: number;
-  readonly confirmed: boolean;
-};
-
 export { reviewVerdicts, type ReviewVerdict };
 export type ReviewInput = {
   readonly requestId: RequestId;
@@ -228,19 +208,6 @@ export type ExtensionDecided = {
   readonly confirmed: boolean;
 };
 
-/**
- * Out of office; instants in epoch ms. `delegate` decides in their place meanwhile; who names one decides too, so
- * `account` is what Slack says of the account that does.
- */
-export type AwayInput = {
-  readonly person: PersonId;
-  readonly fromAt: number;
-  readonly untilAt: number;
-  readonly delegate?: PersonId;
-  readonly account?: AccountFacts;
-};
-export type Away = { readonly fromAt: number; readonly untilAt: number; readonly delegate: PersonId | null };
-
 /** What App Home and `/curfew mine` show. Newest first; `waiting` oldest first. */
 export type Overview = {
   readonly person: PersonId;
@@ -251,35 +218,28 @@ export type Overview = {
   readonly away: Away | null;
 };
 
-/** Proves for a few minutes to the command line who somebody is; shown once. */
-export type PersonalCode = { readonly code: string; readonly expiresAt: number };
-
 /** The use cases with their context bound: what Slack's listeners and the routes are given. */
-export type UseCases = GovernanceUseCases & {
-  open(input: OpenInput): Promise<Opened | Refusal>;
-  preview(input: Ask): Promise<Preview | Refusal>;
-  options(input: { readonly person: PersonId }): Promise<readonly TargetOption[] | Refusal>;
-  reviewModel(input: Mine): Promise<ReviewModel | Refusal>;
-  decide(input: DecideInputFromClick): Promise<Decided | Refusal>;
-  mintCode(input: Mine): Promise<Minted | Refusal>;
-  peek(input: { readonly code: string }): Promise<Peeked | Refusal>;
-  claim(input: ClaimInput): Promise<Claimed | Refusal>;
-  claimStatus(input: { readonly code: string }): Promise<Claimed | Refusal>;
-  release(input: Mine): Promise<Ended | Refusal>;
-  withdraw(input: Mine): Promise<Ended | Refusal>;
-  revoke(input: RevokeInput): Promise<Ended | Refusal>;
-  review(input: ReviewInput): Promise<Reviewed | Refusal>;
-  leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
-  status(input: StatusInput): Promise<RequestStatus | Refusal>;
-  extend(input: ExtendAsk): Promise<Extended | Refusal>;
-  extensionModel(input: {
-    readonly extensionId: ExtensionId;
-    readonly person: PersonId;
-  }): Promise<ExtensionModel | Refusal>;
-  decideExtension(input: DecideExtension): Promise<ExtensionDecided | Refusal>;
-  away(input: AwayInput): Promise<Away | Refusal>;
-  back(input: { readonly person: PersonId }): Promise<{ readonly was: Away | null } | Refusal>;
-  overview(input: { readonly person: PersonId }): Promise<Overview | Refusal>;
-  personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;
-  personOfCode(input: { readonly code: string }): Promise<{ readonly person: PersonId } | Refusal>;
-};
+export type UseCases = GovernanceUseCases &
+  PeopleUseCases & {
+    open(input: OpenInput): Promise<Opened | Refusal>;
+    preview(input: Ask): Promise<Preview | Refusal>;
+    options(input: { readonly person: PersonId }): Promise<readonly TargetOption[] | Refusal>;
+    reviewModel(input: Mine): Promise<ReviewModel | Refusal>;
+    decide(input: DecideInputFromClick): Promise<Decided | Refusal>;
+    mintCode(input: Mine): Promise<Minted | Refusal>;
+    peek(input: { readonly code: string }): Promise<Peeked | Refusal>;
+    claim(input: ClaimInput): Promise<Claimed | Refusal>;
+    claimStatus(input: { readonly code: string }): Promise<Claimed | Refusal>;
+    release(input: Mine): Promise<Ended | Refusal>;
+    withdraw(input: Mine): Promise<Ended | Refusal>;
+    revoke(input: RevokeInput): Promise<Ended | Refusal>;
+    review(input: ReviewInput): Promise<Reviewed | Refusal>;
+    status(input: StatusInput): Promise<RequestStatus | Refusal>;
+    extend(input: ExtendAsk): Promise<Extended | Refusal>;
+    extensionModel(input: {
+      readonly extensionId: ExtensionId;
+      readonly person: PersonId;
+    }): Promise<ExtensionModel | Refusal>;
+    decideExtension(input: DecideExtension): Promise<ExtensionDecided | Refusal>;
+    overview(input: { readonly person: PersonId }): Promise<Overview | Refusal>;
+  };

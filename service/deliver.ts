@@ -14,7 +14,7 @@ import type { Db, Store } from '../store/pool.ts';
 import { openOf } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
-import type { Left, LeaveInputFromSource } from './contract.ts';
+import type { Left, LeaveInputFromSource } from './contract-people.ts';
 import { leave } from './leave.ts';
 
 /** One event as HR delivered it, its signature checked. Instants in epoch ms. */

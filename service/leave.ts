@@ -14,7 +14,7 @@ import * as requests from '../store/requests.ts';
 import type { OutboxMessage } from '../temporal/messages.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
-import type { Left, LeaveInputFromSource } from './contract.ts';
+import type { Left, LeaveInputFromSource } from './contract-people.ts';
 import { queueAll, sendNow, type Queued } from './outbox.ts';
 
 /** Messages that this process sends itself; the relay does the rest, so that HR is not kept waiting. */

@@ -7,7 +7,7 @@ import * as codes from '../store/personal-codes.ts';
 import { answering } from './answering.ts';
 import { hashOfCode, makeCode } from './codes.ts';
 import type { Context } from './context.ts';
-import type { PersonalCode } from './contract.ts';
+import type { PersonalCode } from './contract-people.ts';
 import { activePerson } from './planning.ts';
 
 const lifeMs = 10 * minuteMs;

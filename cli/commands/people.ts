@@ -3,7 +3,7 @@ import { isRefusal } from '../../domain/errors.ts';
 import { personStates, type PersonState } from '../../domain/person.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { formatIssue } from '../../policy/issue.ts';
-import type { Left } from '../../service/contract.ts';
+import type { Left } from '../../service/contract-people.ts';
 import { leave } from '../../service/leave.ts';
 import { changesOf, parsePeople, type ParsedPeople } from '../../service/people-file.ts';
 import { lastUnderstood } from '../../service/policy-in-force.ts';

@@ -113,7 +113,7 @@ export function lapsing({ plan, openedAt, view: { state, decideByAt } }: Request
 }
 
 /** How it ended and the evidence: `ended 14:02:07, 2 sessions closed, verified in 0.4 s`. */
-export function ending(model: RequestModel, state: Extract<RequestState, { kind: 'closed' }>): Mrkdwn {
+function ending(model: RequestModel, state: Extract<RequestState, { kind: 'closed' }>): Mrkdwn {
   const denial = model.decisions.findLast((line) => line.verdict === 'deny');
   if (state.outcome === 'denied' && denial)
     return mrkdwn`${nameOf(model.people, denial.person)} said no ${when(denial.madeAt)}.`;

@@ -1,0 +1,49 @@
+/** What is said of people: who has left or is away, and who somebody at a command line is. A part of `contract.ts`. */
+import type { Refusal } from '../domain/errors.ts';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import type { AccountFacts, PersonState } from '../domain/person.ts';
+
+export type LeaveInputFromSource = {
+  /** Which source says so, e.g. `hr`: only the same source can undo it. */
+  readonly source: string;
+  /** The delivery's id: the same event twice is one leaving. */
+  readonly event: string;
+  readonly who: { readonly handle: string } | { readonly id: string };
+  readonly state: PersonState;
+  /** The source's; an older one changes nothing, unless it takes more away. */
+  readonly version: number;
+  readonly actor: string;
+};
+export type Left = {
+  /** Null: nobody by that name; alarmed. */
+  readonly person: PersonId | null;
+  readonly change: 'applied' | 'older' | 'unknown';
+  readonly state: PersonState;
+  readonly requests: readonly RequestId[];
+  readonly voided: number;
+  readonly confirmed: boolean;
+};
+
+/**
+ * Out of office; instants in epoch ms. `delegate` decides in their place meanwhile; who names one decides too, so
+ * `account` is what Slack says of the account that does.
+ */
+export type AwayInput = {
+  readonly person: PersonId;
+  readonly fromAt: number;
+  readonly untilAt: number;
+  readonly delegate?: PersonId;
+  readonly account?: AccountFacts;
+};
+export type Away = { readonly fromAt: number; readonly untilAt: number; readonly delegate: PersonId | null };
+
+/** Proves for a few minutes to the command line who somebody is; shown once. */
+export type PersonalCode = { readonly code: string; readonly expiresAt: number };
+
+export type PeopleUseCases = {
+  leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
+  away(input: AwayInput): Promise<Away | Refusal>;
+  back(input: { readonly person: PersonId }): Promise<{ readonly was: Away | null } | Refusal>;
+  personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;
+  personOfCode(input: { readonly code: string }): Promise<{ readonly person: PersonId } | Refusal>;
+};
