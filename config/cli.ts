@@ -34,19 +34,19 @@ export const readMigrateConfig = (environment: Environment, readText?: ReadText)
 
 export const cliShape = {
   CURFEW_API: optional(webOrigin, {
-    what: 'address of the API, for `curfew connect`',
+    what: 'address of the API, for `curfew connect` and what needs a code; https outside this machine',
     mend: 'Set it to the address of the API, e.g. https://curfew.example.com, or give --api.',
   }),
   CURFEW_CODE: optional(word, {
-    what: 'code from `/curfew code` in Slack: request, approve, deny, mine, release, extend, and status as oneself',
+    what: 'code from `/curfew code` in Slack: request, review, approve, deny, mine, release, extend, and status as oneself',
     mend: 'Type /curfew code in Slack, and set it to the code that it shows.',
   }),
   CURFEW_ADMIN_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_admin: policy, target, doctor, status, requests, breakglass',
+    what: 'the store, as curfew_admin or an operator's own login: policy, target, doctor, status, requests, breakglass, report, people link --code',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_directory: people',
+    what: 'the store, as curfew_directory or an operator's own login: people, oncall',
     mend: 'Set it to postgres://curfew_directory:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_TARGET_ADMIN_URL: optional(postgresUrl, {

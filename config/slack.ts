@@ -36,7 +36,7 @@ export const slackWriterShape = {
   CURFEW_SLACK_TEAM_ID: team,
   CURFEW_SLACK_API_URL: address,
   CURFEW_SLACK_MESSAGE_EVERY: defaulted(span, '1s', {
-    what: 'least time between two messages of one worker to one channel; Slack takes about one a second',
+    what: 'least time between two messages to one channel, of all workers together; Slack takes about one a second',
     mend: 'Set it to a span such as 1s, or 0 for an emulator.',
   }),
 } as const;
