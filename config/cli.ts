@@ -42,11 +42,11 @@ export const cliShape = {
     mend: 'Type /curfew code in Slack, and set it to the code that it shows.',
   }),
   CURFEW_ADMIN_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_admin or an operator's own login: policy, target, doctor, status, requests, breakglass, report, people link --code',
+    what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, status, requests, breakglass, report, people link --code',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_directory or an operator's own login: people, oncall',
+    what: 'the store, as curfew_directory or the login of an operator: people, oncall',
     mend: 'Set it to postgres://curfew_directory:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_TARGET_ADMIN_URL: optional(postgresUrl, {
