@@ -163,10 +163,7 @@ export async function doubted(db: Db, targets: readonly TargetName[]): Promise<r
   return rows.map(owedOf);
 }
 
-/** Closes an intent on a target, for the login that says so, once; its first evidence stands. */
-export const outcome = (db: Db, row: IntentOutcome): Promise<void> => outcomes(db, [row]);
-
-/** The same for many, in one statement. */
+/** Closes intents on targets, for the login that says so, in one statement; of each its first evidence stands. */
 export async function outcomes(db: Db, rows: readonly IntentOutcome[]): Promise<void> {
   if (rows.length === 0) return;
   await db.query(

@@ -113,11 +113,11 @@ test('an intent about a grant is owed by its target alone, until whoever asks ha
   expect(await pendingOn(models)).toEqual([]);
   expect(await pendingOn(models, orders)).toEqual([`grant ${id} ${orders}`]);
   // The worker's word counts for the worker; the reaper looks for itself.
-  await intents.outcome(worker, { intentId: id, target: orders, evidence: { by: 'worker' } });
+  await intents.outcomes(worker, [{ intentId: id, target: orders, evidence: { by: 'worker' } }]);
   expect(await intents.pending(worker, [orders])).not.toContainEqual(expect.objectContaining({ id }));
   expect(await pendingOn(models, orders)).toEqual([`grant ${id} ${orders}`]);
-  await intents.outcome(reaper, { intentId: id, target: orders, evidence: { by: 'reaper' } });
-  await intents.outcome(reaper, { intentId: id, target: orders, evidence: { by: 'reaper, again' } });
+  await intents.outcomes(reaper, [{ intentId: id, target: orders, evidence: { by: 'reaper' } }]);
+  await intents.outcomes(reaper, [{ intentId: id, target: orders, evidence: { by: 'reaper, again' } }]);
   expect(await pendingOn(models, orders)).toEqual([]);
   const [stored] = await intents.ofRequest(worker, request.id);
   expect(stored).toMatchObject({
