@@ -37,7 +37,9 @@ const againstWithdraw: Kind = {
     }
     const approval = await says(arena, of, 'olga')(arena.use[plan.apis[2]]);
     const minted = isRefusal(approval) ? approval : await arena.use.prompt.mintCode(mine);
-    const rest = await atOnce(arena, plan, of.requestId, [
+    // A claim takes longer than a withdrawal.
+    const ahead: Plan = { ...plan, delaysMs: [0, plan.delaysMs[1] * 4, plan.delaysMs[2]] };
+    const rest = await atOnce(arena, ahead, of.requestId, [
       async (use) => {
         if (isRefusal(minted)) return minted;
         return use.claim({ code: minted.code, verifier: oneVerifier, address: '192.0.2.7' });
