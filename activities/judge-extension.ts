@@ -18,6 +18,7 @@ export type JudgedExtension =
   | { readonly kind: 'fit'; readonly grant: StoredGrant; readonly ticket: ExtensionTicket; readonly cluster: Expected }
   | Refusal;
 
+/** @returns `fit` with what the target is to be asked with, or the first reason why not */
 export function judgeExtension(extension: ExtensionCase, now: number): JudgedExtension {
   const grant = heldGrant(extension, now);
   if ('code' in grant) return grant;

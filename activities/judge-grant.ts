@@ -18,6 +18,10 @@ import type { GrantCase } from './grant-case.ts';
 
 export type Judged = { readonly kind: 'fit'; readonly claim: ClaimRow; readonly cluster: Expected } | Refusal;
 
+/**
+ * @param credentialId of the claim that the Workflow was told of
+ * @returns `fit` with the claim and the cluster that must answer, or the first reason why not
+ */
 export function judgeGrant(grant: GrantCase, credentialId: CredentialId, now: number): Judged {
   const claim = claimOf(grant, credentialId, now);
   if ('code' in claim) return claim;

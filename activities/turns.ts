@@ -73,6 +73,7 @@ export type PacedPort = Pick<SlackPort, 'openDm'> & {
   update(key: string, message: Parameters<SlackPort['update']>[0]): ReturnType<SlackPort['update']>;
 };
 
+/** NB. When Slack says that it is busy, the turns are told before the error goes on: every worker then waits. */
 export function inTurn(port: SlackPort, given: Turns): PacedPort {
   async function said<T>(way: 'message' | 'edit', key: string, channel: string, send: () => Promise<T>): Promise<T> {
     await given[way](channel, key);

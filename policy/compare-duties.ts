@@ -3,6 +3,7 @@ import type { Selector } from '../domain/plan.ts';
 import type { LoadedPolicy } from './policy.ts';
 import { describeSelectors, selectorKey } from './selectors.ts';
 
+/** One line a change, the targets first. */
 export function changedDuties(before: LoadedPolicy, after: LoadedPolicy): readonly string[] {
   const powers = ['endAnyGrant', 'changePolicy', 'readEverything'] as const;
   return [

@@ -6,6 +6,7 @@ import type { BreakGlassRule, DenyRule, LoadedPolicy, RolePolicy, Rule, RuleStag
 import { defaultWaitMs, type FileBreakGlass, type FileMatch, type FileRule, type FileStage } from './schema.ts';
 import { distinct, selectorKey, type StageSelector } from './selectors.ts';
 
+/** @param parts of a file in which nothing is wrong: what they name of each other is there */
 export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy {
   const resolved = resolver(parts);
   const targets = [...parts.targets.values()].map((target): [string, TargetPolicy] => {

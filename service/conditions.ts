@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { refuse, type Refusal } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { Condition } from '../domain/plan.ts';
+import { minuteMs } from '../domain/time.ts';
 import { append } from '../store/audit.ts';
 import * as conditions from '../store/conditions.ts';
 import type { Bound } from '../store/conditions.ts';
@@ -78,13 +79,14 @@ const sentAtOnce = 25;
 /** Refused deliveries written to the log in a minute at most: whoever forges must not be able to fill it. */
 const mostRefusals = 30;
 
+/** What the route of signed events does with one: keep what it says, or write down that it was refused. */
 export function conditionHook(ctx: Context): ConditionHook {
   const refusals: number[] = [];
   return {
     deliver: (event) => answering(ctx, 'conditions', () => deliver(ctx, event)),
     async refuse(subject, code) {
       const now = ctx.clock();
-      while (refusals[0] !== undefined && refusals[0] <= now - 60_000) refusals.shift();
+      while (refusals[0] !== undefined && refusals[0] <= now - minuteMs) refusals.shift();
       if (refusals.push(now) > mostRefusals) return void refusals.pop();
       await answering(ctx, 'conditions', async () => {
         await append(ctx.store, { kind: 'delivery.refused', actor: login, subject, body: { code } });

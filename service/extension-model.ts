@@ -54,6 +54,7 @@ async function notHeld(ctx: Context, standing: Standing): Promise<Refusal | unde
 
 export const noExtension = refuse('UnknownRequest', 'There is no such extension.');
 
+/** @param id as it came: whatever is no id of an extension is refused like one that there is not */
 export async function extensionOf(db: Db, id: string): Promise<ExtensionRow | Refusal> {
   const row = isUuid(id) ? await extensions.byId(db, id as ExtensionId) : undefined;
   return row ?? noExtension;

@@ -23,6 +23,7 @@ export const reviewModel = (ctx: Context, { requestId, person }: Mine): Promise<
     return isRefusal(standing) ? standing : modelOf(ctx, standing, person);
   });
 
+/** What `person` is shown of a request; `you` says whether a word of theirs would count. */
 export async function modelOf(ctx: Context, standing: Standing, person: PersonId): Promise<ReviewModel> {
   const { row, view, decisions, approvals } = standing;
   const [reason, held, check, live, reciprocal, you] = await Promise.all([

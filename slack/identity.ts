@@ -34,6 +34,7 @@ export type AccountsOptions = {
 /** More people than click within a minute; beyond it the oldest are forgotten and asked for again. */
 const mostKept = 5_000;
 
+/** An answer serves for `maxAgeMs`; one that takes longer than `waitMs` is none. */
 export function cachedAccounts({ ask, clock, log, waitMs = 800, maxAgeMs = minuteMs }: AccountsOptions): Accounts {
   const kept = new Map<string, Known>();
   const asking = new Map<string, Promise<Known | undefined>>();

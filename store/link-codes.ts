@@ -57,18 +57,7 @@ export async function use(tx: Db, hash: Buffer, { team, user }: SlackAccount): P
   return { kind, person, link, approvesFromAt };
 }
 
-/** A link that waits for its day to pass, or for the old account's word. */
-export type WaitingLink = SlackAccount & { readonly link: string; readonly approvesFromAt: number };
-
-/** Those of a person, accounts of the same human not included. */
-export const waiting = (db: Db, person: PersonId): Promise<readonly WaitingLink[]> =>
-  db.query(
-    `select id as link, slack_team as team, slack_user as "user", approves_from as "approvesFromAt" from curfew.personal
-     where kind = 'link' and person = $1 and approves_from > clock_timestamp() order by id`,
-    [person],
-  );
-
-/** A link that waits; undefined where it does not, or is gone. */
+/** A link that waits for its day to pass, or for the old account's word; undefined where it does not, or is gone. */
 export async function waitingLink(
   db: Db,
   link: string,
