@@ -85,12 +85,14 @@ export function readPolicyText(
   return merge(reads.flatMap((read) => (read.ok ? [read.source] : [])));
 }
 
+/** Whose entries of a joined list begin at which index. */
+type Part = { readonly source: Source; readonly from: number };
+
 /** Each list after the other, each map one map; what may be said only once is an issue that names both places. */
 function merge(sources: readonly Source[]): Read {
   const issues: Issue[] = [];
   const data: Record<string, unknown> = {};
-  /** Whose part of a list, or which field, came from where. */
-  const lists = new Map<string, { readonly source: Source; readonly from: number }[]>();
+  const lists = new Map<string, readonly Part[]>();
   const owners = new Map<string, Source>();
   const claim = (source: Source, path: Path): boolean => {
     const first = owners.get(path.join('/'));
@@ -122,27 +124,31 @@ function merge(sources: readonly Source[]): Read {
       } else if (claim(source, [key])) data[key] = value;
     }
   }
-  const find = (at: Path): readonly [Source | undefined, Path] => {
+  const [first] = sources;
+  if (!first) throw new Error('a joined policy has at least one file');
+  const find = (at: Path): readonly [Source, Path] => {
     const [key, second, ...rest] = at;
     const part =
       typeof second === 'number' ? lists.get(String(key))?.findLast(({ from }) => from <= second) : undefined;
     if (part && typeof second === 'number') return [part.source, [key ?? '', second - part.from, ...rest]];
-    return [owners.get(at.slice(0, 2).join('/')) ?? owners.get(String(key)) ?? sources[0], at];
+    return [owners.get(at.slice(0, 2).join('/')) ?? owners.get(String(key)) ?? first, at];
   };
-  const source: Source = {
+  return { ok: true, source: pointing(data, find), issues };
+}
+
+/** Joined data, whose parts still stand where they were written. */
+function pointing(data: unknown, find: (at: Path) => readonly [Source, Path]): Source {
+  return {
     data,
     issue: (at, ...words) => {
       const [own, path] = find(at);
-      if (!own) throw new Error('a joined policy has at least one file');
-      return { ...own.issue(path, ...words) };
+      return own.issue(path, ...words);
     },
     place: (at) => {
       const [own, path] = find(at);
-      if (!own) throw new Error('a joined policy has at least one file');
       return own.place(path);
     },
   };
-  return { ok: true, source, issues };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

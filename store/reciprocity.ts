@@ -2,11 +2,12 @@
  * Reciprocal approvals: two people who mostly approve each other. Counted by humans, not accounts, over approvals of
  * requests and extensions that are not void. The numbers of the rule are `reciprocityRule`'s.
  */
+import { dayMs, minuteMs } from '../domain/time.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 
 /** Each approved the other this often in this time, and gave this share of all approvals that the other one got. */
-export const reciprocityRule = { withinMs: 90 * 24 * 3_600_000, atLeast: 3, share: 0.5 } as const;
+export const reciprocityRule = { withinMs: 90 * dayMs, atLeast: 3, share: 0.5 } as const;
 
 /** Two people who approved each other at least once; `one` and `other` stand for all accounts of each. */
 export type Pair = {
@@ -106,7 +107,7 @@ export async function reciprocalOf(
      select x.id, y.id as other from asked x join pair p on p.one = x.human
      cross join lateral (select p.other as id union select s.id from stands s where s.human = p.other) y
      order by x.id, y.id`,
-    [new Date(at - reciprocityRule.withinMs), new Date(at + 60_000), ...rule, people],
+    [new Date(at - reciprocityRule.withinMs), new Date(at + minuteMs), ...rule, people],
   );
   const others = new Map<PersonId, PersonId[]>();
   for (const { id, other } of rows) others.set(id, [...(others.get(id) ?? []), other]);

@@ -1,6 +1,7 @@
 import { json, Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
+import { dayMs } from '../../domain/time.ts';
 import { isUuid } from '../../domain/ids.ts';
 import type { Acting } from '../../service/acting.ts';
 import { addressOf } from '../address.ts';
@@ -18,7 +19,7 @@ const key = z.string().min(8).max(100);
 const span = z
   .int()
   .min(1)
-  .max(366 * 86_400_000);
+  .max(366 * dayMs);
 
 const bodies = {
   request: z.strictObject({
