@@ -154,9 +154,7 @@ const extensionLine: fc.Arbitrary<ExtensionLine> = fc.record({
   askedAt: instant,
   reason: fc.option(anyText),
   decisions: fc.array(decision, { maxLength: 3 }),
-  outcome: fc.option(
-    fc.record({ kind: fc.constantFrom('extended', 'denied', 'failed'), cause: fc.option(anyText) }),
-  ),
+  outcome: fc.option(fc.record({ kind: fc.constantFrom('extended', 'denied', 'failed'), cause: fc.option(anyText) })),
 });
 const receipt: fc.Arbitrary<RevokeReceipt> = fc.record({
   kind: fc.constant('revoke' as const),
