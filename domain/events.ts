@@ -24,7 +24,7 @@ export const auditKinds = {
   'extension.decided': ['curfew_api'],
   'extension.refused': ['curfew_api'],
   'extension.made': ['curfew_worker'],
-  'extension.failed': ['curfew_worker'],
+  'extension.failed': ['curfew_api', 'curfew_worker'],
   'request.closed': ['curfew_worker'],
   'reaper.ended': ['curfew_reaper'],
   'reaper.surprised': ['curfew_reaper'],

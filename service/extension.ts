@@ -4,6 +4,7 @@ import type { GrantablePlan } from '../domain/plan.ts';
 import { givenToWhomever, type Gives, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { boundAnew, stricter } from '../policy/stricter.ts';
+import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow, ExtensionTicket } from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
@@ -124,9 +125,12 @@ export const stepOf = (
   step: ExtendInput['step'] = kind === 'automatic' ? 'approved' : 'asked',
 ) => ({ kind: 'extend', payload: { requestId, input: { extensionId, step, endAt } } }) as const;
 
-/** The Workflow's no: the grant is over, or being ended. Nothing was moved, and nothing will be. */
-export const notMoved = (ctx: Context, { id, requestId }: ExtensionRow, { code }: Refusal): Promise<void> =>
+/** The Workflow's no: the grant is over, or being ended. Nothing was moved, and nothing will be; with its entry (I11). */
+export const notMoved = (ctx: Context, { id, number, requestId }: ExtensionRow, { code }: Refusal): Promise<void> =>
   ctx.store.transaction(async (tx) => {
     await takeTurn(tx, requestId);
-    await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause: `refused: ${code}`, evidence: null });
+    const cause = `refused: ${code}`;
+    if (!(await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause, evidence: null }))) return;
+    const body = { extension: id, number, cause };
+    await append(tx, { kind: 'extension.failed', actor: 'curfew_api', subject: requestId, body });
   });

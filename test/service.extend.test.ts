@@ -322,6 +322,8 @@ test('with Temporal dead it is recorded and waits; a Workflow that says no has m
   company.temporal.happens(requestId, { kind: 'expired' });
   expect(code(await extend(requestId, { key: 'dead' }))).toBe('NotPending');
   expect(await outcomeOf(made.extensionId)).toMatchObject({ kind: 'failed' });
+  const failed = (await company.audit(requestId)).filter(({ kind }) => kind === 'extension.failed');
+  expect(failed, 'one entry, in the transaction of the outcome (I11)').toHaveLength(1);
 });
 
 test('less than a second more is nothing, and more than a week is refused', async () => {
