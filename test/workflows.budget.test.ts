@@ -38,6 +38,7 @@ test('the baselines are not above what was agreed', () => {
     'lifecycle.events.slack.notice': 69,
     'lifecycle.actions.two_stage': 13,
     'lifecycle.events.two_stage': 69,
+    'slack.calls.per_request': 25,
     'grant.roundtrips': 1,
     'grant.transactions': 1,
     'revoke.roundtrips': 1,
