@@ -73,7 +73,7 @@ const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms
     (select t.body from curfew.receipt t where t.request_id = r.id and t.kind = 'revoke') as revoked,
     p.state, p.outcome, ${ms('p.changed_at')} as "changedAt",
     coalesce((select jsonb_agg(jsonb_build_object('person', d.person, 'stage', d.stage, 'verdict', d.verdict, 'digest', d.digest,
-       'facts', d.facts, 'madeAt', ${ms('d.made_at')}, 'voidedAt', ${ms('v.voided_at')}) order by d.made_at)
+       'facts', d.facts, 'madeAt', ${ms('d.made_at')}, 'voidedAt', ${ms('v.voided_at')}) order by d.made_at, d.stage, d.id)
      from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id where d.request_id = r.id), '[]') as decisions,
     coalesce((select jsonb_agg(jsonb_build_object('id', e.id, 'number', e.number, 'kind', e.kind, 'endAt', ${ms('e.end_at')}, 'plan', e.plan,
        'digest', e.digest, 'askedAt', ${ms('e.asked_at')}, 'outcome', o.kind, 'outcomeAt', ${ms('o.at')},

@@ -3,7 +3,7 @@ import type { PersonId } from '../domain/ids.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { seatOf } from '../policy/eligibility.ts';
 import * as grants from '../store/grants.ts';
-import { factsOfMany } from '../store/people.ts';
+import { factsOf, factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import * as checks from '../store/target-checks.ts';
@@ -96,7 +96,7 @@ async function reciprocalIn(
   db: Db,
   { row, requester, approvals }: Pick<Standing, 'row' | 'requester' | 'approvals'>,
 ): Promise<readonly PersonId[]> {
-  const pairs = requester.reciprocal ?? [];
+  const pairs = (await factsOf(db, row.person))?.reciprocal ?? [];
   if (pairs.length === 0) return [];
   const stages = stagesOf(row.plan);
   const able = (await factsOfMany(db, pairs)).filter((one) =>

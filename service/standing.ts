@@ -10,7 +10,7 @@ import type { Human } from '../policy/eligibility.ts';
 import { tally, type Tally } from '../policy/tally.ts';
 import * as decisions from '../store/decisions.ts';
 import * as intents from '../store/intents.ts';
-import { factsOf } from '../store/people.ts';
+import { directoryFactsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import * as requests from '../store/requests.ts';
@@ -47,7 +47,7 @@ export const noSuchRequest = refuse('UnknownRequest', 'There is no such request.
 export async function standingOf(db: Db, id: string): Promise<Standing | Refusal> {
   const row = isUuid(id) ? await requests.byId(db, id as RequestId) : undefined;
   if (!row) return noSuchRequest;
-  const requester = await factsOf(db, row.person);
+  const requester = await directoryFactsOf(db, row.person);
   if (!requester) throw new Error('a request of nobody');
   const view = (await projections.viewOf(db, row.id)) ?? firstView(row);
   const live = (await decisions.of(db, row.id)).filter((decision) => decision.voidedAt === undefined);

@@ -58,7 +58,10 @@ async function whyNot(tx: Db, decision: Decision): Promise<'repeated' | 'other'>
   return found.decision ? 'repeated' : 'other';
 }
 
-/** Every decision on a request, oldest first, the void ones with their instant. */
+/**
+ * Every decision on a request, oldest first, the void ones with their instant; of two in one millisecond that of the
+ * earlier stage, for the later one could not have been open before it.
+ */
 export async function of(db: Db, requestId: RequestId): Promise<readonly StoredDecision[]> {
   const rows = await db.query<
     Omit<StoredDecision, 'voidedAt' | 'voidCause'> & { voidedAt: number | null; voidCause: string | null }
@@ -67,7 +70,7 @@ export async function of(db: Db, requestId: RequestId): Promise<readonly StoredD
        d.voids_before as "voidsBefore", d.made_at as "madeAt", v.voided_at as "voidedAt",
        v.cause as "voidCause"
      from curfew.decision d left join curfew.decision_void v on v.decision_id = d.id
-     where d.request_id = $1 order by d.made_at, d.id`,
+     where d.request_id = $1 order by d.made_at, d.stage, d.id`,
     [requestId],
   );
   return rows.map(({ voidedAt, voidCause, ...row }) =>
@@ -84,7 +87,7 @@ export async function liveOf(
     `select d.id, d.request_id as "requestId", d.digest, d.stage, d.person, d.verdict, d.facts, d.made_at as "madeAt"
      from curfew.decision d where d.request_id = any ($1::uuid[])
        and not exists (select from curfew.decision_void v where v.decision_id = d.id)
-     order by d.made_at, d.id`,
+     order by d.made_at, d.stage, d.id`,
     [requests],
   );
   return Map.groupBy(rows, ({ requestId }) => requestId);

@@ -60,6 +60,6 @@ export const of = (db: Db, id: ExtensionId): Promise<readonly ExtensionDecision[
      where d.extension_id = $1 and not exists (
        select from curfew.revoke_intent i
        where i.person = d.person and i.cause in ('left', 'suspended') and i.asked_at >= d.made_at)
-     order by d.made_at, d.id`,
+     order by d.made_at, d.stage, d.id`,
     [id],
   );
