@@ -56,6 +56,12 @@ describe('curfew policy test', () => {
     expect(out).toMatch(/^All \d\d cases hold\.\n$/);
   });
 
+  test('with neither a store nor a people file says how to do with either', async () => {
+    const { code, err } = await curfew(['policy', 'test', policy]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/CURFEW_ADMIN_STORE_URL is not set[\s\S]*--people people\.yaml/);
+  });
+
   test('fails where a case does not, and says where and how', async () => {
     const cases = written(
       'wrong.test.yaml',

@@ -7,7 +7,7 @@ import type { Known } from '../../policy/references.ts';
 import { parsePeople, type PersonEntry } from '../../service/people-file.ts';
 import * as people from '../../store/people.ts';
 import type { Db } from '../../store/pool.ts';
-import { readFileOf, withAdminStore } from '../settings.ts';
+import { readFileOf, settings, withStore } from '../settings.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 
 /** `--people FILE` and `--on-call SCHEDULE=HANDLE`, as often as there are shifts. */
@@ -18,11 +18,21 @@ export const several = (value: string, before: readonly string[] = []): readonly
 
 export type Company = Directory & { readonly known: Known };
 
-/** @throws Stopped where a file does not hold, or no store was configured */
-export const companyOf = async (terminal: Terminal, options: CompanyOptions): Promise<Company> =>
-  options.people === undefined
-    ? withAdminStore(terminal, (store) => companyIn(store, options))
-    : companyFrom(terminal, options.people, options);
+/** @throws Stopped where a file does not hold, or no store was configured: then it says how to do without one */
+export async function companyOf(terminal: Terminal, options: CompanyOptions): Promise<Company> {
+  if (options.people !== undefined) return companyFrom(terminal, options.people, options);
+  const { adminStoreUrl } = orWithoutStore(() => settings(terminal, 'adminStoreUrl'));
+  return withStore(adminStoreUrl, (store) => companyIn(store, options));
+}
+
+function orWithoutStore<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    throw new Stopped(`${error.message}\nOr ask without a store: --people people.yaml.`, error.exitCode);
+  }
+}
 
 /** Everybody of the directory, with the facts of this moment. */
 export async function companyIn(db: Db, options: Pick<CompanyOptions, 'onCall'> = {}): Promise<Company> {
