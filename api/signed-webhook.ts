@@ -1,5 +1,9 @@
-import type { Request } from 'express';
+import { raw, type Request, type RequestHandler, type Response } from 'express';
 import { Webhook } from 'standardwebhooks';
+import type { z } from 'zod';
+import { refuse, type Refusal } from '../domain/errors.ts';
+import { httpProblem, sendProblem } from './problem.ts';
+import { idOf } from './trace.ts';
 
 export type Signed = { readonly id: string; readonly stampedAt: number; readonly text: string };
 /** @returns undefined unless one of the secrets made this signature, now: which check failed is nobody's business */
@@ -33,6 +37,45 @@ export function signedBy(secrets: readonly string[]): Verify {
     });
     return holds ? { id, stampedAt: Number(stamp) * 1_000, text } : undefined;
   };
+}
+
+const jsonOnly: RequestHandler = (request, response, next) => {
+  if (request.is('application/json')) return next();
+  sendProblem(response, httpProblem('UnsupportedMediaType', 'Send application/json.', idOf(response)));
+};
+
+/** Before a signed hook's handler: JSON alone, unread until its signature holds. An event names one thing, so 64 kB. */
+export const signedBody: readonly RequestHandler[] = [
+  jsonOnly,
+  raw({ type: () => true, limit: '64kb', inflate: false }),
+];
+
+export function sendBadSignature(response: Response): void {
+  const detail = 'The headers webhook-id, webhook-timestamp and webhook-signature do not hold for this body, now.';
+  sendProblem(response, httpProblem('BadSignature', detail, idOf(response)));
+}
+
+/**
+ * Reads a body whose signature holds.
+ * @param takes what the hook takes, for the message
+ * @returns `InvalidInput`, naming the first field that is wrong
+ */
+export function readBody<Value>(
+  text: string,
+  schema: z.ZodType<Value>,
+  takes: string,
+): { readonly value: Value } | Refusal {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return refuse('InvalidInput', 'The body is not JSON.');
+  }
+  const parsed = schema.safeParse(data);
+  if (parsed.success) return { value: parsed.data };
+  const path = parsed.error.issues[0]?.path.join('.') ?? '';
+  const where = path === '' ? 'The body' : `The field ${path}`;
+  return refuse('InvalidInput', `${where} is not what this hook takes: ${takes}.`);
 }
 
 /** Without a body the parser leaves nothing behind. */

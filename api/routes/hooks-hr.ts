@@ -1,20 +1,17 @@
-import { raw, Router, type RequestHandler, type Response } from 'express';
+import { Router, type Response } from 'express';
 import { z } from 'zod';
-import { isRefusal, refuse } from '../../domain/errors.ts';
+import { isRefusal, type Refusal } from '../../domain/errors.ts';
 import type { PersonState } from '../../domain/person.ts';
 import type { HrEvent, HrUseCases } from '../../service/deliver.ts';
-import { httpProblem, problemOf, sendProblem } from '../problem.ts';
-import { rawBody, signedBy } from '../signed-webhook.ts';
+import { problemOf, sendProblem } from '../problem.ts';
+import { rawBody, readBody, sendBadSignature, signedBody, signedBy } from '../signed-webhook.ts';
 import { idOf } from '../trace.ts';
 
-/** An event names one person and holds nothing else that is read. */
-const largestBody = '64kb';
-
-const states: Readonly<Record<string, PersonState>> = {
+const states = {
   'person.left': 'left',
   'person.suspended': 'suspended',
   'person.active': 'active',
-};
+} as const satisfies Readonly<Record<string, PersonState>>;
 
 /** Vendors add fields of their own, so unknown ones are passed over; what is read is read strictly. */
 const eventBody = z.object({
@@ -43,8 +40,7 @@ const eventBody = z.object({
 export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
   const verify = signedBy(secrets);
   const router = Router({ caseSensitive: true, strict: true });
-  const body = raw({ type: () => true, limit: largestBody, inflate: false });
-  router.post('/hooks/hr/default', jsonOnly, body, async (request, response) => {
+  router.post('/hooks/hr/default', ...signedBody, async (request, response) => {
     const signed = verify(request, rawBody(request));
     if (!signed) return refuseSignature(response, hr);
     const event = readEvent(signed.text, signed.id, signed.stampedAt);
@@ -64,27 +60,17 @@ export function hrHooks(secrets: readonly string[], hr: HrUseCases): Router {
   return router;
 }
 
-function readEvent(text: string, delivery: string, stampedAt: number): HrEvent | ReturnType<typeof refuse> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return refuse('InvalidInput', 'The body is not JSON.');
-  }
-  const parsed = eventBody.safeParse(value);
-  const state = parsed.success ? states[parsed.data.type] : undefined;
-  if (!parsed.success || !state) {
-    const path = parsed.error?.issues[0]?.path.join('.') ?? '';
-    const where = path === '' ? 'The body' : `The field ${path}`;
-    return refuse(
-      'InvalidInput',
-      `${where} is not what this hook takes: {type: person.left | person.suspended | person.active, data: {handle or id, version?, effectiveAt?}}.`,
-    );
-  }
-  const { handle, id, version, effectiveAt } = parsed.data.data;
+function readEvent(text: string, delivery: string, stampedAt: number): HrEvent | Refusal {
+  const read = readBody(
+    text,
+    eventBody,
+    '{type: person.left | person.suspended | person.active, data: {handle or id, version?, effectiveAt?}}',
+  );
+  if (isRefusal(read)) return read;
+  const { handle, id, version, effectiveAt } = read.value.data;
   return {
     delivery,
-    state,
+    state: states[read.value.type],
     who: handle === undefined ? { id: id ?? '' } : { handle },
     version: version ?? stampedAt,
     ...(effectiveAt === undefined ? {} : { effectiveAt: Date.parse(effectiveAt) }),
@@ -93,11 +79,5 @@ function readEvent(text: string, delivery: string, stampedAt: number): HrEvent |
 
 async function refuseSignature(response: Response, hr: HrUseCases): Promise<void> {
   await hr.refuseSignature();
-  const detail = 'The headers webhook-id, webhook-timestamp and webhook-signature do not hold for this body, now.';
-  sendProblem(response, httpProblem('BadSignature', detail, idOf(response)));
+  sendBadSignature(response);
 }
-
-const jsonOnly: RequestHandler = (request, response, next) => {
-  if (request.is('application/json')) return next();
-  sendProblem(response, httpProblem('UnsupportedMediaType', 'Send application/json.', idOf(response)));
-};
