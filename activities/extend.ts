@@ -1,4 +1,3 @@
-import type { Conditions } from '../domain/condition.ts';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { next } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
@@ -7,26 +6,16 @@ import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
-import type { Db, Store } from '../store/pool.ts';
+import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
-import { TargetError } from '../targets/postgres/failures.ts';
 import type { GrantActivities } from '../workflows/activities.ts';
-import type { Cluster, ClusterOf } from './clusters.ts';
-import type { CurrentPolicy } from './current-policy.ts';
+import type { Cluster } from './clusters.ts';
 import { attemptDeadlineAt } from './deadline.ts';
 import { readExtensionCase } from './extension-case.ts';
-import { failing, toFailure, type Log } from './failures.ts';
+import { failing, toFailure } from './failures.ts';
+import type { GrantDeps } from './grant.ts';
 import { judgeExtension } from './judge-extension.ts';
-
-export type ExtendDeps = {
-  /** The login `curfew_worker`. */
-  readonly store: Store;
-  readonly policyOf: CurrentPolicy;
-  readonly conditions: Conditions;
-  readonly clusterOf: ClusterOf;
-  readonly clock: () => number;
-  readonly log: Log;
-};
+import { isStrange } from './strange.ts';
 
 type Input = Parameters<GrantActivities['extend']>[0];
 type Moved = { readonly endAt: number };
@@ -35,7 +24,7 @@ type Moved = { readonly endAt: number };
  * Judge, one call on the target, read back, record. As a grant's, each step may be repeated, and whatever is not known
  * is a no (I18): then the grant ends when it would have ended.
  */
-export const createExtend = (deps: ExtendDeps): Pick<GrantActivities, 'extend'> => ({
+export const createExtend = (deps: GrantDeps): Pick<GrantActivities, 'extend'> => ({
   extend: failing({ log: deps.log, activity: 'extend', as: toFailure }, async (input) => {
     const deadlineAt = attemptDeadlineAt(deps.clock());
     try {
@@ -48,7 +37,7 @@ export const createExtend = (deps: ExtendDeps): Pick<GrantActivities, 'extend'> 
 });
 
 /** What an attempt before this one has recorded, its answer being lost. */
-async function before({ store }: ExtendDeps, { requestId, extensionId }: Input): Promise<Moved | undefined> {
+async function before({ store }: GrantDeps, { requestId, extensionId }: Input): Promise<Moved | undefined> {
   const [extension, outcome, grant] = await Promise.all([
     extensions.byId(store, extensionId),
     extensions.outcomeOf(store, extensionId),
@@ -61,7 +50,7 @@ async function before({ store }: ExtendDeps, { requestId, extensionId }: Input):
   return outcome ? { endAt: extension.endAt } : undefined;
 }
 
-async function attempt(deps: ExtendDeps, input: Input, deadlineAt: number): Promise<Moved> {
+async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promise<Moved> {
   const cluster = deps.clusterOf(input.target);
   if (!cluster) throw new CurfewError('UnknownTarget', 'This worker does not serve that target.');
   if (input.over !== undefined) return settle(deps, cluster, input, input.over);
@@ -91,7 +80,7 @@ async function attempt(deps: ExtendDeps, input: Input, deadlineAt: number): Prom
  * No attempt follows: what one of them did without recording it is recorded now, and else that nothing came of it.
  * A target that does not answer leaves it open, until the grant has ended.
  */
-async function settle(deps: ExtendDeps, cluster: Cluster, { extensionId, view }: Input, cause: string): Promise<Moved> {
+async function settle(deps: GrantDeps, cluster: Cluster, { extensionId, view }: Input, cause: string): Promise<Moved> {
   const extension = await extensions.byId(deps.store, extensionId);
   const seen = extension && (await readBack(deps, cluster, extension));
   if (seen) return record(deps, view, extension, seen);
@@ -105,7 +94,7 @@ async function settle(deps: ExtendDeps, cluster: Cluster, { extensionId, view }:
 }
 
 /** What a later transaction reads: login and ledger have the same new end. Undefined: they have not, or not any more. */
-async function readBack({ clock }: ExtendDeps, { target }: Cluster, { requestId, endAt }: ExtensionRow) {
+async function readBack({ clock }: GrantDeps, { target }: Cluster, { requestId, endAt }: ExtensionRow) {
   const live = (await target.listLive()).find(({ grantId }) => grantId === requestId);
   if (live?.state !== 'active' || live.canLogin !== true || live.endAt !== endAt) return undefined;
   if (live.validUntilAt !== endAt) {
@@ -116,7 +105,7 @@ async function readBack({ clock }: ExtendDeps, { target }: Cluster, { requestId,
 
 /** The new end, the outcome with its evidence, entry and view in one transaction (I11); a repeat changes nothing. */
 async function record(
-  deps: ExtendDeps,
+  deps: GrantDeps,
   view: RequestView,
   extension: ExtensionRow,
   evidence: NonNullable<Awaited<ReturnType<typeof readBack>>>,
@@ -142,7 +131,7 @@ const enter = (
 
 async function keepView(
   tx: Db,
-  { clock }: ExtendDeps,
+  { clock }: GrantDeps,
   { requestId }: ExtensionRow,
   view: RequestView,
   event: Parameters<typeof next>[1],
@@ -151,11 +140,9 @@ async function keepView(
   if (!isRefusal(state)) await projections.save(tx, requestId, { ...view, version: view.version + 1, state }, clock());
 }
 
-/** A target that rejects a judged extension is nobody's everyday mistake; one that was ended or ran out meanwhile is. */
-async function alarmIfStrange({ store, log }: ExtendDeps, input: Input, error: unknown): Promise<void> {
+async function alarmIfStrange({ store, log }: GrantDeps, input: Input, error: unknown): Promise<void> {
+  if (!isStrange(error)) return;
   const { requestId, target, extensionId } = input;
-  if (!(error instanceof CurfewError) || (error.code !== 'TargetRejected' && error.code !== 'StaleView')) return;
-  if (error instanceof TargetError && ['CF001', 'CF011'].includes(error.sqlstate ?? '')) return;
   log.error({ requestId, target, extensionId, code: error.code }, 'an extension was refused that should not have been');
   const alarm = { key: `extend/${extensionId}`, code: 'extension-refused', subject: requestId, detail: error.message };
   await alarms.raise(store, alarm).catch(() => undefined);

@@ -10,7 +10,6 @@ import * as grants from '../store/grants.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { Granted } from '../targets/postgres/calls.ts';
-import { TargetError } from '../targets/postgres/failures.ts';
 import { probeAll } from '../targets/postgres/probe.ts';
 import type { GrantActivities } from '../workflows/activities.ts';
 import { attestationsOf } from './attestations.ts';
@@ -20,6 +19,7 @@ import { attemptDeadlineAt } from './deadline.ts';
 import { failing, toFailure, type Log } from './failures.ts';
 import { readGrantCase, type GrantCase } from './grant-case.ts';
 import { judgeGrant } from './judge-grant.ts';
+import { isStrange } from './strange.ts';
 
 export type GrantDeps = {
   /** The login `curfew_worker`. */
@@ -147,14 +147,8 @@ async function record(
   });
 }
 
-/**
- * A target that rejects a judged grant, or a row that does not match its digest, is nobody's everyday mistake. A
- * tombstone (CF001, CF011) is: somebody ended the request while it was granted.
- */
 async function alarmIfStrange({ store, log }: GrantDeps, { requestId, target }: Input, error: unknown): Promise<void> {
-  if (!(error instanceof CurfewError)) return;
-  const ended = error instanceof TargetError && ['CF001', 'CF011'].includes(error.sqlstate ?? '');
-  if (ended || (error.code !== 'TargetRejected' && error.code !== 'StaleView')) return;
+  if (!isStrange(error)) return;
   log.error({ requestId, target, code: error.code }, 'a grant was refused that should not have been');
   const alarm = { key: `grant/${requestId}`, code: 'grant-refused', subject: requestId, detail: error.message };
   await alarms.raise(store, alarm).catch(() => undefined);

@@ -12,6 +12,7 @@ import type { Store } from '../store/pool.ts';
 import * as proposals from '../store/proposals.ts';
 import * as notices from '../store/slack-notices.ts';
 import type { Log } from './failures.ts';
+import { looksOf } from './painter.ts';
 import { inTurn, unlimited, type Turns } from './turns.ts';
 
 export type NoticeDeps = {
@@ -76,8 +77,3 @@ const slotOf = (linkId: LinkId, user: string): string =>
   `dm:${createHash('sha256').update(`${linkId} ${user}`).digest('hex').slice(0, 16)}`;
 
 const listOf = (person: PersonId | null): readonly PersonId[] => (person === null ? [] : [person]);
-
-const looksOf = ({ text, blocks }: Content): string =>
-  createHash('sha256')
-    .update(JSON.stringify([text, blocks]))
-    .digest('hex');

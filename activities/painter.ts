@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CurfewError, NotYourTurn } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
-import type { Message, SlackPort } from '../slack/views/message.ts';
+import type { Content, Message, SlackPort } from '../slack/views/message.ts';
 import * as alarms from '../store/alarms.ts';
 import type { Store } from '../store/pool.ts';
 import * as slackMessages from '../store/slack-messages.ts';
@@ -140,7 +140,8 @@ function brokenChannels(log: Log) {
   };
 }
 
-const looksOf = ({ text, blocks }: Message): string =>
+/** What a message shows, as a hash: an equal one is not sent again. */
+export const looksOf = ({ text, blocks }: Content): string =>
   createHash('sha256')
     .update(JSON.stringify([text, blocks]))
     .digest('hex');
