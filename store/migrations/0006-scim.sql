@@ -1,0 +1,2 @@
+-- SCIM: tokens, groups, and which source put whom into a group.
+set local role curfew_store;

@@ -1,0 +1,2 @@
+-- Where word on people comes from, and word that takes effect later.
+set local role curfew_store;

@@ -1,0 +1,2 @@
+-- What the reconciler found.
+set local role curfew_store;
