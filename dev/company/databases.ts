@@ -21,13 +21,17 @@ export type SampleSecrets = {
 const databases = sampleTargets.flatMap((target) => [...target.databases]);
 
 /** May be repeated: what is there stays as it is, and Curfew's part is brought to this code. */
-export async function furnish(admin: Administrator, secrets: SampleSecrets): Promise<void> {
+export async function furnish(
+  admin: Administrator,
+  secrets: SampleSecrets,
+  mode: 'createrole' | 'superuser' = 'createrole',
+): Promise<void> {
   const made = await createMissing(admin);
   for (const database of databases.filter((name) => made.has(name))) {
     await asAdministrator(admin, database, (client) => client.query(sampleSql(database)));
   }
   await installTarget(admin, {
-    mode: 'createrole',
+    mode,
     controlDatabase,
     databases,
     templates: [...templatesOf()],

@@ -31,12 +31,20 @@ export async function startStore(site: Site): Promise<Cluster> {
   return cluster;
 }
 
-export async function startTarget(site: Site): Promise<Cluster> {
+export type TargetSite = {
+  readonly mode: 'createrole' | 'superuser';
+  /** Of the server, on top of Curfew's. */
+  readonly settings: Readonly<Record<string, string>>;
+};
+
+export async function startTarget(site: Site, { mode, settings: own }: TargetSite = sampleTarget): Promise<Cluster> {
   const { settings } = site;
-  const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser);
-  await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }));
+  const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser, own);
+  await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }, mode));
   return cluster;
 }
+
+const sampleTarget: TargetSite = { mode: 'createrole', settings: {} };
 
 /** What another version kept may not fit the tables and functions of this one; then only a fresh start helps. */
 async function fitting({ state }: Site, name: 'store' | 'target', work: () => Promise<unknown>): Promise<void> {
@@ -53,6 +61,7 @@ async function startOwnCluster(
   { settings, state, things, onUnexpectedExit }: Site,
   name: 'store' | 'target',
   superuserPassword: string,
+  own: TargetSite['settings'] = {},
 ): Promise<Cluster> {
   return things.add(
     await startCluster({
@@ -60,6 +69,7 @@ async function startOwnCluster(
       dataDir: state.file(name),
       port: settings.ports[name],
       superuserPassword,
+      settings: own,
       logFile: state.file('logs', `${name}.log`),
       onUnexpectedExit,
     }),

@@ -19,7 +19,7 @@ import {
   workerEnvironment,
   type Environment,
 } from './environments.ts';
-import { introduce, startStore, startTarget, startWorkflowServer, type Site } from './parts.ts';
+import { introduce, startStore, startTarget, startWorkflowServer, type Site, type TargetSite } from './parts.ts';
 import { service, type Service } from './service.ts';
 import { settingsOf, type StackSettings } from './settings.ts';
 
@@ -49,6 +49,8 @@ export type StackOptions = {
   readonly slack: SlackSource | null;
   /** How long before the end a holder is told: `15m`, `0`. */
   readonly notice: string;
+  /** How Curfew is installed on the target, and the server's settings; as for `npm start` where absent. */
+  readonly target?: TargetSite;
   /** Called when a part ends that nobody stopped. */
   readonly onUnexpectedExit: (trouble: Trouble) => void;
 };
@@ -72,7 +74,7 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const { api, worker, reaper } = servicesOf(site, options, source);
   const [store, target, temporal] = await allOrFirstFailure([
     progress.step('store: PostgreSQL 18, tables', () => startStore(site)),
-    progress.step('target: PostgreSQL 18, orders and models', () => startTarget(site)),
+    progress.step('target: PostgreSQL 18, orders and models', () => startTarget(site, options.target)),
     progress.step('Temporal', () => startWorkflowServer(site, source)),
     progress.step('Slack', async () => {
       if (options.slack) things.add(await options.slack(settings));
