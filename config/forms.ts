@@ -59,6 +59,18 @@ export const webAddress = form((text) => {
   return { value: url.href.endsWith('/') ? url.href : `${url.href}/` };
 });
 
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** An https address, or http of this machine: what goes there must not be read on its way. */
+export const secureAddress = form((text) => {
+  const url = urlOf(text);
+  if (!url || !['http:', 'https:'].includes(url.protocol)) return { wrong: 'is not an https:// address' };
+  if (url.username !== '' || url.password !== '') return { wrong: 'holds a login' };
+  return url.protocol === 'https:' || loopback.test(url.hostname)
+    ? { value: url.href }
+    : { wrong: 'is http:// of another machine' };
+});
+
 export const hostAndPort = form((text) => {
   const matched = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text);
   return matched && Number(matched[2]) >= 1 && Number(matched[2]) <= 65_535

@@ -15,6 +15,7 @@ import { processShape, type LogLevel } from './process.ts';
 import { slackWriterOf, slackWriterShape, type SlackWriterConfig } from './slack.ts';
 import { clusters, type Cluster } from './targets.ts';
 import { temporalOf, temporalShape, type TemporalConfig } from './temporal.ts';
+import { webhookOf, webhookShape, type WebhookConfig } from './webhook.ts';
 
 export const workerShape = {
   CURFEW_STORE_URL: required(postgresUrl, {
@@ -32,6 +33,7 @@ export const workerShape = {
   }),
   ...slackWriterShape,
   ...conditionsShape,
+  ...webhookShape,
   CURFEW_PUBLIC_URL: required(webOrigin, {
     what: 'address under which people open the claim page',
     mend: "Set it to the API's CURFEW_PUBLIC_URL.",
@@ -55,6 +57,7 @@ export type WorkerConfig = {
   readonly clusters: readonly Cluster[];
   readonly slack?: SlackWriterConfig;
   readonly conditions: ConditionsConfig;
+  readonly webhook?: WebhookConfig;
   readonly publicUrl: string;
   readonly bundleCache?: string;
   readonly host: string;
@@ -72,12 +75,15 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
       const temporal = temporalOf(values);
       const slack = slackWriterOf(values);
       const conditions = conditionsOf(values);
+      const webhook = webhookOf(values);
       const problems: Problem[] = [
         ...('problems' in conditions ? conditions.problems : []),
         ...('problems' in temporal ? temporal.problems : []),
         ...(slack && 'problems' in slack ? slack.problems : []),
+        ...(webhook && 'problems' in webhook ? webhook.problems : []),
       ];
-      if ('problems' in temporal || 'problems' in conditions || (slack && 'problems' in slack)) return { problems };
+      if ('problems' in temporal || 'problems' in conditions) return { problems };
+      if ((slack && 'problems' in slack) || (webhook && 'problems' in webhook)) return { problems };
       return {
         storeUrl: values.CURFEW_STORE_URL,
         temporal,
@@ -86,6 +92,7 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
         clusters: values.CURFEW_TARGETS,
         ...(slack === undefined ? {} : { slack }),
         conditions,
+        ...(webhook === undefined ? {} : { webhook }),
         publicUrl: values.CURFEW_PUBLIC_URL,
         ...(values.CURFEW_BUNDLE_CACHE === undefined ? {} : { bundleCache: values.CURFEW_BUNDLE_CACHE }),
         host: values.CURFEW_HOST,

@@ -258,6 +258,43 @@ test('the table has every variable of every process, and the Markdown one line e
   expect(lines).toHaveLength(new Set(variables.map((variable) => variable.name)).size);
 });
 
+test('the webhook of alarms has an address that cannot be read on its way, and a secret', () => {
+  const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+  const other = `whsec_${Buffer.alloc(24, 8).toString('base64')}`;
+  const both = { CURFEW_ALARM_WEBHOOK_URL: 'https://pager.example.com/in', CURFEW_ALARM_WEBHOOK_SECRET: secret };
+  expect(configOf(readWorkerConfig(worker)).webhook).toBeUndefined();
+  expect(configOf(readWorkerConfig({ ...worker, ...both })).webhook).toEqual({
+    url: 'https://pager.example.com/in',
+    secrets: [secret],
+  });
+  const rotating = { ...both, CURFEW_ALARM_WEBHOOK_SECRET: `${secret},${other}` };
+  expect(configOf(readWorkerConfig({ ...worker, ...rotating })).webhook?.secrets).toEqual([secret, other]);
+  const here = { ...both, CURFEW_ALARM_WEBHOOK_URL: 'http://127.0.0.1:8099/in' };
+  expect(configOf(readWorkerConfig({ ...worker, ...here })).webhook?.url).toBe('http://127.0.0.1:8099/in');
+  for (const url of [
+    'http://pager.example.com/in',
+    'http://127.0.0.1.example.com/',
+    'https://a:b@example.com/',
+    'ftp://x/',
+  ]) {
+    expect(names(readWorkerConfig({ ...worker, ...both, CURFEW_ALARM_WEBHOOK_URL: url }))).toEqual([
+      'CURFEW_ALARM_WEBHOOK_URL',
+    ]);
+  }
+  for (const wrong of ['whsec_', 'whsec_AAAA', `${secret},`, 'abc']) {
+    expect(names(readWorkerConfig({ ...worker, ...both, CURFEW_ALARM_WEBHOOK_SECRET: wrong }))).toEqual([
+      'CURFEW_ALARM_WEBHOOK_SECRET',
+    ]);
+  }
+  const { CURFEW_ALARM_WEBHOOK_URL: url, CURFEW_ALARM_WEBHOOK_SECRET: set } = both;
+  expect(names(readWorkerConfig({ ...worker, CURFEW_ALARM_WEBHOOK_URL: url }))).toEqual([
+    'CURFEW_ALARM_WEBHOOK_SECRET',
+  ]);
+  expect(names(readWorkerConfig({ ...worker, CURFEW_ALARM_WEBHOOK_SECRET: set }))).toEqual([
+    'CURFEW_ALARM_WEBHOOK_URL',
+  ]);
+});
+
 test('conditions are asked of a file or of an endpoint, never of both', () => {
   const file = { CURFEW_CONDITIONS_FILE: '/etc/curfew/conditions.yaml' };
   const url = { CURFEW_CONDITIONS_URL: 'https://incidents.example.com/v1' };
