@@ -6,28 +6,19 @@
  * painted is painted together.
  */
 import { Client, Connection } from '@temporalio/client';
-import { clusterName, sampleTargets, zone } from '../dev/company/targets.ts';
-import { apiUrl, storeUrl } from '../dev/stack/environments.ts';
-import { codecKeyId, ticketKeyId } from '../dev/stack/settings.ts';
+import { codecKeyId } from '../dev/stack/settings.ts';
 import { must } from '../dev/tour/report.ts';
 import type { Stage } from '../dev/tour/stage.ts';
-import { isRefusal, type Refusal } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
-import { bindUseCases } from '../service/use-cases.ts';
-import type { Context } from '../service/context.ts';
-import type { UseCases } from '../service/contract.ts';
-import { policyInForce } from '../service/policy-in-force.ts';
 import { actions } from '../slack/ids.ts';
-import { openStore } from '../store/pool.ts';
-import { makeTicket } from '../targets/postgres/ticket.ts';
-import { isVerifier, makeVerifier } from '../targets/postgres/verifier.ts';
+import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { dataConverterFor } from '../temporal/codec.ts';
-import { createTemporal } from '../temporal/connection.ts';
 import { accessRequestId } from '../workflows/contract.ts';
 import { startFloor } from './floor.ts';
 import { countActions, countEvents } from './history.ts';
 import { count, interleaved, ratio, timed, type Metric } from './metric.ts';
+import { granted, ownUseCases, type How } from './use-cases.ts';
 
 /** Exact; may only go down. */
 const budgets = [
@@ -49,17 +40,15 @@ export async function measureLifecycle(stage: Stage): Promise<readonly Metric[]>
   return [...metrics, await clickToClaimable(stage)];
 }
 
-type How = {
-  readonly slack: boolean;
-  readonly noticeMs: number;
+type Life = How & {
   readonly lifeMs: number;
   /** `write` takes the manager's word and then a data owner's; else the owner's alone. */
   readonly role?: 'write';
 };
 
 /** Amara asks, Priya approves (before her Tomáš, where it takes both), Amara claims, and its time is over. */
-async function oneLife(stage: Stage, how: How) {
-  const { useCases, close } = await ownUseCases(stage, how);
+async function oneLife(stage: Stage, how: Life) {
+  const { useCases, close } = await ownUseCases(stage.stack, how);
   try {
     const [amara, priya, tomas] = await Promise.all(['amara', 'priya', 'tomas'].map((handle) => idOf(stage, handle)));
     must(amara && priya && tomas, 'the sample people are not there');
@@ -129,57 +118,6 @@ async function clickToClaimable(stage: Stage): Promise<Metric> {
   }
 }
 
-/** The use cases in this process, as the stack's API has them, with Slack and notice as the measurement wants. */
-async function ownUseCases(
-  { stack }: Stage,
-  { slack, noticeMs }: How,
-): Promise<{ useCases: UseCases; close: () => Promise<void> }> {
-  const { settings } = stack;
-  const store = openStore({ url: storeUrl(settings, 'curfew_api'), applicationName: 'curfew-bench' });
-  const codecKeys = [{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }];
-  const temporal = createTemporal({
-    ...stack.temporal,
-    codecKeys,
-    identity: 'curfew-bench',
-    deadlineMs: 10 * secondMs,
-  });
-  const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const key = Buffer.from(settings.secrets.ticketKey, 'base64');
-  const ctx: Context = {
-    store,
-    temporal,
-    clock: Date.now,
-    policy: policyInForce(store, silent),
-    targets: sampleTargets.map(({ name }) => ({
-      name,
-      cluster: clusterName,
-      zone,
-      host: '127.0.0.1',
-      port: settings.ports.target,
-    })),
-    tickets: {
-      accepts: isVerifier,
-      make: (_cluster, { requestId, person, ...order }) => ({
-        keyId: ticketKeyId,
-        mac: makeTicket({ ...order, op: 'grant', grantId: requestId, personId: person, key }),
-      }),
-      extend: (_cluster, { requestId, person, ...order }) => ({
-        keyId: ticketKeyId,
-        mac: makeTicket({ ...order, op: 'extend', grantId: requestId, personId: person, key }),
-      }),
-    },
-    conditions: () => Promise.resolve('holds'),
-    publicUrl: apiUrl(settings),
-    slackEnabled: slack,
-    noticeMs,
-    log: silent,
-  };
-  return {
-    useCases: bindUseCases(ctx),
-    close: async () => void (await Promise.all([store.close(), temporal.close()])),
-  };
-}
-
 async function idOf({ inStore }: Stage, handle: string): Promise<PersonId | undefined> {
   const [row] = await inStore<{ id: PersonId }>('select id from curfew.person where handle = $1', [handle]);
   return row?.id;
@@ -231,9 +169,4 @@ async function historyOf({ stack }: Stage, requestId: RequestId) {
   } finally {
     await connection.close();
   }
-}
-
-function granted<T>(result: T | Refusal): T {
-  if (isRefusal(result)) throw new Error(`${result.code}: ${result.message}`);
-  return result;
 }
