@@ -2,6 +2,7 @@
 import type { Refusal } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { AccountFacts, PersonState } from '../domain/person.ts';
+import type { PersonChange } from '../store/people.ts';
 
 export type LeaveInputFromSource = {
   /** Which source says so, e.g. `hr`: only the same source can undo it. */
@@ -13,6 +14,16 @@ export type LeaveInputFromSource = {
   /** The source's; an older one changes nothing, unless it takes more away. */
   readonly version: number;
   readonly actor: string;
+};
+/** A change of a person as its source says it; ordered by the source's own versions. */
+export type PersonChangeInput = {
+  /** Who says so, e.g. `scim`: its word is undone by itself only. */
+  readonly source: string;
+  /** The delivery's id: the same event twice is one leaving. */
+  readonly event: string;
+  /** A person's id, or a login's name. */
+  readonly actor: string;
+  readonly change: PersonChange;
 };
 export type Left = {
   /** Null: nobody by that name; alarmed. */
@@ -42,6 +53,8 @@ export type PersonalCode = { readonly code: string; readonly expiresAt: number }
 
 export type PeopleUseCases = {
   leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
+  /** What any source says of a person, with all that follows; `event` is the delivery's id. */
+  changePerson(input: PersonChangeInput): Promise<Left | Refusal>;
   away(input: AwayInput): Promise<Away | Refusal>;
   back(input: { readonly person: PersonId }): Promise<{ readonly was: Away | null } | Refusal>;
   personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;

@@ -2,6 +2,7 @@ import { away, back } from './away.ts';
 import { peek } from './claim-code.ts';
 import { claimStatus } from './claim-status.ts';
 import { claim } from './claim.ts';
+import { changePerson } from './change-person.ts';
 import type { Context } from './context.ts';
 import type { UseCases } from './contract.ts';
 import { decide } from './decide.ts';
@@ -38,6 +39,7 @@ export const bindUseCases = (ctx: Context): UseCases => ({
   revoke: (input) => revoke(ctx, input),
   review: (input) => review(ctx, input),
   leave: (input) => leave(ctx, input),
+  changePerson: (input) => changePerson(ctx, input),
   status: (input) => status(ctx, input),
   extend: (input) => extend(ctx, input),
   extensionModel: (input) => extensionModel(ctx, input),

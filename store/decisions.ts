@@ -2,7 +2,7 @@
 import type { Decision } from '../domain/decision.ts';
 import { CurfewError } from '../domain/errors.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
-import { append } from './audit.ts';
+import { append, appendAll } from './audit.ts';
 import type { Db } from './pool.ts';
 import { keepText, type SaltedText } from './erasable-texts.ts';
 
@@ -149,9 +149,15 @@ export async function voidAllOf(
      select d.id, d.request_id as "requestId" from void join curfew.decision d on d.id = void.decision_id order by d.id`,
     [person, cause, actor, untilAt === undefined ? null : new Date(untilAt)],
   );
-  for (const { id, requestId } of voided) {
-    await append(tx, { kind: 'decision.voided', actor, subject: requestId, body: { decision: id, cause } });
-  }
+  await appendAll(
+    tx,
+    voided.map(({ id, requestId }) => ({
+      kind: 'decision.voided',
+      actor,
+      subject: requestId,
+      body: { decision: id, cause },
+    })),
+  );
   return voided;
 }
 

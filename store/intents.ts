@@ -204,6 +204,15 @@ export async function ofRequest(db: Db, requestId: RequestId): Promise<readonly 
   }));
 }
 
+/** Was the end of all that this account has ever asked for, because its human left or was suspended? */
+export async function wasAskedToGo(db: Db, person: PersonId): Promise<boolean> {
+  const asked = await db.query(
+    `select from curfew.revoke_intent where person = $1 and cause in ('left', 'suspended') limit 1`,
+    [person],
+  );
+  return asked.length > 0;
+}
+
 /**
  * The requests of a person whose end was asked for because they left or were suspended, oldest first: what a report on
  * that is about.

@@ -93,6 +93,16 @@ const followed = (where: string): string =>
 export const openOf = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>
   db.query(`${followed(`r.person = $1 and p.state is distinct from 'closed'`)} order by r.opened_at desc`, [person]);
 
+/** Of a person's requests that are not closed only what it takes to end them: they may be a thousand. */
+export type OpenRequest = Pick<RequestRow, 'id' | 'target' | 'openedAt'>;
+export const openIdsOf = (db: Db, person: PersonId): Promise<readonly OpenRequest[]> =>
+  db.query(
+    `select r.id, r.target, r.opened_at as "openedAt" from curfew.request r
+     left join curfew.projection p on p.request_id = r.id
+     where r.person = $1 and p.state is distinct from 'closed' order by r.opened_at desc`,
+    [person],
+  );
+
 /** A person's newest closed requests. `limit`: 1 to 1,000. */
 export const closedOf = (
   db: Db,

@@ -1,0 +1,91 @@
+/** What ends in the very transaction in which somebody's leaving or suspension is learned (I9). */
+import { randomUUID } from 'node:crypto';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import * as absences from '../store/absences.ts';
+import { appendAll } from '../store/audit.ts';
+import * as decisions from '../store/decisions.ts';
+import * as intents from '../store/intents.ts';
+import type { IntentScope } from '../store/intents.ts';
+import type { Db } from '../store/pool.ts';
+import * as requests from '../store/requests.ts';
+import type { OutboxMessage } from '../temporal/messages.ts';
+
+export type Leaving = {
+  readonly state: 'left' | 'suspended';
+  /** A person's id, or a login's name. */
+  readonly actor: string;
+  /** The delivery's id: part of the Workflow's. */
+  readonly event: string;
+  /** Epoch ms. */
+  readonly learnedAt: number;
+};
+
+export type OffBoarded = {
+  readonly requests: readonly RequestId[];
+  readonly voided: number;
+  /** For the Workflows, which only keep books. */
+  readonly messages: readonly OutboxMessage[];
+};
+
+/**
+ * Ends one account of whoever leaves: an intent for all that it holds and one for each open request, claimed or not;
+ * what it approved and is not granted yet is void; it delegates to nobody and decides for nobody any more.
+ * As many statements for a thousand requests as for one: their grants are to end within a second.
+ */
+export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Promise<OffBoarded> {
+  const { state, actor, event, learnedAt } = leaving;
+  const open = await requests.openIdsOf(tx, person);
+  await askForTheEnd(tx, leaving, person, open);
+  const voided = await decisions.voidAllOf(tx, person, state, actor);
+  await endAbsences(tx, leaving, person);
+  const cause = state === 'left' ? 'the person left' : 'the person was suspended';
+  const messages: readonly OutboxMessage[] = [
+    { kind: 'leave', payload: { personId: person, event, cause: state, learnedAt } },
+    ...open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const),
+    ...voided.map(
+      ({ id, requestId }) =>
+        ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId: person } } }) as const,
+    ),
+  ];
+  return { requests: open.map(({ id }) => id), messages, voided: voided.length };
+}
+
+/** They decide for nobody any more, and nobody for them (I9). */
+async function endAbsences(tx: Db, { actor, state, event }: Leaving, person: PersonId): Promise<void> {
+  const ended = await absences.endAllWith(tx, person);
+  await appendAll(
+    tx,
+    ended.map(({ person: subject, delegate, fromAt, untilAt }) => ({
+      kind: 'absence.ended',
+      actor,
+      subject,
+      body: { delegate, fromAt, untilAt, cause: state, event },
+    })),
+  );
+}
+
+/** One intent for the person, which each target's ledger answers, and one for each request: its grant may be under way. */
+async function askForTheEnd(
+  tx: Db,
+  { state: cause, actor, event }: Leaving,
+  person: PersonId,
+  open: readonly requests.OpenRequest[],
+): Promise<void> {
+  const scopes: readonly IntentScope[] = [
+    { kind: 'person', person },
+    ...open.map(({ id, target }) => ({ kind: 'grant', requestId: id, target }) as const),
+  ];
+  await intents.insertAll(
+    tx,
+    scopes.map((scope) => ({ id: randomUUID(), scope, actor, cause })),
+  );
+  await appendAll(
+    tx,
+    scopes.map((scope) => ({
+      kind: 'end.asked',
+      actor,
+      subject: scope.kind === 'person' ? person : scope.requestId,
+      body: scope.kind === 'person' ? { cause, event, requests: open.length } : { cause, event },
+    })),
+  );
+}
