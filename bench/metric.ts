@@ -2,8 +2,8 @@
 export type Metric = {
   readonly metric: string;
   readonly value: number;
-  /** What it may be at most. */
-  readonly budget: number;
+  /** What it may be at most; null: it is told, and judged by nobody. */
+  readonly budget: number | null;
   readonly ok: boolean;
   /** Of a ratio: how far apart single pairs are, and what both sides took in the middle, in milliseconds. */
   readonly spread?: {
@@ -15,6 +15,8 @@ export type Metric = {
   };
   /** How many of what is measured are done in a second, in the middle: for whoever reads. */
   readonly perSecond?: number;
+  /** Whatever else whoever reads it should know. */
+  readonly note?: string;
 };
 
 /** A count: exact, the same each time. */

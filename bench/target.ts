@@ -172,6 +172,8 @@ async function orderOf() {
     attemptDeadlineAt: Date.now() + minuteMs,
     keyId: 'bench',
     ticket,
+    graceMs: 0,
+    storeIndex: 0,
   };
 }
 

@@ -1,0 +1,35 @@
+/** Looks at the target, as its superuser, until nothing of some grants is left: no login that is let in, no session. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Client } from 'pg';
+
+export type Left = { readonly logins: number; readonly sessions: number };
+
+/** What is left of these roles, at this instant of the target's clock. */
+export async function leftOf(target: Client, roles: readonly string[]): Promise<Left> {
+  const { rows } = await target.query<Left>(
+    `select (select count(*)::int from pg_roles r where r.rolname = any ($1::name[]) and r.rolcanlogin
+        and (r.rolvaliduntil is null or r.rolvaliduntil > clock_timestamp())) as logins,
+       (select count(*)::int from pg_stat_activity a where a.usename = any ($1::name[])) as sessions`,
+    [roles],
+  );
+  return rows[0] ?? { logins: 0, sessions: 0 };
+}
+
+/**
+ * @returns milliseconds from `startedAt` (performance.now) until nothing was left
+ * @throws Error after `withinMs`, telling what is
+ */
+export async function untilSafe(
+  target: Client,
+  roles: readonly string[],
+  startedAt: number,
+  withinMs = 120_000,
+): Promise<number> {
+  for (;;) {
+    const left = await leftOf(target, roles);
+    const ms = performance.now() - startedAt;
+    if (left.logins + left.sessions === 0) return ms;
+    if (ms > withinMs) throw new Error(`after ${withinMs} ms: ${left.logins} logins, ${left.sessions} sessions`);
+    await pause(5);
+  }
+}
