@@ -4,6 +4,7 @@ import { CurfewError } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts, PersonState } from '../domain/person.ts';
 import { append } from './audit.ts';
+import { operator } from './people-words.ts';
 import type { Db } from './pool.ts';
 
 /**
@@ -21,6 +22,8 @@ export type PersonChange = {
   readonly version: number;
   /** Needed for a person who is new. */
   readonly state?: PersonState;
+  /** Said before of a day that has come now: what its source has said since of being active cancels it. */
+  readonly dated?: boolean;
   readonly kind?: PersonFacts['kind'];
   readonly manager?: PersonId | null;
   readonly groups?: readonly { readonly name: string; readonly by?: PersonId }[];
@@ -95,22 +98,37 @@ export async function applyState(tx: Db, id: PersonId, change: PersonChange): Pr
   return (['state', 'kind', 'manager'] as const).filter((field) => was?.[field]);
 }
 
-export async function applyGroups(tx: Db, id: PersonId, { groups }: PersonChange): Promise<readonly string[]> {
+/** Each source replaces what it said itself, and nothing that another one did. */
+export async function applyGroups(
+  tx: Db,
+  id: PersonId,
+  { groups, source = operator }: PersonChange,
+): Promise<readonly string[]> {
   if (!groups) return [];
   const names = groups.map((group) => group.name);
   const adders = groups.map((group) => group.by ?? null);
   const removed = await tx.query(
-    `delete from curfew.person_group g where person = $1 and not exists (
+    `delete from curfew.person_group g where person = $1 and source = $4 and not exists (
        select from unnest($2::text[], $3::uuid[]) as n (name, by) where n.name = g.name and n.by is not distinct from g.added_by)
      returning 1`,
-    [id, names, adders],
+    [id, names, adders, source],
   );
   const added = await tx.query(
-    `insert into curfew.person_group (person, name, added_by) select $1, * from unnest($2::text[], $3::uuid[])
-     on conflict (person, name) do nothing returning 1`,
-    [id, names, adders],
+    `insert into curfew.person_group (person, name, added_by, source)
+     select $1, n.name, n.by, $4 from unnest($2::text[], $3::uuid[]) as n (name, by)
+     on conflict (person, name, source) do nothing returning 1`,
+    [id, names, adders, source],
   );
   return removed.length + added.length > 0 ? ['groups'] : [];
+}
+
+/** For somebody who comes back: what the other sources said of their groups before they left counts no more. */
+export async function dropOtherGroups(tx: Db, id: PersonId, source: string = operator): Promise<readonly string[]> {
+  const removed = await tx.query('delete from curfew.person_group where person = $1 and source <> $2 returning 1', [
+    id,
+    source,
+  ]);
+  return removed.length > 0 ? ['groups'] : [];
 }
 
 export async function applyAliases(tx: Db, id: PersonId, { aliases }: PersonChange): Promise<readonly string[]> {

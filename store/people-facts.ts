@@ -4,6 +4,7 @@ import type { Delegator, PersonFacts } from '../domain/person.ts';
 import type { Selector } from '../domain/plan.ts';
 import type { Db } from './pool.ts';
 import { reciprocalOf } from './reciprocity.ts';
+import { owedFrom } from './reviews.ts';
 
 /**
  * All aliases of one human, over any number of steps and from either side: A is an alias of B, and B of C, then A and
@@ -31,17 +32,22 @@ const factsText = `
       (select m.manager from curfew.person m where m.id = p.manager) as managers_manager,
       (select one.state from human h join curfew.person one on one.id = h.id where h.person = p.id
        order by array_position(array['left', 'suspended', 'active'], one.state) limit 1) as state,
-      array(select g.name from curfew.person_group g where g.person = p.id order by g.name collate "C") as groups,
+      array(select distinct g.name collate "C" from curfew.person_group g where g.person = p.id order by 1) as groups,
       array(select distinct g.name collate "C" from human h join curfew.person_group g on g.person = h.id
             where h.person = p.id and h.id <> p.id and not exists (
               select from curfew.person_group own where own.person = p.id and own.name = g.name)
             order by 1) as other_groups,
       array(select h.id::text from human h where h.person = p.id and h.id <> p.id order by h.id) as aliases,
-      coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C")
-                from curfew.person_group g where g.person = p.id and g.added_by is not null), '[]') as added_by,
+      coalesce((select jsonb_agg(jsonb_build_object('group', g.name, 'by', g.added_by) order by g.name collate "C", g.added_by)
+                from (select distinct g.name, g.added_by from curfew.person_group g
+                      where g.person = p.id and g.added_by is not null) g), '[]') as added_by,
       array(select distinct s.schedule collate "C" from curfew.on_call_shift s
             where s.person = p.id and s.from_at <= (select at from now) and s.until_at > (select at from now)
-            order by 1) as on_call
+            order by 1) as on_call,
+      exists (select from human h join curfew.request r on r.person = h.id and r.kind = 'break-glass'
+              join curfew.access_grant g on g.request_id = r.id
+              where h.person = p.id and ${owedFrom('r', 'g')} <= (select at from now)
+                and not exists (select from curfew.review v where v.request_id = r.id)) as review_debt
     from curfew.person p where p.id in (select id from wanted)),
   deputy as (
     select distinct on (h.delegate, h.person) h.delegate, h.person, h.made_by from held h
@@ -51,15 +57,18 @@ const factsText = `
     order by h.delegate, h.person, h.made_at desc, h.made_by)
   select p.id, p.state, p.kind, p.manager, p.groups, p.aliases, p.added_by as "addedBy",
     p.managers_manager as "managersManager", p.on_call as "onCall", p.other_groups as "otherGroups",
-    exists (select from human h join held a on a.person = h.id where h.person = p.id) as away,
+    p.review_debt as "reviewDebt", exists (select from human h join held a on a.person = h.id where h.person = p.id) as away,
     coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'state', d.state, 'kind', d.kind, 'manager', d.manager,
         'groups', to_jsonb(d.groups), 'otherGroups', to_jsonb(d.other_groups), 'aliases', to_jsonb(d.aliases), 'addedBy', d.added_by,
-        'onCall', to_jsonb(d.on_call), 'by', y.made_by) order by d.id)
+        'onCall', to_jsonb(d.on_call), 'reviewDebt', d.review_debt, 'by', y.made_by) order by d.id)
       from deputy y join account d on d.id = y.person where y.delegate = p.id), '[]') as "standsInFor",
     (select at from now) as now
   from account p where p.id in (select id from asked)`;
 
-type FactsRow = Required<Omit<PersonFacts, 'reciprocal'>> & { readonly now: number };
+type FactsRow = Required<Omit<PersonFacts, 'reciprocal' | 'reviewDebt'>> & {
+  readonly reviewDebt: boolean;
+  readonly now: number;
+};
 
 /** In any order; unknown ids are left out. What is nothing, nobody or no is left out of the facts as well. */
 export async function factsOfMany(db: Db, ids: readonly PersonId[]): Promise<readonly PersonFacts[]> {
@@ -94,6 +103,7 @@ const factsIn = ({
   otherGroups,
   away,
   standsInFor,
+  reviewDebt,
   ...row
 }: Omit<FactsRow, 'now'>): PersonFacts => ({
   id: row.id,
@@ -108,12 +118,16 @@ const factsIn = ({
   ...(otherGroups.length > 0 ? { otherGroups } : {}),
   ...(away ? { away } : {}),
   ...(standsInFor.length > 0 ? { standsInFor: standsInFor.map(delegatorIn) } : {}),
+  ...(reviewDebt ? { reviewDebt } : {}),
 });
 
 const paired = (others: readonly PersonId[] | undefined) => (others ? { reciprocal: others } : {});
 
-const delegatorIn = ({ onCall, otherGroups, ...row }: Delegator): Delegator => ({
+type DelegatorRow = Omit<Delegator, 'reviewDebt'> & { readonly reviewDebt?: boolean };
+
+const delegatorIn = ({ onCall, otherGroups, reviewDebt, ...row }: DelegatorRow): Delegator => ({
   ...row,
+  ...(reviewDebt === true ? { reviewDebt } : {}),
   ...(otherGroups && otherGroups.length > 0 ? { otherGroups } : {}),
   ...(onCall && onCall.length > 0 ? { onCall } : {}),
 });

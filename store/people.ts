@@ -11,6 +11,7 @@ import {
   applyState,
   cleaned,
   create,
+  dropOtherGroups,
   locked,
   newcomersTurn,
   type PersonChange,
@@ -154,11 +155,12 @@ export async function apply(tx: Db, change: PersonChange, actor: string): Promis
   const late = heard.kind === 'late';
   const counts = late ? only(change) : change;
   const state = change.state === undefined && !made ? row.state : (heard.state ?? row.state);
-  const back = !made && row.state === 'left' && state === 'active';
+  const back = !made && row.state === 'left' && state !== 'left';
   const full = { ...(back ? cleaned(counts) : counts), state };
   if (back) await cleanOthers(tx, before.aliases, actor);
   const changed = [
     ...(await applyState(tx, row.id, full)),
+    ...(back ? await dropOtherGroups(tx, row.id, full.source) : []),
     ...(await applyGroups(tx, row.id, full)),
     ...(await applyAliases(tx, row.id, full)),
     ...(await applyProfile(tx, row.id, full)),
@@ -183,7 +185,11 @@ async function cleanOthers(tx: Db, aliases: readonly PersonId[], actor: string):
   for (const id of aliases) {
     await tx.query('update curfew.person set manager = null where id = $1', [id]);
     const nothing = { handle: '', version: 0, groups: [], slack: [] };
-    const changed = [...(await applyGroups(tx, id, nothing)), ...(await applyLinks(tx, id, nothing, actor))];
+    const changed = [
+      ...(await dropOtherGroups(tx, id)),
+      ...(await applyGroups(tx, id, nothing)),
+      ...(await applyLinks(tx, id, nothing, actor)),
+    ];
     const body = { changed, cause: 'another account of theirs came back' };
     if (changed.length > 0) await append(tx, { kind: 'person.changed', actor, subject: id, body });
   }
