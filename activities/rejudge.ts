@@ -18,6 +18,7 @@ import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { CurrentPolicy } from './current-policy.ts';
 import { judge, read } from './rejudge-case.ts';
+import { judgeMovers } from './rejudge-held.ts';
 
 export type RejudgeDeps = {
   /** The login `curfew_worker`. */
@@ -31,12 +32,14 @@ export type RejudgeDeps = {
       readonly decisionId: DecisionId;
       readonly person: PersonId;
     }) => NewMessage;
-    readonly revoke: (of: {
-      readonly requestId: RequestId;
-      readonly actor: string;
-      readonly cause: string;
-    }) => NewMessage;
-  };
+  } & EndMessages;
+};
+export type EndMessages = {
+  readonly revoke: (of: {
+    readonly requestId: RequestId;
+    readonly actor: string;
+    readonly cause: string;
+  }) => NewMessage;
 };
 
 /** `looked`: at how many requests; null where nothing had changed. */
@@ -62,7 +65,10 @@ export function createRejudge(deps: RejudgeDeps): () => Promise<Rejudged> {
     if (last && known === mark && Math.abs(lookedAt - last.at) < atLeastEveryMs)
       return { looked: null, voided: 0, ended: 0 };
     const policy = await policyOf(store);
-    const { strange, ...result } = await pass(deps, policy);
+    // What is held first: it is access.
+    const held = await judgeMovers(deps, policy);
+    const { strange = held.strange, ...open } = await pass(deps, policy);
+    const result = { ...open, ended: open.ended + held.ended };
     await beat(store, { name: markName, at: lookedAt, body: { mark, ...result } });
     if (strange) throw strange;
     return result;
@@ -73,6 +79,7 @@ export function createRejudge(deps: RejudgeDeps): () => Promise<Rejudged> {
 async function markOf(db: Db): Promise<string> {
   const [row] = await db.query<{ mark: string }>(
     `select concat_ws('/', (select max(number) from curfew.policy_version), (select max(changed_at) from curfew.person),
+       (select max(id) from curfew.moved),
        (select concat_ws(' ', count(*), max(made_at), max(ended_at)) from curfew.absence),
        (select concat_ws(' ', count(*), max(until_at)) from curfew.on_call_shift)) as mark`,
   );

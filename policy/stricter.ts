@@ -26,15 +26,11 @@ export function stricter(pinned: Pinned, now: Planned): readonly string[] {
   if (!gives) return ['The policy gives nothing now.'];
   if ((plan.verdict === 'break-glass') !== (pinned.plan.verdict === 'break-glass'))
     return ['The policy treats this otherwise now.'];
-  const reasons: string[] = [];
-  if (gives.template !== pinned.template) reasons.push('The policy now gives another template for this role.');
-  if (pinned.databases.some((database) => !gives.databases.includes(database))) {
-    reasons.push('The policy does not name all of these databases any more.');
-  }
   return [
-    ...reasons,
+    ...othersGiven(pinned, gives),
     ...stricterLimits(pinned.plan.limits, plan.limits),
     ...boundAnew(pinned.plan, plan),
+    ...stricterIncident(pinned.plan, plan),
     ...stricterStages(stagesOf(pinned.plan), stagesOf(plan)),
   ];
 }
@@ -42,6 +38,40 @@ export function stricter(pinned: Pinned, now: Planned): readonly string[] {
 /** Does the one plan take people whom the other did not: more of them, others, or fewer who may be among them? */
 export const asksForMore = (pinned: GrantablePlan, now: GrantablePlan): boolean =>
   stricterStages(stagesOf(pinned), stagesOf(now)).length > 0;
+
+/**
+ * Of what somebody holds already: why the policy would not give it to them as they are now. Shorter waits are no reason,
+ * for nothing waits any more; nor are fewer extensions.
+ * @param now what the policy says of the same ask, by what is known of them today and as of the hour of the opening
+ * @param enough would those who approved do under that plan as well?
+ */
+export function noLongerGiven(
+  pinned: Pinned & { readonly durationMs: number },
+  now: Planned,
+  enough: (plan: GrantablePlan) => boolean,
+): readonly string[] {
+  const { plan, gives } = now.plan.verdict === 'denied' ? (now.inPrinciple ?? now) : now;
+  if (plan.verdict === 'denied') return plan.reasons;
+  if (!gives) return ['The policy gives nothing now.'];
+  const people = morePeople(stagesOf(pinned.plan), stagesOf(plan));
+  return [
+    ...((plan.verdict === 'break-glass') === (pinned.plan.verdict === 'break-glass')
+      ? []
+      : ['The policy treats this otherwise now.']),
+    ...othersGiven(pinned, gives),
+    ...(plan.limits.maxMs < pinned.durationMs ? ['The policy now gives it for less time.'] : []),
+    ...(people.length > 0 && !enough(plan) ? people : []),
+  ];
+}
+
+function othersGiven(pinned: Pinned, gives: NonNullable<Planned['gives']>): readonly string[] {
+  return [
+    ...(gives.template === pinned.template ? [] : ['The policy now gives another template for this role.']),
+    ...(pinned.databases.every((database) => gives.databases.includes(database))
+      ? []
+      : ['The policy does not name all of these databases any more.']),
+  ];
+}
 
 function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
   const names = {
@@ -58,17 +88,31 @@ function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
   return reasons;
 }
 
+const stricterIncident = (pinned: GrantablePlan, now: GrantablePlan): readonly string[] =>
+  pinned.verdict === 'break-glass' && pinned.incident !== 'required' && 'incident' in now && now.incident === 'required'
+    ? ['The policy now lets nobody break glass for an incident that is not known.']
+    : [];
+
 /** @returns why, where the one plan binds a grant to something to which the other did not */
 export function boundAnew(pinned: GrantablePlan, now: GrantablePlan): readonly string[] {
   if (!now.until || (pinned.until?.kind === now.until.kind && pinned.until.key === now.until.key)) return [];
   return [`The policy now binds it to the ${now.until.kind}.`];
 }
 
-function stricterStages(pinned: readonly Stage[], now: readonly Stage[]): readonly string[] {
+const stricterStages = (pinned: readonly Stage[], now: readonly Stage[]): readonly string[] =>
+  comparedBy(stricterStage, pinned, now);
+const morePeople = (pinned: readonly Stage[], now: readonly Stage[]): readonly string[] =>
+  comparedBy(otherPeople, pinned, now);
+
+function comparedBy(
+  compare: (pinned: Stage, now: Stage) => readonly string[],
+  pinned: readonly Stage[],
+  now: readonly Stage[],
+): readonly string[] {
   if (now.length > pinned.length) return ['The policy now asks for more approvals.'];
   const reasons = now.flatMap((stage, index) => {
     const before = pinned[index];
-    return before ? stricterStage(before, stage) : ['The policy now asks for more people to approve.'];
+    return before ? compare(before, stage) : ['The policy now asks for more people to approve.'];
   });
   return [...new Set(reasons)];
 }
@@ -77,18 +121,20 @@ function stricterStages(pinned: readonly Stage[], now: readonly Stage[]): readon
 const wordsOf = (stage: Stage): readonly string[] => stage.as ?? stage.from.map(selectorKey);
 
 function stricterStage(pinned: Stage, now: Stage): readonly string[] {
+  const shorter =
+    now.decideWithinMs !== undefined && now.decideWithinMs < (pinned.decideWithinMs ?? Number.POSITIVE_INFINITY);
+  if (now.need > pinned.need) return otherPeople(pinned, now);
+  return [...otherPeople(pinned, now), ...(shorter ? ['The policy has shortened the time to decide.'] : [])];
+}
+
+function otherPeople(pinned: Stage, now: Stage): readonly string[] {
   if (now.need > pinned.need) return ['The policy now asks for more people to approve.'];
   const may = new Set(wordsOf(now));
   const fewer =
     wordsOf(pinned).some((word) => !may.has(word)) ||
     (now.outsidePair === true && pinned.outsidePair !== true) ||
     now.never?.some((conflict) => !pinned.never?.some((before) => forbids(before, conflict))) === true;
-  const shorter =
-    now.decideWithinMs !== undefined && now.decideWithinMs < (pinned.decideWithinMs ?? Number.POSITIVE_INFINITY);
-  return [
-    ...(fewer ? ['Some of those who could approve this may not any more.'] : []),
-    ...(shorter ? ['The policy has shortened the time to decide.'] : []),
-  ];
+  return fewer ? ['Some of those who could approve this may not any more.'] : [];
 }
 
 const within = (groups: readonly string[], among: readonly string[]): boolean =>

@@ -12,7 +12,11 @@ export type IntentCause =
   /** What it was bound to is over: the incident, the ticket, the shift. */
   | 'condition'
   /** A newer policy is stricter than the one by which it was opened. */
-  | 'policy';
+  | 'policy'
+  /** Their holder moved: the policy would not give it to them as they are now. */
+  | 'moved'
+  /** It rests on the approval of somebody who has left. */
+  | 'tainted';
 
 /** Of one request's grant, or of everything that a person has anywhere. */
 export type IntentScope =

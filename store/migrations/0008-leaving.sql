@@ -1,2 +1,122 @@
 -- What rests on the approval of somebody who left, and what a mover may keep.
 set local role curfew_store;
+
+alter table curfew.revoke_intent drop constraint revoke_intent_cause_check;
+alter table curfew.revoke_intent add check
+  (cause in ('released', 'withdrawn', 'revoked', 'left', 'suspended', 'disowned', 'condition', 'policy', 'moved',
+    'tainted'));
+-- The reaper asks every moment for what is new.
+create index revoke_intent_asked on curfew.revoke_intent (asked_at);
+
+-- == Movers ==================================================================================================
+-- Somebody's team, manager, kind or accounts have changed while they hold or ask for something: what they hold is
+-- judged again, until everything that was under way then has come out. Kept by the store itself, so that no way of
+-- changing a person goes round it.
+create table curfew.moved (
+  id bigint generated always as identity primary key,
+  person uuid not null references curfew.person,
+  requests uuid[] not null,         -- all of theirs that were open then: later ones are judged by what holds since
+  moved_at timestamptz not null default transaction_timestamp(),
+  seen_at timestamptz,
+  settled_at timestamptz,
+  unique (person, moved_at));
+create index moved_open on curfew.moved (id) where settled_at is null;
+create trigger moved_settled before update on curfew.moved for each row
+  when (old.settled_at is not null) execute function curfew.refuse_change('it is settled');
+
+create function curfew.note_move(p_person uuid) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  insert into curfew.moved (person, requests)
+    select p_person, array_agg(r.id) from curfew.request r left join curfew.projection p on p.request_id = r.id
+    where r.person in (select curfew.accounts_of(p_person)) and p.state is distinct from 'closed'
+    having count(*) > 0
+    on conflict do nothing;
+$$;
+create function curfew.person_moved() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform curfew.note_move(new.id); return null; end $$;
+create function curfew.group_moved() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform curfew.note_move(case when tg_op = 'DELETE' then old.person else new.person end); return null; end $$;
+create function curfew.alias_moved() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform curfew.note_move(case when tg_op = 'DELETE' then old.person else new.person end);
+  perform curfew.note_move(case when tg_op = 'DELETE' then old.alias else new.alias end);
+  return null;
+end $$;
+create trigger person_moved after update on curfew.person for each row
+  when (new.manager is distinct from old.manager or new.kind <> old.kind) execute function curfew.person_moved();
+create trigger group_moved after insert or delete on curfew.person_group for each row
+  execute function curfew.group_moved();
+create trigger alias_moved after insert or delete on curfew.person_alias for each row
+  execute function curfew.alias_moved();
+revoke all on function curfew.note_move(uuid), curfew.person_moved(), curfew.group_moved(), curfew.alias_moved()
+  from public;
+grant select on curfew.moved to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_auditor;
+grant update (seen_at, settled_at) on curfew.moved to curfew_worker;
+
+-- == Approvals of somebody who is gone =======================================================================
+-- What was granted on the word of somebody who has left, or is suspended, by the time it lives. Which rule the policy
+-- has for it, by when somebody must have answered and what came of it is the worker's to say, once.
+create table curfew.taint (
+  id uuid primary key default gen_random_uuid(),
+  request_id uuid not null references curfew.request,
+  extension_id uuid references curfew.extension,      -- null: the approval was of the request itself
+  decision_id text not null,
+  stage int not null,
+  person uuid not null references curfew.person,      -- who approved
+  cause text not null check (cause in ('left', 'suspended')),
+  event text not null,
+  found_at timestamptz not null default clock_timestamp(),
+  rule text check (rule in ('keep', 'ask', 'revoke')),
+  answer_by timestamptz,
+  outcome text check (outcome in ('kept', 'ended', 'unanswered', 'lifted', 'over')),
+  settled_at timestamptz,
+  unique (decision_id, event));
+create index taint_open on curfew.taint (found_at) where outcome is null;
+create index taint_person on curfew.taint (person);
+create trigger taint_settled before update on curfew.taint for each row
+  when (old.outcome is not null) execute function curfew.refuse_change('it is settled');
+-- One person's word on it: the first that counts.
+create table curfew.taint_answer (
+  taint_id uuid primary key references curfew.taint,
+  person uuid not null references curfew.person,
+  verdict text not null check (verdict in ('keep', 'end')),
+  facts jsonb not null,
+  made_at timestamptz not null);
+
+-- Notes what lives, or is about to, on the approvals of this person. Repeatable; called before their decisions are
+-- voided, for of what was void before nothing hangs on them.
+create function curfew.taint_all(p_person uuid, p_cause text, p_event text)
+  returns table (id uuid, request_id uuid, decision_id text)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with resting as (
+      select d.request_id, null::uuid as extension_id, d.id as decision_id, d.stage
+      from curfew.decision d join curfew.claim c on c.request_id = d.request_id
+      left join curfew.projection p on p.request_id = d.request_id
+      where d.person = p_person and d.verdict = 'approve' and p.state is distinct from 'closed'
+        and not exists (select from curfew.decision_void v where v.decision_id = d.id)
+    union all
+      select e.request_id, e.id, d.id, d.stage
+      from curfew.extension_decision d join curfew.extension e on e.id = d.extension_id
+      join curfew.extension_ticket t on t.extension_id = e.id
+      left join curfew.projection p on p.request_id = e.request_id
+      where d.person = p_person and d.verdict = 'approve' and p.state is distinct from 'closed'
+        and not exists (select from curfew.extension_outcome o where o.extension_id = e.id and o.kind <> 'extended'))
+  insert into curfew.taint as t (request_id, extension_id, decision_id, stage, person, cause, event)
+    select r.request_id, r.extension_id, r.decision_id, r.stage, p_person, p_cause, p_event from resting r
+    where not exists (select from curfew.taint k where k.decision_id = r.decision_id and k.cause = p_cause
+                        and (k.outcome is null or k.cause = 'left'))
+    on conflict do nothing
+    returning t.id, t.request_id, t.decision_id;
+$$;
+revoke all on function curfew.taint_all(uuid, text, text) from public;
+grant execute on function curfew.taint_all(uuid, text, text) to curfew_directory, curfew_worker;
+grant select on curfew.taint, curfew.taint_answer
+  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_auditor;
+grant update (rule, answer_by, outcome, settled_at) on curfew.taint to curfew_worker;
+grant insert on curfew.taint_answer to curfew_api;

@@ -239,8 +239,12 @@ export async function approved(company: Company, change: Partial<OpenInput> = {}
 export const minted = async (company: Company, requestId: RequestId, handle: Handle = 'ada'): Promise<Minted> =>
   ok(await company.use.mintCode({ requestId, person: company.id(handle) }));
 
-export const claimed = async (company: Company, requestId: RequestId): Promise<Claimed & { readonly code: string }> => {
-  const { code: shown } = await minted(company, requestId);
+export const claimed = async (
+  company: Company,
+  requestId: RequestId,
+  handle: Handle = 'ada',
+): Promise<Claimed & { readonly code: string }> => {
+  const { code: shown } = await minted(company, requestId, handle);
   return { ...ok(await company.use.claim({ code: shown, verifier: verifier(), address: '192.0.2.7' })), code: shown };
 };
 
