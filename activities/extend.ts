@@ -97,7 +97,7 @@ async function settle(deps: GrantDeps, cluster: Cluster, { extensionId, view }: 
 async function readBack({ clock }: GrantDeps, { target }: Cluster, { requestId, endAt }: ExtensionRow) {
   const live = (await target.listLive()).find(({ grantId }) => grantId === requestId);
   if (live?.state !== 'active' || live.canLogin !== true || live.endAt !== endAt) return undefined;
-  if (live.validUntilAt !== endAt) {
+  if (live.validUntilAt !== endAt - (live.graceMs ?? 0)) {
     throw new CurfewError('TargetRejected', 'The login runs out at another time than the ledger says.');
   }
   return { endAt, validUntilAt: live.validUntilAt, canLogin: live.canLogin, readAt: clock() };

@@ -1,6 +1,6 @@
 import type { Conditions } from '../domain/condition.ts';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
-import type { Attestation, GrantReceipt } from '../domain/grant.ts';
+import { graceOf, type Attestation, type GrantReceipt } from '../domain/grant.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
 import { next } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
@@ -9,7 +9,10 @@ import { append } from '../store/audit.ts';
 import * as grants from '../store/grants.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
-import type { Granted } from '../targets/postgres/calls.ts';
+import { storeIndex } from '../store/recovery.ts';
+import type { Expected } from '../targets/postgres/accessor.ts';
+import type { GrantCall, Granted } from '../targets/postgres/calls.ts';
+import { TargetError } from '../targets/postgres/failures.ts';
 import { probeAll } from '../targets/postgres/probe.ts';
 import type { GrantActivities } from '../workflows/activities.ts';
 import { attestationsOf } from './attestations.ts';
@@ -70,25 +73,52 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
 
   await askForPassword(cluster, requestId, request.databases);
   const grantedAt = clock();
-  const granted = await cluster.target.grant(
-    {
-      grantId: requestId,
-      personId: request.person,
-      template: request.template,
-      verifier: claim.verifier,
-      endAt: claim.endAt,
-      attemptDeadlineAt: deadlineAt,
-      keyId: claim.ticketKey,
-      ticket: claim.ticket,
-    },
-    judged.cluster,
-  );
+  const call = {
+    grantId: requestId,
+    personId: request.person,
+    template: request.template,
+    verifier: claim.verifier,
+    endAt: claim.endAt,
+    attemptDeadlineAt: deadlineAt,
+    keyId: claim.ticketKey,
+    ticket: claim.ticket,
+    graceMs: graceOf(request.plan.limits, claim.endAt - claim.acceptedAt),
+  };
+  const granted = await grantByStore(deps, cluster, call, judged.cluster);
   const receipt = await readBack(deps, cluster, found, granted, grantedAt);
   // A login that was taken away between the call and the look is nothing to tell anybody of.
   if (!receipt.canLogin) throw endedMeanwhile();
   await record(deps, input.view, found, receipt);
   return { endAt: granted.endAt };
 }
+
+/**
+ * The target is told how far the store is, and refuses a store that is behind what it has seen (CF015). An entry may be
+ * written and marked there between the reading and the call, so the store is asked anew before that is believed.
+ */
+async function grantByStore(
+  { store }: GrantDeps,
+  { target }: Cluster,
+  call: Omit<GrantCall, 'storeIndex'>,
+  expected: Expected,
+): Promise<Granted> {
+  for (let tries = 3; ; tries -= 1) {
+    const { newest, behind } = await storeIndex(store);
+    if (behind) throw storeBehind();
+    try {
+      return await target.grant({ ...call, storeIndex: newest }, expected);
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.sqlstate !== 'CF015') throw error;
+      if (tries <= 1) throw storeBehind();
+    }
+  }
+}
+
+const storeBehind = (): CurfewError =>
+  new CurfewError(
+    'TargetNotReady',
+    'The store came back from a backup and grants nothing until curfew recover has run.',
+  );
 
 /** Under the future login's name: a server that lets it in without a password would outlive every revoke (P1). */
 async function askForPassword({ nodes }: Cluster, id: RequestId, databases: readonly string[]): Promise<void> {

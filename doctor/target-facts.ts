@@ -113,13 +113,14 @@ const excessText = `
   union all select u.rolname::text, 'is a member of ' || g.rolname from pg_catalog.pg_auth_members m
     join pg_catalog.pg_roles u on u.oid = m.member join pg_catalog.pg_roles g on g.oid = m.roleid
    where u.rolname in ('curfew_worker', 'curfew_reaper', 'curfew_quarantine')
+     and not (u.rolname = 'curfew_reaper' and g.rolname = 'pg_use_reserved_connections')
   union all select r.rolname::text, 'may use the table ' || c.relname from pg_catalog.pg_roles r, pg_catalog.pg_class c
    where r.rolname in ('curfew_worker', 'curfew_reaper') and c.relnamespace = 'curfew'::regnamespace and c.relkind in ('r', 'p')
      and has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
   union all select r.rolname::text, 'may call ' || p.proname from pg_catalog.pg_roles r, pg_catalog.pg_proc p
    where r.rolname in ('curfew_worker', 'curfew_reaper') and p.pronamespace = 'curfew'::regnamespace
      and has_function_privilege(r.oid, p.oid, 'EXECUTE')
-     and (p.proname ~ '^(register|retire)_' or (r.rolname = 'curfew_reaper' and p.proname in ('grant', 'extend')))`;
+     and (p.proname ~ '^(register|retire|accept)_' or (r.rolname = 'curfew_reaper' and p.proname in ('grant', 'extend')))`;
 
 const sharedText = `select c.oid::regclass::text as what from pg_catalog.pg_class c, aclexplode(c.relacl) x
    where c.relowner = 'curfew_quarantine'::regrole and x.grantee <> c.relowner

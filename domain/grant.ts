@@ -1,3 +1,4 @@
+import type { Limits } from './plan.ts';
 import type { RequestId, TargetName, TemplateName } from './ids.ts';
 
 /** What a named operator states of a target that SQL cannot prove; printed on every receipt. */
@@ -46,6 +47,13 @@ export type RevokeReceipt = {
   readonly nodes: readonly NodeEvidence[];
   readonly attestations: readonly Attestation[];
 };
+
+/**
+ * How long before its end a grant takes no login any more, ms: as its plan says, and never more than half of what it is
+ * held for. Sessions go on until the end.
+ */
+export const graceOf = ({ graceMs = 0 }: Pick<Limits, 'graceMs'>, heldMs: number): number =>
+  Math.min(graceMs, Math.max(Math.floor(heldMs / 2), 0));
 
 export type Receipt = GrantReceipt | RevokeReceipt;
 

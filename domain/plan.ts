@@ -56,6 +56,8 @@ export type Limits = {
   readonly extensions?: number;
   /** Held inside of these only; always where absent. */
   readonly windows?: readonly Window[];
+  /** Logins stop this long before the end, so that whoever is inside can commit; 0 where absent. */
+  readonly graceMs?: number;
 };
 
 /** What a grant is bound to besides its end: it ends with whichever is over first. */
@@ -64,8 +66,24 @@ export type Condition =
   | { readonly kind: 'ticket'; readonly key: string }
   | { readonly kind: 'shift'; readonly key: string };
 
-/** Break-glass only: who may review it, and within what span after the grant ended. */
-export type ReviewRule = { readonly from: readonly Selector[]; readonly withinMs: number };
+/**
+ * Break-glass only: who may review it, and within what span after the grant ended, at most a day: from then on it is
+ * review debt (I13). Spans in milliseconds, from the end of the grant.
+ */
+export type ReviewRule = {
+  readonly from: readonly Selector[];
+  readonly withinMs: number;
+  /** From when those who may review are reminded. */
+  readonly remindAfterMs?: number;
+  /** After this time those of `to` may review as well. */
+  readonly escalate?: { readonly afterMs: number; readonly to: readonly Selector[] };
+};
+
+/**
+ * Break-glass only. `required`: the incident must be known to go on; `flagged`: one that nobody knows is let through, and
+ * everybody is told so. One that is known to be over is refused either way.
+ */
+export type IncidentRule = 'required' | 'flagged';
 
 type Said = {
   readonly policy: PolicyHash;
@@ -87,7 +105,12 @@ export type Plan =
     }
   | ({ readonly verdict: 'automatic' } & Said)
   | ({ readonly verdict: 'approvals'; readonly stages: readonly Stage[] } & Said)
-  | ({ readonly verdict: 'break-glass'; readonly review: ReviewRule } & Said);
+  | ({
+      readonly verdict: 'break-glass';
+      readonly review: ReviewRule;
+      /** Absent in plans from before incidents were checked: those ask for none. */
+      readonly incident?: IncidentRule;
+    } & Said);
 
 /** A plan under which a request may be opened. */
 export type GrantablePlan = Exclude<Plan, { verdict: 'denied' }>;

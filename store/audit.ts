@@ -55,6 +55,16 @@ export async function appendAll(db: Db, entries: readonly AuditEntry[]): Promise
   );
 }
 
+/**
+ * Id of the newest entry, 0 before the first. Never less than it was before in the same store: a store that says less
+ * than a target has seen was restored.
+ */
+export async function newestIndex(db: Db): Promise<number> {
+  const [row] = await db.query<{ id: number }>('select audit.newest() as id');
+  if (!row) throw new Error('audit.newest answered nothing');
+  return row.id;
+}
+
 type EntryRow = {
   readonly id: number;
   readonly at: number;

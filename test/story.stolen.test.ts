@@ -229,7 +229,7 @@ test('a ticket that it read makes no other login than the one it was made for, a
     const { grant: id, person: who, template, verifier, until } = { ...honest, ...fields };
     return sqlstateOf(
       thief.onTarget.query(
-        `select * from curfew.grant($1, $2, $3, $4, $5, clock_timestamp() + interval '5 s', $6, $7)`,
+        `select * from curfew.grant($1, $2, $3, $4, $5, clock_timestamp() + interval '5 s', $6, $7, '0', 9007199254740991)`,
         [id, who, template, verifier, until, claimed.ticket_key, claimed.ticket],
       ),
     );

@@ -48,7 +48,7 @@ const steps: readonly Step[] = [
   {
     name: 'grant',
     before: async () => prepareGrant(),
-    text: 'select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)',
+    text: 'select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
     values: ({ call }) => [
       call.grantId,
       call.personId,
@@ -58,6 +58,8 @@ const steps: readonly Step[] = [
       iso(call.attemptDeadlineAt),
       call.keyId,
       call.ticket,
+      '0 s',
+      0,
     ],
     retry: (target, holder) => target.grant(holder.call),
     done: { state: 'active', login: true, members: 1 },

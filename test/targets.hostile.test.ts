@@ -32,10 +32,10 @@ afterAll(async () => {
 const asWorker = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
   postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, work);
 
-const grantText = 'select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)';
+const grantText = 'select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';
 const soon = (ms = 600_000): string => new Date(Date.now() + ms).toISOString();
 
-/** The eight arguments as they go over the wire, right in everything, with a ticket that fits. */
+/** The ten arguments as they go over the wire, right in everything, with a ticket that fits. */
 function wire(more: Parameters<typeof prepareGrant>[0] = {}): unknown[] {
   const { call } = prepareGrant(more);
   return [
@@ -47,6 +47,8 @@ function wire(more: Parameters<typeof prepareGrant>[0] = {}): unknown[] {
     soon(30_000),
     call.keyId,
     call.ticket,
+    `${call.graceMs} ms`,
+    call.storeIndex,
   ];
 }
 const changed = (at: number, value: unknown): unknown[] => wire().with(at, value);
@@ -127,8 +129,33 @@ describe('grant refuses, and changes nothing', () => {
     ]);
   });
 
+  test('a grace that is none, or that leaves no time to log in', async () => {
+    await refused([
+      ['negative', changed(8, '-1 ms'), 'CF005'],
+      ['negative in parts', changed(8, '1 day -25 hours'), 'CF005'],
+      ['over an hour', changed(8, '3600001 ms'), 'CF005'],
+      ['a month', changed(8, '1 month'), 'CF005'],
+      ['the whole time', wire({ endAt: Date.now() + 600_000, graceMs: 600_000 }), 'CF005'],
+      ['no span', changed(8, 'soon'), '22007'],
+    ]);
+  });
+
+  test('whoever judged by a store that is behind what the target has seen of it', async () => {
+    await sample.reaper.markStore(42);
+    await refused([
+      ['one entry behind', wire({ storeIndex: 41 }), 'CF015'],
+      ['an empty store', wire({ storeIndex: 0 }), 'CF015'],
+      ['negative', changed(9, -1), 'CF015'],
+      ['no number', changed(9, 'x'), '22P02'],
+    ]);
+    expect(await sample.reaper.markStore(7)).toBe(42);
+    expect((await sample.worker.grant(prepareGrant({ storeIndex: 42 }).call)).created).toBe(true);
+    await postgres.query('control', 'select curfew.accept_store(0)');
+    expect((await sample.worker.grant(prepareGrant().call)).created).toBe(true);
+  });
+
   test('every null', async () => {
-    await refused([0, 1, 2, 3, 4, 5, 6, 7].map((at) => [`argument ${at}`, changed(at, null), 'CF008'] as const));
+    await refused([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((at) => [`argument ${at}`, changed(at, null), 'CF008'] as const));
   });
 
   test('ids that are none', async () => {
@@ -166,9 +193,9 @@ describe('grant refuses, and changes nothing', () => {
       ['long', Buffer.concat([makeTicket(right), Buffer.alloc(1)])],
     ];
     await refused([
-      ...wrong.map(([what, ticket]) => [what, [...base, ticket], 'CF013'] as const),
-      ['another key id', [...base.with(6, 'key-2'), makeTicket(right)], 'CF013'],
-      ['a key id that is a trick', [...base.with(6, "key-1' or true --"), makeTicket(right)], 'CF013'],
+      ...wrong.map(([what, ticket]) => [what, [...base, ticket, '0 s', 0], 'CF013'] as const),
+      ['another key id', [...base.with(6, 'key-2'), makeTicket(right), '0 s', 0], 'CF013'],
+      ['a key id that is a trick', [...base.with(6, "key-1' or true --"), makeTicket(right), '0 s', 0], 'CF013'],
     ]);
     expect((await sample.worker.grant(call)).created).toBe(true);
   });
@@ -182,6 +209,7 @@ describe('grant refuses, and changes nothing', () => {
       ['person', again({ personId: randomUUID() }), 'CF006'],
       ['verifier', again({ verifier: makeVerifier('another-password-here') }), 'CF006'],
       ['end', again({ endAt: call.endAt + 1_000 }), 'CF006'],
+      ['grace', again({ graceMs: 1_000 }), 'CF006'],
     ]);
     expect(await sample.worker.grant(call)).toMatchObject({ created: false, endAt: call.endAt });
   });
@@ -229,6 +257,8 @@ describe('whatever the caller has set', () => {
         soon(30_000),
         'key-1',
         call.ticket,
+        '0 s',
+        0,
       ];
       await client.query(grantText, values);
     });
@@ -285,6 +315,8 @@ describe('whatever the caller has set', () => {
         soon(30_000),
         'key-1',
         call.ticket,
+        '0 s',
+        0,
       ];
       await client.query(grantText, values);
       await client.query('select * from curfew.revoke_many($1)', [[call.grantId]]);

@@ -78,6 +78,7 @@ const forbidden: readonly (readonly [string, string])[] = [
   ['shorten the graveyard', "update curfew.config set graveyard = '0'"],
   ['register a template', "select curfew.register_template('orders_write', '1 day')"],
   ['register a ticket key', "select curfew.register_ticket_key('mine', '\\x00')"],
+  ['accept another store', 'select curfew.accept_store(0)'],
   ['retire a ticket key', "select curfew.retire_ticket_key('key-1')"],
   ['call the HMAC', "select curfew.hmac('', '', '')"],
   ['check tickets', "select curfew.check_ticket('grant', null, null, null, null, null, 'key-1', '')"],
@@ -122,16 +123,19 @@ const functions = [
   'verify',
   'verify_many',
   'drop_many',
+  'to_drop',
+  'open_work',
   'list_live',
   'live_of',
   'whoami',
   'reap',
   'reap_kill',
+  'mark_store',
 ] as const;
 const ids = `array['${randomUUID()}']::uuid[]`;
 const id = `'${randomUUID()}'::uuid`;
 const calls: Record<(typeof functions)[number], string> = {
-  grant: `select * from curfew.grant(${id}, ${id}, 'orders_read', '', now(), now(), '', '')`,
+  grant: `select * from curfew.grant(${id}, ${id}, 'orders_read', '', now(), now(), '', '', '0', 0)`,
   extend: `select curfew.extend(${id}, now(), now(), '', '')`,
   revoke: `select * from curfew.revoke(${id})`,
   revoke_many: `select * from curfew.revoke_many(${ids})`,
@@ -140,16 +144,19 @@ const calls: Record<(typeof functions)[number], string> = {
   verify: `select * from curfew.verify(${id})`,
   verify_many: `select * from curfew.verify_many(${ids})`,
   drop_many: `select * from curfew.drop_many(${ids})`,
+  to_drop: 'select curfew.to_drop(1)',
+  open_work: `select * from curfew.open_work(${ids})`,
   list_live: 'select * from curfew.list_live()',
   live_of: `select curfew.live_of(${id})`,
   whoami: 'select * from curfew.whoami()',
   reap: 'select * from curfew.reap(1)',
   reap_kill: 'select * from curfew.reap_kill(1)',
+  mark_store: 'select curfew.mark_store(0)',
 };
 const logins = {
-  curfew_worker: { may: functions.filter((name) => !name.startsWith('reap')), password: () => workerPassword },
+  curfew_worker: { may: functions.filter((name) => !name.startsWith('reap') && name !== 'mark_store'), password: () => workerPassword },
   curfew_reaper: {
-    may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'whoami'],
+    may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'mark_store', 'whoami'],
     password: () => reaperPassword,
   },
   holder: { may: [] as string[], password: () => holder.password },

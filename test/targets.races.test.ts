@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TargetError } from '../targets/postgres/failures.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, until, type Postgres } from './support/postgres.ts';
-import { seeded } from './support/seeded.ts';
+import { seeded } from '../dev/faults/seeded.ts';
 import {
   extension,
   granted,
@@ -179,7 +179,7 @@ describe('a zombie attempt', () => {
       const { call } = prepareGrant();
       await postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, async (zombie) => {
         await zombie.query('begin');
-        await zombie.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)', [
+        await zombie.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)', [
           call.grantId,
           call.personId,
           call.template,
@@ -188,6 +188,8 @@ describe('a zombie attempt', () => {
           new Date(call.attemptDeadlineAt).toISOString(),
           call.keyId,
           call.ticket,
+          '0 s',
+          0,
         ]);
         // 55P03 after 5 s of waiting, or in time because the zombie's own 5 s were over first: either way the retry ends it.
         const outcome = await until(

@@ -65,7 +65,7 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
 
 const rawGrant = ({ call }: Prepared): Promise<unknown> =>
   postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, (client) =>
-    client.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8)', [
+    client.query('select * from curfew.grant($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)', [
       call.grantId,
       call.personId,
       call.template,
@@ -74,6 +74,8 @@ const rawGrant = ({ call }: Prepared): Promise<unknown> =>
       new Date(call.attemptDeadlineAt).toISOString(),
       call.keyId,
       call.ticket,
+      '0 s',
+      0,
     ]),
   );
 

@@ -68,7 +68,7 @@ async function workerAlone(stage: Stage) {
     const attempt = (key: string, ticket: Buffer | null): Promise<string> =>
       client
         .query(
-          `select * from curfew.grant(gen_random_uuid(), gen_random_uuid(), $1, $2, date_trunc('milliseconds', now() + interval '1 minute'), now() + interval '5 s', $3, $4)`,
+          `select * from curfew.grant(gen_random_uuid(), gen_random_uuid(), $1, $2, date_trunc('milliseconds', now() + interval '1 minute'), now() + interval '5 s', $3, $4, '0', 9007199254740991)`,
           [template, verifier, key, ticket],
         )
         .then(

@@ -9,9 +9,13 @@ import {
   listLiveStatement,
   liveOf,
   liveOfStatement,
+  markStoreStatement,
+  openWorkStatement,
+  ownedByStatement,
   reapKillStatement,
   reapStatement,
   revokeStatement,
+  toDropStatement,
   verifyStatement,
   type Cleaned,
   type Dropped,
@@ -22,6 +26,8 @@ import {
   type Killed,
   type Live,
   type LiveRow,
+  type OpenWork,
+  type Owned,
   type Reaped,
   type ReapKilled,
   type Revoked,
@@ -68,7 +74,13 @@ export type Target = {
   killMany(node: string, ids: readonly string[], waitMs: number): Promise<readonly Killed[]>;
   verifyMany(node: string, ids: readonly string[], watch?: readonly string[]): Promise<readonly Verified[]>;
   dropMany(ids: readonly string[]): Promise<readonly Dropped[]>;
+  /** Up to `limit` (at most 1,000) whose time in the graveyard is over, the longest waiting first. */
+  toDrop(limit: number): Promise<readonly string[]>;
   clean(id: string, database: string): Promise<Cleaned>;
+  /** What the grantee made in this database, up to `limit` (at most 1,000); before `clean`, for afterwards it is another's. */
+  ownedBy(id: string, database: string, limit?: number): Promise<readonly Owned[]>;
+  /** Sessions and open transactions of these grants on one node. */
+  openWork(node: string, ids: readonly string[]): Promise<readonly OpenWork[]>;
   /** A leaver's live grants, asked of the target itself. */
   liveOf(personId: string): Promise<readonly string[]>;
   listLive(): Promise<readonly Live[]>;
@@ -76,6 +88,12 @@ export type Target = {
   /** The reaper's: ends up to `limit` (at most 1,000) of what is due or disagrees with the ledger. */
   reap(limit: number): Promise<readonly Reaped[]>;
   reapKill(waitMs: number): Promise<ReapKilled>;
+  /**
+   * The reaper's: notes that the store is as far as its audit entry `index`.
+   * @returns how far the target knows it to be: more than `index` only if another process has marked since it was read,
+   *   or the store was restored
+   */
+  markStore(index: number): Promise<number>;
   close(): Promise<void>;
 };
 
@@ -159,6 +177,11 @@ export function openTarget(settings: TargetSettings): Target {
     killMany: (node, ids, waitMs) => poolOf(node).run<Killed>(killStatement(bounded(ids), waitMs)),
     verifyMany: (node, ids, watch) => poolOf(node).run<Verified>(verifyStatement(bounded(ids), watch)),
     dropMany: (ids) => onPrimary<Dropped>(dropStatement(bounded(ids))),
+    toDrop: async (limit) =>
+      (await onPrimary<{ grantId: string }>(toDropStatement(limit), notStandby(name))).map((row) => row.grantId),
+    ownedBy: (id, database, limit = 200) =>
+      onPrimary<Owned>(ownedByStatement(id, limit), notStandby(name), databasePool(database)),
+    openWork: (node, ids) => poolOf(node).run<OpenWork>(openWorkStatement(bounded(ids))),
     clean: (id, database) => only(onPrimary<Cleaned>(cleanStatement(id), undefined, databasePool(database))),
     liveOf: async (personId) =>
       (await onPrimary<{ grantId: string }>(liveOfStatement(personId), notStandby(name))).map((row) => row.grantId),
@@ -166,6 +189,7 @@ export function openTarget(settings: TargetSettings): Target {
     whoami: (node) => askWhoami(poolOf(node)),
     reap: (limit) => onPrimary<Reaped>(reapStatement(limit)),
     reapKill: (waitMs) => only(onPrimary<ReapKilled>(reapKillStatement(waitMs))),
+    markStore: async (index) => (await only(onPrimary<{ mark: number }>(markStoreStatement(index)))).mark,
     close: async () => {
       await Promise.all([...pools, ...elsewhere.values()].map((pool) => pool.end()));
     },

@@ -16,13 +16,17 @@ export type GrantCall = {
   readonly attemptDeadlineAt: number;
   readonly keyId: string;
   readonly ticket: Uint8Array;
+  /** Logins stop this long before `endAt`, 0 to an hour; sessions go on until then. */
+  readonly graceMs: number;
+  /** Id of the newest audit entry of the store by which this was judged: less than the target has seen is refused (CF015). */
+  readonly storeIndex: number;
 };
 /** `created: false`: the same call had succeeded before; `endAt` may then be later than asked, after an extension. */
 export type Granted = { readonly role: string; readonly endAt: number; readonly created: boolean };
 
 export const grantStatement = (call: GrantCall): Statement => ({
   call: 'grant',
-  text: 'select role, until, created from curfew.grant($1::uuid, $2::uuid, $3, $4, $5::timestamptz, $6::timestamptz, $7, $8)',
+  text: `select role, until, created from curfew.grant($1::uuid, $2::uuid, $3, $4, $5::timestamptz, $6::timestamptz, $7, $8, $9 * interval '1 ms', $10)`,
   values: [
     call.grantId,
     call.personId,
@@ -32,6 +36,8 @@ export const grantStatement = (call: GrantCall): Statement => ({
     instant(call.attemptDeadlineAt),
     call.keyId,
     Buffer.from(call.ticket),
+    call.graceMs,
+    call.storeIndex,
   ],
 });
 export type GrantRow = { role: string; until: Date; created: boolean };
@@ -116,6 +122,41 @@ export const dropStatement = (ids: readonly string[]): Statement => ({
   values: [ids],
 });
 
+/** Whose time in the graveyard is over: what `drop` is to be asked of. */
+export const toDropStatement = (limit: number): Statement => ({
+  call: 'to_drop',
+  text: 'select g as "grantId" from curfew.to_drop($1) g',
+  values: [limit],
+});
+
+/** What a grantee made in one database and owns; its names are the grantee's own words. */
+export type Owned = { readonly kind: string; readonly name: string };
+export const ownedByStatement = (id: string, limit: number): Statement => ({
+  call: 'owned_by',
+  text: 'select kind, name from curfew_db.owned_by($1::uuid, $2)',
+  values: [id, limit],
+});
+
+/** `oldestMs`: since when the oldest of the open transactions is; null where there is none, or the target may not say. */
+export type OpenWork = {
+  readonly grantId: string;
+  readonly sessions: number;
+  readonly openTransactions: number;
+  readonly oldestMs: number | null;
+};
+export const openWorkStatement = (ids: readonly string[]): Statement => ({
+  call: 'open_work',
+  text: `select grant_id as "grantId", sessions, open_transactions as "openTransactions", oldest_ms as "oldestMs"
+         from curfew.open_work($1::uuid[])`,
+  values: [ids],
+});
+
+export const markStoreStatement = (index: number): Statement => ({
+  call: 'mark_store',
+  text: 'select curfew.mark_store($1)::float8 as mark',
+  values: [index],
+});
+
 /** `kept` (createrole mode only): an administrator must take what the grantee shared with others. */
 export type Cleaned = {
   readonly outcome: 'clean' | 'absent' | 'enabled' | 'sessions' | 'failed' | 'kept';
@@ -142,6 +183,8 @@ export type Live = {
   readonly state: 'active' | 'revoked' | null;
   readonly template: string | null;
   readonly endAt: number | null;
+  /** Logins stop this long before `endAt`. */
+  readonly graceMs: number | null;
   readonly revokedAt: number | null;
   readonly canLogin: boolean | null;
   /** VALID UNTIL: `-Infinity` once disabled. */
@@ -157,6 +200,7 @@ export type LiveRow = {
   state: 'active' | 'revoked' | null;
   template: string | null;
   until: Date | null;
+  grace_ms: number | null;
   revoked_at: Date | null;
   can_login: boolean | null;
   valid_until: Date | number | null;
@@ -165,7 +209,8 @@ export type LiveRow = {
 };
 export const listLiveStatement: Statement = {
   call: 'list_live',
-  text: `select grant_id, person, role, role_oid, state, template, until, revoked_at, can_login, valid_until, memberships, sessions
+  text: `select grant_id, person, role, role_oid, state, template, until,
+           (extract(epoch from grace) * 1000)::float8 as grace_ms, revoked_at, can_login, valid_until, memberships, sessions
          from curfew.list_live()`,
   values: [],
 };
@@ -177,6 +222,7 @@ export const liveOf = (row: LiveRow): Live => ({
   state: row.state,
   template: row.template,
   endAt: row.until?.getTime() ?? null,
+  graceMs: row.grace_ms,
   revokedAt: row.revoked_at?.getTime() ?? null,
   canLogin: row.can_login,
   // node-postgres answers plus or minus Infinity as a number.

@@ -6,7 +6,7 @@ const meanings: Readonly<Record<string, string>> = {
   CF002: 'not an acceptable SCRAM-SHA-256 verifier',
   CF003: 'the attempt came after its deadline',
   CF004: 'unknown, retired or unfit template',
-  CF005: 'the end is past, infinite, earlier than before, or beyond the maximum',
+  CF005: 'the end is past, infinite, within its grace, earlier than before, or beyond the maximum',
   CF006: 'the arguments differ from the first call',
   CF007: 'kill or verify inside a writing transaction',
   CF008: 'a null argument, or too many ids',
@@ -15,6 +15,7 @@ const meanings: Readonly<Record<string, string>> = {
   CF011: 'the grant is over or unknown',
   CF012: 'the isolation level is not read committed',
   CF013: 'no valid ticket',
+  CF015: 'the store is behind what the target has seen of it',
 };
 
 /**

@@ -4,6 +4,6 @@
  * A test installs afresh and compares, and prints the value to put here after an intended change.
  */
 export const shippedHashes = {
-  'functions-hash': '6213a205a9a33c13e5cb62ba210be0514c984940e363fdcd9a959d1bd21ee174',
-  'database-functions-hash': '6f2a088538c109df7fa7a46ace2f304141948343252b94ce4e08b81422d24681',
+  'functions-hash': '11e9b592085f35d872fe07996a7fb8a7730c7610144741a575e7e74c3528aeea',
+  'database-functions-hash': '7630c4d9a288e9110cf1ade07d24138894567fc20e5873a9948c649fc72a0c40',
 } as const;

@@ -105,6 +105,8 @@ export function prepareGrant(more: Partial<GrantCall> = {}): Prepared {
     attemptDeadlineAt: more.attemptDeadlineAt ?? Date.now() + 30_000,
     keyId: more.keyId ?? 'key-1',
     ticket: more.ticket ?? makeTicket({ key: ticketKey, op: 'grant', ...fields }),
+    graceMs: more.graceMs ?? 0,
+    storeIndex: more.storeIndex ?? 0,
   };
   return { call, role: `cfw_${grantId.replaceAll('-', '')}`, password };
 }

@@ -40,6 +40,14 @@ begin
   if not pg_catalog.pg_has_role('curfew_owner', 'pg_signal_backend', 'usage') then grant pg_signal_backend to curfew_owner; end if;
   -- SET is needed beside INHERIT: ALTER ... OWNER TO inside REASSIGN OWNED asks for it.
   grant curfew_quarantine to curfew_owner with inherit true, set true;
+  -- Grantees may take every connection that there is; the reaper gets in all the same (reserved_connections).
+  if not pg_catalog.pg_has_role('curfew_reaper', 'pg_use_reserved_connections', 'usage') then
+    begin
+      grant pg_use_reserved_connections to curfew_reaper;
+    exception when insufficient_privilege then
+      raise warning 'curfew: let an administrator grant pg_use_reserved_connections to curfew_reaper';
+    end;
+  end if;
   if exists (select from pg_catalog.pg_namespace where nspname = 'curfew' and nspowner <> 'curfew_owner'::regrole) then
     raise exception 'a schema named curfew exists and is not owned by curfew_owner';
   end if;
@@ -109,6 +117,20 @@ create table if not exists curfew.ledger (
 create index if not exists ledger_due on curfew.ledger (until) where state = 'active';
 create index if not exists ledger_person on curfew.ledger (person) where state = 'active';
 create index if not exists ledger_kept on curfew.ledger (role_oid) where state <> 'active';
+
+-- What a first installation did not have yet. grace: logins stop this long before the end, so that whoever is inside can
+-- commit; sessions go on until the end. Never a word of months or days: an hour is an hour in every time zone.
+alter table curfew.ledger add column if not exists grace interval not null default '0' check (grace between '0' and '1 hour');
+alter table curfew.ledger add column if not exists drop_tried_at timestamptz;   -- last time that it could not be dropped
+create index if not exists ledger_graveyard on curfew.ledger ((coalesce(drop_tried_at, disabled_at))) where state = 'revoked';
+
+-- How far Curfew's store was when the reaper last looked: the id of its newest audit entry. A store that says less was
+-- restored, or is not the one, and what it holds as live may be revoked: no grant (CF015).
+create table if not exists curfew.mark (
+  only_row boolean primary key default true check (only_row),
+  store_index bigint not null default 0 check (store_index >= 0),
+  marked_at timestamptz);
+insert into curfew.mark default values on conflict do nothing;
 
 -- Sessions that were told to end, by whichever of our processes came first: so a receipt counts them all. Rows are only
 -- added while the role exists, so no kill ever waits for another one's.
@@ -267,9 +289,12 @@ as $$ update curfew.template set enabled = false where role::text = p_role $$;
 -- The lock: INSERT ... ON CONFLICT DO NOTHING waits for whoever is inserting the same id (grant or tombstone), and
 -- SELECT ... FOR UPDATE for whoever is changing it; the next statement sees what they committed. So of a grant and
 -- a tombstone exactly one is first, and the second knows.
+-- p_grace is not the ticket's: it can only have logins stop before the end that the ticket names. p_store_index: the newest
+-- audit entry of the store by which the caller judged (see curfew.mark).
+drop function if exists curfew.grant(uuid, uuid, text, text, timestamptz, timestamptz, text, bytea);
 create or replace function curfew.grant(
   p_grant uuid, p_person uuid, p_template text, p_verifier text, p_until timestamptz, p_attempt_deadline timestamptz,
-  p_key_id text, p_ticket bytea)
+  p_key_id text, p_ticket bytea, p_grace interval, p_store_index bigint)
 returns table (role name, until timestamptz, created boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -282,14 +307,17 @@ as $$
 declare
   v_role name := curfew.role_of(p_grant);
   v_digest bytea;
+  v_grace interval;
   v_inserted int;
   l curfew.ledger;
   t curfew.template;
 begin
   if p_grant is null or p_person is null or p_template is null or p_verifier is null or p_until is null
-     or p_attempt_deadline is null or p_key_id is null or p_ticket is null then
+     or p_attempt_deadline is null or p_key_id is null or p_ticket is null or p_grace is null or p_store_index is null then
     raise exception 'null argument' using errcode = 'CF008';
   end if;
+  if p_grace < '0' or p_grace > '1 hour' then raise exception 'grace is 0 to 1 hour' using errcode = 'CF005'; end if;
+  v_grace := make_interval(secs => extract(epoch from p_grace)::float8);
   -- Strict base64 and a bounded iteration count: what PostgreSQL does not recognise as a verifier it would take for
   -- a clear password and hash, and it runs the iterations inside CREATE ROLE (ten million take seconds).
   if length(p_verifier) > 300 or p_verifier !~
@@ -300,10 +328,13 @@ begin
   perform curfew.check_ticket('grant', p_grant, p_person, p_template, v_digest, p_until, p_key_id, p_ticket);
   perform curfew.begin_write();
   if clock_timestamp() >= p_attempt_deadline then raise exception 'attempt is over' using errcode = 'CF003'; end if;
+  if exists (select from curfew.mark m where m.store_index > p_store_index) then
+    raise exception 'the store is behind what this target has seen of it' using errcode = 'CF015';
+  end if;
 
   select * into t from curfew.template where role::text = p_template;
-  insert into curfew.ledger (grant_id, role, role_oid, person, template, first_until, until, verifier_digest, state, granted_at)
-    select p_grant, v_role, 0, p_person, t.role, p_until, p_until, v_digest, 'active', clock_timestamp() where t.enabled
+  insert into curfew.ledger (grant_id, role, role_oid, person, template, first_until, until, grace, verifier_digest, state, granted_at)
+    select p_grant, v_role, 0, p_person, t.role, p_until, p_until, v_grace, v_digest, 'active', clock_timestamp() where t.enabled
     on conflict do nothing;
   get diagnostics v_inserted = row_count;
   select * into l from curfew.ledger where grant_id = p_grant for update;
@@ -312,7 +343,8 @@ begin
   if l.state <> 'active' then raise exception 'grant is tombstoned' using errcode = 'CF001'; end if;
   if v_inserted = 0 then
     -- A retry, perhaps after an extension. Nothing is changed, so it costs no hashing.
-    if l.template::text is distinct from p_template or l.person is distinct from p_person or l.first_until is distinct from p_until or l.verifier_digest is distinct from v_digest then
+    if l.template::text is distinct from p_template or l.person is distinct from p_person or l.first_until is distinct from p_until
+       or l.grace is distinct from v_grace or l.verifier_digest is distinct from v_digest then
       raise exception 'arguments differ from the first call' using errcode = 'CF006';
     end if;
     if l.until <= clock_timestamp() then raise exception 'grant is over' using errcode = 'CF011'; end if;
@@ -324,13 +356,13 @@ begin
   end if;
 
   -- clock_timestamp(), not now(): the wait above counts. A raise takes the inserted row back with it.
-  if not isfinite(p_until) or p_until <= clock_timestamp() or p_until > clock_timestamp() + t.max_ttl then
-    raise exception 'end is past, infinite or beyond the template''s maximum' using errcode = 'CF005';
+  if not isfinite(p_until) or p_until - v_grace <= clock_timestamp() or p_until > clock_timestamp() + t.max_ttl then
+    raise exception 'end is past, infinite, within its grace, or beyond the template''s maximum' using errcode = 'CF005';
   end if;
   begin
     -- One statement carries everything, because each PASSWORD clause costs a SCRAM computation.
     execute format('create role %I login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit connection limit %s valid until %L password %L',
-      v_role, t.connection_limit, p_until, p_verifier);
+      v_role, t.connection_limit, p_until - v_grace, p_verifier);
   exception
     -- Re-raised bare: the original's CONTEXT quotes the statement, and with it the verifier, to client and log.
     when duplicate_object then raise exception 'role exists and the ledger does not know it' using errcode = 'CF010';
@@ -346,7 +378,7 @@ begin
 end $$;
 
 -- == Extend ==================================================================================================
--- Forward only; never a tombstone, never after the end; the whole life stays within the template's maximum.
+-- Forward only; never a tombstone, never after the end; the whole life stays within the template's maximum. The grace stays.
 create or replace function curfew.extend(p_grant uuid, p_until timestamptz, p_attempt_deadline timestamptz, p_key_id text,
   p_ticket bytea) returns timestamptz
 language plpgsql security definer
@@ -374,7 +406,7 @@ begin
   if not exists (select from pg_roles r where r.oid = l.role_oid and r.rolname = l.role and r.rolcanlogin) then
     raise exception 'the role was changed by somebody else' using errcode = 'CF009';
   end if;
-  execute format('alter role %I valid until %L', l.role, p_until);
+  execute format('alter role %I valid until %L', l.role, p_until - l.grace);
   update curfew.ledger set until = p_until where grant_id = p_grant;
   return p_until;
 end $$;
@@ -597,8 +629,23 @@ begin
         end;
       end if;
     end if;
+    if outcome not in ('dropped', 'active', 'graveyard') then   -- its turn (see to_drop) comes after the others'
+      update curfew.ledger x set drop_tried_at = clock_timestamp() where x.grant_id = l.grant_id;
+    end if;
     return next;
   end loop;
+end $$;
+
+-- Whose time in the graveyard is over, the longest waiting first. One that could not be dropped has its next turn ten
+-- minutes later, so that it cannot keep others from theirs.
+create or replace function curfew.to_drop(p_limit int default 200) returns setof uuid
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$ begin
+  if p_limit is null or p_limit not between 1 and 1000 then raise exception 'limit must be 1 to 1000' using errcode = 'CF008'; end if;
+  return query select l.grant_id from curfew.ledger l
+    where l.state = 'revoked' and coalesce(l.drop_tried_at, l.disabled_at) <= clock_timestamp() - interval '10 minutes'
+      and l.disabled_at <= clock_timestamp() - (select c.graveyard from curfew.config c)
+    order by coalesce(l.drop_tried_at, l.disabled_at) limit p_limit;
 end $$;
 
 -- == The reaper ==============================================================================================
@@ -646,7 +693,7 @@ begin
     select l.grant_id from curfew.ledger l join pg_roles p on p.rolname = l.role
      where l.grant_id <> all (v_due) and (
        (l.state <> 'active' and (p.rolcanlogin or exists (select from pg_auth_members m where m.member = p.oid)))
-       or (l.state = 'active' and l.until > v_now and (p.oid <> l.role_oid or p.rolvaliduntil is distinct from l.until
+       or (l.state = 'active' and l.until > v_now and (p.oid <> l.role_oid or p.rolvaliduntil is distinct from l.until - l.grace
          or p.rolsuper or p.rolcreaterole or p.rolcreatedb or p.rolreplication or p.rolbypassrls)))
     union
     select l.grant_id from curfew.ledger l join pg_roles p on p.oid = l.role_oid and p.rolname <> l.role
@@ -711,18 +758,57 @@ end $$;
 
 -- == For the reconciler ======================================================================================
 -- Every cfw_ role and every ledger row that is not dropped, side by side; either half may be null.
+drop function if exists curfew.list_live();   -- its columns were others once
 create or replace function curfew.list_live() returns table (
-  grant_id uuid, person uuid, role name, role_oid oid, state text, template name, until timestamptz, revoked_at timestamptz,
+  grant_id uuid, person uuid, role name, role_oid oid, state text, template name, until timestamptz, grace interval, revoked_at timestamptz,
   can_login boolean, valid_until timestamptz, memberships text[], sessions int)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select l.grant_id, l.person, coalesce(p.rolname, l.role), coalesce(p.oid, l.role_oid), l.state, l.template, l.until, l.revoked_at,
+  select l.grant_id, l.person, coalesce(p.rolname, l.role), coalesce(p.oid, l.role_oid), l.state, l.template, l.until, l.grace, l.revoked_at,
     p.rolcanlogin, p.rolvaliduntil,
     array(select g.rolname::text from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = p.oid order by 1),
     coalesce(s.n, 0)
   from (select * from curfew.ledger where state <> 'dropped') l
   full join (select * from pg_roles where rolname ~ '^cfw_') p on p.rolname = l.role
   left join (select usesysid, count(*)::int as n from pg_stat_activity group by 1) s on s.usesysid = coalesce(p.oid, l.role_oid) $$;
+
+-- What is open in these grants' sessions, on the node that is asked, a standby too. Everybody may see whose a backend is and
+-- that it holds the lock of its own transaction; since when, only the owner as a superuser, or a member of
+-- pg_read_all_stats: elsewhere oldest_ms is null. An id that is missing in the answer has no role.
+create or replace function curfew.open_work(p_grants uuid[]) returns table (grant_id uuid, sessions int, open_transactions int, oldest_ms float8)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare v_ids uuid[] := curfew.check_ids(p_grants);
+begin
+  perform pg_stat_clear_snapshot();
+  return query
+    with k as materialized (select distinct k.pid from pg_locks k where k.locktype = 'virtualxid' and k.mode = 'ExclusiveLock')
+    select l.grant_id, count(a.pid)::int, count(k.pid)::int,
+        (extract(epoch from clock_timestamp() - min(a.xact_start) filter (where k.pid is not null)) * 1000)::float8
+      from curfew.ledger l left join pg_stat_activity a on a.usesysid = l.role_oid left join k on k.pid = a.pid
+     where l.grant_id = any(v_ids) and l.role_oid is not null group by l.grant_id order by l.grant_id;
+end $$;
+
+-- == How far the store was ===================================================================================
+-- The reaper's: raises the mark, never lowers it. A mark above p_index is the answer that tells of a restored store: but
+-- read the store's newest entry once more first, for another process may have marked a newer one meanwhile.
+create or replace function curfew.mark_store(p_index bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_mark bigint := (select m.store_index from curfew.mark m);
+begin
+  if p_index is null or p_index < 0 then raise exception 'an index is 0 or more' using errcode = 'CF008'; end if;
+  if p_index <= v_mark then return v_mark; end if;   -- nothing to write, so nothing is locked
+  perform curfew.begin_write();
+  update curfew.mark m set store_index = greatest(m.store_index, p_index), marked_at = clock_timestamp() returning m.store_index into v_mark;
+  return v_mark;
+end $$;
+
+-- The administrator's, with its own rights: from now on this is how far the store is, although it was further once.
+create or replace function curfew.accept_store(p_index bigint) returns void
+language sql security invoker set search_path = pg_catalog, pg_temp
+as $$ update curfew.mark set store_index = p_index, marked_at = clock_timestamp() $$;
 
 -- A leaver's live grants, asked of the target itself; the store may have been restored.
 create or replace function curfew.live_of(p_person uuid) returns setof uuid
@@ -744,12 +830,13 @@ revoke all on all tables in schema curfew from public, curfew_worker, curfew_rea
 revoke all on schema curfew from public;
 grant usage on schema curfew to curfew_worker, curfew_reaper;
 grant execute on function
-  curfew.grant(uuid, uuid, text, text, timestamptz, timestamptz, text, bytea), curfew.extend(uuid, timestamptz, timestamptz, text, bytea),
+  curfew.grant(uuid, uuid, text, text, timestamptz, timestamptz, text, bytea, interval, bigint), curfew.extend(uuid, timestamptz, timestamptz, text, bytea),
   curfew.revoke(uuid), curfew.revoke_many(uuid[]), curfew.kill(uuid, int), curfew.kill_many(uuid[], int),
-  curfew.verify(uuid, text[]), curfew.verify_many(uuid[], text[]), curfew.drop_many(uuid[]), curfew.list_live(), curfew.live_of(uuid), curfew.whoami() to curfew_worker;
+  curfew.verify(uuid, text[]), curfew.verify_many(uuid[], text[]), curfew.drop_many(uuid[]), curfew.to_drop(int),
+  curfew.open_work(uuid[]), curfew.list_live(), curfew.live_of(uuid), curfew.whoami() to curfew_worker;
 -- The reaper ends what is due or wrong, and what the store holds a revoke intent for; it can begin nothing.
 grant execute on function
   curfew.reap(int), curfew.reap_kill(int), curfew.revoke_many(uuid[]), curfew.kill_many(uuid[], int),
-  curfew.verify_many(uuid[], text[]), curfew.live_of(uuid), curfew.whoami() to curfew_reaper;
+  curfew.verify_many(uuid[], text[]), curfew.live_of(uuid), curfew.mark_store(bigint), curfew.whoami() to curfew_reaper;
 reset role;
 commit;

@@ -73,7 +73,9 @@ begin
     where p.rolname in ('curfew_worker', 'curfew_reaper', 'curfew_quarantine')
       and (p.rolsuper or p.rolcreaterole or p.rolcreatedb or p.rolreplication or p.rolbypassrls or (p.rolcanlogin and p.rolname = 'curfew_quarantine'));
   return query select 'error', 'role-membership', format('%s is a member of %s', p.rolname, a.roleid::regrole), 'revoke it' from pg_auth_members a join pg_roles p on p.oid = a.member
-    where p.rolname in ('curfew_worker', 'curfew_reaper', 'curfew_quarantine');
+    where p.rolname in ('curfew_worker', 'curfew_reaper', 'curfew_quarantine') and not (p.rolname = 'curfew_reaper' and a.roleid = 'pg_use_reserved_connections'::regrole);
+  if current_setting('reserved_connections')::int < 2 or not pg_has_role('curfew_reaper', 'pg_use_reserved_connections', 'usage') then
+    return query select 'warning', 'reserved-connections', current_setting('reserved_connections'), 'reserved_connections = 2 or more, and grant pg_use_reserved_connections to curfew_reaper: it must get in when every connection is taken'; end if;
   return query select case when p.rolcreaterole then 'warning' else 'error' end, 'owner-membership', format('%s may act as curfew_owner', p.rolname), 'revoke it; an administrator that installs without being superuser has it' from pg_auth_members a join pg_roles p on p.oid = a.member
     where a.roleid = v_owner.oid and (p.rolcanlogin and not p.rolsuper) and (a.inherit_option or a.set_option);
   return query select 'error', 'role-owns', format('%s owns %s %s', p.rolname, s.classid::regclass, s.objid), 'reassign it' from pg_shdepend s join pg_roles p on p.oid = s.refobjid
