@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { acceptStore } from '../targets/postgres/accept-store.ts';
 import { makeTicket } from '../targets/postgres/ticket.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
@@ -150,7 +151,7 @@ describe('grant refuses, and changes nothing', () => {
     ]);
     expect(await sample.reaper.markStore(7)).toBe(42);
     expect((await sample.worker.grant(prepareGrant({ storeIndex: 42 }).call)).created).toBe(true);
-    await postgres.query('control', 'select curfew.accept_store(0)');
+    await acceptStore(postgres.admin, 'control', 0);
     expect((await sample.worker.grant(prepareGrant().call)).created).toBe(true);
   });
 

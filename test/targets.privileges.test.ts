@@ -154,7 +154,10 @@ const calls: Record<(typeof functions)[number], string> = {
   mark_store: 'select curfew.mark_store(0)',
 };
 const logins = {
-  curfew_worker: { may: functions.filter((name) => !name.startsWith('reap') && name !== 'mark_store'), password: () => workerPassword },
+  curfew_worker: {
+    may: functions.filter((name) => !name.startsWith('reap') && name !== 'mark_store'),
+    password: () => workerPassword,
+  },
   curfew_reaper: {
     may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'mark_store', 'whoami'],
     password: () => reaperPassword,
