@@ -20,7 +20,7 @@ export type How = { readonly slack: boolean; readonly noticeMs: number };
 export async function ownUseCases(
   stack: Stack,
   { slack, noticeMs }: How,
-): Promise<{ useCases: UseCases; close: () => Promise<void> }> {
+): Promise<{ useCases: UseCases; ctx: Context; close: () => Promise<void> }> {
   const { settings } = stack;
   const store = openStore({ url: storeUrl(settings, 'curfew_api'), applicationName: 'curfew-bench' });
   const codecKeys = [{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }];
@@ -63,6 +63,7 @@ export async function ownUseCases(
   };
   return {
     useCases: bindUseCases(ctx),
+    ctx,
     close: async () => void (await Promise.all([store.close(), temporal.close()])),
   };
 }

@@ -9,7 +9,7 @@ import { policyText } from './support/company.ts';
 import { decidedRaces, decideWithinMs } from './support/races-decided.ts';
 import { heldRaces } from './support/races-held.ts';
 import { holdsAlways, planned, type Kind, type Plan, type Played } from './support/races.ts';
-import { seeded, shuffled } from './support/seeded.ts';
+import { seeded, shuffled } from '../dev/faults/seeded.ts';
 
 const kinds: Readonly<Record<keyof typeof decidedRaces | keyof typeof heldRaces, Kind>> = {
   ...decidedRaces,

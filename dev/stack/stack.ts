@@ -51,8 +51,16 @@ export type StackOptions = {
   readonly notice: string;
   /** How Curfew is installed on the target, and the server's settings; as for `npm start` where absent. */
   readonly target?: TargetSite;
+  /** What each process takes for the ports of the servers: lines between them that somebody can break. */
+  readonly lines?: (settings: StackSettings) => Promise<Lines>;
   /** Called when a part ends that nobody stopped. */
   readonly onUnexpectedExit: (trouble: Trouble) => void;
+};
+
+export type Lines = {
+  readonly name: string;
+  readonly seenBy: (name: Service['name']) => StackSettings;
+  readonly stop: () => Promise<unknown>;
 };
 
 /** @throws Trouble, with the mend, when a part does not come up; everything that was started is stopped by then */
@@ -71,7 +79,8 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const settings = await settingsOf(state);
   const site: Site = { settings, state, things, onUnexpectedExit };
   const source = await progress.step('Temporal found', (say) => findTemporal({ env: process.env, progress: say }));
-  const { api, worker, reaper } = servicesOf(site, options, source);
+  const lines = options.lines && things.add(await options.lines(settings));
+  const { api, worker, reaper } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
   const [store, target, temporal] = await allOrFirstFailure([
     progress.step('store: PostgreSQL 18, tables', () => startStore(site)),
     progress.step('target: PostgreSQL 18, orders and models', () => startTarget(site, options.target)),
@@ -93,20 +102,26 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   return { settings, state, store, target, temporal, api, worker, reaper, stop: () => things.stopAll() };
 }
 
-function servicesOf({ settings, state, onUnexpectedExit }: Site, options: StackOptions, source: TemporalSource) {
+function servicesOf(
+  { settings, state, onUnexpectedExit }: Site,
+  options: StackOptions,
+  source: TemporalSource,
+  seenBy: Lines['seenBy'],
+) {
   const { ports } = settings;
-  const environment = {
+  const environment = (seen: StackSettings) => ({
     notice: options.notice,
     slack: options.slack !== null,
     conditions: conditionsIn(state),
-    temporal: { address: source.kind === 'address' ? source.address : temporalAddress(settings), namespace },
-  };
+    temporal: { address: source.kind === 'address' ? source.address : temporalAddress(seen), namespace },
+  });
   const of = (name: Service['name'], script: string, port: number, env: Environment): Service =>
     service({ name, script, port, env, logFile: state.file('logs', `${name}.log`), onUnexpectedExit });
+  const seen = { worker: seenBy('worker'), api: seenBy('api') };
   return {
-    worker: of('worker', 'workers/main.ts', ports.worker, workerEnvironment(settings, environment)),
-    reaper: of('reaper', 'workers/reaper.ts', ports.reaper, reaperEnvironment(settings)),
-    api: of('api', 'api/main.ts', ports.api, apiEnvironment(settings, environment)),
+    worker: of('worker', 'workers/main.ts', ports.worker, workerEnvironment(seen.worker, environment(seen.worker))),
+    reaper: of('reaper', 'workers/reaper.ts', ports.reaper, reaperEnvironment(seenBy('reaper'))),
+    api: of('api', 'api/main.ts', ports.api, apiEnvironment(seen.api, environment(seen.api))),
   };
 }
 

@@ -6,7 +6,7 @@ import { createLog } from '../../config/log.ts';
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { CurfewError } from '../../domain/errors.ts';
+import { dying } from '../../dev/faults/dying.ts';
 import type { RequestId, TargetName } from '../../domain/ids.ts';
 import type { UseCases } from '../../service/contract.ts';
 import { policyInForce } from '../../service/policy-in-force.ts';
@@ -100,7 +100,7 @@ export async function startArena(policy: string): Promise<Arena> {
     const clock = name === 'late' ? () => Date.now() - lateMs : Date.now;
     return company.with({
       store: own,
-      temporal: dying(connect(name), name),
+      temporal: name === 'cut' || name === 'deaf' ? dying(connect(name), name) : connect(name),
       clock,
       policy: policyInForce(own, log),
       log,
@@ -180,23 +180,6 @@ const openText = `select (select count(*) from curfew.outbox where done_at is nu
   + (select count(*) from curfew.projection where state in ('granting', 'active', 'revoking'))::int
   + (select count(*) from curfew.request r left join curfew.projection p on p.request_id = r.id
       where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by < now() + interval '2 seconds')::int as open`;
-
-/** A process that dies at the worst moment of every call; whoever asked it is told that nothing is confirmed. */
-function dying(temporal: Temporal, name: Api): Temporal {
-  if (name === 'prompt' || name === 'late') return temporal;
-  const dies = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (name === 'deaf') await call();
-    throw new CurfewError('NotConfirmed', 'It died.');
-  };
-  return {
-    ...temporal,
-    decide: (id, input) => dies(() => temporal.decide(id, input)),
-    extend: (id, input) => dies(() => temporal.extend(id, input)),
-    release: (id, input) => dies(() => temporal.release(id, input)),
-    withdraw: (id, input) => dies(() => temporal.withdraw(id, input)),
-    revoke: (id, input) => dies(() => temporal.revoke(id, input)),
-  };
-}
 
 const describe = (fields: object): string =>
   JSON.stringify(fields, (_key, value: unknown) => (value instanceof Error ? (value.stack ?? value.message) : value));

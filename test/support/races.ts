@@ -5,7 +5,7 @@ import type { RequestId } from '../../domain/ids.ts';
 import type { Decided, DecideInputFromClick } from '../../service/contract.ts';
 import { ask, ok, type Handle } from './company.ts';
 import type { Api, Arena } from './arena.ts';
-import { oneOf } from './seeded.ts';
+import { oneOf } from '../../dev/faults/seeded.ts';
 import type { RaceRecord } from './race-records.ts';
 
 /** How one race is to be run; all of it follows from the seed. */

@@ -21,3 +21,16 @@ export function shuffled<T>(random: () => number, all: readonly T[]): readonly T
     .toSorted((a, b) => a.place - b.place)
     .map(({ one }) => one);
 }
+
+export type Chance = () => number;
+
+/** A whole number from `from` to `to`, both of them possible. */
+export const between = (random: Chance, from: number, to: number): number =>
+  from + Math.floor(random() * (to - from + 1));
+
+/** Another seed for a part of a run, so that the part can be had again alone (FNV-1a). */
+export function seedOf(...words: readonly (string | number)[]): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(words.join('/'))) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

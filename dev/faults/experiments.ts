@@ -1,0 +1,24 @@
+/** All experiments, a file for each family. */
+import { abuse } from './experiments/abuse.ts';
+import { network } from './experiments/network.ts';
+import { people } from './experiments/people.ts';
+import { postgres } from './experiments/postgres.ts';
+import { processes } from './experiments/process.ts';
+import { temporal } from './experiments/temporal.ts';
+import type { Experiment } from './experiment.ts';
+
+export const experiments: readonly Experiment[] = [
+  ...processes,
+  ...temporal,
+  ...postgres,
+  ...network,
+  ...people,
+  ...abuse,
+].toSorted((one, other) => one.fault - other.fault);
+
+/** `F27`; two experiments of one fault are told apart by a letter. */
+export function nameOf(experiment: Experiment): string {
+  const same = experiments.filter(({ fault }) => fault === experiment.fault);
+  const letter = same.length > 1 ? String.fromCharCode(97 + same.indexOf(experiment)) : '';
+  return `F${experiment.fault}${letter}`;
+}

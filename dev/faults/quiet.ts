@@ -1,0 +1,107 @@
+/** After each experiment: everything is mended and ends, all of it is waited for, and then nothing may be wrong. */
+import { openAccess } from '../../doctor/access.ts';
+import { checkAll } from '../../doctor/check-all.ts';
+import type { Finding } from '../../doctor/finding.ts';
+import type { PersonId, RequestId } from '../../domain/ids.ts';
+import { clusterName, controlDatabase, sampleTargets } from '../company/targets.ts';
+import { eventually } from './eventually.ts';
+import { revokeOf } from './grants.ts';
+import type { World } from './world.ts';
+
+/** Every line honest, every part running. */
+export async function heal(world: World): Promise<void> {
+  const { lines, stack } = world;
+  lines.restore();
+  for (const part of [stack.worker, stack.api, stack.reaper]) {
+    const pid = part.pid();
+    if (pid !== null) process.kill(pid, 'SIGCONT');
+  }
+  await Promise.all([stack.store.start(), stack.target.start(), stack.temporal.start()]);
+  await Promise.all([stack.worker.start(), stack.api.start(), stack.reaper.start()]);
+}
+
+/** Nothing is left to end: what is live is revoked, what is open is withdrawn, as people would. */
+export async function closeAll(world: World): Promise<void> {
+  const live = await world.inStore<{ id: RequestId; person: PersonId; granted: boolean }>(
+    `select r.id, r.person, exists (select from curfew.access_grant g where g.request_id = r.id) as granted
+     from curfew.request r left join curfew.projection p on p.request_id = r.id
+     where coalesce(p.state, 'requested') <> 'closed' and r.id <> all($1::uuid[])`,
+    [[...world.excused]],
+  );
+  await Promise.all(
+    live.map(({ id, person, granted }) =>
+      granted ? revokeOf(world, id) : world.use.prompt.withdraw({ requestId: id, person }),
+    ),
+  );
+}
+
+/** Messages that wait, ends that a target owes, and requests that are not closed; what an operator broke is left out. */
+const openText = `select array_remove(array[
+  (select 'outbox ' || count(*) from curfew.outbox where done_at is null having count(*) > 0),
+  (select 'intents ' || count(*) from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
+      where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name) having count(*) > 0),
+  (select 'requests ' || string_agg(r.id || ' ' || coalesce(p.state, 'requested'), ', ')
+     from curfew.request r left join curfew.projection p on p.request_id = r.id
+     where coalesce(p.state, 'requested') <> 'closed' and r.id <> all($2::uuid[]))], null) as open`;
+
+export async function settled(world: World, withinMs = 120_000): Promise<void> {
+  let open = 'nothing was read';
+  await eventually(
+    'nothing is under way',
+    async () => {
+      const [row] = await world.inStore<{ open: string[] }>(openText, [
+        sampleTargets.map(({ name }) => name),
+        [...world.excused],
+      ]);
+      open = row?.open.join('; ') ?? open;
+      return open === '';
+    },
+    { withinMs, everyMs: 200 },
+  ).catch((error: unknown) => {
+    throw new Error(`after ${withinMs} ms there is still: ${open}`, { cause: error });
+  });
+}
+
+/** Logins and sessions that the target still has though all is over. */
+async function leftOnTarget(world: World): Promise<readonly string[]> {
+  const rows = await world.onTarget<{ what: string }>(
+    `select 'login ' || rolname as what from pg_roles where rolname ~ '^cfw_' and rolcanlogin
+     union all select 'session ' || usename from pg_stat_activity where usename ~ '^cfw_'`,
+  );
+  return rows.map(({ what }) => what);
+}
+
+/** What the checker of the invariants finds. */
+export function findings(world: World): Promise<readonly Finding[]> {
+  const { settings } = world.stack;
+  const administrator = {
+    host: '127.0.0.1',
+    port: settings.ports.target,
+    user: 'postgres',
+    password: settings.secrets.targetSuperuser,
+  };
+  const access = openAccess(administrator, {
+    cluster: clusterName,
+    targets: sampleTargets.map(({ name }) => name),
+    controlDatabase,
+    databases: sampleTargets.flatMap(({ databases }) => [...databases]),
+  });
+  return checkAll({ store: world.store.admin, targets: [access], now: Date.now() + 1 });
+}
+
+/** @returns what is wrong, a sentence each; empty: all is as it must be */
+export async function quiet(world: World): Promise<readonly string[]> {
+  await heal(world);
+  await closeAll(world);
+  await settled(world);
+  const left = await leftOnTarget(world);
+  const found = await findings(world);
+  const troubles = world.troubles.splice(0);
+  return [
+    ...left.map((what) => `left on the target: ${what}`),
+    ...found
+      .filter(({ code, subject }) => !(code === 'not-there' && world.excused.has(subject)))
+      .map(({ invariant, code, subject, detail }) => `${invariant} ${code} of ${subject}: ${detail}`),
+    ...troubles.map((what) => `a part ended by itself: ${what}`),
+  ];
+}
