@@ -1,9 +1,6 @@
 import { CurfewError } from '../domain/errors.ts';
-import type { LinkId, ProposalId, RequestId } from '../domain/ids.ts';
-import type { OpenAlarm } from '../store/alarms.ts';
+import type { LinkId, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
-import { mrkdwn } from '../slack/text.ts';
-import { content, section } from '../slack/views/kit.ts';
 import { leaverNotice, type LeaverModel } from '../slack/views/leaver.ts';
 import type { Content, Message, SlackPort } from '../slack/views/message.ts';
 import type { RequestModel, Workspace } from '../slack/views/model.ts';
@@ -22,18 +19,22 @@ import { inTurn, unlimited, type Turns } from './turns.ts';
 /** What the outbox says to people. */
 export type Announcements = {
   announce(message: { readonly requestId: RequestId }): Promise<void>;
+  /** Through the second kind of channel; `announcing.ts` does it where there is one. */
+  announceWebhook(message: { readonly requestId: RequestId }): Promise<void>;
   reviewed(message: { readonly requestId: RequestId }): Promise<void>;
   repaint(message: { readonly requestId: RequestId }): Promise<void>;
   left(message: Left): Promise<void>;
-  alarm(alarm: OpenAlarm): Promise<void>;
   proposal(message: { readonly proposalId: ProposalId; readonly step: string }): Promise<void>;
   link(message: { readonly linkId: LinkId; readonly step: string }): Promise<void>;
+  taint(message: { readonly taintId: TaintId; readonly step: string }): Promise<void>;
 };
 
 export type Left = Pick<LeaveInput, 'personId' | 'event' | 'cause'> & {
   readonly closed: number;
   readonly voided: number;
   readonly safeAfterMs: number;
+  /** What others hold on their approval. */
+  readonly tainted?: number;
 };
 
 /** Of a report, what people are told. */
@@ -44,6 +45,7 @@ export const leftOf = ({ personId, event, cause }: LeaveInput, report: LeaveRepo
   closed: report.closed.length,
   voided: report.voided.length,
   safeAfterMs: report.safeAfterMs,
+  ...(report.tainted === undefined ? {} : { tainted: report.tainted }),
 });
 
 export type ChannelDeps = {
@@ -55,7 +57,7 @@ export type ChannelDeps = {
   readonly log: Log;
 };
 
-/** The announcements' channel. Everything said there is logged too, as an error where it is an alarm. */
+/** The announcements' channel. Everything said there is logged too. */
 export function slackChannels(deps: ChannelDeps): Announcements {
   const { store, workspace, painter, log } = deps;
   const port = inTurn(deps.port, deps.turns ?? unlimited);
@@ -77,6 +79,7 @@ export function slackChannels(deps: ChannelDeps): Announcements {
       await quiet.announce(message);
       await paintNow(message.requestId, (model) => [paintCard(model)]);
     },
+    announceWebhook: (message) => quiet.announceWebhook(message),
     async reviewed(message) {
       await quiet.reviewed(message);
       await paintNow(message.requestId, paint);
@@ -86,13 +89,13 @@ export function slackChannels(deps: ChannelDeps): Announcements {
       await quiet.left(message);
       await post(`left/${message.personId}/${message.event}`, leaverNotice(await leaverOf(store, message)));
     },
-    async alarm(alarm) {
-      await quiet.alarm(alarm);
-      await post(`alarm/${alarm.id}`, alarmNotice(alarm));
-    },
     async proposal(message) {
       await quiet.proposal(message);
       await notices.proposal(message);
+    },
+    async taint(message) {
+      await quiet.taint(message);
+      await notices.taint(message);
     },
     async link(message) {
       await quiet.link(message);
@@ -104,11 +107,12 @@ export function slackChannels(deps: ChannelDeps): Announcements {
 /** Where there is no Slack. */
 export const loggedChannels = (log: Log): Announcements => ({
   announce: async (message) => log.warn(message, 'break-glass: a request without prior approval'),
+  announceWebhook: async (message) => log.warn(message, 'break-glass: no second kind of channel'),
   reviewed: async (message) => log.info(message, 'break-glass: reviewed'),
   repaint: async () => undefined,
   left: async (message) => log.info(message, 'a leaver: everything is ended'),
-  alarm: async ({ key, code, subject, detail }) => log.error({ alarm: key, code, subject }, detail),
   proposal: async (message) => log.warn(message, 'a policy is proposed, or a proposal moved'),
+  taint: async (message) => log.warn(message, 'something rests on the approval of somebody who has left'),
   link: async (message) => log.warn(message, 'a Slack account is linked beside another'),
 });
 
@@ -124,13 +128,4 @@ async function viewOf(store: Store, id: RequestId): Promise<RequestView> {
 async function leaverOf(store: Store, { personId, ...rest }: Left): Promise<LeaverModel> {
   const profile = (await people.profiles(store, [personId])).get(personId);
   return { name: profile?.name ?? null, ...rest };
-}
-
-function alarmNotice({ code, subject, detail }: OpenAlarm): Content {
-  const says = mrkdwn`:rotating_light: Alarm *${code}*: ${detail}`;
-  return content(
-    says,
-    section(says),
-    section(mrkdwn`About \`${subject}\`. It is resolved by itself once the cause is gone.`),
-  );
 }

@@ -1,10 +1,12 @@
 import { CurfewError } from '../domain/errors.ts';
-import type { Conditions, ConditionState } from '../domain/condition.ts';
+import { asPlanned, type Conditions, type ConditionState } from '../domain/condition.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { planFor, deciders, type Ask, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
+import * as announcements from '../store/announcements.ts';
+import type { AnnouncementChannel } from '../store/announcements.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
 import * as intents from '../store/intents.ts';
@@ -29,6 +31,8 @@ export type GrantCase = {
   readonly check: targetChecks.TargetCheck | undefined;
   /** Of the incident, ticket or shift that the plan binds it to; `holds` where there is none. */
   readonly condition: ConditionState;
+  /** Of a break-glass: the kinds of channels through which its announcement was committed, with its entry in the log. */
+  readonly announced: readonly AnnouncementChannel[];
 };
 
 /** What a case is read from. */
@@ -43,17 +47,20 @@ export type Sources = {
  */
 export async function readGrantCase(db: Db, sources: Sources, id: RequestId, now: number): Promise<GrantCase> {
   const request = await requestOf(db, id);
-  const [policy, claim, made, asked, check] = await Promise.all([
+  const [policy, claim, made, asked, check, announced] = await Promise.all([
     sources.policyOf(db),
     claims.of(db, id),
     decisions.of(db, id),
     intents.ofRequest(db, id),
     targetChecks.latest(db, request.target),
+    announcements.of(db, id),
   ]);
   const { facts, requester, all } = await readPeople(db, policy, request, made);
   const condition = await conditionOf(sources, request, requester);
   const planned = planFor(policy, askOf(request, requester), all, now);
-  return { request, claim, decisions: made, facts, planned, endAsked: asked.length > 0, check, condition };
+  const through = announced.map(({ channel }) => channel);
+  const endAsked = asked.length > 0;
+  return { request, claim, decisions: made, facts, planned, endAsked, check, condition, announced: through };
 }
 
 export async function requestOf(db: Db, id: RequestId): Promise<requests.RequestRow> {
@@ -86,8 +93,8 @@ export const askOf = (
   requester: PersonFacts,
 ): Ask => ({ kind, requester, target, role, durationMs, ticket, startAt });
 
-export const conditionOf = (
+export const conditionOf = async (
   { conditions }: Pick<Sources, 'conditions'>,
   { plan }: Pick<requests.RequestRow, 'plan'>,
   requester: PersonFacts,
-): Promise<ConditionState> => (plan.until ? conditions(plan.until, requester) : Promise.resolve('holds'));
+): Promise<ConditionState> => (plan.until ? asPlanned(plan, await conditions(plan.until, requester)) : 'holds');

@@ -1,5 +1,11 @@
 /** Everything that Workflows may ask for, made of what a composition root has opened. */
-import type { BoundedActivities, GrantActivities, LeaveActivities, RevokeActivities } from '../workflows/activities.ts';
+import type {
+  BoundedActivities,
+  GrantActivities,
+  LeaveActivities,
+  RevokeActivities,
+  SettlingActivities,
+} from '../workflows/activities.ts';
 import type { Conditions } from '../domain/condition.ts';
 import type { NewMessage } from '../store/outbox.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
@@ -8,6 +14,8 @@ import { currentPolicy } from './current-policy.ts';
 import { createExtend } from './extend.ts';
 import { createGrant } from './grant.ts';
 import { createLeave, type Requests } from './leave.ts';
+import { createReviewStep } from './review-step.ts';
+import { createSettling } from './settling.ts';
 import { createRevoke } from './revoke.ts';
 import { createTell, type TellDeps } from './tell.ts';
 
@@ -17,8 +25,10 @@ export type ActivityDeps = TellDeps & {
 };
 
 /** For the main queue: the store, Slack, other Workflows. No target is reached from there. */
-export const createMainActivities = (deps: ActivityDeps): BoundedActivities & LeaveActivities => ({
+export const createMainActivities = (deps: ActivityDeps): BoundedActivities & LeaveActivities & SettlingActivities => ({
+  ...createSettling(deps),
   ...createTell(deps),
+  ...createReviewStep(deps),
   ...createLeave(deps),
 });
 

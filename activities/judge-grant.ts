@@ -11,6 +11,7 @@ import { digestOf } from '../policy/digest.ts';
 import { stricter } from '../policy/stricter.ts';
 import { tally } from '../policy/tally.ts';
 import { windowAt } from '../policy/windows.ts';
+import { announcementChannels } from '../store/announcements.ts';
 import type { ClaimRow } from '../store/claims.ts';
 import { checkHoldsMs } from '../store/target-checks.ts';
 import type { Expected } from '../targets/postgres/accessor.ts';
@@ -29,6 +30,7 @@ export function judgeGrant(grant: GrantCase, credentialId: CredentialId, now: nu
   if ('code' in cluster) return cluster;
   return (
     asShown(grant) ??
+    asAnnounced(grant) ??
     inItsTime(grant, claim, now) ??
     byPolicy(grant) ??
     byPeople(grant) ?? { kind: 'fit', claim, cluster }
@@ -78,6 +80,13 @@ export function asShown({ request }: Pick<GrantCase, 'request'>): Refusal | unde
   return digest === request.digest
     ? undefined
     : refuse('StaleView', 'The request in the store is not the one that was shown.');
+}
+
+/** No audit, no grant: break-glass is in the log, and its announcement committed for every kind of channel, first (I13). */
+function asAnnounced({ request, announced }: GrantCase): Refusal | undefined {
+  if (request.kind !== 'break-glass' || announcementChannels.every((channel) => announced.includes(channel)))
+    return undefined;
+  return refuse('PolicyDenied', 'This break-glass was never announced, so nothing is granted.');
 }
 
 /** A policy that became stricter voids what was approved under the old one (I7). */

@@ -40,7 +40,7 @@ export type TellDeps = {
 const patienceMs = minuteMs;
 
 /** Records what a Workflow says of itself, then shows it to people. Recording is not given up; showing is, in the end. */
-export const createTell = (deps: TellDeps): BoundedActivities => ({
+export const createTell = (deps: TellDeps): Pick<BoundedActivities, 'tell'> => ({
   tell: failing({ log: deps.log, activity: 'tell', as: toTelling }, async ({ requestId, view }) => {
     await record(deps, requestId, view);
     if (deps.slack) await show(deps, deps.slack, requestId, view);

@@ -28,6 +28,8 @@ export const directoryContext = (terminal: Terminal, store: Store): Context => (
     revoke: leftToRelay,
     voidDecisions: leftToRelay,
     startLeave: leftToRelay,
+    startReview: leftToRelay,
+    startEffective: leftToRelay,
     close: () => Promise.resolve(),
   },
   clock: terminal.clock,

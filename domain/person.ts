@@ -32,12 +32,24 @@ export type PersonFacts = {
   readonly standsInFor?: readonly Delegator[];
   /** People with whom this one mostly approves mutually (`store/reciprocity.ts`). Sorted. */
   readonly reciprocal?: readonly PersonId[];
+  /** A break-glass of theirs, by any of their accounts, was not reviewed in time: they decide nothing until it is (I13). */
+  readonly reviewDebt?: true;
 };
 
 /** Somebody who is away, as far as it matters to whoever stands in for them; `by` made the delegation. */
 export type Delegator = Pick<
   PersonFacts,
-  'id' | 'state' | 'kind' | 'manager' | 'groups' | 'otherGroups' | 'aliases' | 'addedBy' | 'onCall' | 'reciprocal'
+  | 'id'
+  | 'state'
+  | 'kind'
+  | 'manager'
+  | 'groups'
+  | 'otherGroups'
+  | 'aliases'
+  | 'addedBy'
+  | 'onCall'
+  | 'reciprocal'
+  | 'reviewDebt'
 > & { readonly by: PersonId };
 
 /** What Slack said of the account that clicked, at most a minute before (`users.info`). */

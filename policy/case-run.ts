@@ -79,6 +79,7 @@ function compareCase(given: Case, explained: Explained, directory: Directory, fa
     ...differs('max', span(expect.max), limits ? formatSpan(limits.maxMs) : 'denied'),
     ...differs('until', expect.until, until),
     ...differs('extensions', expect.extensions?.toString(), String(limits?.extensions ?? 0)),
+    ...differs('grace', span(expect.grace), limits?.graceMs === undefined ? 'none' : formatSpan(limits.graceMs)),
     ...wanted
       .filter((part) => !reasons.some((reason) => reason.includes(part)))
       .map((part) =>

@@ -55,6 +55,7 @@ const expected = strict({
   max: span.optional(),
   until: z.enum(['incident', 'ticket', 'shift', 'none']).optional(),
   extensions: z.int().min(0).optional(),
+  grace: span.optional(),
   reason: z.union([line, z.array(line)], { error: 'expected a text, or a list of them' }).optional(),
 });
 

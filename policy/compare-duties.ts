@@ -17,6 +17,7 @@ export function changedDuties(before: LoadedPolicy, after: LoadedPolicy): readon
     ...powers.flatMap((power) => changed(powerNames[power], before.powers[power], after.powers[power])),
     ...changedConflicts(before, after),
     ...flag('one person may change the policy alone', before.onePersonChanges, after.onePersonChanges),
+    ...changedLeavers(before, after),
     ...flag('requests may be approved from the command line', before.approveByCommand, after.approveByCommand),
   ];
 }
@@ -45,6 +46,9 @@ function changedConflicts(before: LoadedPolicy, after: LoadedPolicy): readonly s
     ...[...(old ?? [])].filter((one) => !fresh?.has(one)).map((one) => `no conflict any more: ${one}`),
   ];
 }
+
+const changedLeavers = ({ leaverApprovals: old }: LoadedPolicy, { leaverApprovals: fresh }: LoadedPolicy) =>
+  old === fresh ? [] : [`what rests on the approval of a leaver: ${fresh} instead of ${old}`];
 
 const flag = (what: string, before: boolean, after: boolean): readonly string[] =>
   before === after ? [] : [`${after ? 'from now on' : 'no longer:'} ${what}`];

@@ -85,12 +85,15 @@ const span = (words: string, old: number, fresh: number): readonly string[] =>
   old === fresh ? [] : [`${words} ${formatSpan(fresh)} instead of ${formatSpan(old)}`];
 const hours = ({ windows }: Limits): string => windows?.map(describeWindow).join(' or ') ?? 'at any time';
 
+const graceOf = ({ graceMs }: Limits): string => (graceMs === undefined ? 'nothing' : formatSpan(graceMs));
+
 function limits(before: Limits, after: Limits): readonly string[] {
   return [
     ...span('at most', before.maxMs, after.maxMs),
     ...span('decided within', before.decideWithinMs, after.decideWithinMs),
     ...span('claimed within', before.useWithinMs, after.useWithinMs),
     ...changed('extensions without asking:', String(before.extensions ?? 0), String(after.extensions ?? 0)),
+    ...changed('logins stop before the end by', graceOf(before), graceOf(after)),
     ...changed('held', hours(before), hours(after)),
   ];
 }

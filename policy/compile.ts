@@ -21,6 +21,7 @@ export function compile(hash: LoadedPolicy['hash'], parts: Parts): LoadedPolicy 
     conflicts: parts.conflicts.map(({ rule: { name, groups, never } }) => ({ name, groups, never })),
     onePersonChanges: parts.onePersonChanges,
     approveByCommand: parts.approveByCommand,
+    leaverApprovals: parts.leaverApprovals,
   };
 }
 
@@ -121,13 +122,14 @@ function resolveRule(
 }
 
 function limitsOf({ limits }: FileRule, role: FileRole): Limits {
-  const { max, decideWithin, useWithin, extend, windows } = limits;
+  const { max, decideWithin, useWithin, extend, grace, windows } = limits;
   return {
     maxMs: Math.min(max ?? role.maxMs, role.maxMs),
     decideWithinMs: decideWithin ?? defaultWaitMs,
     useWithinMs: useWithin ?? defaultWaitMs,
     ...(extend === undefined || extend === 0 ? {} : { extensions: extend }),
     ...(windows ? { windows: windows.map(windowOf) } : {}),
+    ...(grace === undefined ? {} : { graceMs: grace }),
   };
 }
 
@@ -179,7 +181,23 @@ function resolveBreakGlass(
     never,
     who: rule.who,
     limits: { maxMs, decideWithinMs: useWithinMs, useWithinMs },
-    review: { from: resolveOwner(rule.review.from, target), withinMs: rule.review.within },
+    review: reviewOf(rule.review, target),
+    incident: rule.incident,
+  };
+}
+
+/** What a review does not say is left out, as of a stage. */
+function reviewOf(
+  { from, within, remindAfter, escalateAfter, to }: FileBreakGlass['review'],
+  target: FileTarget,
+): BreakGlassRule['review'] {
+  return {
+    from: resolveOwner(from, target),
+    withinMs: within,
+    ...(remindAfter === undefined ? {} : { remindAfterMs: remindAfter }),
+    ...(escalateAfter === undefined || !to
+      ? {}
+      : { escalate: { afterMs: escalateAfter, to: resolveOwner(to, target) } }),
   };
 }
 

@@ -119,12 +119,18 @@ function selfDealing(person: PersonFacts, requester: Human): Refusal | undefined
   return delegate ? refuse('SelfApproval', 'You stand in for whoever asks: somebody else has to decide.') : undefined;
 }
 
-type Fit = Pick<Delegator, 'id' | 'state' | 'kind' | 'groups' | 'otherGroups'> & Pick<PersonFacts, 'reciprocal'>;
+type Fit = Pick<Delegator, 'id' | 'state' | 'kind' | 'groups' | 'otherGroups' | 'reviewDebt'> &
+  Pick<PersonFacts, 'reciprocal'>;
 
 function unfit(person: Fit, stage: Stage, requester: Human): Refusal | undefined {
   if (person.state !== 'active')
     return refuse('ApproverNotEligible', `The directory says that this person is ${person.state}.`);
   if (person.kind === 'service') return refuse('ApproverNotEligible', 'A service account cannot decide.');
+  if (person.reviewDebt === true)
+    return refuse(
+      'ApproverNotEligible',
+      'A break-glass of this person was not reviewed in time: they decide nothing until somebody has reviewed it.',
+    );
   const conflict = stage.never?.find((one) => inConflict(one, groupsOfHuman(person)));
   if (conflict) return refuse('ApproverNotEligible', `The policy forbids it: "${conflict.name}".`);
   const paired = stage.outsidePair === true && person.reciprocal?.some((other) => isOf(other, requester)) === true;

@@ -24,6 +24,7 @@ export function explainedText(explained: Explained, nameOf: (id: PersonId) => st
     lines.push(
       `Limits: at most ${formatSpan(limits.maxMs)}; decided within ${formatSpan(limits.decideWithinMs)}; claimed within ${formatSpan(limits.useWithinMs)}; extensions without asking: ${limits.extensions ?? 0}.`,
     );
+    if (limits.graceMs) lines.push(`Logins stop ${formatSpan(limits.graceMs)} before the end; sessions at the end.`);
     if (limits.windows) lines.push(`Held ${limits.windows.map(describeWindow).join(' or ')}.`);
   }
   if (plan.verdict === 'denied') lines.push(...plan.reasons.map((reason) => `Why not: ${reason}`));

@@ -42,10 +42,11 @@ function seatsOf({ name, need, as }: Stage): string {
 }
 
 /** `at most 4 h; starts when you claim it`: the time counts from the claim, not from the approval. */
-const explainLimits = ({ maxMs, windows, extensions }: Limits): string =>
+const explainLimits = ({ maxMs, windows, extensions, graceMs }: Limits): string =>
   [
     `at most ${formatSpan(maxMs)}`,
     'starts when you claim it',
     ...(windows ? [`held ${windows.map(describeWindow).join(' or ')}`] : []),
     ...(extensions ? [`may be extended ${extensions === 1 ? 'once' : `${extensions} times`} without asking`] : []),
+    ...(graceMs ? [`logins stop ${formatSpan(graceMs)} before the end`] : []),
   ].join('; ');

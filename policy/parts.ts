@@ -1,5 +1,6 @@
 /** The parts of a policy file: each well-formed by itself, with its place. What is broken is left out, and told. */
 import type { RoleName, TargetName } from '../domain/ids.ts';
+import { leaverApprovals, type LeaverApprovals } from '../domain/taint.ts';
 import { compileCondition, parseCondition, type ParsedCondition } from './condition.ts';
 import type { Issue, Path, Place } from './issue.ts';
 import type { CompiledCondition, RolePolicy, TargetPolicy } from './policy.ts';
@@ -32,6 +33,7 @@ export type Parts = {
   readonly powers: schema.FilePowers | null;
   readonly onePersonChanges: boolean;
   readonly approveByCommand: boolean;
+  readonly leaverApprovals: LeaverApprovals;
 };
 
 /** @returns the well-formed parts, or undefined where the file is no policy at all; the issues are added */
@@ -40,6 +42,7 @@ export function readParts(source: Source, issues: Issue[]): Parts | undefined {
   if (!file) return undefined;
   const { targets, brokenTargets } = readTargets(file.targets, source, issues);
   const powers = file.powers === undefined ? {} : check(schema.powersSchema, file.powers, ['powers'], source, issues);
+  const leavers = file.leavers as { readonly approvals?: unknown } | undefined;
   const commandLine = file.commandLine as { readonly approve?: unknown } | undefined;
   return {
     targets,
@@ -66,6 +69,7 @@ export function readParts(source: Source, issues: Issue[]): Parts | undefined {
     powers: powers ?? null,
     onePersonChanges: file.policyChange === 'one-person',
     approveByCommand: commandLine?.approve === true,
+    leaverApprovals: leaverApprovals.find((one) => one === leavers?.approvals) ?? 'keep',
   };
 }
 

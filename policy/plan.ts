@@ -111,7 +111,7 @@ function keptFor(policy: LoadedPolicy, rule: Rule | BreakGlassRule): Kept {
   const known = kept.get(rule);
   if (known && known.policy === policy) return known;
   const own = ownStages(rule);
-  const bound = 'until' in rule && rule.until !== null;
+  const bound = untilOf(rule) !== null;
   const made: Kept = { policy, own, plan: own && !bound ? makePlan(policy, rule, null, own) : null };
   kept.set(rule, made);
   return made;
@@ -123,17 +123,20 @@ function makePlan(
   ticket: string | null,
   stages: Stages,
 ): GrantablePlan {
-  const until = 'until' in rule ? conditionOf(rule.until, ticket) : undefined;
+  const until = conditionOf(untilOf(rule), ticket);
   const said = { policy: policy.hash, rule: rule.name, limits: rule.limits, ...(until === undefined ? {} : { until }) };
   return verdict(said, rule, stages);
 }
+
+/** Whoever breaks glass does it for an incident, and holds it for as long as that goes on. */
+const untilOf = (rule: Rule | BreakGlassRule): Rule['until'] => ('until' in rule ? rule.until : { kind: 'incident' });
 
 function verdict(
   said: Pick<Extract<Plan, { verdict: 'automatic' }>, 'policy' | 'rule' | 'limits' | 'until'>,
   rule: Rule | BreakGlassRule,
   stages: readonly Stage[],
 ): GrantablePlan {
-  if ('review' in rule) return { verdict: 'break-glass', ...said, review: rule.review };
+  if ('review' in rule) return { verdict: 'break-glass', ...said, review: rule.review, incident: rule.incident };
   return stages.length === 0 ? { verdict: 'automatic', ...said } : { verdict: 'approvals', ...said, stages };
 }
 

@@ -1,6 +1,7 @@
 import type { PersonFacts } from '../domain/person.ts';
+import type { LeaverApprovals } from '../domain/taint.ts';
 import type { PolicyHash, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
-import type { Conflict, Limits, ReviewRule, Selector, Stage } from '../domain/plan.ts';
+import type { Conflict, IncidentRule, Limits, ReviewRule, Selector, Stage } from '../domain/plan.ts';
 import type { Place } from './issue.ts';
 
 /**
@@ -18,6 +19,8 @@ export type LoadedPolicy = {
   readonly onePersonChanges: boolean;
   /** May requests be approved from the command line? (`commandLine: { approve: true }`) */
   readonly approveByCommand: boolean;
+  /** What becomes of what people hold on the approval of somebody who has left. (`leavers: { approvals: ... }`) */
+  readonly leaverApprovals: LeaverApprovals;
 };
 
 /** Who may do what besides asking and approving. */
@@ -120,5 +123,7 @@ export type BreakGlassRule = {
   readonly who: readonly Selector[];
   readonly limits: Limits;
   readonly review: ReviewRule;
+  /** What becomes of an incident that nobody knows. */
+  readonly incident: IncidentRule;
   readonly never: readonly Conflict[];
 };

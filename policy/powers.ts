@@ -1,6 +1,6 @@
 import type { Refusal } from '../domain/errors.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import type { Conflict, ReviewRule, Stage } from '../domain/plan.ts';
+import type { Conflict, ReviewRule, Selector, Stage } from '../domain/plan.ts';
 import { inConflict, maySit } from './eligibility.ts';
 import type { LoadedPolicy, NeverRule } from './policy.ts';
 import { namesPerson } from './selectors.ts';
@@ -28,13 +28,20 @@ export const conflictsOf = (policy: Pick<LoadedPolicy, 'conflicts'>, groups: rea
 
 /**
  * May this person review somebody's break-glass? By the rules of an approver's seat: active, named by the plan's
- * review rule, and neither the responder nor an alias nor put into the group by the responder (I6, I13).
+ * review rule, without review debt of their own, and neither the responder nor an alias nor put into the group by the
+ * responder (I6, I13).
+ * @param overMs how long it has been over: after `escalate.afterMs` more people may
  */
 export const mayReview = (
   review: ReviewRule,
   person: PersonFacts,
   responder: Pick<PersonFacts, 'id' | 'aliases'>,
-): Refusal | undefined => maySit(person, { name: 'review', need: 1, from: review.from }, responder);
+  overMs: number,
+): Refusal | undefined => maySit(person, { name: 'review', need: 1, from: reviewersOf(review, overMs) }, responder);
+
+/** Whom a review rule names, so long after the end. */
+export const reviewersOf = ({ from, escalate }: ReviewRule, overMs: number): readonly Selector[] =>
+  escalate && overMs >= escalate.afterMs ? [...from, ...escalate.to] : from;
 
 /**
  * The seats that a new policy takes beside its proposer: judged as a request's are, so that conflicts, people whom the

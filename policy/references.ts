@@ -7,7 +7,7 @@ import type { CompiledConditionOf, Parts, Placed } from './parts.ts';
 import type { FileBreakGlass, FileMatch, FileRule } from './schema.ts';
 import { parseSelector, selectorKey } from './selectors.ts';
 import type { Source } from './source.ts';
-import { checkLimits, checkOwner, checkStages, type Pair, type Tell } from './stage-checks.ts';
+import { checkLimits, checkOwner, checkReview, checkStages, type Pair, type Tell } from './stage-checks.ts';
 import type { Selector } from '../domain/plan.ts';
 
 /** What the directory knows when the file is checked; what is not given is not checked. */
@@ -149,7 +149,7 @@ function checkBreakGlass(rule: FileBreakGlass, pairs: readonly Pair[], parts: Pa
       `no target that it matches has a role ${quote(name)}${hint(name, known)}`,
     );
   });
-  checkOwner(rule.review.from, matched, [...at, 'review', 'from'], tell);
+  checkReview(rule.review, matched, [...at, 'review'], tell);
 }
 
 /** Names stand in plans, cards and the audit log: one rule a name, one denial, one conflict. */

@@ -3,6 +3,7 @@
  * What the parts say of each other is `references.ts`; the whole as one schema, for editors, is `json-schema.ts`.
  */
 import { z } from 'zod';
+import { leaverApprovals } from '../domain/taint.ts';
 import { hourMs } from '../domain/time.ts';
 import { forbidden } from './policy.ts';
 import { strict } from './shape.ts';
@@ -54,6 +55,9 @@ const limits = strict({
     .max(10, { error: '"extend" is at most 10 extensions' })
     .optional()
     .describe('How many extensions nobody has to approve (0)'),
+  grace: term.graceSpan
+    .optional()
+    .describe('Logins stop this long before the end, sessions at the end (0); at most half of max, and 1h'),
   windows: z
     .array(window)
     .min(1, { error: 'the list is empty' })
@@ -121,7 +125,17 @@ export const breakGlassSchema = strict({
   who: term.selectors,
   max: term.breakGlassSpan,
   useWithin: term.breakGlassSpan.optional(),
-  review: strict({ from: term.list(term.reviewSelector, term.mostSeats), within: term.waitSpan }),
+  incident: z
+    .enum(['required', 'flagged'], { error: 'incident is required or flagged' })
+    .default('required')
+    .describe('Of an incident that nobody knows: refused (required), or let through and said so (flagged)'),
+  review: strict({
+    from: term.list(term.reviewSelector, term.mostSeats),
+    within: term.reviewSpan.describe('From then on, after the end, it is review debt; at most 24h'),
+    remindAfter: term.reviewSpan.optional().describe('After the end, those who may review are reminded'),
+    escalateAfter: term.reviewSpan.optional().describe('From then on those of "to" may review as well'),
+    to: term.list(term.reviewSelector, term.mostSeats).optional(),
+  }),
 });
 export type FileBreakGlass = z.output<typeof breakGlassSchema>;
 
@@ -157,6 +171,11 @@ export const fileSchema = strict({
   policyChange: z
     .enum(['one-person', 'two-people'], { error: 'policyChange is one-person or two-people' })
     .default('two-people'),
+  leavers: strict({
+    approvals: z
+      .enum(leaverApprovals, { error: `approvals of leavers are ${leaverApprovals.join(', ')}` })
+      .describe('What people hold on the approval of somebody who has left: keep it, ask again, or revoke it'),
+  }).optional(),
   commandLine: strict({
     approve: z.boolean().describe('May requests be approved with a code on the command line?'),
   }).optional(),

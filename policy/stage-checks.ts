@@ -1,7 +1,7 @@
 /** What can be wrong with the stages and limits of a rule, given the roles that it matches. */
 import { quote, type Path } from './issue.ts';
 import type { FileRole, FileTarget, Parts } from './parts.ts';
-import { defaultWaitMs, type FileRule, type FileStage } from './schema.ts';
+import { defaultWaitMs, type FileBreakGlass, type FileRule, type FileStage } from './schema.ts';
 import type { StageSelector } from './selectors.ts';
 import type { Pointing } from './source.ts';
 
@@ -30,6 +30,27 @@ export function checkOwner(from: readonly StageSelector[], matched: readonly Pai
   if (place >= 0 && ownerless) tell([...at, place], 'no-owner', `the target ${ownerless.target.name} names no owners`);
 }
 
+/** What comes after the review is due is too late: by then it is debt, and everybody is told. */
+export function checkReview(review: FileBreakGlass['review'], matched: readonly Pair[], at: Path, tell: Tell): void {
+  checkOwner(review.from, matched, [...at, 'from'], tell);
+  if (review.to) checkOwner(review.to, matched, [...at, 'to'], tell);
+  checkEscalation(review, at, tell);
+  for (const field of ['remindAfter', 'escalateAfter'] as const) {
+    if ((review[field] ?? 0) < review.within) continue;
+    tell([...at, field], 'too-late', 'the review is overdue by then', { warning: true });
+  }
+}
+
+function checkEscalation(
+  { escalateAfter, to }: Pick<FileStage, 'escalateAfter'> & { readonly to?: unknown },
+  at: Path,
+  tell: Tell,
+): void {
+  if ((escalateAfter === undefined) === (to === undefined)) return;
+  const [has, lacks] = to === undefined ? ['escalateAfter', 'to'] : ['to', 'escalateAfter'];
+  tell([...at, has], 'half-escalation', `"${has}" does nothing without "${lacks}"`, { onKey: true });
+}
+
 /** Named people must be as many as are needed, and not all of them kept from approving. */
 function checkSeats({ from, need }: FileStage, parts: Parts, at: Path, tell: Tell): void {
   const single = from.every(({ kind }) => kind === 'person' || kind === 'manager' || kind === 'managers-manager');
@@ -45,11 +66,8 @@ function checkSeats({ from, need }: FileStage, parts: Parts, at: Path, tell: Tel
 }
 
 function checkTimes(stage: FileStage, requestMs: number, at: Path, tell: Tell): void {
-  const { remindAfter, escalateAfter, to, decideWithin } = stage;
-  if ((escalateAfter === undefined) !== (to === undefined)) {
-    const [has, lacks] = to === undefined ? ['escalateAfter', 'to'] : ['to', 'escalateAfter'];
-    tell([...at, has], 'half-escalation', `"${has}" does nothing without "${lacks}"`, { onKey: true });
-  }
+  const { remindAfter, escalateAfter, decideWithin } = stage;
+  checkEscalation(stage, at, tell);
   const lastMs = Math.min(decideWithin ?? requestMs, requestMs);
   const late = (field: 'remindAfter' | 'escalateAfter', ms: number | undefined): void => {
     if (ms === undefined || ms < lastMs) return;
@@ -64,7 +82,7 @@ function checkTimes(stage: FileStage, requestMs: number, at: Path, tell: Tell): 
 }
 
 export function checkLimits({ limits, until }: FileRule, matched: readonly Pair[], at: Path, tell: Tell): void {
-  const { max, extend, windows } = limits;
+  const { max, extend, grace, windows } = limits;
   if (max !== undefined && matched.length > 0 && matched.every(({ role }) => role.maxMs < max)) {
     tell([...at, 'limits', 'max'], 'unused-limit', 'longer than the max of every role that it matches, which holds', {
       warning: true,
@@ -74,6 +92,11 @@ export function checkLimits({ limits, until }: FileRule, matched: readonly Pair[
   if (extend !== undefined && extend > 0 && full) {
     const message = 'a grant of the longest time cannot be extended: no grant outlives the max of its role';
     tell([...at, 'limits', 'extend'], 'extend-at-max', message, { warning: true });
+  }
+  const shortest = Math.min(max ?? Number.POSITIVE_INFINITY, ...matched.map(({ role }) => role.maxMs));
+  if (grace !== undefined && grace * 2 > shortest) {
+    const message = 'longer than half of the max: most of the time nobody could log in';
+    tell([...at, 'limits', 'grace'], 'grace-too-long', message);
   }
   windows?.forEach(({ from, to }, index) => {
     if (from < to) return;

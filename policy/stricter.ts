@@ -83,6 +83,7 @@ function stricterLimits(pinned: Limits, now: Limits): readonly string[] {
     .filter((limit) => now[limit] < pinned[limit])
     .map((limit) => `The policy has shortened the ${names[limit]}.`);
   if ((now.extensions ?? 0) < (pinned.extensions ?? 0)) reasons.push('The policy now allows fewer extensions.');
+  if ((now.graceMs ?? 0) > (pinned.graceMs ?? 0)) reasons.push('The policy now stops logins earlier before the end.');
   if (now.windows && !(pinned.windows && covers(now.windows, pinned.windows)))
     reasons.push('The policy has narrowed the hours in which it is held.');
   return reasons;

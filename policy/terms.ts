@@ -9,7 +9,11 @@ import { reads } from './shape.ts';
 
 /** No break-glass grant is longer, whatever a policy says. */
 const longestBreakGlassMs = hourMs;
-/** A request may wait this long for a decision, a claim or a review. */
+/** Nobody has to be told an hour ahead to come to an end. */
+const longestGraceMs = hourMs;
+/** A break-glass is reviewed within this after its end, or counts as review debt, whatever a policy says (I13). */
+const longestReviewMs = dayMs;
+/** A request may wait this long for a decision or a claim. */
 const longestWaitMs = 30 * dayMs;
 export const mostSeats = 20;
 
@@ -20,7 +24,9 @@ const span = (mostMs: number, most: string) =>
   });
 export const grantSpan = span(longestGrantMs, '7d');
 export const waitSpan = span(longestWaitMs, '30d');
+export const graceSpan = span(longestGraceMs, '1h');
 export const breakGlassSpan = span(longestBreakGlassMs, '1h');
+export const reviewSpan = span(longestReviewMs, '24h');
 
 const word = <Name extends string>(code: string, what: string, pattern: RegExp) =>
   reads(code, what, (text) => (pattern.test(text) ? (text as Name) : undefined), pattern);

@@ -1,5 +1,5 @@
 /** What a grant is bound to besides its duration: an incident, a ticket, a shift; and the policy's windows. */
-import type { ConditionState } from '../domain/condition.ts';
+import { asPlanned, type ConditionState } from '../domain/condition.ts';
 import { refuse, type Refusal } from '../domain/errors.ts';
 import type { Condition, Window } from '../domain/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
@@ -16,7 +16,7 @@ export type AskedBefore = { readonly policy: LoadedPolicy; readonly condition: C
 /** What the request is bound to, asked before anybody's turn is taken: it may be somebody else's server that answers. */
 export async function conditionOf(ctx: Context, { plan, person }: RequestRow): Promise<ConditionState> {
   const requester = plan.until && (await factsOf(ctx.store, person));
-  return plan.until && requester ? ctx.conditions(plan.until, requester) : 'holds';
+  return plan.until && requester ? asPlanned(plan, await ctx.conditions(plan.until, requester)) : 'holds';
 }
 
 /** Bound to something that is over, or of which nobody knows whether it is: then nothing is granted (I18). */

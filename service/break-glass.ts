@@ -1,8 +1,15 @@
 import { refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonFacts } from '../domain/person.ts';
+import type { GrantablePlan } from '../domain/plan.ts';
+import * as alarms from '../store/alarms.ts';
+import * as announcements from '../store/announcements.ts';
+import { flaggedCode, flaggedKey, type IncidentKnown } from '../store/announcements.ts';
+import { append } from '../store/audit.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
-import { outstanding } from '../store/reviews.ts';
+import * as reviews from '../store/reviews.ts';
+import type { Context } from './context.ts';
+import { queue } from './outbox.ts';
 
 /** Break-glass requests of one human that may be open at once. */
 const mostOpen = 2;
@@ -32,16 +39,52 @@ export async function breakGlassLimit(tx: Db, person: PersonFacts, now: number):
   if (open >= mostOpen) {
     return refuse('NotAllowed', `You have ${open} break-glass requests open: end one first.`);
   }
-  const overdue = (await outstanding(tx)).some(
-    (row) =>
-      ids.includes(row.person) &&
-      row.plan.verdict === 'break-glass' &&
-      row.endedAt !== null &&
-      row.endedAt + row.plan.review.withinMs < now,
-  );
-  return overdue
+  const debt = await reviews.debtOf(tx, ids, now);
+  return debt.length > 0
     ? refuse('NotAllowed', 'Your last break-glass was not reviewed in time: have somebody review it first.')
     : undefined;
+}
+
+/**
+ * What is known of the incident, asked before anybody's turn is taken: it may be somebody else's server that answers.
+ * @returns undefined for what is bound to no incident; a refusal for one that is over, and for one that nobody knows
+ *   where the policy requires it to be known (I18)
+ */
+export async function incidentNow(
+  ctx: Pick<Context, 'conditions'>,
+  plan: GrantablePlan,
+  requester: PersonFacts,
+): Promise<IncidentKnown | undefined | Refusal> {
+  if (plan.verdict !== 'break-glass') return undefined;
+  if (!plan.until) throw new Error('a break-glass without an incident');
+  const { key } = plan.until;
+  const state = await ctx.conditions(plan.until, requester);
+  if (state === 'holds') return 'holds';
+  if (state === 'over')
+    return refuse('PolicyDenied', `The incident ${key} is resolved: name the one that goes on.`, 'ticket');
+  return plan.incident === 'flagged'
+    ? 'unknown'
+    : refuse(
+        'PolicyDenied',
+        `Nobody knows of an open incident ${key}, or the source of incidents does not answer, and the policy lets nobody break glass without one.`,
+        'ticket',
+      );
+}
+
+/**
+ * Commits that glass is broken, before there is any credential: the entry in the log, one announcement a channel, and
+ * their messages (I13). Where nobody knows the incident, an alarm says so until the break-glass is over.
+ */
+export async function announce(tx: Db, row: requests.RequestRow, incident: IncidentKnown): Promise<void> {
+  const { id, target, role, ticket, durationMs } = row;
+  const body = { target, role, incident: ticket, durationMs, known: incident === 'holds' };
+  const entry = await append(tx, { kind: 'breakglass.announced', actor: row.person, subject: id, body });
+  await announcements.commit(tx, id, entry, incident);
+  await queue(tx, { kind: 'announce', payload: { requestId: id } });
+  await queue(tx, { kind: 'announce-webhook', payload: { requestId: id } });
+  if (incident === 'holds') return;
+  const detail = 'Somebody breaks glass for an incident that nobody knows of: look whether there is one.';
+  await alarms.raise(tx, { key: flaggedKey(id), code: flaggedCode, subject: id, detail });
 }
 
 const idsOf = ({ id, aliases }: PersonFacts) => [id, ...aliases];

@@ -3,17 +3,19 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
+import { minuteMs } from '../domain/time.ts';
 import { digestOf, reasonHash, requestIdFrom } from '../policy/digest.ts';
 import { append } from '../store/audit.ts';
 import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
+import type { IncidentKnown } from '../store/announcements.ts';
 import type { SaltedText } from '../store/erasable-texts.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { AccessRequestInput } from '../workflows/contract.ts';
 import { answering, refused } from './answering.ts';
-import { breakGlassLimit, takeHumansTurn } from './break-glass.ts';
+import { announce, breakGlassLimit, incidentNow, takeHumansTurn } from './break-glass.ts';
 import type { Context } from './context.ts';
 import type { Opened, OpenInput } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
@@ -47,7 +49,13 @@ export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> 
     return { requestId: id, plan: judged.row.plan, repeated: false, confirmed: sent.kind === 'confirmed' };
   });
 
-type Judged = { readonly row: RequestRow; readonly reason: SaltedText; readonly start: AccessRequestInput };
+type Judged = {
+  readonly row: RequestRow;
+  readonly reason: SaltedText;
+  readonly start: AccessRequestInput;
+  /** Of a break-glass: what is known of its incident. */
+  readonly incident?: IncidentKnown;
+};
 
 async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Judged | Refusal> {
   const text = readText(input.reason, 'reason', 'why you need it');
@@ -73,6 +81,8 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     return refuse('PolicyDenied', plan.reasons.join(' '), field);
   }
   if (!gives) throw new Error('a plan that grants and gives nothing');
+  const incident = await incidentNow(ctx, plan, requester);
+  if (isRefusal(incident)) return incident;
   const salt = randomBytes(16);
   const openedAt = ctx.clock();
   const shown = {
@@ -105,22 +115,20 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     openedAt,
     decideByAt: openedAt + plan.limits.decideWithinMs,
   };
-  return { row, reason: { text, salt }, start: startOf(ctx, row, requester, place.place) };
+  const known = incident === undefined ? {} : { incident };
+  return { row, reason: { text, salt }, start: startOf(ctx, row, requester, place.place), ...known };
 }
 
 /** Everything that opening writes; nothing of it is there without the rest, and of a refusal there is nothing. */
-async function record(ctx: Context, tx: Db, { row, reason, start }: Judged): Promise<Queued | 'repeated' | Refusal> {
+async function record(ctx: Context, tx: Db, judged: Judged): Promise<Queued | 'repeated' | Refusal> {
+  const { row, reason, start, incident } = judged;
   if (row.kind === 'break-glass') {
     const limit = await limitInTurn(ctx, tx, row);
     if (limit) return limit;
   }
   if ((await requests.insert(tx, row, reason)) === 'repeated') return 'repeated';
   await append(tx, { kind: 'request.opened', actor: row.person, subject: row.id, body: openedBody(row) });
-  if (row.kind === 'break-glass') {
-    const body = { target: row.target, role: row.role, incident: row.ticket, durationMs: row.durationMs };
-    await append(tx, { kind: 'breakglass.announced', actor: row.person, subject: row.id, body });
-    await queue(tx, { kind: 'announce', payload: { requestId: row.id } });
-  }
+  if (incident !== undefined) await announce(tx, row, incident);
   await projections.save(tx, row.id, firstView(row), ctx.clock());
   return queue(tx, { kind: 'start', payload: start });
 }
@@ -175,5 +183,9 @@ const startOf = (
   ...(row.startAt === null ? {} : { startAt: row.startAt }),
   decideByAt: row.decideByAt,
   slack: ctx.slackEnabled,
-  noticeMs: ctx.noticeMs,
+  noticeMs: noticeOf(row.plan, ctx.noticeMs),
 });
+
+/** Nobody's logins stop without a word a minute before. */
+const noticeOf = ({ limits: { graceMs = 0 } }: GrantablePlan, noticeMs: number): number =>
+  graceMs === 0 ? noticeMs : Math.max(noticeMs, graceMs + minuteMs);

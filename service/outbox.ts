@@ -95,10 +95,12 @@ const byWorker = (): Promise<never> =>
   Promise.reject(new CurfewError('NotConfirmed', 'What goes to people is sent by the worker.'));
 const noChannels = {
   announce: byWorker,
+  announceWebhook: byWorker,
   reviewed: byWorker,
   left: byWorker,
   alarm: byWorker,
   proposal: byWorker,
   link: byWorker,
+  taint: byWorker,
   repaint: byWorker,
 };

@@ -46,12 +46,17 @@ async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewe
       'This Slack account was linked to you less than a day ago: confirm it from your other one, or wait.',
     );
   }
-  const wrong = mayReview(row.plan.review, person, responder);
+  const now = ctx.clock();
+  // Whoever's Workflow was lost is over by its hard end, whoever has written that down.
+  const over = await reviews.caseOf(tx, row.id);
+  const overMs = over ? Math.max(0, now - over.overAt) : 0;
+  const wrong = mayReview(row.plan.review, person, responder, overMs);
   if (wrong) return wrong;
-  if (state.kind !== 'closed') return refuse('NotPending', 'It is not over yet: review it after its end.');
+  if (state.kind !== 'closed' && (!over || now < over.overAt))
+    return refuse('NotPending', 'It is not over yet: review it after its end.');
   const note = readText(input.note, 'note', 'what was done, and why it was right or not');
   if (isRefusal(note)) return note;
-  const reviewed = { requestId: row.id, person: person.id, verdict: input.verdict, reviewedAt: ctx.clock() };
+  const reviewed = { requestId: row.id, person: person.id, verdict: input.verdict, reviewedAt: now };
   const inserted = await reviews.insert(tx, reviewed, { text: note, salt: randomBytes(16) });
   if (inserted === 'other') return refuse('NotPending', 'This was reviewed already.');
   if (inserted === 'recorded') {

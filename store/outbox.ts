@@ -2,9 +2,9 @@
  * What must reach Temporal or Slack although a process may die in between. Whoever writes a row sends it at once; the
  * relay sends what was not done by then. Sending twice is harmless: `key` is the id of what it starts or updates.
  */
-import { enqueueOpen } from './alarms.ts';
 import type { Db } from './pool.ts';
 import { enqueueSteps } from './proposals.ts';
+import { enqueueOver } from './reviews.ts';
 
 export type NewMessage = {
   readonly kind: string;
@@ -69,8 +69,8 @@ export async function enqueueAll(tx: Db, messages: readonly NewMessage[]): Promi
 }
 
 /**
- * Takes what is due, oldest first, among it one message for each open alarm, and for each step of a proposed policy,
- * that was not sent yet. A row that is neither `done` nor `failed` within the lease is due again, so that a relay may
+ * Takes what is due, oldest first, among it one message for each step of a proposed policy,
+ * and each break-glass to be reviewed, that was not sent yet. A row that is neither `done` nor `failed` within the lease is due again, so that a relay may
  * die; two relays never take the same.
  *
  * What is about one request goes in the order in which it was written: a row is taken only where everything older of
@@ -83,8 +83,8 @@ export async function take(
   leaseMs: number,
   beside: readonly string[] = [],
 ): Promise<readonly OutboxRow[]> {
-  await enqueueOpen(db);
   await enqueueSteps(db);
+  await enqueueOver(db);
   const rows = await db.query<OutboxRow>(
     `update curfew.outbox o set attempts = o.attempts + 1, next_at = clock_timestamp() + $2 * interval '1 millisecond'
      where o.id in (select d.id from curfew.outbox d where d.done_at is null and d.next_at <= clock_timestamp()

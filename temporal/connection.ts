@@ -16,8 +16,13 @@ import {
   claim,
   decide,
   extend,
+  effectiveId,
+  effectiveType,
   leaveId,
   leaveType,
+  reviewId,
+  reviewType,
+  type ReviewStart,
   mainQueue,
   release,
   requesterKey,
@@ -27,6 +32,7 @@ import {
   withdraw,
   type AccessRequestInput,
   type DecideInput,
+  type EffectiveInput,
   type ExtendInput,
   type LeaveInput,
 } from '../workflows/contract.ts';
@@ -73,6 +79,8 @@ export type Temporal = {
   revoke(id: RequestId, input: { readonly actor: string; readonly cause: string }): Promise<void>;
   voidDecisions(id: RequestId, input: { readonly personId: PersonId; readonly decisionId?: DecisionId }): Promise<void>;
   startLeave(input: LeaveInput): Promise<Started>;
+  startReview(input: ReviewStart): Promise<Started>;
+  startEffective(input: EffectiveInput): Promise<Started>;
   close(): Promise<void>;
 };
 
@@ -167,6 +175,9 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     revoke: (id, input) => tell(id, (handle) => handle.signal(revoke, input)),
     voidDecisions: (id, input) => tell(id, (handle) => handle.signal(voidDecisions, input)),
     startLeave: (input) => start(leaveType, { workflowId: leaveId(input.personId, input.event), args: [input] }),
+    startEffective: (input) =>
+      start(effectiveType, { workflowId: effectiveId(input.source, input.event), args: [input] }),
+    startReview: (input) => start(reviewType, { workflowId: reviewId(input.requestId), args: [input] }),
     close,
   };
 }

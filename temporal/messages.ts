@@ -10,17 +10,21 @@ import {
   type PersonId,
   type ProposalId,
   type RequestId,
+  type TaintId,
 } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
-import type { OpenAlarm } from '../store/alarms.ts';
 import type { NewMessage } from '../store/outbox.ts';
 import {
   accessRequestId,
+  effectiveId,
   leaveId,
+  reviewId,
   type AccessRequestInput,
   type DecideInput,
+  type EffectiveInput,
   type ExtendInput,
   type LeaveInput,
+  type ReviewStart,
 } from '../workflows/contract.ts';
 import { extendKey, type Temporal } from './connection.ts';
 
@@ -39,8 +43,14 @@ export type Payloads = {
   /** One for each decision that was voided: a person may decide again, and be voided again. */
   readonly void: About<{ readonly personId: PersonId }> & { readonly decisionId: DecisionId };
   readonly leave: LeaveInput;
+  /** Word on a person that takes effect later. */
+  readonly effective: EffectiveInput;
   /** A break-glass request, before there is any credential (I13). */
   readonly announce: { readonly requestId: RequestId };
+  /** The same through the second kind of channel. */
+  readonly 'announce-webhook': { readonly requestId: RequestId };
+  /** A break-glass that was granted is over: its review is asked for until somebody gives it. */
+  readonly review: ReviewStart;
   /** Somebody reviewed a break-glass: its messages are painted once more, long after its Workflow closed. */
   readonly reviewed: { readonly requestId: RequestId };
   /** What Slack could not be shown in time: its messages are painted once more, until it takes them. */
@@ -53,10 +63,14 @@ export type Payloads = {
     readonly closed: number;
     readonly voided: number;
     readonly safeAfterMs: number;
+    readonly tainted?: number;
   };
-  readonly alarm: OpenAlarm;
+  /** Of an older version: alarms have deliveries of their own by now. */
+  readonly alarm: { readonly id: string };
   /** A step of a proposed policy (`store/proposals.ts`): its card is painted as it is by then. */
   readonly proposal: { readonly proposalId: ProposalId; readonly step: string };
+  /** What rests on a leaver's approval: somebody is asked whether it stays, or that is settled. */
+  readonly taint: { readonly taintId: TaintId; readonly step: string };
   /** A Slack account was linked in place of another, which may confirm it; or that was settled. */
   readonly link: { readonly linkId: LinkId; readonly step: string };
 };
@@ -69,12 +83,13 @@ export type OutboxMessage = {
 /** Where messages to people go: Slack in the worker, the log alone where there is no Slack. Both may be sent twice. */
 export type Channels = {
   announce(message: Payloads['announce']): Promise<void>;
+  announceWebhook(message: Payloads['announce-webhook']): Promise<void>;
   reviewed(message: Payloads['reviewed']): Promise<void>;
   repaint(message: Payloads['repaint']): Promise<void>;
   left(message: Payloads['left']): Promise<void>;
-  alarm(message: Payloads['alarm']): Promise<void>;
   proposal(message: Payloads['proposal']): Promise<void>;
   link(message: Payloads['link']): Promise<void>;
+  taint(message: Payloads['taint']): Promise<void>;
 };
 
 type To = { readonly temporal: Temporal; readonly channels: Channels };
@@ -134,10 +149,25 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     ids: ['personId', 'event', 'cause'],
     send: ({ temporal }, payload) => temporal.startLeave(payload),
   },
+  effective: {
+    key: ({ source, event }) => effectiveId(source, event),
+    ids: ['source', 'event'],
+    send: ({ temporal }, payload) => temporal.startEffective(payload),
+  },
   announce: {
     key: ({ requestId }) => `announce:${requestId}`,
     ids: ['requestId'],
     send: ({ channels }, payload) => channels.announce(payload),
+  },
+  'announce-webhook': {
+    key: ({ requestId }) => `announce-webhook:${requestId}`,
+    ids: ['requestId'],
+    send: ({ channels }, payload) => channels.announceWebhook(payload),
+  },
+  review: {
+    key: ({ requestId }) => reviewId(requestId),
+    ids: ['requestId'],
+    send: ({ temporal }, payload) => temporal.startReview(payload),
   },
   reviewed: {
     key: ({ requestId }) => `reviewed:${requestId}`,
@@ -156,13 +186,18 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
   },
   alarm: {
     key: ({ id }) => id,
-    ids: ['id', 'code', 'subject'],
-    send: ({ channels }, payload) => channels.alarm(payload),
+    ids: ['id'],
+    send: () => Promise.resolve(),
   },
   proposal: {
     key: ({ proposalId, step }) => `${proposalId}:${step}`,
     ids: ['proposalId', 'step'],
     send: ({ channels }, payload) => channels.proposal(payload),
+  },
+  taint: {
+    key: ({ taintId, step }) => `${taintId}:${step}`,
+    ids: ['taintId', 'step'],
+    send: ({ channels }, payload) => channels.taint(payload),
   },
   link: {
     key: ({ linkId, step }) => `${linkId}:${step}`,
@@ -214,11 +249,28 @@ export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
  * Kinds that wait for nothing else of their request: what people must hear waits for no Workflow, no Workflow waits for
  * a channel, and an end waits for nobody.
  */
-export const besideOthers: readonly OutboxKind[] = ['announce', 'reviewed', 'repaint', 'revoke'];
+export const besideOthers: readonly OutboxKind[] = [
+  'announce',
+  'announce-webhook',
+  'review',
+  'reviewed',
+  'repaint',
+  'revoke',
+];
 
 /** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
 export const isForPeople = ({ kind }: OutboxMessage): boolean => forPeople.includes(kind);
-const forPeople: readonly OutboxKind[] = ['announce', 'reviewed', 'repaint', 'left', 'alarm', 'proposal', 'link'];
+const forPeople: readonly OutboxKind[] = [
+  'announce',
+  'announce-webhook',
+  'reviewed',
+  'repaint',
+  'left',
+  'alarm',
+  'proposal',
+  'link',
+  'taint',
+];
 
 /**
  * Sends one message, however often.

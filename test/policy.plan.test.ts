@@ -261,7 +261,7 @@ describe('break-glass', () => {
   test('is reviewed by somebody else whom the plan names', () => {
     const { plan } = planFor(policy, ask(responder, 'shop', 'fix', minuteMs, 'break-glass'), everybody, now);
     if (plan.verdict !== 'break-glass') throw new Error(plan.verdict);
-    const may = (who: PersonFacts) => mayReview(plan.review, who, responder)?.code;
+    const may = (who: PersonFacts) => mayReview(plan.review, who, responder, 0)?.code;
     expect(may(person('own', ['owners']))).toBeUndefined();
     expect(may(person('sec', ['security']))).toBeUndefined();
     expect(may(eng)).toBe('ApproverNotEligible');

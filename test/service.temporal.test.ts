@@ -148,6 +148,7 @@ test('what was asked while Temporal was dead is done by the relay, in order, onc
   const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const people: Channels = {
     announce: () => Promise.resolve(),
+    announceWebhook: () => Promise.resolve(),
     reviewed: () => Promise.resolve(),
     repaint: () => Promise.resolve(),
     proposal: () => Promise.resolve(),

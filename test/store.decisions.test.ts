@@ -151,7 +151,6 @@ test('a review is one, of a break-glass request, and never the requester’s', a
         { text: 'a note', salt: Buffer.alloc(16) },
       ),
     );
-  expect((await reviews.outstanding(api)).map((row) => row.id)).toEqual([glass.id]);
   await expect(review(requester, 'justified')).rejects.toMatchObject({ sqlstate: '23514' });
   await expect(review(approver, 'justified', request)).rejects.toMatchObject({ code: 'UnknownRequest' });
   expect(await review(approver, 'justified')).toBe('recorded');
@@ -164,5 +163,4 @@ test('a review is one, of a break-glass request, and never the requester’s', a
     reviewedAt: 5,
     note: 'a note',
   });
-  expect(await reviews.outstanding(api)).toEqual([]);
 });

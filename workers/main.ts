@@ -4,14 +4,18 @@
  * database that must not be reached from elsewhere, one with `CURFEW_SERVES=targets` holds that credential alone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { logAlarms, slackAlarms, webhookAlarms, type AlarmChannel } from '../activities/alarm-channels.ts';
+import { announcing } from '../activities/announcing.ts';
 import { loggedChannels, leftOf, slackChannels, type Announcements } from '../activities/channels.ts';
 import type { Cluster } from '../activities/clusters.ts';
 import { createMainActivities, createTargetActivities } from '../activities/index.ts';
 import { currentPolicy } from '../activities/current-policy.ts';
 import { createPainter } from '../activities/painter.ts';
+import { createTaints } from '../activities/taints.ts';
 import { createRejudge } from '../activities/rejudge.ts';
 import type { TellDeps } from '../activities/tell.ts';
 import { createTurns } from '../activities/turns.ts';
+import { createWebhook } from '../activities/webhook-channel.ts';
 import { openSource } from '../conditions/open.ts';
 import { createConditions } from '../conditions/source.ts';
 import { describeProblems } from '../config/field.ts';
@@ -20,6 +24,7 @@ import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
 import type { TargetName } from '../domain/ids.ts';
 import type { Reading } from '../service/context.ts';
 import { createSlackPort } from '../slack/port.ts';
+import { announcementChannels, type AnnouncementChannel } from '../store/announcements.ts';
 import { beat } from '../store/heartbeats.ts';
 import { backlog } from '../store/outbox.ts';
 import { openStore, type Store } from '../store/pool.ts';
@@ -30,13 +35,16 @@ import { toRow } from '../temporal/messages.ts';
 import { runRelay } from '../temporal/relay.ts';
 import { cachedBundle } from './bundle-cache.ts';
 import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
+import { createTelling, keepTelling } from './worker/alarm-telling.ts';
+import { watchAnnouncements } from './worker/announcement-watch.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { paintingHomes } from './worker/homes.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
-import { keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
+import { openReconciling } from './worker/reconciling.ts';
+import { keepFollowingTaints, keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
 
 export type WorkerProcess = {
   readonly health: () => Health;
@@ -67,10 +75,20 @@ export async function startWorker(
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
   const people = speaking(config, { store, clock, log }, signal);
+  const webhook = config.webhook && createWebhook(config.webhook);
   const source = openSource(config.conditions);
   const conditions = createConditions(store, clock, source);
   const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
   const clusterOf = (target: TargetName): Cluster | undefined => clusters.get(target);
+  const { slack } = people.showing;
+  const reconciling = openReconciling({
+    config,
+    store,
+    clusters,
+    clock,
+    log,
+    ...(slack && { repaint: slack.repaint }),
+  });
   const mainActivities = createMainActivities({
     store,
     clock,
@@ -82,8 +100,18 @@ export async function startWorker(
   const served = async (): Promise<Served> => ({
     ...(config.serves === 'targets'
       ? {}
-      : { main: { activities: mainActivities, workflowBundle: await bundleFor(config) } }),
-    zones: new Map(zones.map((zone) => [zone, createTargetActivities({ store, clock, log, clusterOf, conditions })])),
+      : {
+          main: { activities: { ...mainActivities, ...reconciling.requests }, workflowBundle: await bundleFor(config) },
+        }),
+    zones: new Map(
+      zones.map((zone) => [
+        zone,
+        {
+          ...createTargetActivities({ store, clock, log, clusterOf, conditions }),
+          ...reconciling.targets(zone),
+        },
+      ]),
+    ),
   });
 
   let queues: Queues | undefined;
@@ -96,15 +124,47 @@ export async function startWorker(
   const relayed =
     config.serves === 'targets'
       ? Promise.resolve()
-      : runRelay({ store, temporal, channels: people.channels, clock, log, signal });
+      : runRelay({
+          store,
+          temporal,
+          channels: announcing(people.channels, { store, webhook, slack: config.slack !== undefined, log }),
+          clock,
+          log,
+          signal,
+        });
   const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
   const watched = keepWatching(reapers, signal);
+  const kinds = spokenThrough(config);
+  if (config.serves !== 'targets' && kinds.length < announcementChannels.length)
+    log.warn({ kinds }, 'break-glass is announced through fewer than two kinds of channel: set up Slack and a webhook');
+  const announced =
+    config.serves === 'targets'
+      ? Promise.resolve()
+      : keepWatching(watchAnnouncements({ store, channels: kinds }), signal);
+  const told =
+    config.serves === 'targets'
+      ? Promise.resolve()
+      : keepTelling(
+          createTelling({
+            store,
+            log,
+            channels: [logAlarms(log), ...people.alarms, ...(webhook ? [webhookAlarms(webhook)] : [])],
+          }),
+          signal,
+        );
   const asked =
     config.serves === 'targets'
       ? Promise.resolve()
       : keepAsking(watchConditions({ store, conditions, trouble: () => source?.trouble?.(), clock }), signal);
-  const look = createRejudge({ store, policyOf: currentPolicy(), clock, messages: rejudgeMessages });
-  const rejudged = config.serves === 'targets' ? Promise.resolve() : keepRejudging(look, log, signal);
+  const judging = { store, policyOf: currentPolicy(), clock, messages: rejudgeMessages };
+  const rejudged =
+    config.serves === 'targets'
+      ? Promise.resolve()
+      : Promise.all([
+          keepRejudging(createRejudge(judging), log, signal),
+          keepFollowingTaints(createTaints(judging), log, signal),
+        ]);
+  const reconciled = reconciling.keep(signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {} } });
     storeAnsweredAt = clock();
@@ -122,10 +182,27 @@ export async function startWorker(
     async stop() {
       stopping.abort();
       queues?.drain();
-      const drained = Promise.allSettled([opened, queues?.stopped, relayed, beaten, watched, asked, rejudged]);
+      const drained = Promise.allSettled([
+        opened,
+        queues?.stopped,
+        relayed,
+        beaten,
+        watched,
+        announced,
+        told,
+        asked,
+        rejudged,
+        reconciled,
+      ]);
       // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
       await Promise.race([drained, pause(config.drainMs + 1_000, undefined, { ref: false })]);
-      await Promise.allSettled([server.close(), temporal.close(), queues?.close(), closeAll(store, clusters)]);
+      await Promise.allSettled([
+        server.close(),
+        temporal.close(),
+        reconciling.close(),
+        queues?.close(),
+        closeAll(store, clusters),
+      ]);
     },
   };
 }
@@ -157,14 +234,21 @@ async function closeAll(store: Store, clusters: ReadonlyMap<TargetName, Cluster>
   await Promise.allSettled([store.close(), ...[...targets].map((target) => target.close())]);
 }
 
+const spokenThrough = ({ slack, webhook }: WorkerConfig): readonly AnnouncementChannel[] =>
+  announcementChannels.filter((channel) => (channel === 'slack' ? slack : webhook) !== undefined);
+
 /** Slack where there is one, else the log. */
 function speaking(
   { slack }: WorkerConfig,
   reading: Reading,
   signal: AbortSignal,
-): { readonly showing: Pick<TellDeps, 'slack'>; readonly channels: Announcements } {
+): {
+  readonly showing: Pick<TellDeps, 'slack'>;
+  readonly channels: Announcements;
+  readonly alarms: readonly AlarmChannel[];
+} {
   const { store, log } = reading;
-  if (!slack) return { showing: {}, channels: loggedChannels(log) };
+  if (!slack) return { showing: {}, channels: loggedChannels(log), alarms: [] };
   const { botToken, apiUrl } = slack;
   // NB. A 429 is not waited out in the call: then nobody else would hear of it.
   const port = createSlackPort({ token: () => botToken, maxWaitMs: 0, ...(apiUrl === undefined ? {} : { apiUrl }) });
@@ -186,6 +270,7 @@ function speaking(
       },
     },
     channels: slackChannels({ store, workspace, port, painter, turns, log }),
+    alarms: [slackAlarms({ store, port, turns, channel: slack.opsChannel })],
   };
 }
 

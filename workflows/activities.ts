@@ -1,11 +1,16 @@
 /** What Workflows ask of the outside world. Implemented by the factories in `activities/`. */
 import type { CredentialId, ExtensionId, RequestId, TargetName } from '../domain/ids.ts';
-import type { LeaveInput, LeaveReport, RequestView } from './contract.ts';
+import type { EffectiveInput, LeaveInput, LeaveReport, RequestView, ReviewStart } from './contract.ts';
 
 /** Bounded: short attempts, a bound over all of them; a failure never holds up a revoke. */
 export type BoundedActivities = {
   /** Records the view in the store and paints it in Slack: card, thread, direct messages. Idempotent. */
   readonly tell: (input: { readonly requestId: RequestId; readonly view: RequestView }) => Promise<void>;
+  /**
+   * Does what is due about a break-glass that nobody has reviewed: reminds, asks more people, says that it is debt.
+   * Each step once. @returns when to come again, epoch ms; null: it is reviewed, or nothing more will be done
+   */
+  readonly reviewStep: (input: ReviewStart) => Promise<{ readonly nextAt: number | null }>;
 };
 
 /** On the target's own queue. */
@@ -53,7 +58,27 @@ export type RevokeActivities = {
   }) => Promise<void>;
 };
 
+export type SettlingActivities = {
+  /**
+   * Waits until a process with the directory's login has settled what was due, and alarms where that takes long.
+   * @returns what became of it
+   */
+  readonly untilSettled: (input: EffectiveInput) => Promise<string>;
+};
+
 export type LeaveActivities = {
   /** Voids the person's open approvals, tells the requests' Workflows, waits for the evidence, writes the report. */
   readonly closeRequestsOf: (input: LeaveInput) => Promise<LeaveReport>;
+};
+
+/** Looks at everything, says what does not agree, and ends what should not be. Each may be done again at any time. */
+export type ReconcileActivities = {
+  /** The store and Temporal. @returns the zones whose targets somebody serves */
+  readonly reconcileRequests: () => Promise<{ readonly zones: readonly string[] }>;
+};
+
+/** On the targets' own queue. */
+export type ReconcileTargetActivities = {
+  /** The store and each cluster that this worker serves. */
+  readonly reconcileTargets: () => Promise<void>;
 };

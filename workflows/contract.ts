@@ -19,7 +19,14 @@ export const targetQueue = (zone: string): string => `target-${zone}`;
 
 export const accessRequestType = 'accessRequest';
 export const leaveType = 'leave';
+export const reviewType = 'review';
+export const reconcileType = 'reconcile';
+/** The Schedule that starts it. */
+export const reconcileScheduleId = 'curfew-reconcile';
 export const accessRequestId = (id: RequestId): string => `access-request/${id}`;
+export const reviewId = (id: RequestId): string => `review/${id}`;
+export const effectiveType = 'effective';
+export const effectiveId = (source: string, event: string): string => `effective/${source}/${event}`;
 export const leaveId = (person: PersonId, event: string): string => `leave/${person}/${event}`;
 
 /** Never encrypted by Temporal, so: a target's name and an opaque id, nothing else. */
@@ -84,9 +91,21 @@ export type LeaveInput = {
   readonly cause: 'left' | 'suspended';
   readonly learnedAt: number;
 };
+/** Input of `effective`: what a source says of a day to come waits in the store. Epoch ms. */
+export type EffectiveInput = { readonly source: string; readonly event: string; readonly effectiveAt: number };
 export type LeaveReport = {
   readonly closed: readonly RequestId[];
   readonly voided: readonly DecisionId[];
   /** When every grant of the person was verified as ended; milliseconds from `learnedAt`. */
   readonly safeAfterMs: number;
+  /** How many grants of others rest on their approval. Absent in reports of before this was looked at. */
+  readonly tainted?: number;
 };
+
+/** Input of `review`: a break-glass that was granted, and is over. */
+export type ReviewStart = { readonly requestId: RequestId };
+
+/** What Temporal says of a request's Workflow. `gone`: it ended without its clean-up. `unknown`: Temporal did not say. */
+export type WorkflowFate =
+  | { readonly kind: 'running' | 'completed' | 'unknown' }
+  | { readonly kind: 'gone'; readonly how: 'terminated' | 'failed' | 'lost' };

@@ -47,6 +47,7 @@ const human = {
   aliases: texts,
   addedBy: list(record({ group: text, by: text })),
   onCall: maybe(texts),
+  reviewDebt: maybe(flag),
 };
 const person = record({
   ...human,

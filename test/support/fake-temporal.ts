@@ -9,7 +9,7 @@ import type { RequestId } from '../../domain/ids.ts';
 import type { RequestEvent } from '../../domain/request.ts';
 import type { RequestView } from '../../domain/view.ts';
 import { extendKey, type Temporal } from '../../temporal/connection.ts';
-import type { AccessRequestInput, LeaveInput } from '../../workflows/contract.ts';
+import type { AccessRequestInput, EffectiveInput, LeaveInput } from '../../workflows/contract.ts';
 import { Life } from '../../workflows/life.ts';
 
 export type FakeTemporal = Temporal & {
@@ -22,6 +22,7 @@ export type FakeTemporal = Temporal & {
   /** What arrived, in order: `decide <request>`. */
   readonly heard: readonly string[];
   readonly leaves: readonly LeaveInput[];
+  readonly effectives: readonly EffectiveInput[];
   readonly starts: readonly AccessRequestInput[];
   view(id: RequestId): RequestView;
   /** What the main loop would do: `granted`, `expired`, `verified`, ... */
@@ -34,6 +35,8 @@ export function fakeTemporal(): FakeTemporal {
   const outcomes = new Map<string, RequestView | CurfewError>();
   const heard: string[] = [];
   const leaves: LeaveInput[] = [];
+  const effectives: EffectiveInput[] = [];
+  const reviews: RequestId[] = [];
 
   const lifeOf = (id: RequestId): Life => {
     const life = lives.get(id);
@@ -84,6 +87,7 @@ export function fakeTemporal(): FakeTemporal {
     refusal: undefined,
     heard,
     leaves,
+    effectives,
     get starts() {
       return [...inputs.values()];
     },
@@ -153,6 +157,18 @@ export function fakeTemporal(): FakeTemporal {
       arrives(`leave ${input.personId}`, () => {
         const there = leaves.some((leave) => leave.personId === input.personId && leave.event === input.event);
         if (!there) leaves.push(input);
+        return there ? 'already-there' : 'started';
+      }),
+    startReview: (input) =>
+      arrives(`review ${input.requestId}`, () => {
+        const there = reviews.includes(input.requestId);
+        if (!there) reviews.push(input.requestId);
+        return there ? 'already-there' : 'started';
+      }),
+    startEffective: (input) =>
+      arrives(`effective ${input.source}/${input.event}`, () => {
+        const there = effectives.some(({ source, event }) => source === input.source && event === input.event);
+        if (!there) effectives.push(input);
         return there ? 'already-there' : 'started';
       }),
     close: () => Promise.resolve(),

@@ -6,6 +6,18 @@ export async function accessRequest(): Promise<string> {
   return 'expired';
 }
 
+export async function effective(): Promise<void> {
+  await sleep(1_000);
+}
+
 export async function leave(): Promise<void> {
   await sleep(1_000);
+}
+
+export async function reconcile(): Promise<void> {
+  await sleep(1_000);
+}
+
+export async function review(): Promise<void> {
+  await sleep(2_500);
 }

@@ -2,8 +2,10 @@
  * Records what the golden histories lack: `node test/support/record-histories.ts`. Never touches one that is there: a
  * committed history is what a Workflow of its day has done, and is never edited.
  */
+import { randomUUID } from 'node:crypto';
+import type { RequestId } from '../../domain/ids.ts';
 import { createCodec } from '../../temporal/codec.ts';
-import { leaveId } from '../../workflows/contract.ts';
+import { leaveId, reconcileType, reviewId } from '../../workflows/contract.ts';
 import { hasGolden, keepGolden } from './histories.ts';
 import { fakeActivities, newPersonId, request } from './requests.ts';
 import { running } from './running.ts';
@@ -59,10 +61,45 @@ async function recordLeave(real: TestTemporal): Promise<void> {
   });
 }
 
+/** Nobody reviews it at first; then somebody has. */
+async function recordReview(real: TestTemporal): Promise<void> {
+  if (hasGolden('review', 'done')) return;
+  let looks = 0;
+  const reviewStep = async () => ({ nextAt: (looks += 1) > 2 ? null : Date.now() + 200 });
+  await inPlace(real, fakeActivities({ reviewStep }), async ({ temporal }) => {
+    const requestId = randomUUID() as RequestId;
+    await temporal.startReview({ requestId });
+    const handle = real.client.workflow.getHandle(reviewId(requestId));
+    await handle.result();
+    await keepGolden('review', 'done', await handle.fetchHistory(), codec);
+    process.stdout.write('review/done\n');
+  });
+}
+
+/** A zone that fails keeps nothing else from its look. */
+async function recordReconcile(real: TestTemporal): Promise<void> {
+  if (hasGolden('reconcile', 'done')) return;
+  const place = { zone: '' };
+  let looks = 0;
+  const reconcileTargets = async (): Promise<void> => {
+    if ((looks += 1) === 1) throw new Error('away');
+  };
+  const reconcileRequests = async () => ({ zones: [place.zone, place.zone] });
+  await inPlace(real, fakeActivities({ reconcileRequests, reconcileTargets }), async ({ queue, zone }) => {
+    place.zone = zone;
+    const handle = await real.client.workflow.start(reconcileType, { workflowId: 'reconcile', taskQueue: queue });
+    await handle.result();
+    await keepGolden('reconcile', 'done', await handle.fetchHistory(), codec);
+    process.stdout.write('reconcile/done\n');
+  });
+}
+
 const real = await startTestTemporal();
 try {
   for (const name of Object.keys(accessRequestScenarios)) await recordRequest(real, name);
   await recordLeave(real);
+  await recordReconcile(real);
+  await recordReview(real);
 } finally {
   await real.end();
 }

@@ -133,6 +133,10 @@ export function fakeActivities({
       calls.revokes.push(input.view);
       await own.revoke?.(input);
     },
+    reviewStep: async (input) => own.reviewStep?.(input) ?? { nextAt: null },
+    untilSettled: async (input) => own.untilSettled?.(input) ?? 'applied',
+    reconcileRequests: async () => own.reconcileRequests?.() ?? { zones: [] },
+    reconcileTargets: async () => own.reconcileTargets?.(),
     closeRequestsOf: async (input) => {
       calls.left.push(input);
       return own.closeRequestsOf ? own.closeRequestsOf(input) : { closed: [], voided: [], safeAfterMs: 0 };
