@@ -1,7 +1,6 @@
 /**
- * Alarms: one open at a time about one thing. Each is an audit entry and, through the outbox, a post in the ops
- * channel; the relay makes that message from the open alarm itself, so that the reaper, which may not write to the
- * outbox, is heard as well.
+ * Alarms: one open at a time about one thing. Each is an audit entry, and the worker tells it to every channel
+ * (`alarm-deliveries.ts`), so that whoever may only raise one, as the reaper, is heard as well.
  */
 import { bodyBytes } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -53,15 +52,3 @@ export const open = (db: Db): Promise<readonly OpenAlarm[]> =>
     `select id, key, code, subject, detail, raised_by as "raisedBy", raised_at as "raisedAt" from curfew.alarm
      where resolved_at is null order by raised_at limit 1000`,
   );
-
-/** A message `alarm`, keyed by the alarm's id, for each open alarm that has none; its payload is an OpenAlarm. */
-export async function enqueueOpen(db: Db): Promise<void> {
-  await db.query(
-    `insert into curfew.outbox (kind, key, payload)
-     select 'alarm', a.id::text, jsonb_build_object('id', a.id, 'key', a.key, 'code', a.code, 'subject', a.subject,
-       'detail', a.detail, 'raisedBy', a.raised_by, 'raisedAt', floor(extract(epoch from a.raised_at) * 1000))
-     from curfew.alarm a where a.resolved_at is null
-       and not exists (select from curfew.outbox o where o.kind = 'alarm' and o.key = a.id::text)
-     on conflict (kind, key) do nothing`,
-  );
-}

@@ -143,16 +143,6 @@ test('an alarm is one while it is open, with one entry, and may be raised again 
   await alarms.resolve(worker, alarm.key);
 });
 
-test('every open alarm is sent once by the relay, also the reaper’s, which may not write to the outbox', async () => {
-  const alarm = newAlarm();
-  await alarms.raise(reaper, alarm);
-  const sent = await outbox.take(worker, 10, 60_000);
-  expect(sent).toMatchObject([{ kind: 'alarm', payload: { ...alarm, raisedBy: 'curfew_reaper' } }]);
-  for (const row of sent) await outbox.done(worker, row.id);
-  expect(await outbox.take(worker, 10, 60_000)).toEqual([]);
-  await alarms.resolve(reaper, alarm.key);
-});
-
 test('ten who begin one delivery at once: one is new, and the others are busy, then get its answer', async () => {
   const begun = await Promise.all(Array.from({ length: 10 }, () => deliveries.begin(api, 'slack', 'd1')));
   expect(begun.filter((one) => one === 'new')).toHaveLength(1);

@@ -34,7 +34,7 @@ export function startReaper(config: ReaperConfig, log: Log, clock: () => number 
   const store = openStore({
     url: config.storeUrl,
     applicationName: 'curfew-reaper',
-    max: 2 + config.clusters.length,
+    max: 2 + 2 * config.clusters.length,
     statementTimeoutMs: storeTimeoutMs,
   });
   const reports = createReports(store, clock);
@@ -58,8 +58,10 @@ export function startReaper(config: ReaperConfig, log: Log, clock: () => number 
       clock(),
     );
   const telling = tellStore(log, signal, async () => {
-    for (const { name, lastSuccessAt } of watches.map((watch) => watch.pulse())) {
-      if (lastSuccessAt !== null) await beat(store, { name: `reaper/${name}`, at: lastSuccessAt, body: {} });
+    for (const { pulse, storeMark } of watches) {
+      const { name, lastSuccessAt } = pulse();
+      const body = { store: storeMark() ?? null };
+      if (lastSuccessAt !== null) await beat(store, { name: `reaper/${name}`, at: lastSuccessAt, body });
     }
     await reports.flush();
   });

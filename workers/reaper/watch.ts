@@ -10,6 +10,7 @@ import type { Pulse } from './health.ts';
 import { followIntents } from './intents.ts';
 import { pace } from './pace.ts';
 import type { Reports } from './reports.ts';
+import { createStoreMark, type StoreMark } from './store-mark.ts';
 
 export type WatchOptions = {
   readonly target: Target;
@@ -23,11 +24,16 @@ export type WatchOptions = {
   readonly log: Log;
 };
 
-export type Watch = { readonly pulse: () => Pulse; readonly stopped: Promise<void> };
+export type Watch = {
+  readonly pulse: () => Pulse;
+  /** How far the store was at the last look; undefined before the first, and while either does not answer. */
+  readonly storeMark: () => StoreMark | undefined;
+  readonly stopped: Promise<void>;
+};
 
 /**
- * Looks after one cluster until the signal: what is due, what has a revoke intent, and how both of it goes. Three loops
- * that wait for nothing of each other, so that a dead store holds up no expiry and a dead cluster no other cluster.
+ * Looks after one cluster until the signal: what is due, what has a revoke intent, how both of it goes, and how far
+ * the store is. Four loops that wait for nothing of each other, so that a dead store holds up no expiry and a dead cluster no other cluster.
  */
 export function watchCluster(options: WatchOptions): Watch {
   const { target, names, store, reports, everyMs, signal, clock, log } = options;
@@ -89,7 +95,26 @@ export function watchCluster(options: WatchOptions): Watch {
     },
     (err) => log.error({ err, target: target.name }, 'alarms cannot be judged'),
   );
-  return { pulse, stopped: Promise.all([due, asked, watched]).then(() => undefined) };
+  const look = createStoreMark({ target, store, clock });
+  let storeMark: StoreMark | undefined;
+  const marked = pace(
+    everyMs,
+    signal,
+    async () => {
+      const before = storeMark?.behind;
+      storeMark = await look();
+      const { newest, mark, behind } = storeMark;
+      if (behind && before !== true)
+        log.error(
+          { target: target.name, newest, mark },
+          'the store came back from a backup: no grants until curfew recover',
+        );
+    },
+    // Who is dead is told by the loops above.
+    () => (storeMark = undefined),
+  );
+  const stopped = Promise.all([due, asked, watched, marked]).then(() => undefined);
+  return { pulse, storeMark: () => storeMark, stopped };
 }
 
 type Told = { readonly options: WatchOptions; readonly surprises: Surprises };

@@ -1,0 +1,75 @@
+/** Which alarms there are, how urgent each is, when one that goes on is said again, and when there are too many to say. */
+import { hourMs, minuteMs } from './units.ts';
+
+/** `page`: somebody has to look now. `notice`: today is soon enough, unless it escalates. */
+export type Severity = 'page' | 'notice';
+
+/** Every code that Curfew raises; one that is missing here is a `notice`, which pages once it escalates. */
+export const alarmCodes: Readonly<Record<string, Severity>> = {
+  // Access that does not end, or that nobody ends in time.
+  'revoke-late': 'page',
+  'person-late': 'page',
+  'reaper-silent': 'page',
+  'reaper-blind': 'page',
+  'reaper-stranger': 'page',
+  'reaper-unknown-grant': 'page',
+  'reaper-ended-before': 'page',
+  'reaper-repair': 'page',
+  // Nothing is granted, or nobody knows what is.
+  'store-behind': 'page',
+  'reconcile-silent': 'page',
+  'breakglass-late': 'page',
+  'breakglass-one-channel': 'notice',
+  'grant-refused': 'notice',
+  'extension-refused': 'notice',
+  'outbox-late': 'page',
+  'outbox-malformed': 'notice',
+  'slack-gone': 'notice',
+  'person-unknown': 'notice',
+  'delivery-early': 'notice',
+  'condition-unknown': 'notice',
+  'alarm-flood': 'page',
+  'alarm-test': 'notice',
+};
+
+/** @param level how often it escalated: whatever goes on for that long pages */
+export const severityOf = (code: string, level = 0): Severity =>
+  level > 0 || alarmCodes[code] === 'page' ? 'page' : 'notice';
+
+/** One that is not over by then is said again, and from then on every hour. */
+export const escalatesAfterMs = 15 * minuteMs;
+export const escalatesEveryMs = hourMs;
+
+/** So many alarms of one code are said one by one within ten minutes; what is more is said as a number. */
+export const toldOneByOne = 10;
+export const floodWindowMs = 10 * minuteMs;
+export const floodCode = 'alarm-flood';
+export const floodKey = (code: string): string => `flood/${code}`;
+
+/** What an operator raises to see that alarms are heard; it is over once every channel has taken it. */
+export const testCode = 'alarm-test';
+
+/** Of one code. `untold`: open, and not said to anybody. `recent`: said within the window, over or not. */
+export type CodeCounts = {
+  readonly code: string;
+  readonly open: number;
+  readonly untold: number;
+  readonly recent: number;
+  readonly flooding: boolean;
+};
+
+/**
+ * How many of a code are said now, and whether its flood is on: it begins with the first that is one too many, and ends
+ * when few are open, so that ten thousand that come and go in turn are not ten thousand messages.
+ */
+export function tellable({ open, untold, recent, flooding }: Omit<CodeCounts, 'code'>): {
+  readonly tell: number;
+  readonly flooding: boolean;
+} {
+  const room = Math.max(0, toldOneByOne - recent);
+  if (flooding && (open > toldOneByOne / 2 || room === 0)) return { tell: 0, flooding: true };
+  return { tell: Math.min(untold, room), flooding: untold > room };
+}
+
+export const floodDetail = ({ code, untold }: Pick<CodeCounts, 'code' | 'untold'>): string =>
+  `${untold} more alarms of the kind ${code} are open than are told one by one; curfew alarms lists them.`;
