@@ -45,7 +45,7 @@ describe('a broken policy is told whole, each mistake at its place', () => {
     const codes =
       'bad-condition bad-conflict bad-days bad-literal bad-name bad-selector bad-span bad-template bad-time bad-value ' +
       'bad-window bad-yaml bad-zone both duplicate duplicate-key duplicate-name empty empty-match extend-at-max ' +
-      'forbidden-key half-escalation missing-field missing-label never-approves never-equal never-matches no-owner ' +
+      'forbidden-key grace-too-long half-escalation missing-field missing-label never-approves never-equal never-matches no-owner ' +
       'no-schedule nobody-changes-policy not-a-condition one-changes-policy several-documents together-first too-deep ' +
       'too-few too-late too-many-values unknown-field unknown-function unknown-group unknown-name unknown-person ' +
       'unknown-role unknown-schedule unknown-target unreachable-rule unused-limit wrong-form wrong-type';

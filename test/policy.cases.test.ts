@@ -66,13 +66,14 @@ describe('a case', () => {
   });
 
   test('says what it expected and what it got, each at its own place', () => {
-    const text = one('{ verdict: automatic, rule: on call, max: 8h, until: shift, extensions: 1 }');
+    const text = one('{ verdict: automatic, rule: on call, max: 8h, until: shift, extensions: 1, grace: 5m }');
     expect(run(text)).toEqual([
       'policy.test.yaml:7:24: "a case": verdict:\n  expected  automatic\n  got       approvals (needs your manager and then 1 of the owners; at most 4 h; starts when you claim it)',
       'policy.test.yaml:7:41: "a case": rule:\n  expected  on call\n  got       reading',
       'policy.test.yaml:7:55: "a case": max:\n  expected  8 h\n  got       4 h',
       'policy.test.yaml:7:66: "a case": until:\n  expected  shift\n  got       none',
       'policy.test.yaml:7:85: "a case": extensions:\n  expected  1\n  got       0',
+      'policy.test.yaml:7:95: "a case": grace:\n  expected  5 min\n  got       none',
     ]);
     expect(run(one('{ stages: [{ name: boss, need: 2, excludes: [ben] }, { includes: [ada] }] }'))).toEqual([
       'policy.test.yaml:7:32: "a case": stage:\n  expected  boss\n  got       manager',

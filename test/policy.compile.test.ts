@@ -43,6 +43,7 @@ rules:
       decideWithin: 4h
       useWithin: 1h
       extend: 2
+      grace: 5m
       windows:
         - { days: [mon-wed, sat-mon], from: 08:30, to: 24:00, zone: Europe/Berlin }
     approvals:
@@ -89,6 +90,7 @@ describe('a role of a target', () => {
       decideWithinMs: 4 * hourMs,
       useWithinMs: hourMs,
       extensions: 2,
+      graceMs: 300_000,
       windows: [{ days: ['mon', 'tue', 'wed', 'sat', 'sun'], fromMinute: 510, toMinute: 1440, zone: 'Europe/Berlin' }],
     });
     expect(ticket?.until).toEqual({ kind: 'ticket' });

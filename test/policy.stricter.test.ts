@@ -97,6 +97,7 @@ describe('a policy that is no stricter leaves a request under way alone', () => 
       approvals([{ ...stage(), never: [{ ...hats, name: 'x' }] }]),
     ],
     ['the same incident', until(approvals(), 'INC-1'), until(approvals(), 'INC-1')],
+    ['a shorter grace before the end', approvals([stage()], { graceMs: 2 }), approvals([stage()], { graceMs: 1 })],
     ['break-glass that is reviewed sooner', breakGlass, { ...breakGlass, review: { from: [], withinMs: 1 } }],
   ])('%s', (_, before, after) => {
     expect(stricter(pinned(before), now(after))).toEqual([]);
@@ -136,6 +137,7 @@ describe('a stricter one ends it, and says why (I7)', () => {
       now(approvals([stage()], { extensions: 1 })),
       'fewer extensions',
     ],
+    ['a grace where there was none', approvals(), now(approvals([stage()], { graceMs: 1 })), 'stops logins earlier'],
     [
       'hours where there were none',
       approvals(),
@@ -210,6 +212,7 @@ describe('whatever two plans', () => {
       maxMs: fc.integer({ min: 1, max: 3 }),
       useWithinMs: fc.integer({ min: 1, max: 3 }),
       extensions: fc.nat(2),
+      graceMs: fc.nat(2),
       windows: fc.option(fc.record({ days, toMinute: fc.constantFrom(600, 700) })),
       until: fc.boolean(),
       stages: fc.array(
@@ -222,8 +225,14 @@ describe('whatever two plans', () => {
         { maxLength: 2 },
       ),
     })
-    .map(({ maxMs, useWithinMs, extensions, windows, until: bound, stages }): GrantablePlan => {
-      const held = { maxMs, useWithinMs, extensions, ...(windows ? { windows: [{ ...office, ...windows }] } : {}) };
+    .map(({ maxMs, useWithinMs, extensions, graceMs, windows, until: bound, stages }): GrantablePlan => {
+      const held = {
+        maxMs,
+        useWithinMs,
+        extensions,
+        graceMs,
+        ...(windows ? { windows: [{ ...office, ...windows }] } : {}),
+      };
       const plan = approvals(
         stages.map(({ need, from, outsidePair, never }) => ({
           ...stage(need, from.map(group)),
@@ -251,6 +260,7 @@ describe('whatever two plans', () => {
         if (stricter(pinned(before), now(after)).length > 0) return;
         expect(after.limits.maxMs).toBeGreaterThanOrEqual(before.limits.maxMs);
         expect(after.limits.extensions ?? 0).toBeGreaterThanOrEqual(before.limits.extensions ?? 0);
+        expect(after.limits.graceMs ?? 0).toBeLessThanOrEqual(before.limits.graceMs ?? 0);
         expect(stagesOf(after).length).toBeLessThanOrEqual(stagesOf(before).length);
         if (after.until) expect(before.until).toEqual(after.until);
         if (after.limits.windows) expect(before.limits.windows).toBeDefined();

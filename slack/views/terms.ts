@@ -1,5 +1,6 @@
 /** The terms of a plan besides approvals: when access may be held, and what ends it before its time. */
 import { weekdays, type Condition, type GrantablePlan, type Window } from '../../domain/plan.ts';
+import { formatSpan } from '../../domain/time.ts';
 import { joined, listed, mrkdwn, value, type Mrkdwn } from '../text.ts';
 import { section } from './kit.ts';
 import type { Block } from './message.ts';
@@ -13,6 +14,9 @@ export function terms(plan: GrantablePlan): readonly Block[] {
 /** The same, a sentence each. */
 export const termSentences = ({ until, limits }: GrantablePlan): readonly Mrkdwn[] => [
   ...(until ? [conditionSentence(until)] : []),
+  ...(limits.graceMs === undefined
+    ? []
+    : [mrkdwn`Logins stop ${formatSpan(limits.graceMs)} before the end, so that whoever is inside can commit.`]),
   ...(limits.windows?.length ? [mrkdwn`It may be held only ${windowWords(limits.windows)}.`] : []),
 ];
 
