@@ -28,7 +28,12 @@ export type RevokeDeps = {
   readonly log: Log;
 };
 
-type Order = { readonly requestId: RequestId; readonly target: TargetName; readonly view: RequestView };
+type Order = {
+  readonly requestId: RequestId;
+  readonly target: TargetName;
+  readonly view: RequestView;
+  readonly orphaned?: true;
+};
 
 const beatMs = 2 * secondMs;
 /** The next attempt may be half a minute away, and the alarm must be heard within a minute (I17). */
@@ -44,8 +49,7 @@ export const createRevoke = (deps: RevokeDeps): RevokeActivities => {
     revoke: failing({ log: deps.log, activity: 'revoke', as: toRetry }, async (order) => {
       const beating = setInterval(() => heartbeat(), beatMs);
       try {
-        await record(deps, order, await end(deps, evidence, order));
-        evidence.forget(order.requestId);
+        await endAndRecord(deps, evidence, order);
       } catch (error) {
         await alarmIfLate(deps, order, error);
         throw error;
@@ -55,6 +59,15 @@ export const createRevoke = (deps: RevokeDeps): RevokeActivities => {
     }),
   };
 };
+
+/**
+ * Ends a grant and records it, by the evidence. Also for whoever ends one whose Workflow is gone: `orphaned`.
+ * @throws CurfewError `TargetUnavailable` where a node does not call it ended yet: nothing is recorded then
+ */
+export async function endAndRecord(deps: RevokeDeps, evidence: Evidence, order: Order): Promise<void> {
+  await record(deps, order, await end(deps, evidence, order));
+  evidence.forget(order.requestId);
+}
 
 async function end({ clusterOf }: RevokeDeps, evidence: Evidence, { requestId, target }: Order) {
   const cluster = clusterOf(target);
@@ -93,7 +106,7 @@ async function record(
       ...ended,
       attestations,
     };
-    if ((await grants.end(tx, requestId, receipt)) === 'recorded') await enter(tx, view, receipt);
+    if ((await grants.end(tx, requestId, receipt)) === 'recorded') await enter(tx, order, receipt);
     await closeIntents(tx, receipt);
     await closeExtensions(tx, requestId);
     const state = next(view.state, { kind: 'verified' });
@@ -104,11 +117,12 @@ async function record(
 }
 
 /** `grant.failed` too, where there never was a grant: that is all that tells an auditor why nobody had access. */
-async function enter(tx: Db, { state }: RequestView, receipt: RevokeReceipt): Promise<void> {
+async function enter(tx: Db, { view: { state }, orphaned }: Order, receipt: RevokeReceipt): Promise<void> {
   const { requestId, target, role, verifiedAt } = receipt;
   const why = state.kind === 'revoking' ? state.end : { outcome: 'revoked', cause: 'unknown' };
   const entry = { actor: 'curfew_worker', subject: requestId };
-  if (why.outcome === 'failed') {
+  const made = orphaned === true && (await grants.byId(tx, requestId)) !== undefined;
+  if (why.outcome === 'failed' && !made) {
     await append(tx, { kind: 'grant.failed', ...entry, body: { target, cause: why.cause } });
   }
   const body = {

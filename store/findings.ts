@@ -2,7 +2,7 @@
  * What the reconciler found, and for how long: one open row about one thing. Each is met and gone once, with its audit
  * entry and its alarm in the same transaction (I11).
  */
-import type { RequestId, TargetName } from '../domain/ids.ts';
+import type { TargetName } from '../domain/ids.ts';
 import * as alarms from './alarms.ts';
 import { appendAll } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -18,6 +18,8 @@ export type FindingRow = {
   /** Sentences without names: what it is, and what Curfew did about it. */
   readonly detail: string;
   readonly did: string;
+  /** What the sentences are made of: JSON of ids, codes and counts. */
+  readonly facts: unknown;
 };
 
 export type StoredFinding = FindingRow & {
@@ -64,12 +66,12 @@ async function meet(tx: Db, look: string, found: readonly FindingRow[]): Promise
   if (found.length === 0) return [];
   const rows = [...new Map(found.map((row) => [row.key, row])).values()];
   const kept = await tx.query<Told & { isNew: boolean }>(
-    `insert into curfew.finding as f (key, kind, severity, look, subject, target, detail, did)
-     select u.key, u.kind, u.severity, $1, u.subject, u.target, u.detail, u.did
-     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-       as u (key, kind, severity, subject, target, detail, did)
+    `insert into curfew.finding as f (key, kind, severity, look, subject, target, detail, did, facts)
+     select u.key, u.kind, u.severity, $1, u.subject, u.target, u.detail, u.did, u.facts
+     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[])
+       as u (key, kind, severity, subject, target, detail, did, facts)
      on conflict (key) where gone_at is null do update
-       set last_seen_at = clock_timestamp(), detail = excluded.detail, did = excluded.did
+       set last_seen_at = clock_timestamp(), detail = excluded.detail, did = excluded.did, facts = excluded.facts
      returning f.key, f.kind, f.subject, f.severity, f.xmax = 0 as "isNew"`,
     [
       look,
@@ -80,6 +82,7 @@ async function meet(tx: Db, look: string, found: readonly FindingRow[]): Promise
       rows.map(({ target }) => target),
       rows.map(({ detail }) => detail),
       rows.map(({ did }) => did),
+      rows.map(({ facts }) => JSON.stringify(facts)),
     ],
   );
   return kept.filter(({ isNew }) => isNew);
@@ -123,7 +126,7 @@ async function resolveGone(tx: Db, kind: string): Promise<void> {
   for (const { key } of over) await alarms.resolve(tx, key);
 }
 
-const columns = `key, kind, severity, look, subject, target, detail, did, first_seen_at as "firstSeenAt",
+const columns = `key, kind, severity, look, subject, target, detail, did, facts, first_seen_at as "firstSeenAt",
   last_seen_at as "lastSeenAt", gone_at as "goneAt"`;
 
 /** Open ones, the gravest and then the oldest first. */
@@ -139,16 +142,15 @@ export const gone = (db: Db, limit = 1_000): Promise<readonly StoredFinding[]> =
     limit,
   ]);
 
-/** The requests of these targets about which a finding of this kind is open, the oldest first. */
-export async function requestsWith(
+/** Open ones of these kinds on these targets, the oldest first. */
+export const openOf = (
   db: Db,
-  kind: string,
+  kinds: readonly string[],
   targets: readonly TargetName[],
   limit: number,
-): Promise<readonly { readonly requestId: RequestId; readonly detail: string }[]> {
-  return db.query(
-    `select subject as "requestId", detail from curfew.finding
-     where gone_at is null and kind = $1 and target = any($2::text[]) order by id limit $3`,
-    [kind, targets, limit],
+): Promise<readonly StoredFinding[]> =>
+  db.query(
+    `select ${columns} from curfew.finding
+     where gone_at is null and kind = any($1::text[]) and target = any($2::text[]) order by id limit $3`,
+    [kinds, targets, limit],
   );
-}

@@ -42,6 +42,7 @@ import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { paintingHomes } from './worker/homes.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
+import { watchPulls } from './worker/pull-watch.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
 import { openReconciling } from './worker/reconciling.ts';
 import { keepFollowingTaints, keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
@@ -134,6 +135,7 @@ export async function startWorker(
         });
   const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
   const watched = keepWatching(reapers, signal);
+  const pulled = config.serves === 'targets' ? Promise.resolve() : keepWatching(watchPulls({ store, clock }), signal);
   const kinds = spokenThrough(config);
   if (config.serves !== 'targets' && kinds.length < announcementChannels.length)
     log.warn({ kinds }, 'break-glass is announced through fewer than two kinds of channel: set up Slack and a webhook');

@@ -1,5 +1,13 @@
 import { proxyActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
-import type { BoundedActivities, GrantActivities, LeaveActivities, RevokeActivities } from './activities.ts';
+import type {
+  BoundedActivities,
+  GrantActivities,
+  LeaveActivities,
+  ReconcileActivities,
+  ReconcileTargetActivities,
+  RevokeActivities,
+  SettlingActivities,
+} from './activities.ts';
 import { targetQueue } from './contract.ts';
 
 /** Short attempts, and a bound over all of them: for what may be late or lost without harm. */
@@ -59,9 +67,27 @@ export const revokingUntilDone = (zone: string): ActivityInterfaceFor<RevokeActi
     retry: { initialInterval: '1s', maximumInterval: '30s' },
   });
 
+/** Waits for another process, so it says with heartbeats that it lives. */
+export const settling: ActivityInterfaceFor<SettlingActivities> = proxyActivities<SettlingActivities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '1s', maximumInterval: '30s' },
+});
+
 /** Waits for the evidence of many grants, so it says with heartbeats that it lives. */
 export const leaving: ActivityInterfaceFor<LeaveActivities> = proxyActivities<LeaveActivities>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '20s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
 });
+
+/** Once: the next minute looks again. A zone that nobody serves is not waited for. */
+const look = {
+  scheduleToStartTimeout: '20s',
+  startToCloseTimeout: '5m',
+  heartbeatTimeout: '30s',
+  retry: { maximumAttempts: 1 },
+} as const;
+export const looking: ActivityInterfaceFor<ReconcileActivities> = proxyActivities<ReconcileActivities>(look);
+export const lookingAt = (zone: string): ActivityInterfaceFor<ReconcileTargetActivities> =>
+  proxyActivities<ReconcileTargetActivities>({ ...look, taskQueue: targetQueue(zone) });

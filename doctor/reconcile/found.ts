@@ -2,7 +2,7 @@
  * What a reconciler can find where store, Temporal and targets do not agree. Each kind says how grave it is, what it
  * means in a sentence without names, and what Curfew does about it. What is ended is ended; nothing is ever adopted.
  */
-import type { Outcome } from '../../domain/request.ts';
+import type { End, Outcome } from '../../domain/request.ts';
 import type { RequestId, TargetName } from '../../domain/ids.ts';
 import type { FindingRow } from '../../store/findings.ts';
 
@@ -14,7 +14,7 @@ export type Found =
   | ({ readonly kind: 'request-without-workflow'; readonly how: Gone; readonly held: boolean } & OfRequest)
   | { readonly kind: 'workflow-without-request'; readonly requestId: RequestId }
   | ({ readonly kind: 'workflow-goes-on'; readonly outcome: Outcome } & OfRequest)
-  | ({ readonly kind: 'workflow-is-over'; readonly outcome: Outcome | null } & OfRequest)
+  | ({ readonly kind: 'workflow-is-over'; readonly end: End | null; readonly held: boolean } & OfRequest)
   | { readonly kind: 'temporal-unknown'; readonly requests: number }
   // == Grants
   | ({ readonly kind: 'surplus-grant'; readonly because: Surplus } & OfGrant)
@@ -86,7 +86,7 @@ export function wordsOf(found: Found): Words {
       return low(`The store has it closed (${found.outcome}), and its Workflow runs.`, 'The Workflow was cancelled.');
     case 'workflow-is-over':
       return low(
-        `Its Workflow is over (${found.outcome ?? 'nobody knows how'}), and the store has it open.`,
+        `Its Workflow is over (${found.end?.outcome ?? 'nobody knows how'}), and the store has it open.`,
         'The store is told what the Workflow says; what is held is ended first.',
       );
     case 'temporal-unknown':
@@ -129,7 +129,10 @@ export function wordsOf(found: Found): Words {
     case 'check-failed':
       return high('The last check of this target failed, and there are grants on it.', 'It gets no new ones.');
     case 'check-old':
-      return low('The last check of this target is older than a week, and there are grants on it.', 'It gets no new ones.');
+      return low(
+        'The last check of this target is older than a week, and there are grants on it.',
+        'It gets no new ones.',
+      );
     case 'cluster-changed':
       return high(
         'The cluster that answers is another one than was checked: a failover, or a restore.',
@@ -140,11 +143,17 @@ export function wordsOf(found: Found): Words {
     case 'target-unknown':
       return high('This node cannot be read.', 'Nothing is done about what is on it until it can; VALID UNTIL holds.');
     case 'intents-wait':
-      return high(`${found.count} ends were asked for more than a minute ago, and are not verified.`, 'The reaper goes on trying.');
+      return high(
+        `${found.count} ends were asked for more than a minute ago, and are not verified.`,
+        'The reaper goes on trying.',
+      );
     case 'outbox-waits':
       return low(`${found.count} messages have waited for more than two minutes.`, 'They are sent again.');
     case 'review-debt':
-      return low(`${found.count} break-glass grants ended more than a day ago without a review.`, 'Their holders can neither break glass nor approve.');
+      return low(
+        `${found.count} break-glass grants ended more than a day ago without a review.`,
+        'Their holders can neither break glass nor approve.',
+      );
   }
 }
 
@@ -182,5 +191,6 @@ function placeOf(found: Found): { readonly subject: string; readonly target: str
 /** As the store keeps it. The key says what it is about, so that a look that meets it again meets the same. */
 export function rowOf(found: Found): FindingRow {
   const { subject, target } = placeOf(found);
-  return { key: `${found.kind}/${subject}`, kind: found.kind, subject, target, ...wordsOf(found) };
+  const { kind, ...facts } = found;
+  return { key: `${kind}/${subject}`, kind, subject, target, ...wordsOf(found), facts };
 }

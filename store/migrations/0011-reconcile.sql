@@ -14,6 +14,7 @@ create table curfew.finding (
   target text,
   detail text not null,             -- sentences without names: what it is, and what Curfew did about it
   did text not null,
+  facts jsonb not null,             -- what the sentences are made of: ids, codes, counts
   first_seen_at timestamptz not null default clock_timestamp(),
   last_seen_at timestamptz not null default clock_timestamp(),
   gone_at timestamptz);
@@ -22,5 +23,5 @@ create index finding_kind on curfew.finding (kind, target) where gone_at is null
 create index finding_gone on curfew.finding (gone_at desc, id desc) where gone_at is not null;
 
 grant select on curfew.finding to curfew_worker, curfew_admin, curfew_auditor;
-grant insert (key, kind, severity, look, subject, target, detail, did) on curfew.finding to curfew_worker;
-grant update (detail, did, last_seen_at, gone_at) on curfew.finding to curfew_worker;
+grant insert (key, kind, severity, look, subject, target, detail, did, facts) on curfew.finding to curfew_worker;
+grant update (detail, did, facts, last_seen_at, gone_at) on curfew.finding to curfew_worker;

@@ -35,7 +35,8 @@ export function openCatalogs(settings: TargetSettings): Catalogs {
   const pools = new Map<string, NodePool>();
   const poolOf = (database: string): NodePool => {
     const [node] = settings.nodes;
-    const pool = pools.get(database) ?? openPool({ ...settings, target: settings.name, node, database, maxConnections: 1 });
+    const pool =
+      pools.get(database) ?? openPool({ ...settings, target: settings.name, node, database, maxConnections: 1 });
     pools.set(database, pool);
     return pool;
   };
@@ -59,5 +60,6 @@ export function openCatalogs(settings: TargetSettings): Catalogs {
 
 /** The lint's sentences begin with the template that they are about. */
 const templateOf = (what: string, templates: readonly string[]): string =>
-  templates.find((template) => what === template || what.startsWith(`${template} `) || what.startsWith(`${template}:`)) ??
-  'one of them';
+  templates.find(
+    (template) => what === template || what.startsWith(`${template} `) || what.startsWith(`${template}:`),
+  ) ?? 'one of them';

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestId } from '../../domain/ids.ts';
 import { createCodec } from '../../temporal/codec.ts';
-import { leaveId, reconcileType, reviewId } from '../../workflows/contract.ts';
+import { effectiveId, leaveId, reconcileType, reviewId } from '../../workflows/contract.ts';
 import { hasGolden, keepGolden } from './histories.ts';
 import { fakeActivities, newPersonId, request } from './requests.ts';
 import { running } from './running.ts';
@@ -94,10 +94,23 @@ async function recordReconcile(real: TestTemporal): Promise<void> {
   });
 }
 
+async function recordEffective(real: TestTemporal): Promise<void> {
+  if (hasGolden('effective', 'done')) return;
+  await inPlace(real, fakeActivities(), async ({ temporal }) => {
+    const input = { source: 'hr', event: 'event-1', effectiveAt: Date.now() + 1_000 };
+    await temporal.startEffective(input);
+    const handle = real.client.workflow.getHandle(effectiveId(input.source, input.event));
+    await handle.result();
+    await keepGolden('effective', 'done', await handle.fetchHistory(), codec);
+    process.stdout.write('effective/done\n');
+  });
+}
+
 const real = await startTestTemporal();
 try {
   for (const name of Object.keys(accessRequestScenarios)) await recordRequest(real, name);
   await recordLeave(real);
+  await recordEffective(real);
   await recordReconcile(real);
   await recordReview(real);
 } finally {

@@ -13,11 +13,20 @@ import type {
   BoundedActivities,
   GrantActivities,
   LeaveActivities,
+  ReconcileActivities,
+  ReconcileTargetActivities,
   RevokeActivities,
+  SettlingActivities,
 } from '../../workflows/activities.ts';
 import { bundleWorkflows, type WorkflowBundle } from '../../workers/bundle.ts';
 
-export type Activities = BoundedActivities & GrantActivities & RevokeActivities & LeaveActivities;
+export type Activities = BoundedActivities &
+  GrantActivities &
+  RevokeActivities &
+  LeaveActivities &
+  SettlingActivities &
+  ReconcileActivities &
+  ReconcileTargetActivities;
 
 export const testKeys: readonly CodecKey[] = [{ id: 'test-1', key: Buffer.alloc(32, 7) }];
 

@@ -1,0 +1,235 @@
+/** The store against each target's ledger and catalogs, both ways; what should not be there is ended, never adopted. */
+import type { RequestId, TargetName } from '../domain/ids.ts';
+import { minuteMs } from '../domain/time.ts';
+import type { End } from '../domain/request.ts';
+import { compareCluster, endsIt, requestOfRole, type ClusterLook } from '../doctor/reconcile/cluster.ts';
+import { rowOf, type Found } from '../doctor/reconcile/found.ts';
+import * as compared from '../store/compared.ts';
+import * as findings from '../store/findings.ts';
+import * as grants from '../store/grants.ts';
+import * as intents from '../store/intents.ts';
+import { enqueue, type NewMessage } from '../store/outbox.ts';
+import type { Db, Store } from '../store/pool.ts';
+import * as targetChecks from '../store/target-checks.ts';
+import { greatestBatch } from '../targets/postgres/accessor.ts';
+import type { Catalogs } from '../targets/postgres/catalogs.ts';
+import type { Live } from '../targets/postgres/calls.ts';
+import type { Identity } from '../targets/postgres/connection.ts';
+import type { Cluster } from './clusters.ts';
+import type { CurrentPolicy } from './current-policy.ts';
+import { Evidence } from './evidence.ts';
+import type { Log } from './failures.ts';
+import { afterClose, askEnd, lastView, revokingView, type Repaint } from './orphans.ts';
+import { endFound } from './reconcile-requests.ts';
+import { endAndRecord } from './revoke.ts';
+
+/** A cluster and what is in it, as this process reaches it. */
+export type Reconciled = Cluster & { readonly targets: readonly TargetName[]; readonly catalogs: Catalogs };
+
+export type ReconcileTargetsDeps = {
+  /** The login `curfew_worker`. */
+  readonly store: Store;
+  readonly policyOf: CurrentPolicy;
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly repaint?: Repaint;
+  /** The row by which a request's Workflow is told to end it. */
+  readonly revoke: (input: {
+    readonly requestId: RequestId;
+    readonly actor: string;
+    readonly cause: string;
+  }) => NewMessage;
+};
+
+/** A Workflow that was told to end what is gone has this long to do it. */
+const patienceMs = 3 * minuteMs;
+
+/** @returns one look at one cluster; it throws where the store does not answer. Two looks at once do no harm */
+export function createReconcileTarget(
+  deps: ReconcileTargetsDeps,
+): (cluster: Reconciled) => Promise<{ readonly found: number }> {
+  const evidence = new Evidence();
+  return async (cluster) => {
+    const read = await readCluster(deps, cluster);
+    const found = [...read.found, ...(read.look ? compareCluster(read.look) : [])];
+    const look = `cluster/${cluster.target.name}`;
+    await deps.store.transaction((tx) => findings.keep(tx, { look, found: found.map(rowOf), whole: read.whole }));
+    await endWhatShouldNotBe(deps, cluster, found);
+    await tellGone(deps, found);
+    await recordOrphans(deps, cluster, evidence);
+    return { found: found.length };
+  };
+}
+
+type Read = { readonly look?: ClusterLook; readonly found: readonly Found[]; readonly whole: boolean };
+
+/** The cluster first, the store after it. A node that does not answer hides nothing that the others say. */
+async function readCluster({ store, policyOf, clock, log }: ReconcileTargetsDeps, cluster: Reconciled): Promise<Read> {
+  const { target, targets, catalogs } = cluster;
+  const readAt = clock();
+  const identities = new Map<string, Identity>();
+  const away: Found[] = [];
+  for (const node of target.nodes) {
+    const identity = await target.whoami(node).catch(() => undefined);
+    if (identity) identities.set(node, identity);
+    else away.push({ kind: 'target-unknown', cluster: target.name, node });
+  }
+  const live = await target.listLive().catch((err: unknown) => {
+    log.warn({ err, target: target.name }, 'what is live there cannot be read');
+    return undefined;
+  });
+  const primary = [...identities.values()].find(({ inRecovery }) => !inRecovery);
+  if (!live || !primary) return { found: away, whole: false };
+  let whole = away.length === 0;
+  const orNothing = async <T>(what: string, reading: Promise<readonly T[]>): Promise<readonly T[]> =>
+    reading.catch((err: unknown) => {
+      log.warn({ err, target: target.name, what }, 'its catalogs cannot be read');
+      whole = false;
+      return [];
+    });
+  const shared = await orNothing('members', catalogs.sharedRoles());
+  const lint = await orNothing('lint', lintOf(store, policyOf, cluster, live));
+  const checks = new Map<TargetName, targetChecks.TargetCheck | undefined>();
+  for (const name of targets) checks.set(name, await targetChecks.latest(store, name));
+  const look = {
+    cluster: target.name,
+    targets,
+    readAt,
+    targetAt: primary.at,
+    identities,
+    live,
+    shared,
+    lint,
+    grants: await readGrants(store, targets, live),
+    checks,
+  };
+  return { look, found: away, whole };
+}
+
+async function readGrants(
+  store: Db,
+  targets: readonly TargetName[],
+  live: readonly Live[],
+): Promise<ReadonlyMap<string, compared.StoreGrant>> {
+  const ids = new Set(live.flatMap(({ grantId }) => (grantId === null ? [] : [grantId])));
+  for (let after: string | null = null; ;) {
+    const page: readonly RequestId[] = await compared.liveIds(store, targets, after);
+    for (const id of page) ids.add(id);
+    after = page.at(-1) ?? null;
+    if (page.length < compared.pageSize) break;
+  }
+  const all = [...ids];
+  const known = new Map<string, compared.StoreGrant>();
+  for (let from = 0; from < all.length; from += compared.pageSize)
+    for (const grant of await compared.grantsOf(store, all.slice(from, from + compared.pageSize)))
+      known.set(grant.requestId, grant);
+  return known;
+}
+
+/** Every template that somebody holds, in every database that its holders may connect to (I15). */
+async function lintOf(
+  store: Db,
+  policyOf: CurrentPolicy,
+  { targets, catalogs }: Reconciled,
+  live: readonly Live[],
+): Promise<ClusterLook['lint']> {
+  const held = live.flatMap(({ state, template }) => (state === 'active' && template !== null ? [template] : []));
+  const templates = [...new Set(held)];
+  if (templates.length === 0) return [];
+  const policy = await policyOf(store);
+  const databases = new Set(targets.flatMap((name) => policy.targets.get(name)?.databases ?? []));
+  const errors = [];
+  for (const database of databases) errors.push(...(await catalogs.lint(database, templates)));
+  return errors;
+}
+
+/** Asked for, so that the reaper does it without end, and done at once as well. More than a batch comes with the next look. */
+async function endWhatShouldNotBe(
+  deps: ReconcileTargetsDeps,
+  { targets, revoker }: Reconciled,
+  found: readonly Found[],
+): Promise<void> {
+  const [anywhere] = targets;
+  if (anywhere === undefined) return;
+  const surplus = new Map<RequestId, { readonly target: TargetName; readonly kind: string }>();
+  for (const one of found) {
+    const requestId =
+      one.kind === 'member-of-grant' ? requestOfRole(one.role) : endsIt(one) ? one.requestId : undefined;
+    if (requestId === undefined || surplus.size >= greatestBatch) continue;
+    // What the store does not know has no target of its own: any one of the cluster's names it.
+    const target = 'target' in one ? targets.find((name) => name === one.target) : undefined;
+    surplus.set(requestId, { target: target ?? anywhere, kind: one.kind });
+  }
+  for (const [requestId, { target, kind }] of surplus)
+    await deps.store.transaction(async (tx) => {
+      if (isGoingOn(kind)) await askEnd(tx, { requestId, target, finding: kind });
+      await tellWorkflow(deps, tx, requestId, 'what was granted is not what its target has');
+    });
+  await Promise.allSettled([...surplus.keys()].map((id) => revoker.end(id)));
+}
+
+/** The others have ended already, or are about to: their end is asked for by what ended them. */
+const isGoingOn = (kind: string): boolean =>
+  ['surplus-grant', 'login-gone', 'role-altered', 'other-membership', 'member-of-grant'].includes(kind);
+
+/** Its Workflow closes by its normal exit, if there is one. */
+async function tellWorkflow(
+  { revoke }: ReconcileTargetsDeps,
+  tx: Db,
+  requestId: RequestId,
+  cause: string,
+): Promise<void> {
+  const view = await lastView(tx, requestId);
+  if (view && view.state.kind !== 'closed' && view.state.kind !== 'revoking')
+    await enqueue(tx, revoke({ requestId, actor: 'curfew_worker', cause }));
+}
+
+async function tellGone(deps: ReconcileTargetsDeps, found: readonly Found[]): Promise<void> {
+  for (const one of found)
+    if (one.kind === 'gone-grant')
+      await deps.store.transaction((tx) => tellWorkflow(deps, tx, one.requestId, 'it is over on its target'));
+}
+
+const orphaned = ['request-without-workflow', 'workflow-is-over', 'gone-grant'] as const;
+
+/** Ends what nobody else will record: verified on every node first, and then with receipt, entry and closed view. */
+async function recordOrphans(deps: ReconcileTargetsDeps, cluster: Reconciled, evidence: Evidence): Promise<void> {
+  const { store, clock, log } = deps;
+  const open = await findings.openOf(store, orphaned, cluster.targets, greatestBatch);
+  const due = open.filter(({ kind, firstSeenAt }) => kind !== 'gone-grant' || firstSeenAt + patienceMs < clock());
+  const done = await Promise.allSettled(due.map((finding) => recordOne(deps, cluster, evidence, finding)));
+  for (const [index, one] of done.entries())
+    if (one.status === 'rejected')
+      log.warn({ err: one.reason, requestId: due[index]?.subject }, 'its end is not verified and recorded yet');
+}
+
+async function recordOne(
+  deps: ReconcileTargetsDeps,
+  cluster: Reconciled,
+  evidence: Evidence,
+  { subject, target, kind, facts }: findings.StoredFinding,
+): Promise<void> {
+  const { store, repaint } = deps;
+  const requestId = subject as RequestId;
+  const view = await lastView(store, requestId);
+  const isHeld = kind === 'gone-grant' || (facts as { readonly held?: unknown }).held === true;
+  if (!view || view.state.kind === 'closed' || !isHeld) return;
+  const found = { kind, ...(facts as object) } as Found;
+  const end =
+    found.kind === 'request-without-workflow' || found.kind === 'workflow-is-over'
+      ? endFound(found)
+      : await endOfGone(deps, requestId);
+  const order = { requestId, target: target as TargetName, view: revokingView(view, end), orphaned: true } as const;
+  await endAndRecord({ ...deps, clusterOf: () => cluster }, evidence, order);
+  await store.transaction((tx) => afterClose(tx, requestId, view.version + 1, repaint));
+}
+
+/** It was over before anybody recorded that: by its time, or because somebody asked for it. */
+async function endOfGone({ store, clock }: ReconcileTargetsDeps, requestId: RequestId): Promise<End> {
+  const grant = await grants.byId(store, requestId);
+  if (grant && grant.endAt <= clock()) return { outcome: 'expired', cause: 'time is up' };
+  const asked = await intents.ofRequest(store, requestId);
+  return asked.length > 0
+    ? { outcome: 'revoked', cause: 'its end was asked for' }
+    : { outcome: 'failed', cause: 'it was not on its target any more' };
+}
