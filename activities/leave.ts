@@ -12,6 +12,7 @@ import type { NewMessage } from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as people from '../store/people.ts';
 import * as requests from '../store/requests.ts';
+import * as taints from '../store/taints.ts';
 import type { LeaveActivities } from '../workflows/activities.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
 import { failing, toRetry, type Log } from './failures.ts';
@@ -50,7 +51,14 @@ export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
     const report = await reportOn(deps, input);
     await deps.store.transaction(async (tx) => {
       const { cause, event } = input;
-      const body = { cause, event, closed: report.closed, voided: report.voided, safeAfterMs: report.safeAfterMs };
+      const body = {
+        cause,
+        event,
+        closed: report.closed,
+        voided: report.voided,
+        safeAfterMs: report.safeAfterMs,
+        tainted: report.tainted ?? 0,
+      };
       await append(tx, { kind: 'leave.reported', actor: 'curfew_worker', subject: input.personId, body });
       await outbox.enqueue(tx, deps.notice(input, report));
     });
@@ -61,7 +69,10 @@ export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
 async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, input: LeaveInput): Promise<void> {
   const { personId, cause, learnedAt } = input;
   const untilAt = (await isGone(store, personId)) ? undefined : learnedAt + clocksApartMs;
-  const voided = await store.transaction((tx) => decisions.voidAllOf(tx, personId, cause, 'curfew_worker', untilAt));
+  const voided = await store.transaction(async (tx) => {
+    if (untilAt === undefined) await taints.findAll(tx, personId, input, 'curfew_worker');
+    return decisions.voidAllOf(tx, personId, cause, 'curfew_worker', untilAt);
+  });
   for (const { requestId } of voided) await saidOrOver(told.voidDecisions(requestId, { personId }));
 }
 
@@ -106,5 +117,6 @@ async function reportOn({ store }: LeaveDeps, input: LeaveInput): Promise<LeaveR
   const voided = await decisions.voidedSince(store, person, sinceAt);
   const receipts = await Promise.all(closed.map((id) => grants.receipts(store, id)));
   const safeAt = Math.max(learnedAt, ...receipts.map(({ revoke }) => revoke?.verifiedAt ?? learnedAt));
-  return { closed, voided: voided.map(({ id }): DecisionId => id), safeAfterMs: safeAt - learnedAt };
+  const tainted = await taints.countOf(store, person, input.event);
+  return { closed, voided: voided.map(({ id }): DecisionId => id), safeAfterMs: safeAt - learnedAt, tainted };
 }

@@ -1,10 +1,11 @@
 /** Messages about other things than requests: proposed policies, and Slack accounts that were linked beside others. */
 import { createHash } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
-import type { LinkId, PersonId, ProposalId } from '../domain/ids.ts';
+import type { LinkId, PersonId, ProposalId, TaintId } from '../domain/ids.ts';
 import { linkNotice } from '../slack/views/link.ts';
 import type { Content, SlackPort } from '../slack/views/message.ts';
 import type { Workspace } from '../slack/views/model.ts';
+import { taintNotice } from '../slack/views/taint.ts';
 import { proposalCard } from '../slack/views/proposal.ts';
 import * as links from '../store/link-codes.ts';
 import * as people from '../store/people.ts';
@@ -13,6 +14,7 @@ import * as proposals from '../store/proposals.ts';
 import * as notices from '../store/slack-notices.ts';
 import type { Log } from './failures.ts';
 import { looksOf } from './painter.ts';
+import { askedOf } from './taint-asked.ts';
 import { inTurn, unlimited, type Turns } from './turns.ts';
 
 export type NoticeDeps = {
@@ -26,6 +28,7 @@ export type NoticeDeps = {
 export type Notices = {
   proposal(message: { readonly proposalId: ProposalId }): Promise<void>;
   link(message: { readonly linkId: LinkId }): Promise<void>;
+  taint(message: { readonly taintId: TaintId }): Promise<void>;
 };
 
 /** Each makes Slack show how it stands by now; so a message that comes late, or twice, shows nothing that is over. */
@@ -54,6 +57,26 @@ export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): 
       const card = proposalCard({ ...proposal, proposalId }, shown);
       await paint(`proposal/${proposalId}`, 'card', () => Promise.resolve(channel), card);
     },
+    async taint({ taintId }) {
+      const subject = `taint/${taintId}`;
+      const asked = await askedOf(store, taintId);
+      if (asked.kind === 'open') {
+        const shown = await people.profiles(store, asked.people);
+        const users = asked.people.flatMap((person) => {
+          const { slackTeam, slackUser } = shown.get(person) ?? {};
+          return slackTeam === workspace.team && slackUser !== undefined ? [slackUser] : [];
+        });
+        if (users.length === 0)
+          log.warn({ taintId }, 'a leaver had approved something, and nobody can be asked about it');
+        const shows = taintNotice(asked.notice);
+        for (const user of users) await paint(subject, slotOf(taintId, user), () => port.openDm(user), shows);
+        return;
+      }
+      const settled = taintNotice(asked.notice);
+      for (const { slot, channel } of await notices.of(store, subject)) {
+        await paint(subject, slot, () => Promise.resolve(channel), settled);
+      }
+    },
     async link({ linkId }) {
       const subject = `link/${linkId}`;
       const waits = await links.waitingLink(store, linkId);
@@ -73,7 +96,7 @@ export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): 
 }
 
 /** NB. Slack's ids of people stand in one table only, so a slot is named by a hash. */
-const slotOf = (linkId: LinkId, user: string): string =>
-  `dm:${createHash('sha256').update(`${linkId} ${user}`).digest('hex').slice(0, 16)}`;
+const slotOf = (id: LinkId | TaintId, user: string): string =>
+  `dm:${createHash('sha256').update(`${id} ${user}`).digest('hex').slice(0, 16)}`;
 
 const listOf = (person: PersonId | null): readonly PersonId[] => (person === null ? [] : [person]);

@@ -19,6 +19,8 @@ export type ExtensionId = Branded<'ExtensionId'>;
 export type ProposalId = Branded<'ProposalId'>;
 /** UUID of the link between a Slack account and a person. */
 export type LinkId = Branded<'LinkId'>;
+/** UUID of the note that something rests on the approval of somebody who is gone. */
+export type TaintId = Branded<'TaintId'>;
 /** Name of a target in the policy file, e.g. `orders-prod`. */
 export type TargetName = Branded<'TargetName'>;
 /** Name of a NOLOGIN role on the target that carries privileges, e.g. `orders_read`. */

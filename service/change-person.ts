@@ -66,14 +66,16 @@ export async function follow(
   if (state === 'active') return { left: base, queued: [] };
   const closing: RequestId[] = [];
   const messages: OutboxMessage[] = [];
+  const tainted: RequestId[] = [];
   let voided = 0;
   for (const account of [person, ...aliases]) {
     const ended = await offBoard(tx, { state, actor, event, learnedAt }, account);
     closing.push(...ended.requests);
     messages.push(...ended.messages);
+    tainted.push(...ended.tainted);
     voided += ended.voided;
   }
-  return { left: { ...base, requests: closing, voided }, queued: await queueAll(tx, messages) };
+  return { left: { ...base, requests: closing, voided, tainted }, queued: await queueAll(tx, messages) };
 }
 
 /** Sends the first of them now. @returns whether all of them have arrived */
@@ -88,6 +90,7 @@ const leftOf = ({ kind, after }: AppliedChange): Changed['left'] => ({
   change: kind === 'stale' ? 'older' : 'applied',
   requests: [],
   voided: 0,
+  tainted: [],
 });
 
 /** They were gone as much before: a daily list says so of everybody who has ever left. */

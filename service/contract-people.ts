@@ -32,6 +32,8 @@ export type Left = {
   readonly state: PersonState;
   readonly requests: readonly RequestId[];
   readonly voided: number;
+  /** What others hold on their approval, and goes as the policy says. */
+  readonly tainted: readonly RequestId[];
   readonly confirmed: boolean;
 };
 
@@ -51,10 +53,20 @@ export type Away = { readonly fromAt: number; readonly untilAt: number; readonly
 /** Proves for a few minutes to the command line who somebody is; shown once. */
 export type PersonalCode = { readonly code: string; readonly expiresAt: number };
 
+/** A word on what rests on the approval of somebody who has left; `taintId` is the note's. */
+export type AnswerTaint = {
+  readonly taintId: string;
+  readonly person: PersonId;
+  readonly account: AccountFacts;
+  readonly verdict: 'keep' | 'end';
+};
+export type TaintAnswered = { readonly verdict: 'keep' | 'end'; readonly confirmed: boolean };
+
 export type PeopleUseCases = {
   leave(input: LeaveInputFromSource): Promise<Left | Refusal>;
   /** What any source says of a person, with all that follows; `event` is the delivery's id. */
   changePerson(input: PersonChangeInput): Promise<Left | Refusal>;
+  answerTaint(input: AnswerTaint): Promise<TaintAnswered | Refusal>;
   away(input: AwayInput): Promise<Away | Refusal>;
   back(input: { readonly person: PersonId }): Promise<{ readonly was: Away | null } | Refusal>;
   personalCode(input: { readonly person: PersonId; readonly account: AccountFacts }): Promise<PersonalCode | Refusal>;

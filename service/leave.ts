@@ -54,5 +54,5 @@ async function unknown(tx: Db, input: LeaveInputFromSource, learnedAt: number): 
   const key = `person-unknown/${subject}`;
   const detail = `An event of ${source} says "${state}" of somebody whom the directory does not know.`;
   await alarms.raise(tx, { key, code: 'person-unknown', subject, detail });
-  return { left: { person: null, change: 'unknown', state, requests: [], voided: 0 }, queued: [] };
+  return { left: { person: null, change: 'unknown', state, requests: [], voided: 0, tainted: [] }, queued: [] };
 }

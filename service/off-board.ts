@@ -8,6 +8,7 @@ import * as intents from '../store/intents.ts';
 import type { IntentScope } from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
+import * as taints from '../store/taints.ts';
 import type { OutboxMessage } from '../temporal/messages.ts';
 
 export type Leaving = {
@@ -23,6 +24,7 @@ export type Leaving = {
 export type OffBoarded = {
   readonly requests: readonly RequestId[];
   readonly voided: number;
+  readonly tainted: readonly RequestId[];
   /** For the Workflows, which only keep books. */
   readonly messages: readonly OutboxMessage[];
 };
@@ -36,6 +38,7 @@ export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Prom
   const { state, actor, event, learnedAt } = leaving;
   const open = await requests.openIdsOf(tx, person);
   await askForTheEnd(tx, leaving, person, open);
+  const tainted = await taints.findAll(tx, person, { cause: state, event }, actor);
   const voided = await decisions.voidAllOf(tx, person, state, actor);
   await endAbsences(tx, leaving, person);
   const cause = state === 'left' ? 'the person left' : 'the person was suspended';
@@ -47,7 +50,8 @@ export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Prom
         ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId: person } } }) as const,
     ),
   ];
-  return { requests: open.map(({ id }) => id), messages, voided: voided.length };
+  const resting = [...new Set(tainted.map(({ requestId }) => requestId))];
+  return { requests: open.map(({ id }) => id), messages, voided: voided.length, tainted: resting };
 }
 
 /** They decide for nobody any more, and nobody for them (I9). */

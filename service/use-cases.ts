@@ -1,3 +1,4 @@
+import { answerTaint } from './answer-taint.ts';
 import { away, back } from './away.ts';
 import { peek } from './claim-code.ts';
 import { claimStatus } from './claim-status.ts';
@@ -40,6 +41,7 @@ export const bindUseCases = (ctx: Context): UseCases => ({
   review: (input) => review(ctx, input),
   leave: (input) => leave(ctx, input),
   changePerson: (input) => changePerson(ctx, input),
+  answerTaint: (input) => answerTaint(ctx, input),
   status: (input) => status(ctx, input),
   extend: (input) => extend(ctx, input),
   extensionModel: (input) => extensionModel(ctx, input),

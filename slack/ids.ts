@@ -50,6 +50,9 @@ export const actions = {
   /** Message to the old account: is a new link its person's? The value is the link's id. */
   confirmLink: 'link:confirm',
   refuseLink: 'link:refuse',
+  /** Message about a leaver's approval: does it stay? The value is the taint's id. */
+  keepTaint: 'taint:keep',
+  endTaint: 'taint:end',
   /** Inputs of forms. They do nothing by themselves; a select that loads its options asks by this id. */
   target: 'ask:target',
   role: 'ask:role',

@@ -30,6 +30,7 @@ export type SlackService = Pick<
   | 'personalCode'
   | 'linkByCode'
   | 'confirmLink'
+  | 'answerTaint'
   | 'proposalModel'
   | 'decideProposal'
 >;

@@ -110,7 +110,7 @@ test('it waits for what is open and tells its Workflow again until it is closed;
 
 test('somebody without requests is safe at once', async () => {
   const input = await leaves('nina', 'event-4');
-  expect(await follow(input)).toEqual({ closed: [], voided: [], safeAfterMs: 0 });
+  expect(await follow(input)).toEqual({ closed: [], voided: [], safeAfterMs: 0, tainted: 0 });
 });
 
 test('somebody who came back is not followed: what they ask for and decide from then on stays', async () => {

@@ -153,7 +153,7 @@ test('what was asked while Temporal was dead is done by the relay, in order, onc
     repaint: () => Promise.resolve(),
     proposal: () => Promise.resolve(),
     link: () => Promise.resolve(),
-    alarm: () => Promise.resolve(),
+    taint: () => Promise.resolve(),
     left: () => Promise.resolve(),
   };
   const signal = new AbortController().signal;

@@ -190,6 +190,7 @@ export async function startWorker(
         relayed,
         beaten,
         watched,
+        pulled,
         announced,
         told,
         asked,

@@ -5,6 +5,7 @@ import { parseDay, parseInstant } from '../instant.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { addReportTainted } from './report-tainted.ts';
 import { handlesOf } from './requests.ts';
 
 type Options = { readonly from?: string; readonly to?: string; readonly json?: true };
@@ -33,6 +34,7 @@ export const registerReport: Register = (program, terminal) => {
       if (options.json) return printJson(terminal, report);
       print(terminal, report);
     });
+  addReportTainted(command, terminal);
 };
 
 /** @throws Stopped where they are no instants, or in the wrong order */

@@ -13,7 +13,7 @@ import { told, toldModal } from '../views/told.ts';
 import { fieldsOf, type Field } from './form-values.ts';
 import { clickerOf, turnOf, type Clicker } from './turn.ts';
 
-/** Proposed policies, and Slack accounts that wait for the old one's word. Both stand on messages of their own. */
+/** Proposed policies, Slack accounts that wait for the old one's word, what a leaver had approved. All stand on messages of their own. */
 export function register(app: App, desk: Desk): void {
   app.action<BlockButtonAction>(actions.reviewProposal, async ({ body, client, context }) => {
     const turn = turnOf(context);
@@ -42,6 +42,8 @@ export function register(app: App, desk: Desk): void {
   });
   onLink(app, desk, actions.confirmLink, 'approve');
   onLink(app, desk, actions.refuseLink, 'deny');
+  onTaint(app, desk, actions.keepTaint, 'keep');
+  onTaint(app, desk, actions.endTaint, 'end');
 }
 
 function onLink(app: App, desk: Desk, action: string, verdict: Verdict): void {
@@ -59,6 +61,25 @@ function onLink(app: App, desk: Desk, action: string, verdict: Verdict): void {
   });
 }
 
+function onTaint(app: App, desk: Desk, action: string, verdict: 'keep' | 'end'): void {
+  app.action<BlockButtonAction>(action, async ({ body, context }) => {
+    const turn = turnOf(context);
+    const press = await pressedNotice(desk, turn, body, 'taint');
+    if (isRefusal(press)) return await refused(desk, turn, press);
+    const account = await desk.accounts.factsOf(press.account);
+    if (!account)
+      return await refused(
+        desk,
+        turn,
+        refuse('NotRecorded', 'Not recorded: Slack did not say in time whose account this is.'),
+      );
+    const answered = await desk.service.answerTaint({ taintId: press.id, person: press.person, account, verdict });
+    if (isRefusal(answered)) return await refused(desk, turn, answered);
+    const says = verdict === 'keep' ? mrkdwn`Recorded: it stays.` : mrkdwn`Recorded: it ends now.`;
+    await say(desk, turn, told(says));
+  });
+}
+
 type OnNotice = Clicker & { readonly id: string };
 
 /** The message must be one that Curfew posted about this very thing. One that was copied elsewhere is refused and audited. */
@@ -66,7 +87,7 @@ async function pressedNotice(
   desk: Desk,
   turn: ReturnType<typeof turnOf>,
   body: unknown,
-  kind: 'proposal' | 'link',
+  kind: 'proposal' | 'link' | 'taint',
 ): Promise<OnNotice | Refusal> {
   const clicker = await clickerOf(desk, turn);
   if (isRefusal(clicker)) return clicker;

@@ -4,7 +4,7 @@
  * Limits: https://docs.slack.dev/reference/block-kit (and `slack/blocks.ts`, which every view passes in the tests).
  */
 import type { types } from '@slack/bolt';
-import type { ExtensionId, LinkId, ProposalId, RequestId } from '../../domain/ids.ts';
+import type { ExtensionId, LinkId, ProposalId, RequestId, TaintId } from '../../domain/ids.ts';
 import { cut, oneLine, tidy, type Mrkdwn } from '../text.ts';
 import type { Block, Content } from './message.ts';
 
@@ -63,7 +63,7 @@ export type ButtonLook = {
 export const button = (
   action: string,
   label: string,
-  id: RequestId | ExtensionId | ProposalId | LinkId,
+  id: RequestId | ExtensionId | ProposalId | LinkId | TaintId,
   look: ButtonLook = {},
 ): types.Button => ({
   type: 'button',

@@ -106,11 +106,16 @@ as $$
       join curfew.extension_ticket t on t.extension_id = e.id
       left join curfew.projection p on p.request_id = e.request_id
       where d.person = p_person and d.verdict = 'approve' and p.state is distinct from 'closed'
-        and not exists (select from curfew.extension_outcome o where o.extension_id = e.id and o.kind <> 'extended'))
+        and not exists (select from curfew.extension_outcome o where o.extension_id = e.id and o.kind <> 'extended')
+    union all   -- whoever has said that it stays is who it rests on since
+      select k.request_id, k.extension_id, k.decision_id, k.stage from curfew.taint k
+      join curfew.taint_answer a on a.taint_id = k.id
+      left join curfew.projection p on p.request_id = k.request_id
+      where a.person = p_person and a.verdict = 'keep' and p.state is distinct from 'closed')
   insert into curfew.taint as t (request_id, extension_id, decision_id, stage, person, cause, event)
     select r.request_id, r.extension_id, r.decision_id, r.stage, p_person, p_cause, p_event from resting r
-    where not exists (select from curfew.taint k where k.decision_id = r.decision_id and k.cause = p_cause
-                        and (k.outcome is null or k.cause = 'left'))
+    where not exists (select from curfew.taint k where k.decision_id = r.decision_id and k.person = p_person
+                        and k.cause = p_cause and (k.outcome is null or k.cause = 'left'))
     on conflict do nothing
     returning t.id, t.request_id, t.decision_id;
 $$;

@@ -9,4 +9,5 @@ export const fakeChannels = (): Channels => ({
   left: async () => undefined,
   proposal: async () => undefined,
   link: async () => undefined,
+  taint: async () => undefined,
 });
