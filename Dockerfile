@@ -15,6 +15,7 @@ COPY activities activities
 COPY api api
 COPY cli cli
 COPY conditions conditions
+COPY directory directory
 COPY config config
 COPY doctor doctor
 COPY domain domain

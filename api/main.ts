@@ -1,12 +1,15 @@
-/** The API process: `node api/main.ts`. HTTP, Slack, the claim page, HR's hook. Holds the ticket keys and no target. */
-import { once } from 'node:events';
-import { createServer as listenerFor } from 'node:http';
-import type { AddressInfo } from 'node:net';
+/**
+ * The API process: `node api/main.ts`. HTTP, Slack, the claim page, hooks. Holds the ticket keys and no target. With
+ * `--only hooks` it takes word on people and nothing else, with the directory's login alone.
+ */
+import { parseArgs } from 'node:util';
 import { openSource } from '../conditions/open.ts';
 import { createConditions } from '../conditions/source.ts';
 import { readApiConfig, type ApiConfig } from '../config/api.ts';
-import { describeProblems } from '../config/field.ts';
+import { readHooksConfig } from '../config/hooks.ts';
+import { describeProblems, type Read } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
+import type { SourceSpec } from '../directory/spec.ts';
 import type { Context, Ticket, Tickets } from '../service/context.ts';
 import { actingUseCases } from '../service/acting.ts';
 import { conditionHook } from '../service/conditions.ts';
@@ -19,17 +22,24 @@ import { openStore, type Store } from '../store/pool.ts';
 import { makeTicket, type TicketFields } from '../targets/postgres/ticket.ts';
 import { isVerifier } from '../targets/postgres/verifier.ts';
 import { createTemporal } from '../temporal/connection.ts';
+import { runDirectory } from './process/directory.ts';
+import { startHooks } from './process/hooks.ts';
+import { listen, type Listening } from './process/listen.ts';
+import { readSources } from './process/sources.ts';
 import { createServer } from './server.ts';
 
-export type Api = {
-  /** The port that it listens on. */
-  readonly port: number;
-  /** Takes no more calls, lets those under way finish for at most `drainMs`, then closes every connection. */
-  stop(): Promise<void>;
-};
+export type Api = Listening;
 
-/** @throws where the port is taken, or Slack cannot be reached in Socket Mode; the store and Temporal may come later */
-export async function startApi(config: ApiConfig, log: Log, clock: () => number = Date.now): Promise<Api> {
+/**
+ * @param sources of people, with their hooks; only where the directory's login is there
+ * @throws where the port is taken, or Slack cannot be reached in Socket Mode; the store and Temporal may come later
+ */
+export async function startApi(
+  config: ApiConfig,
+  log: Log,
+  clock: () => number = Date.now,
+  sources: readonly SourceSpec[] = [],
+): Promise<Api> {
   const store = openStore({ url: config.storeUrl, applicationName: 'curfew-api' });
   const directory =
     config.directoryUrl === undefined
@@ -52,11 +62,14 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
   };
   const useCases = bindUseCases(ctx);
   const slack = config.slack && createSlackApp({ config: config.slack, service: useCases, store, clock, log });
+  const stopping = new AbortController();
+  const people = directory && runDirectory(ctx, sources, stopping.signal);
   const server = createServer({
     useCases,
     acting: actingUseCases(ctx, useCases, slack && ((account) => slack.desk.accounts.factsOf(account))),
     ...(slack?.router === undefined ? {} : { slack: slack.router }),
     ...(config.hrSecrets.length === 0 ? {} : { hr: { secrets: config.hrSecrets, useCases: hrUseCases(ctx) } }),
+    ...(people === undefined ? {} : { sources: people.hooks }),
     ...(config.conditionSecrets.length === 0
       ? {}
       : { conditions: { secrets: config.conditionSecrets, hook: conditionHook(ctx) } }),
@@ -65,19 +78,14 @@ export async function startApi(config: ApiConfig, log: Log, clock: () => number 
     clock,
     log,
   });
-  const listener = listenerFor(server);
-  // Slower clients than this are none: bodies are small, and an open connection is a place taken.
-  Object.assign(listener, { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 });
-  listener.listen(config.port, config.host);
-  await once(listener, 'listening');
+  const listening = await listen(server, config);
   await slack?.start();
   return {
-    port: (listener.address() as AddressInfo).port,
+    port: listening.port,
     async stop() {
-      const closed = new Promise((resolve) => listener.close(resolve));
-      listener.closeIdleConnections();
-      const drained = await Promise.race([closed.then(() => true), after(config.drainMs)]);
-      if (drained !== true) listener.closeAllConnections();
+      stopping.abort();
+      await listening.stop();
+      await Promise.allSettled([people?.stopped]);
       await Promise.allSettled([slack?.stop(), store.close(), directory?.close(), temporal.close()]);
     },
   };
@@ -104,25 +112,52 @@ const needsOf = (store: Store, directory: Store | undefined, ctx: Context) => ({
   ...(directory === undefined ? {} : { directory: () => directory.query('select 1') }),
 });
 
-const after = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-
 if (import.meta.main) {
-  const read = readApiConfig(process.env);
-  if (read.ok) {
-    await run(read.config);
+  const only = onlyOf(process.argv.slice(2));
+  if (only === undefined) notConfigured('Say nothing, or --only hooks.');
+  else if (only === 'hooks') {
+    await configured(readHooksConfig(process.env), (config, sources) => {
+      const log = createLog('hooks', config.logLevel);
+      return run(log, {}, () => startHooks(config, sources, log));
+    });
   } else {
-    process.stderr.write(`The API is not configured:\n${describeProblems(read.problems)}\n`);
-    process.exitCode = 2;
+    await configured(readApiConfig(process.env), (config, sources) => {
+      const log = createLog('api', config.logLevel);
+      const targets = config.targets.map(({ name }) => name);
+      return run(log, { targets }, () => startApi(config, log, Date.now, sources));
+    });
   }
 }
 
-async function run(config: ApiConfig): Promise<void> {
-  const log = createLog('api', config.logLevel);
-  const api = await startApi(config, log);
-  log.info({ port: api.port, targets: config.targets.map(({ name }) => name) }, 'listening');
+/** @returns undefined for what cannot be said */
+function onlyOf(words: readonly string[]): 'hooks' | 'all' | undefined {
+  try {
+    const { only = 'all' } = parseArgs({ args: [...words], options: { only: { type: 'string' } } }).values;
+    return only === 'hooks' || only === 'all' ? only : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function notConfigured(problems: string): void {
+  process.stderr.write(`The API is not configured:\n${problems}\n`);
+  process.exitCode = 2;
+}
+
+/** Runs with a configuration that holds, the file of sources included; else tells every problem with it. */
+async function configured<Config extends { readonly sourcesFile?: string }>(
+  read: Read<Config>,
+  work: (config: Config, sources: readonly SourceSpec[]) => Promise<void>,
+): Promise<void> {
+  if (!read.ok) return notConfigured(describeProblems(read.problems));
+  const sources = readSources(read.config.sourcesFile);
+  if (!sources.ok) return notConfigured(sources.problems);
+  await work(read.config, sources.sources);
+}
+
+async function run(log: Log, about: object, start: () => Promise<Api>): Promise<void> {
+  const api = await start();
+  log.info({ port: api.port, ...about }, 'listening');
   let stops = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {

@@ -13,14 +13,19 @@ import { claimRoutes } from './routes/claim.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { conditionHooks } from './routes/hooks-conditions.ts';
 import { hrHooks } from './routes/hooks-hr.ts';
+import { oktaHooks } from './routes/hooks-okta.ts';
+import { sourceHooks, type SourceHook } from './routes/hooks-sources.ts';
 import { idOf, trace } from './trace.ts';
 
 export type ServerParts = {
-  readonly useCases: Pick<UseCases, 'peek' | 'claim' | 'claimStatus'>;
+  /** Absent: nobody claims here; hooks run apart. */
+  readonly useCases?: Pick<UseCases, 'peek' | 'claim' | 'claimStatus'>;
   /** Absent: nobody acts from the command line. */
   readonly acting?: Acting;
   /** Absent: this process takes no HR events. */
   readonly hr?: { readonly secrets: readonly string[]; readonly useCases: HrUseCases };
+  /** Sources of people that are configured by a file, with their hooks. */
+  readonly sources?: readonly SourceHook[];
   /** Absent: this process is told of no incident's or ticket's end. */
   readonly conditions?: { readonly secrets: readonly string[]; readonly hook: ConditionHook };
   /** Slack's receiver; absent in Socket Mode and without Slack. */
@@ -44,11 +49,14 @@ export function createServer(parts: ServerParts): Express {
   // NB. Before anything that parses a body: Slack's signature is over the raw stream, and the receiver reads it itself.
   if (parts.slack) app.use(parts.slack);
   app.use(healthRoutes(parts.needs));
-  app.use(claimPage());
-  app.use(claimRoutes(parts.useCases, parts.guesses ?? createGuesses(parts.clock)));
+  if (parts.useCases) {
+    app.use(claimPage());
+    app.use(claimRoutes(parts.useCases, parts.guesses ?? createGuesses(parts.clock)));
+  }
   // Counted by themselves: a script that goes on with a code which is over must not keep its whole office from claiming.
   if (parts.acting) app.use(actingRoutes(parts.acting, parts.guesses ?? createGuesses(parts.clock)));
   if (parts.hr) app.use(hrHooks(parts.hr.secrets, parts.hr.useCases));
+  if (parts.sources) app.use(sourceHooks(parts.sources, parts.clock)).use(oktaHooks(parts.sources));
   if (parts.conditions) app.use(conditionHooks(parts.conditions.secrets, parts.conditions.hook));
   app.use((_request, response) => {
     sendProblem(response, httpProblem('NotFound', 'There is nothing at this address.', idOf(response)));

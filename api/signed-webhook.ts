@@ -39,7 +39,8 @@ export function signedBy(secrets: readonly string[]): Verify {
   };
 }
 
-const jsonOnly: RequestHandler = (request, response, next) => {
+/** Before a body is looked at. */
+export const jsonOnly: RequestHandler = (request, response, next) => {
   if (request.is('application/json')) return next();
   sendProblem(response, httpProblem('UnsupportedMediaType', 'Send application/json.', idOf(response)));
 };
@@ -79,5 +80,6 @@ export function readBody<Value>(
 }
 
 /** Without a body the parser leaves nothing behind. */
-export const rawBody = (request: Request): string =>
-  Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+export const rawBytes = (request: Request): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+
+export const rawBody = (request: Request): string => rawBytes(request).toString('utf8');

@@ -11,6 +11,7 @@ import {
   type ReadText,
 } from './field.ts';
 import { listOf, oneOf, port, postgresUrl, span, webhookSecret, webOrigin, word, type NamedKey } from './forms.ts';
+import { sourcesShape } from './sources.ts';
 import { logShape, processShape, type LogLevel } from './process.ts';
 import { slackOf, slackShape, type SlackConfig } from './slack.ts';
 import { apiTargets, ticketKeys, type ApiTarget } from './targets.ts';
@@ -41,6 +42,7 @@ export const apiShape = {
     what: 'secrets of POST /hooks/hr/default (Standard Webhooks, whsec_...), comma-separated; unset: no hook',
     mend: 'Set it to whsec_ and base64 of at least 24 random bytes; to rotate, list the new and the old one.',
   }),
+  ...sourcesShape,
   ...conditionsShape,
   CURFEW_CONDITIONS_SECRETS: optional(listOf(webhookSecret), {
     what: 'secrets of POST /hooks/conditions (Standard Webhooks, whsec_...), comma-separated; unset: no hook',
@@ -79,6 +81,8 @@ export type ApiConfig = {
   readonly slack?: SlackConfig;
   /** Empty: the hook is off. */
   readonly hrSecrets: readonly string[];
+  /** The file of sources of people; absent: there are no others than the first hook. */
+  readonly sourcesFile?: string;
   readonly conditions: ConditionsConfig;
   /** Empty: the hook is off. */
   readonly conditionSecrets: readonly string[];
@@ -106,7 +110,8 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
         ...('problems' in temporal ? temporal.problems : []),
         ...(slack && 'problems' in slack ? slack.problems : []),
         ...keysMissing(values.CURFEW_TARGETS, values.CURFEW_TICKET_KEYS),
-        ...hookWithoutDirectory(values.CURFEW_HR_SECRETS, values.CURFEW_DIRECTORY_STORE_URL),
+        ...hookWithoutDirectory('CURFEW_HR_SECRETS', values.CURFEW_HR_SECRETS, values.CURFEW_DIRECTORY_STORE_URL),
+        ...hookWithoutDirectory('CURFEW_HR_SOURCES', values.CURFEW_HR_SOURCES, values.CURFEW_DIRECTORY_STORE_URL),
       ];
       if (problems.length > 0 || 'problems' in temporal || 'problems' in conditions || (slack && 'problems' in slack))
         return { problems };
@@ -120,6 +125,7 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
         ticketKeys: values.CURFEW_TICKET_KEYS,
         ...(slack === undefined ? {} : { slack }),
         hrSecrets: values.CURFEW_HR_SECRETS ?? [],
+        ...(values.CURFEW_HR_SOURCES === undefined ? {} : { sourcesFile: values.CURFEW_HR_SOURCES }),
         conditions,
         conditionSecrets: values.CURFEW_CONDITIONS_SECRETS ?? [],
         publicUrl: values.CURFEW_PUBLIC_URL,
@@ -143,12 +149,12 @@ const keysMissing = (targets: readonly ApiTarget[], keys: ReadonlyMap<string, Na
       mend: apiShape.CURFEW_TICKET_KEYS.mend,
     }));
 
-const hookWithoutDirectory = (secrets: readonly string[] | undefined, url: string | undefined): readonly Problem[] =>
-  secrets !== undefined && url === undefined
+const hookWithoutDirectory = (name: string, set: unknown, url: string | undefined): readonly Problem[] =>
+  set !== undefined && url === undefined
     ? [
         {
           variable: 'CURFEW_DIRECTORY_STORE_URL',
-          wrong: 'is not set although CURFEW_HR_SECRETS is',
+          wrong: `is not set although ${name} is`,
           mend: apiShape.CURFEW_DIRECTORY_STORE_URL.mend,
         },
       ]

@@ -2,11 +2,13 @@
 import { apiShape } from './api.ts';
 import { cliShape, migrateShape } from './cli.ts';
 import { tableOf, type Variable } from './field.ts';
+import { hooksShape } from './hooks.ts';
 import { reaperShape } from './reaper.ts';
 import { workerShape } from './worker.ts';
 
 export const variables: readonly Variable[] = [
   ...tableOf('api', apiShape),
+  ...tableOf('hooks', hooksShape),
   ...tableOf('worker', workerShape),
   ...tableOf('reaper', reaperShape),
   ...tableOf('migrate', migrateShape),

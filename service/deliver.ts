@@ -1,21 +1,20 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
-import type { Outcome } from '../domain/request.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
-import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as grants from '../store/grants.ts';
-import * as intents from '../store/intents.ts';
 import * as people from '../store/people.ts';
-import * as projections from '../store/projections.ts';
 import type { Db, Store } from '../store/pool.ts';
-import { openOf } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Left, LeaveInputFromSource } from './contract-people.ts';
+import { keepForLater } from './due.ts';
+import { hrReport, type HrReport } from './hr-report.ts';
 import { leave } from './leave.ts';
+import { stateAfterAsking, type PersonSource } from './person-source.ts';
+
+export type { HrReport };
 
 /** One event as HR delivered it, its signature checked. Instants in epoch ms. */
 export type HrEvent = {
@@ -23,7 +22,8 @@ export type HrEvent = {
   readonly delivery: string;
   readonly state: PersonState;
   readonly who: LeaveInputFromSource['who'];
-  readonly version: number;
+  /** The source's; absent: when it arrived. */
+  readonly version?: number;
   readonly effectiveAt?: number;
 };
 
@@ -31,28 +31,14 @@ export type HrEvent = {
 export type HrAnswer = {
   readonly delivery: string;
   readonly person: PersonId | null;
-  readonly change: Left['change'];
+  /** `later`: it takes effect at `effectiveAt`, and is kept until then. */
+  readonly change: Left['change'] | 'later';
   readonly state: PersonState;
   readonly requests: readonly RequestId[];
   readonly voided: number;
   readonly learnedAt: number;
+  readonly effectiveAt?: number;
   readonly report: string;
-};
-
-/**
- * How far it is: `safe` once nothing that the person held is left on any node, in any of their accounts. Read anew each
- * time, and not from the answer alone. Never of somebody unknown: whoever they are may hold something.
- */
-export type HrReport = HrAnswer & {
-  readonly safe: boolean;
-  /** From learning of it until the last grant was verified as ended; null while one is not. */
-  readonly safeAfterMs: number | null;
-  readonly ends: readonly {
-    readonly requestId: RequestId;
-    readonly state: string;
-    readonly outcome: Outcome | null;
-    readonly grantEndedAt: number | null;
-  }[];
 };
 
 export type HrUseCases = {
@@ -64,7 +50,20 @@ export type HrUseCases = {
   refuseSignature(): Promise<void>;
 };
 
-const source = 'hr';
+/** One place from which word on people is delivered. */
+export type HrSource = {
+  /** Whose word it is: only the same source can undo it. */
+  readonly name: string;
+  /** Under which its deliveries are kept. */
+  readonly deliveredBy: string;
+  /** Of its hook. */
+  readonly path: string;
+  /** Where it can be asked, its deliveries are triggers, and its versions the instants of asking. */
+  readonly ask?: PersonSource;
+};
+
+export const defaultHrSource: HrSource = { name: 'hr', deliveredBy: 'hr', path: '/hooks/hr/default' };
+
 const actor = 'curfew_directory';
 /** Clocks differ by less; what takes effect later than this is not now. */
 const skewMs = 5 * minuteMs;
@@ -74,21 +73,19 @@ const patienceMs = 2 * secondMs;
 const mostRefusals = 30;
 
 /** @throws Error in a process without the directory's login */
-export function hrUseCases(ctx: Context): HrUseCases {
+export function hrUseCases(ctx: Context, source: HrSource = defaultHrSource): HrUseCases {
   const store = ctx.directory;
   if (!store) throw new Error('HR events need the directory login');
+  const { deliveredBy } = source;
   const refusals: number[] = [];
   return {
-    deliver: (event) => answering(ctx, 'deliver', () => deliver(ctx, store, event)),
-    report: ({ delivery }) => answering(ctx, 'report', () => report(ctx, store, delivery)),
+    deliver: (event) => answering(ctx, 'deliver', () => deliver(ctx, store, source, event)),
+    report: ({ delivery }) =>
+      answering(ctx, 'report', () => hrReport(ctx, store, { source: source.name, deliveredBy, delivery })),
     refuseEvent: ({ delivery, refusal }) =>
       answering<never>(ctx, 'refuseEvent', async () => {
-        await append(store, {
-          kind: 'delivery.refused',
-          actor,
-          subject: `${source}/${delivery}`,
-          body: { code: refusal.code },
-        });
+        const subject = `${deliveredBy}/${delivery}`;
+        await append(store, { kind: 'delivery.refused', actor, subject, body: { code: refusal.code } });
         return refusal;
       }),
     refuseSignature: async () => {
@@ -97,109 +94,77 @@ export function hrUseCases(ctx: Context): HrUseCases {
       if (refusals.length >= mostRefusals) return;
       refusals.push(now);
       await answering(ctx, 'refuseSignature', async () => {
-        await append(store, { kind: 'delivery.refused', actor, subject: source, body: { code: 'BadSignature' } });
+        await append(store, { kind: 'delivery.refused', actor, subject: deliveredBy, body: { code: 'BadSignature' } });
       });
     },
   };
 }
 
-async function deliver(ctx: Context, store: Store, event: HrEvent): Promise<HrAnswer | Refusal> {
-  const { delivery, state, who, version, effectiveAt } = event;
+async function deliver(ctx: Context, store: Store, source: HrSource, event: HrEvent): Promise<HrAnswer | Refusal> {
+  const { delivery } = event;
+  const { deliveredBy } = source;
   const learnedAt = ctx.clock();
-  if (effectiveAt !== undefined && effectiveAt > learnedAt + skewMs) return notYet(store, event);
-  const begun = await deliveries.begin(store, source, delivery);
-  if (begun === 'busy') return firstAnswer(store, delivery);
+  const begun = await deliveries.begin(store, deliveredBy, delivery);
+  if (begun === 'busy') return firstAnswer(store, deliveredBy, delivery);
   // NB. What it says now is not looked at: a delivery has one effect, and its repeats get the first answer (I10).
   if (begun !== 'new') return begun.answer as HrAnswer;
-  const left = await leave(ctx, { source, event: delivery, who, state, version, actor });
-  if (isRefusal(left)) return left;
-  const { person, change, requests, voided } = left;
-  const path = `/hooks/hr/default/${delivery}`;
-  const answer = { delivery, person, change, state: left.state, requests, voided, learnedAt, report: path };
-  await deliveries.answer(store, source, delivery, answer);
+  const effect = await effectOf(ctx, store, source, event, learnedAt);
+  if (isRefusal(effect)) return effect;
+  const answer: HrAnswer = { delivery, ...effect, learnedAt, report: `${source.path}/${delivery}` };
+  await deliveries.answer(store, deliveredBy, delivery, answer);
   // As it is kept, and not as it was made here: somebody who took this delivery for abandoned may have answered first.
-  return firstAnswer(store, delivery);
+  return firstAnswer(store, deliveredBy, delivery);
 }
 
-/** Nothing is kept of it, so that the same delivery may come again when it holds; somebody must know, so it alarms. */
-async function notYet(store: Db, { delivery }: HrEvent): Promise<Refusal> {
-  const refusal = refuse('InvalidInput', 'This takes effect later: send it again then.', 'data.effectiveAt');
-  const subject = `${source}/${delivery}`;
-  await append(store, { kind: 'delivery.refused', actor, subject, body: { code: refusal.code } });
-  const detail = 'An event that takes effect later was refused: its source has to send it again then.';
-  await alarms.raise(store, { key: `delivery-early/${delivery}`, code: 'delivery-early', subject, detail });
-  return refusal;
+type Effect = Omit<HrAnswer, 'delivery' | 'learnedAt' | 'report'>;
+
+async function effectOf(
+  ctx: Context,
+  store: Store,
+  source: HrSource,
+  { delivery, state, who, version = ctx.clock(), effectiveAt }: HrEvent,
+  learnedAt: number,
+): Promise<Effect | Refusal> {
+  const said = { source: source.name, event: eventOf(source, delivery), who, state, version, actor };
+  if (effectiveAt !== undefined && effectiveAt > learnedAt + skewMs) {
+    const kept = await keepForLater(ctx, {
+      ...said,
+      event: delivery,
+      version: source.ask ? learnedAt : version,
+      effectiveAt,
+    });
+    const change = kept.kind;
+    const later = { person: kept.person, change, state, requests: [], voided: 0 };
+    return change === 'later' ? { ...later, effectiveAt } : later;
+  }
+  const asked = source.ask ? await afterAsking(store, source.ask, { ...said, version: learnedAt }) : said;
+  const left = await leave(ctx, asked);
+  if (isRefusal(left)) return left;
+  const { person, change, requests, voided } = left;
+  return { person, change, state: left.state, requests, voided };
+}
+
+/** The Workflow's, too: two sources may give their deliveries the same id. */
+const eventOf = ({ name, deliveredBy }: HrSource, delivery: string): string =>
+  deliveredBy === defaultHrSource.deliveredBy ? delivery : `${name}-${delivery}`;
+
+/** NB. Its versions are the instants of asking: what the answer says is as old as the question. */
+async function afterAsking(store: Db, ask: PersonSource, said: LeaveInputFromSource): Promise<LeaveInputFromSource> {
+  const { who, state } = said;
+  const id = 'handle' in who ? await people.personByHandle(store, who.handle) : (who.id as PersonId);
+  const known = id === undefined ? undefined : await people.show(store, id);
+  const handle = 'handle' in who ? who.handle : known?.handle;
+  if (handle === undefined) return said;
+  return { ...said, state: stateAfterAsking(state, known?.state, await ask.list(), handle) };
 }
 
 /** The answer that stands. Where another process is still at it, this waits a little for what it answers. */
-async function firstAnswer(store: Db, delivery: string): Promise<HrAnswer | Refusal> {
+async function firstAnswer(store: Db, deliveredBy: string, delivery: string): Promise<HrAnswer | Refusal> {
   const until = Date.now() + patienceMs;
   for (;;) {
-    const first = await deliveries.answerOf(store, source, delivery);
+    const first = await deliveries.answerOf(store, deliveredBy, delivery);
     if (first) return first.answer as HrAnswer;
     if (Date.now() >= until) return refuse('NotRecorded', 'This delivery is being worked on: send it again.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function report(ctx: Context, store: Db, delivery: string): Promise<HrReport | Refusal> {
-  const first = await deliveries.answerOf(store, source, delivery);
-  if (!first) return refuse('UnknownRequest', 'There is no such delivery, or no answer to it yet.');
-  const answer = first.answer as HrAnswer;
-  const left = await whatIsLeft(ctx, store, answer);
-  const ends = await Promise.all(
-    [...new Set([...answer.requests, ...left.requests])].map(async (requestId) => {
-      const view = await projections.viewOf(store, requestId);
-      const grant = await grants.byId(store, requestId);
-      const outcome = view?.state.kind === 'closed' ? view.state.outcome : null;
-      return {
-        requestId,
-        state: view?.state.kind ?? 'requested',
-        outcome,
-        granted: grant !== undefined,
-        grantEndedAt: grant?.endedAt ?? null,
-      };
-    }),
-  );
-  const held = ends.filter(({ granted }) => granted);
-  const closed = ends.every(({ state }) => state === 'closed');
-  const safe =
-    answer.person !== null && !left.owed && closed && held.every(({ grantEndedAt }) => grantEndedAt !== null);
-  const last = Math.max(answer.learnedAt, ...held.map(({ grantEndedAt }) => grantEndedAt ?? 0));
-  return {
-    ...answer,
-    safe,
-    safeAfterMs: safe ? last - answer.learnedAt : null,
-    ends: ends.map(({ requestId, state, outcome, grantEndedAt }) => ({ requestId, state, outcome, grantEndedAt })),
-  };
-}
-
-type Remainder = {
-  readonly requests: readonly RequestId[];
-  /** A target has not answered yet. */
-  readonly owed: boolean;
-};
-
-/**
- * What is open or live now of what a leaving is about. The answer may name too little: of a delivery that was done
- * twice, or that was not new. What somebody asked for after they had come back is no part of it.
- */
-async function whatIsLeft(ctx: Context, store: Db, answer: HrAnswer): Promise<Remainder> {
-  const { person, state, learnedAt } = answer;
-  const facts = person === null || state === 'active' ? undefined : await people.factsOf(store, person);
-  if (!facts) return { requests: [], owed: false };
-  const isPartOfIt = (at: number): boolean => facts.state !== 'active' || at <= learnedAt;
-  const left: RequestId[] = [];
-  const accounts = [facts.id, ...facts.aliases];
-  for (const account of accounts) {
-    const open = await openOf(store, account);
-    const live = await grants.live(store, { person: account });
-    left.push(...open.filter(({ openedAt }) => isPartOfIt(openedAt)).map(({ id }) => id));
-    left.push(...live.filter(({ grantedAt }) => isPartOfIt(grantedAt)).map(({ requestId }) => requestId));
-  }
-  const about = { people: accounts, requests: [...answer.requests, ...left] };
-  return {
-    requests: left,
-    owed: await intents.isOwed(store, { ...about, targets: ctx.targets.map(({ name }) => name) }),
-  };
 }

@@ -28,22 +28,33 @@ const takesMoreAway = (state: PersonState | undefined, than: PersonState | null)
 export const strictest = (states: readonly PersonState[]): PersonState | undefined =>
   states.toSorted((one, other) => restriction[other] - restriction[one])[0];
 
-const keyOf = (handle: string): string => createHash('sha256').update(handle).digest('hex');
+/** Under which the words on a handle are kept: a handle may be an e-mail address. */
+export const handleHash = (handle: string): string => createHash('sha256').update(handle).digest('hex');
 
 /**
  * Keeps what a source says, in the order of its own versions. A state that takes more away counts whatever its version:
  * a leaver whom some clock or counter hides is worse than somebody who has to be let in again.
  * NB. The caller holds the person's row, or the turn of newcomers where nobody has this handle.
  */
-export async function hear(tx: Db, { handle, source = operator, version, state }: PersonChange): Promise<Heard> {
-  const key = keyOf(handle);
+export const hear = (tx: Db, { handle, source = operator, ...said }: PersonChange): Promise<Heard> =>
+  hearOf(tx, { ...said, handleHash: handleHash(handle), source });
+
+type Said = Pick<PersonChange, 'version' | 'state' | 'dated'> & {
+  readonly handleHash: string;
+  readonly source: string;
+};
+
+/** The same of somebody of whom only the handle's hash is known. */
+export async function hearOf(tx: Db, { handleHash: key, source, version, state, dated }: Said): Promise<Heard> {
   const [last] = await tx.query<Word>(
     'select version, state from curfew.person_word where handle_hash = $1 and source = $2 for update',
     [key, source],
   );
   const stricter = takesMoreAway(state, last?.state ?? null);
-  const kind = !last || version > last.version || (version === last.version && stricter) ? 'news' : 'late';
-  if (kind === 'late' && !stricter) return { kind: 'stale', state: await stateOf(tx, key) };
+  const inTurn = !last || version > last.version || (version === last.version && stricter);
+  const kind = inTurn || dated ? 'news' : 'late';
+  if (!inTurn && (!stricter || (dated && last.state === 'active')))
+    return { kind: 'stale', state: await stateOf(tx, key) };
   await tx.query(
     `insert into curfew.person_word as w (handle_hash, source, version, state) values ($1, $2, $3, $4)
      on conflict (handle_hash, source) do update
@@ -63,5 +74,5 @@ async function stateOf(tx: Db, key: string): Promise<PersonState | undefined> {
 
 /** Has any source said something of this handle, whether or not somebody has it? */
 export async function isSpokenOf(tx: Db, handle: string): Promise<boolean> {
-  return (await tx.query('select from curfew.person_word where handle_hash = $1', [keyOf(handle)])).length > 0;
+  return (await tx.query('select from curfew.person_word where handle_hash = $1', [handleHash(handle)])).length > 0;
 }

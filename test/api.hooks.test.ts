@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { hrHooks } from '../api/routes/hooks-hr.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import { hrUseCases } from '../service/deliver.ts';
+import { settleDue } from '../service/due.ts';
 import * as people from '../store/people.ts';
 import { openStore } from '../store/pool.ts';
 import { approved, claimed, startCompany, workerEnds, workerGrants, type Company } from './support/company.ts';
@@ -224,19 +225,17 @@ test('without a version the stamp is the version', async () => {
   expect(await stateOf('nina')).toBe('suspended');
 });
 
-test('what takes effect later is refused aloud, and taken when it comes again in time', async () => {
+test('what takes effect later is kept until its day, its repeats get the first answer, and then it counts', async () => {
   const at = new Date(Date.now() + 60 * minuteMs);
   const body = event('person.left', 'ben', { effectiveAt: at.toISOString() });
-  expect(await (await deliver(body, { id: 'msg_later' })).json()).toMatchObject({
-    status: 400,
-    field: 'data.effectiveAt',
-  });
-  expect(await stateOf('ben')).toBe('active');
-  const alarms = await company.store.admin.query(`select 1 from curfew.alarm where code = 'delivery-early'`);
-  expect(alarms).toHaveLength(1);
+  const answer = await (await deliver(body, { id: 'msg_later' })).json();
+  expect(answer).toMatchObject({ person: company.id('ben'), change: 'later', effectiveAt: at.getTime() });
+  expect(await (await deliver(body, { id: 'msg_later' })).json()).toEqual(answer);
+  expect(await settleDue(company.ctx)).toBe(0);
+  expect([await stateOf('ben'), await (await ask('msg_later')).json()]).toMatchObject(['active', { safe: false }]);
   company.now = at.getTime();
-  expect((await deliver(body, { id: 'msg_later' })).status).toBe(200);
-  expect(await stateOf('ben')).toBe('left');
+  expect(await settleDue(company.ctx)).toBe(1);
+  expect([await stateOf('ben'), await settleDue(company.ctx)]).toEqual(['left', 0]);
 });
 
 test('somebody unknown is answered with a tombstone, not ignored', async () => {

@@ -30,7 +30,7 @@ describe('folders', () => {
   });
 
   const known =
-    '.ci activities api bench cli conditions config dev docs doctor domain policy service slack store targets temporal test workers workflows';
+    '.ci activities api bench cli conditions config directory dev docs doctor domain policy service slack store targets temporal test workers workflows';
   test('are the ones that the design names', () => {
     const top = new Set(all.flatMap((path) => (path.includes('/') ? [path.split('/')[0] ?? ''] : [])));
     expect([...top].filter((folder) => !known.split(' ').includes(folder))).toEqual([]);
