@@ -22,6 +22,7 @@ import type {
   ReviewModel,
   UseCases,
 } from './contract.ts';
+import { longestBreakGlass } from './options.ts';
 
 /** What Slack says of an account, at most a minute old; undefined where it does not answer in time. */
 export type AskAccount = (account: {
@@ -34,6 +35,7 @@ export type Named<Answer> = Answer & { readonly names: Readonly<Record<string, s
 
 export type Acting = {
   request(code: string, input: Omit<OpenInput, 'person' | 'kind'>): Promise<Opened | Refusal>;
+  breakGlass(code: string, input: BreakGlassByCommand): Promise<Opened | Refusal>;
   mine(code: string): Promise<Named<Overview> | Refusal>;
   status(code: string, requestId: string): Promise<Named<RequestStatus> | Refusal>;
   review(code: string, requestId: string): Promise<Named<Reviewable> | Refusal>;
@@ -42,6 +44,11 @@ export type Acting = {
   extend(code: string, input: ExtendByCommand): Promise<Extended | Refusal>;
 };
 
+export type BreakGlassByCommand = Omit<OpenInput, 'person' | 'kind' | 'ticket' | 'startAt' | 'durationMs'> & {
+  readonly incident: string;
+  /** As long as the policy allows where absent. */
+  readonly durationMs?: number;
+};
 export type DecideByCommand = {
   readonly requestId: string;
   /** As `review` showed it. */
@@ -60,7 +67,7 @@ export type Reviewable = Omit<ReviewModel, 'standsInFor'>;
 
 type Needed = Pick<
   UseCases,
-  'personOfCode' | 'open' | 'overview' | 'status' | 'reviewModel' | 'decide' | 'release' | 'extend'
+  'personOfCode' | 'open' | 'options' | 'overview' | 'status' | 'reviewModel' | 'decide' | 'release' | 'extend'
 >;
 
 /** @param account absent: without Slack nobody can say whether an account is in order, so nothing is decided here */
@@ -79,6 +86,11 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
     isRefusal(answer) ? answer : { ...answer, names: await namesOf(ctx, ids(answer)) };
   return {
     request: (code, input) => as(code, (person) => use.open({ ...input, person, kind: 'access' })),
+    breakGlass: (code, { incident, ...input }) =>
+      as(code, async (person) => {
+        const durationMs = input.durationMs ?? (await longestBreakGlass(use, { ...input, person }));
+        return use.open({ ...input, durationMs, person, kind: 'break-glass', ticket: incident });
+      }),
     mine: (code) => as(code, async (person) => named(await use.overview({ person }), requesters)),
     status: (code, requestId) =>
       as(code, async (reader) => named(await use.status({ requestId, reader }), ({ requester }) => [requester])),

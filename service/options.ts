@@ -1,9 +1,10 @@
 import { isRefusal, type Refusal } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
+import { hourMs } from '../domain/time.ts';
 import { offersFor } from '../policy/offers.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
-import type { TargetOption } from './contract.ts';
+import type { Ask, TargetOption, UseCases } from './contract.ts';
 import { activePerson } from './planning.ts';
 
 /** What the policy lets this person ask for, by target; only targets that this process serves. */
@@ -17,3 +18,13 @@ export const options = (
     const offers = new Map(offersFor(await ctx.policy(), facts).map((offer) => [offer.target, offer]));
     return ctx.targets.flatMap(({ name }) => offers.get(name) ?? []);
   });
+
+/** How long a break-glass is where nobody says: as long as the policy allows. Where it allows nothing, opening says so. */
+export async function longestBreakGlass(
+  use: Pick<UseCases, 'options'>,
+  { person, target, role }: Pick<Ask, 'person' | 'target' | 'role'>,
+): Promise<number> {
+  const offers = await use.options({ person });
+  if (isRefusal(offers)) return hourMs;
+  return offers.find((one) => one.target === target)?.breakGlass.find((one) => one.role === role)?.maxMs ?? hourMs;
+}

@@ -71,6 +71,25 @@ test('somebody asks, sees where it is, and another approves what they were shown
   expect((await run('ada', ['status', id])).out).toContain('State: approved');
 });
 
+test('a responder breaks glass with a code, as long as the policy allows, and not for an incident that is over (I13)', async () => {
+  await addPerson(company.store.as.curfew_directory, 'ada', {
+    version: company.nextVersion(),
+    groups: [{ name: 'responders' }],
+    slack: [{ team: 'T1', user: 'UADA' }],
+  });
+  const words = ['breakglass', 'orders-prod', 'write', 'INC-12', '--because', 'checkout down'];
+  const { code, out, err } = await run('ada', [...words, '--key', 'the checkout']);
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toContain('Glass is broken, and it is announced: write on orders-prod, by the rule incident.');
+  expect((await run('ada', [...words, '--key', 'the checkout', '--for', '1h'])).out).toContain('(asked before)');
+  expect((await run('ada', [...words, '--for', '61m'])).err).toContain('at most 1 h');
+  expect((await run('olga', words)).err).toContain('may break glass');
+  company.condition = 'over';
+  expect((await run('ada', words)).err).toContain('INC-12 is resolved');
+  company.condition = 'unknown';
+  expect((await run('ada', words)).err).toContain('Nobody knows of an open incident INC-12');
+});
+
 test('whom a request does not concern is not shown its reason, and hears why it is not theirs to decide', async () => {
   const id = await asked();
   const stranger = await run('eve', ['review', id, '--json']);

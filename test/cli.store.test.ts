@@ -192,12 +192,22 @@ test('a request is told from its opening to its receipt', async () => {
   expect((await curfew(['requests', '--limit', 'many'], { env: env() })).code).toBe(2);
 });
 
-test('break-glass access that waits for its review is listed', async () => {
-  expect((await curfew(['breakglass', 'list'], { env: env() })).out).toBe('Nothing waits for a review.\n');
+test('break-glass access is listed, and what waits for its review (I13)', async () => {
+  expect((await curfew(['breakglass', 'list'], { env: env() })).out).toBe('Nobody broke glass.\n');
+  expect((await curfew(['breakglass', 'list', '--owed'], { env: env() })).out).toBe('Nothing waits for a review.\n');
   const { id } = await plantPerson(store, { handle: 'fay' });
   const request = await plantRequest(store, id, { kind: 'break-glass', ticket: 'INC-12' });
   const listed = await curfew(['breakglass', 'list', '--json'], { env: env() });
-  expect(JSON.parse(listed.out)).toMatchObject([{ id: request.id, person: 'fay', incident: 'INC-12', verdict: null }]);
+  expect(JSON.parse(listed.out)).toMatchObject([
+    { request: request.id, who: 'fay', incident: 'INC-12', grantedAt: null, review: null, debt: false },
+  ]);
+  expect((await curfew(['breakglass', 'list', '--owed'], { env: env() })).out, 'nothing was granted').toBe(
+    'Nothing waits for a review.\n',
+  );
+  expect((await curfew(['breakglass', 'list', '--to', '2020-01-01'], { env: env() })).out).toBe(
+    'Nobody broke glass.\n',
+  );
+  expect((await curfew(['breakglass', 'list', '--from', 'never'], { env: env() })).code).toBe(2);
 });
 
 test('control characters of somebody else do not reach the terminal', async () => {

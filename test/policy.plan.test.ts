@@ -246,6 +246,7 @@ describe('break-glass', () => {
         ],
         withinMs: 24 * hourMs,
       },
+      incident: 'required',
     });
     expect(reasonsOf(ask(responder, 'shop', 'write', 61 * minuteMs, 'break-glass'))[0]).toContain('at most 1 h');
   });

@@ -31,6 +31,14 @@ const bodies = {
     startAt: z.int().min(0).optional(),
     key,
   }),
+  breakglass: z.strictObject({
+    target: name,
+    role: name,
+    incident: name,
+    durationMs: span.optional(),
+    reason: text,
+    key,
+  }),
   status: z.strictObject({ requestId: requestId.optional() }),
   review: z.strictObject({ requestId }),
   approve: z.strictObject({ requestId, digest: z.string().max(100), reason: text.optional() }),
@@ -71,6 +79,9 @@ export function actingRoutes(acting: Acting, guesses: Guesses): Router {
   };
   route('/act/request', bodies.request, (code, { ticket, startAt, ...input }) =>
     acting.request(code, { ...input, ...present({ ticket, startAt }) }),
+  );
+  route('/act/breakglass', bodies.breakglass, (code, { durationMs, ...input }) =>
+    acting.breakGlass(code, { ...input, ...present({ durationMs }) }),
   );
   route('/act/status', bodies.status, (code, body) =>
     body.requestId === undefined ? acting.mine(code) : acting.status(code, body.requestId),

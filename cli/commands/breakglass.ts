@@ -1,67 +1,72 @@
-import { formatInstant } from '../../domain/time.ts';
-import type { PersonId } from '../../domain/ids.ts';
+import { randomUUID } from 'node:crypto';
+import { Option } from 'commander';
+import { formatSpan, parseSpan } from '../../domain/time.ts';
+import { opened } from '../act/answers.ts';
+import { act, codeHelp, withActOptions, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
-import { withAdminStore } from '../settings.ts';
-import { printJson, printTable } from '../terminal.ts';
-import { handlesOf } from './requests.ts';
+import { exitCodes, printJson, Stopped } from '../terminal.ts';
+import { listBreakGlass, type ListOptions } from './breakglass-list.ts';
 
-type Row = {
-  readonly id: string;
-  readonly person: PersonId;
-  readonly target: string;
-  readonly role: string;
-  readonly incident: string | null;
-  readonly openedAt: number;
-  readonly endedAt: number | null;
-  readonly reviewer: PersonId | null;
-  readonly verdict: string | null;
-};
-
-const registerText = `select r.id, r.person, r.target, r.role, r.ticket as incident, r.opened_at as "openedAt",
-    g.ended_at as "endedAt", v.person as reviewer, v.verdict
-  from curfew.request r left join curfew.access_grant g on g.request_id = r.id left join curfew.review v on v.request_id = r.id
-  where r.kind = 'break-glass' and ($1 or v.request_id is null) order by r.opened_at desc limit 1000`;
+type Options = ActOptions & { readonly because?: string; readonly for?: string; readonly key?: string };
 
 export const registerBreakGlass: Register = (program, terminal) => {
-  const breakGlass = program
-    .command('breakglass')
-    .summary('list access for incidents that waits for its review')
-    .description('Access for incidents, without prior approval.');
-  breakGlass
-    .command('list')
-    .summary('list break-glass access and its reviews')
-    .description('Lists break-glass access that still waits for its review; with --all also what was reviewed.')
-    .option('--all', 'also what was reviewed')
-    .option('--json', 'print it as JSON')
-    .addHelpText('after', '\nExamples:\n  curfew breakglass list\n  curfew breakglass list --all --json')
-    .action(async (options: { all?: true; json?: true }) => {
-      const rows = await withAdminStore(terminal, async (store) => {
-        const found = await store.query<Row>(registerText, [options.all === true]);
-        const ids = found.flatMap((row) => (row.reviewer === null ? [row.person] : [row.person, row.reviewer]));
-        const handles = await handlesOf(store, ids);
-        return found.map((row) => ({
-          ...row,
-          person: handles.get(row.person) ?? row.person,
-          reviewer: row.reviewer === null ? null : (handles.get(row.reviewer) ?? row.reviewer),
-          openedAt: formatInstant(row.openedAt),
-          endedAt: row.endedAt === null ? null : formatInstant(row.endedAt),
-        }));
-      });
-      if (options.json) return printJson(terminal, rows);
-      if (rows.length === 0) return terminal.out('Nothing waits for a review.\n');
-      printTable(
-        terminal,
-        ['request', 'who', 'target', 'role', 'incident', 'opened', 'ended', 'review'],
-        rows.map((row) => [
-          row.id,
-          row.person,
-          row.target,
-          row.role,
-          row.incident,
-          row.openedAt,
-          row.endedAt,
-          row.verdict ?? 'waiting',
-        ]),
+  const breakGlass = withActOptions(
+    program
+      .command('breakglass')
+      .summary('have access for an incident at once, and list who had')
+      .description(
+        'Has access for an incident, in your own name: nobody approves it, everybody is told, and somebody else reviews it afterwards.',
+      )
+      .argument('<target>', 'what to have access to, e.g. orders-prod')
+      .argument('<role>', "the policy's word for what it is, e.g. write")
+      .argument('<incident>', 'the incident that goes on, e.g. INC-12; the access ends with it')
+      .option('--because <text>', 'what is wrong; everybody reads it')
+      .option('--for <duration>', 'for how long, at most 1h; as long as the policy allows where absent')
+      .option('--key <key>', 'a name of your own for this: the same again is the same request'),
+  )
+    .addHelpText(
+      'after',
+      `${codeHelp}\n\nExamples:\n  curfew breakglass orders-prod write INC-12 --because "checkout down" --for 30m\n  curfew breakglass list --owed`,
+    )
+    .action(async (target: string, role: string, incident: string, options: Options) => {
+      // NB. Not a mandatory option: the register below would ask for it as well.
+      if (options.because === undefined) throw new Stopped('Say what is wrong with --because.', exitCodes.usage);
+      const durationMs = options.for === undefined ? undefined : spanOf(options.for);
+      const body = {
+        target,
+        role,
+        incident,
+        reason: options.because,
+        key: options.key ?? randomUUID(),
+        ...(durationMs === undefined ? {} : { durationMs }),
+      };
+      const answer = await act(terminal, 'breakglass', body, options, opened);
+      if (options.json) return printJson(terminal, answer);
+      const long = durationMs === undefined ? '' : ` for ${formatSpan(durationMs)}`;
+      terminal.out(
+        `Glass is broken, and it is announced: ${role} on ${target}${long}, by the rule ${answer.plan.rule}.\nClaim it from the message in Slack. Somebody else reviews it when it is over.\nRequest ${answer.requestId}${answer.repeated ? ' (asked before)' : ''}${answer.confirmed ? '' : '; recorded, the message follows'}.\n`,
       );
     });
+  breakGlass
+    .command('list')
+    .summary('list break-glass access, its announcements and its reviews')
+    .description('Lists who broke glass, newest first: when it was announced, granted and over, and who reviewed it.')
+    .addOption(new Option('--open', 'only what is not over').conflicts('owed'))
+    .option('--owed', 'only what waits for its review')
+    .option('--from <instant>', 'opened from then on, e.g. 2026-12-01 or 2026-12-01T08:00Z')
+    .option('--to <instant>', 'opened before then')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  curfew breakglass list --owed\n  curfew breakglass list --from 2026-12-01 --to 2027-01-01 --json',
+    )
+    .action((_: ListOptions, command: { optsWithGlobals(): ListOptions }) =>
+      listBreakGlass(terminal, command.optsWithGlobals()),
+    );
 };
+
+function spanOf(text: string): number {
+  const durationMs = parseSpan(text);
+  if (durationMs === undefined) throw new Stopped('Write --for as 45m or 1h.', exitCodes.usage);
+  return durationMs;
+}

@@ -1,7 +1,7 @@
 import type { App } from '@slack/bolt';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
 import type { PersonId } from '../../domain/ids.ts';
-import { hourMs } from '../../domain/time.ts';
+import { longestBreakGlass } from '../../service/options.ts';
 import { ephemeral, refused, say, tell, type Turn } from '../answers.ts';
 import { command } from '../ids.ts';
 import { parseLine, type Line } from '../parse-line.ts';
@@ -76,7 +76,7 @@ async function ask(desk: Desk, person: PersonId, key: string, line: Asking): Pro
       : {
           ...common,
           kind: 'break-glass',
-          durationMs: line.durationMs ?? (await longestBreakGlass(desk, person, target, role)),
+          durationMs: line.durationMs ?? (await longestBreakGlass(desk.service, { person, target, role })),
           ticket: line.incident,
         },
   );
@@ -84,10 +84,3 @@ async function ask(desk: Desk, person: PersonId, key: string, line: Asking): Pro
 }
 
 const ticketOf = (ticket: string | undefined) => (ticket === undefined ? {} : { ticket });
-
-/** As long as the policy allows; where it allows nothing, opening says so. */
-async function longestBreakGlass(desk: Desk, person: PersonId, target: string, role: string): Promise<number> {
-  const options = await desk.service.options({ person });
-  if (isRefusal(options)) return hourMs;
-  return options.find((one) => one.target === target)?.breakGlass.find((one) => one.role === role)?.maxMs ?? hourMs;
-}
