@@ -1,0 +1,147 @@
+/** What a SCIM source does to groups: each person concerned is changed by themselves, and judged again as a mover. */
+import { isRefusal } from '../domain/errors.ts';
+import { isUuid, type PersonId } from '../domain/ids.ts';
+import type { Db } from '../store/pool.ts';
+import * as scimGroups from '../store/scim-groups.ts';
+import type { ScimGroupNames, ScimGroupRow } from '../store/scim-groups.ts';
+import * as scimUsers from '../store/scim-users.ts';
+import { answering } from './answering.ts';
+import { changeIn } from './change-person.ts';
+import {
+  isScimRefusal,
+  scimRefuse,
+  type ScimAnswer,
+  type ScimCall,
+  type ScimGroupFields,
+  type ScimMembers,
+  type ScimRefusal,
+  type ScimUseCases,
+} from './contract-scim.ts';
+import { groupNameFrom } from './scim-names.ts';
+import { actor, within, type ScimContext } from './scim-users.ts';
+
+type GroupCases = Pick<ScimUseCases, 'group' | 'groups' | 'createGroup' | 'changeGroup' | 'removeGroup'>;
+
+export function scimGroupCases(scim: ScimContext): GroupCases {
+  const { ctx, store } = scim;
+  return {
+    group: ({ source }, id) => answering(ctx, 'scimGroup', () => read(store, source, id)),
+    groups: ({ source }, { members, display }) =>
+      answering(ctx, 'scimGroups', async () => {
+        const name = display === undefined ? undefined : groupNameFrom(display);
+        if (display !== undefined && name === undefined) return [];
+        return scimGroups.list(store, source, { members, ...(name === undefined ? {} : { name }) });
+      }),
+    createGroup: (call, fields) => answering(ctx, 'scimCreateGroup', () => create(scim, call, fields)),
+    changeGroup: (call, id, fields) => answering(ctx, 'scimChangeGroup', () => change(scim, call, id, fields)),
+    removeGroup: (call, id) => answering(ctx, 'scimRemoveGroup', () => remove(scim, call, id)),
+  };
+}
+
+const unknownGroup = scimRefuse('unknown', 'There is no such group.');
+const taken = scimRefuse(
+  'uniqueness',
+  'This source has a group of that name, or of one that is the same in small letters and hyphens.',
+);
+const badName = scimRefuse(
+  'invalidValue',
+  'displayName does not make a name that policies can use: at most 63 letters, digits and . _ - of ASCII.',
+);
+const strangers = scimRefuse('invalidValue', 'members names somebody whom this source has not made.');
+
+const read = async (db: Db, source: string, id: string): Promise<ScimAnswer<ScimGroupRow>> =>
+  (isUuid(id) ? await scimGroups.byId(db, source, id) : undefined) ?? unknownGroup;
+
+const namesOf = (display: string, externalId: string | null): ScimGroupNames | undefined => {
+  const name = groupNameFrom(display);
+  return name === undefined ? undefined : { name, display, externalId };
+};
+
+async function create(scim: ScimContext, call: ScimCall, fields: ScimGroupFields): Promise<ScimAnswer<ScimGroupRow>> {
+  const { source } = call.caller;
+  const names = namesOf(fields.display ?? '', fields.externalId ?? null);
+  if (!names) return badName;
+  const joining = await joiningOf(scim.store, source, fields.members);
+  if (isScimRefusal(joining)) return joining;
+  const id = await scimGroups.insert(scim.store, source, names);
+  if (id === undefined) return taken;
+  for (const person of joining) await regroup(scim, call, person, { joins: [names.name], leaves: [] });
+  return read(scim.store, source, id);
+}
+
+async function change(
+  scim: ScimContext,
+  call: ScimCall,
+  id: string,
+  { display, externalId, members }: ScimGroupFields,
+): Promise<ScimAnswer<ScimGroupRow>> {
+  const { source } = call.caller;
+  const row = await read(scim.store, source, id);
+  if (isScimRefusal(row) || isRefusal(row)) return row;
+  const names = namesOf(display ?? row.display, externalId === undefined ? row.externalId : externalId);
+  if (!names) return badName;
+  const joining = await joiningOf(scim.store, source, members);
+  if (isScimRefusal(joining)) return joining;
+  if (!(await scimGroups.rename(scim.store, source, id, names))) return taken;
+  const staying = stayingOf(row, members);
+  // NB. Taken away first: whatever stops this half-way leaves people with less, not with more.
+  for (const person of row.members.filter(({ id: each }) => !staying.has(each)))
+    await regroup(scim, call, person, { joins: [], leaves: [row.name] });
+  if (names.name !== row.name)
+    for (const person of row.members.filter(({ id: each }) => staying.has(each)))
+      await regroup(scim, call, person, { joins: [names.name], leaves: [row.name] });
+  for (const person of joining) await regroup(scim, call, person, { joins: [names.name], leaves: [] });
+  return read(scim.store, source, id);
+}
+
+async function remove(scim: ScimContext, call: ScimCall, id: string): Promise<ScimAnswer<undefined>> {
+  const { source } = call.caller;
+  const row = await read(scim.store, source, id);
+  if (isScimRefusal(row) || isRefusal(row)) return row;
+  for (const person of row.members) await regroup(scim, call, person, { joins: [], leaves: [row.name] });
+  await scimGroups.remove(scim.store, source, id);
+  return undefined;
+}
+
+type Member = { readonly id: PersonId; readonly handle: string };
+
+/** Who is to be in it after this, of those who were not named to go. @returns a refusal where one is nobody's user */
+async function joiningOf(
+  db: Db,
+  source: string,
+  members: ScimMembers | undefined,
+): Promise<readonly Member[] | ScimRefusal> {
+  const removed = new Set(members?.remove);
+  const wanted = [...new Set([...(members?.replace ?? []), ...(members?.add ?? [])])].filter((id) => !removed.has(id));
+  if (wanted.length === 0) return [];
+  if (!wanted.every(isUuid)) return strangers;
+  const found = await scimUsers.known(db, source, wanted as PersonId[]);
+  return found.length === wanted.length ? found : strangers;
+}
+
+/** Members of before whom this does not take out. */
+function stayingOf(row: ScimGroupRow, members: ScimMembers | undefined): ReadonlySet<string> {
+  const removed = new Set(members?.remove);
+  const kept = members?.replace ? new Set([...members.replace, ...members.add]) : undefined;
+  const staying = row.members.filter(({ id }) => !removed.has(id) && (kept?.has(id) ?? true));
+  return new Set(staying.map(({ id }) => id));
+}
+
+/**
+ * One person's memberships by this source's word: read, changed and written in one turn of theirs, for a client changes
+ * several groups at once and each change counts.
+ */
+async function regroup(
+  { ctx, store }: ScimContext,
+  { caller: { source }, event }: ScimCall,
+  person: Member,
+  { joins, leaves }: { readonly joins: readonly string[]; readonly leaves: readonly string[] },
+): Promise<void> {
+  await within(ctx, store, async (tx) => {
+    const { names, version } = await scimGroups.lockedGroupsOf(tx, source, person);
+    const wanted = [...new Set([...names.filter((name) => !leaves.includes(name)), ...joins])].toSorted();
+    if (wanted.length === names.length && wanted.every((name) => names.includes(name))) return {};
+    const change = { handle: person.handle, version: version + 1, groups: wanted.map((name) => ({ name })) };
+    return { changed: await changeIn(tx, { source, event, actor, change }, ctx.clock()) };
+  });
+}
