@@ -8,6 +8,7 @@ import type { ExtensionRow } from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
 import type { Db } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
+import { storeIndex } from '../store/recovery.ts';
 import type { GrantActivities } from '../workflows/activities.ts';
 import type { Cluster } from './clusters.ts';
 import { attemptDeadlineAt } from './deadline.ts';
@@ -15,6 +16,7 @@ import { readExtensionCase } from './extension-case.ts';
 import { failing, toFailure } from './failures.ts';
 import type { GrantDeps } from './grant.ts';
 import { judgeExtension } from './judge-extension.ts';
+import { storeBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
 
 type Input = Parameters<GrantActivities['extend']>[0];
@@ -61,6 +63,8 @@ async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promi
   if (isRefusal(judged)) throw new CurfewError(judged.code, judged.message);
   const { ticket } = judged;
   const { extension } = found;
+  // NB. The target asks for no index here: an extension only moves an end that it knows.
+  if ((await storeIndex(deps.store)).behind) throw storeBehind();
   await cluster.target.extend(
     {
       grantId: input.requestId,

@@ -22,6 +22,7 @@ import { attemptDeadlineAt } from './deadline.ts';
 import { failing, toFailure, type Log } from './failures.ts';
 import { readGrantCase, type GrantCase } from './grant-case.ts';
 import { judgeGrant } from './judge-grant.ts';
+import { storeBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
 
 export type GrantDeps = {
@@ -113,12 +114,6 @@ async function grantByStore(
     }
   }
 }
-
-const storeBehind = (): CurfewError =>
-  new CurfewError(
-    'TargetNotReady',
-    'The store came back from a backup and grants nothing until curfew recover has run.',
-  );
 
 /** Under the future login's name: a server that lets it in without a password would outlive every revoke (P1). */
 async function askForPassword({ nodes }: Cluster, id: RequestId, databases: readonly string[]): Promise<void> {

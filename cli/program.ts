@@ -11,6 +11,8 @@ import { registerMine } from './commands/mine.ts';
 import { registerOnCall } from './commands/oncall.ts';
 import { registerPeople } from './commands/people.ts';
 import { registerPolicy } from './commands/policy.ts';
+import { registerAlarms } from './commands/alarms.ts';
+import { registerRecover } from './commands/recover.ts';
 import { registerRequest } from './commands/request.ts';
 import { registerReport } from './commands/report.ts';
 import { registerRequests } from './commands/requests.ts';
@@ -37,6 +39,8 @@ const registers: readonly Register[] = [
   registerTarget,
   registerMigrate,
   registerDoctor,
+  registerAlarms,
+  registerRecover,
 ];
 
 /**

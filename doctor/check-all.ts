@@ -6,10 +6,12 @@ import { dayMs } from '../domain/time.ts';
 import type { Db } from '../store/pool.ts';
 import { loginIsGranted } from './checks/i1-login-is-granted.ts';
 import { happenedOnce } from './checks/i10-once.ts';
+import { breakGlassIsLoud } from './checks/i13-break-glass-is-loud.ts';
 import { withinTheAllowList } from './checks/i14-within-the-allow-list.ts';
 import { templatesAreClean } from './checks/i15-templates-are-clean.ts';
 import { revokedWasSeen } from './checks/i16-revoked-was-seen.ts';
 import { lateIsLoud } from './checks/i17-late-is-loud.ts';
+import { storeIsNotBehind } from './checks/i18-store-is-not-behind.ts';
 import { allThreeAgree } from './checks/i19-all-three-agree.ts';
 import { endedInTime } from './checks/i2-ended-in-time.ts';
 import { sessionsHaveARequest } from './checks/i21-sessions-have-a-request.ts';
@@ -36,10 +38,12 @@ const checks: readonly Check[] = [
   activeAtTheGrant,
   leaversHoldNothing,
   happenedOnce,
+  breakGlassIsLoud,
   withinTheAllowList,
   templatesAreClean,
   revokedWasSeen,
   lateIsLoud,
+  storeIsNotBehind,
   allThreeAgree,
   sessionsHaveARequest,
   nothingLivesOn,

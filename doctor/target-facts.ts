@@ -71,6 +71,8 @@ export type TargetFacts = {
   readonly excess: readonly { readonly role: string; readonly what: string }[];
   /** Errors of the template lint, of templates with a live grant. */
   readonly lint: readonly { readonly database: string; readonly code: string; readonly what: string }[];
+  /** How far it has seen the store: the id of an audit entry. */
+  readonly storeMark: number;
   /** What the quarantine owns and others may use. */
   readonly shared: readonly { readonly database: string; readonly what: string }[];
 };
@@ -146,6 +148,7 @@ export async function readTarget(access: TargetAccess): Promise<TargetFacts> {
   if (!instant) throw new Error(`${access.cluster} answered without a row`);
   const templates = await control<TargetFacts['templates'][number]>(templatesText);
   const excess = await control<TargetFacts['excess'][number]>(excessText);
+  const [seen] = await control<{ mark: number }>('select max(store_index)::float8 as mark from curfew.mark');
   const live = [
     ...new Set(
       instant.ledger.flatMap((row) => (row.state === 'active' && row.template !== null ? [row.template] : [])),
@@ -160,7 +163,7 @@ export async function readTarget(access: TargetAccess): Promise<TargetFacts> {
     );
   }
   const { cluster, targets } = access;
-  return { cluster, targets, ...instant, sessions, templates, excess, lint, shared };
+  return { cluster, targets, ...instant, sessions, templates, excess, lint, shared, storeMark: seen?.mark ?? 0 };
 }
 
 type SessionRow = Omit<SessionFacts, 'node'>;

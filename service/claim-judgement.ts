@@ -19,6 +19,7 @@ import type { Context, TargetPlace } from './context.ts';
 import { closingOf, conditionStands, type AskedBefore } from './bounds.ts';
 import { activePerson, plannedAgain } from './planning.ts';
 import { notPending, type Standing } from './standing.ts';
+import { notWhileBehind } from './store-behind.ts';
 
 /** Is it approved, in time, and asked by nobody to end? Of what the store says alone. */
 export function claimable({ row, state, view, intents, useByAt }: Standing, now: number): Refusal | undefined {
@@ -60,6 +61,8 @@ export async function judgeClaim(
     (await policyStands(tx, policy, standing, requester, now)) ??
     conditionStands(row.plan.until, condition);
   if (wrong) return wrong;
+  const behind = await notWhileBehind(tx);
+  if (behind) return behind;
   const place = await targetStands(ctx, tx, standing, now);
   if (isRefusal(place)) return place;
   const closesAt = closingOf(row.plan.limits.windows, now);

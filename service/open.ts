@@ -21,6 +21,7 @@ import type { Opened, OpenInput } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
 import { activePerson, placeOf, planNow, type Place } from './planning.ts';
 import { firstView } from './standing.ts';
+import { notWhileBehind } from './store-behind.ts';
 import { firstRefusal, readDuration, readIncident, readText, readTicket } from './texts.ts';
 
 /**
@@ -64,6 +65,8 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const wrong = firstRefusal(text, ticket, durationMs);
   if (wrong || isRefusal(text) || isRefusal(ticket) || isRefusal(durationMs))
     return wrong ?? refuse('InvalidInput', 'Not valid.');
+  const behind = await notWhileBehind(ctx.store);
+  if (behind) return behind;
   const policy = await ctx.policy();
   const place = placeOf(ctx, policy, input);
   if (isRefusal(place)) return place;

@@ -170,3 +170,41 @@ export async function heardBy(
   );
   return rows.map(({ key }) => key);
 }
+
+export type ListedAlarm = {
+  readonly id: string;
+  readonly key: string;
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly raisedBy: string;
+  readonly raisedAt: number;
+  readonly resolvedAt: number | null;
+  readonly deliveries: readonly {
+    readonly channel: string;
+    readonly step: string;
+    readonly attempts: number;
+    readonly deliveredAt: number | null;
+    readonly passedAt: number | null;
+    readonly error: string | null;
+  }[];
+};
+
+const ms = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::int8`;
+
+/**
+ * Alarms with what each channel was told: the open ones, oldest first; or, with `all`, the newest first. At most 1,000.
+ * @param key of one alarm alone
+ */
+export const listed = (db: Db, all: boolean, key?: string): Promise<readonly ListedAlarm[]> =>
+  db.query(
+    `select a.id, a.key, a.code, a.subject, a.detail, a.raised_by as "raisedBy", a.raised_at as "raisedAt",
+       a.resolved_at as "resolvedAt",
+       coalesce((select jsonb_agg(jsonb_build_object('channel', d.channel, 'step', d.step, 'attempts', d.attempts,
+           'deliveredAt', ${ms('d.delivered_at')}, 'passedAt', ${ms('d.passed_at')}, 'error', d.last_error)
+           order by d.channel, ${place('d')})
+         from curfew.alarm_delivery d where d.alarm = a.id), '[]') as deliveries
+     from curfew.alarm a where ($1 or a.resolved_at is null) and ($2::text is null or a.key = $2)
+     order by case when $1 then - extract(epoch from a.raised_at) else extract(epoch from a.raised_at) end limit 1000`,
+    [all, key ?? null],
+  );

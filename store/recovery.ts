@@ -98,13 +98,13 @@ export async function askAllToEnd(tx: Db, recovery: string, limit: number): Prom
   return asked.length;
 }
 
-/** Of what this recovery asked: how much the reaper has not verified yet. */
-export async function owedOf(db: Db, recovery: string): Promise<number> {
+/** Of what this recovery asked on these targets: how much the reaper has not verified yet. */
+export async function owedOf(db: Db, recovery: string, targets: readonly string[]): Promise<number> {
   const [row] = await db.query<{ owed: number }>(
     `select count(*) as owed from curfew.revoke_intent i
-     where i.id = md5($1::text || i.request_id::text)::uuid
+     where i.request_id is not null and i.id = md5($1::text || i.request_id::text)::uuid and i.target = any($2::text[])
        and not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.written_by = 'curfew_reaper')`,
-    [recovery],
+    [recovery, targets],
   );
   return row?.owed ?? 0;
 }

@@ -4,10 +4,9 @@ import { checkAll } from '../../doctor/check-all.ts';
 import { noticesOf } from '../../doctor/notices.ts';
 import type { TargetAccess } from '../../doctor/target-facts.ts';
 import type { LoadedPolicy } from '../../policy/parse.ts';
-import type { Administrator } from '../../targets/postgres/administrator.ts';
-import { tlsOptions, type Node } from '../../targets/postgres/nodes.ts';
 import type { Register } from '../program.ts';
 import { settings, withAdminStore } from '../settings.ts';
+import { administratorOf } from '../target/administrator.ts';
 import { policyInForce } from '../target/policy.ts';
 import { exitCodes, printJson, printTable } from '../terminal.ts';
 
@@ -67,11 +66,3 @@ function accessOf(cluster: Cluster, policy: LoadedPolicy, reviewedFunctions: rea
     standbys: standbys.map((node) => ({ name: node.name, admin: administratorOf(cluster, node) })),
   });
 }
-
-const administratorOf = ({ user, password }: Cluster, node: Node): Administrator => ({
-  host: node.host,
-  port: node.port,
-  user,
-  password,
-  ssl: tlsOptions(node) ?? false,
-});

@@ -119,7 +119,7 @@ async function leaveNow(terminal: Terminal, store: Store, { handle, state, versi
   return result;
 }
 
-async function importFile(terminal: Terminal, file: string, options: Json): Promise<void> {
+export async function importFile(terminal: Terminal, file: string, options: Json): Promise<void> {
   const text = readFileOf(terminal, file);
   // Once without the store, so that a mistake in the file is told without one.
   sound(terminal, file, parsePeople(text, file));

@@ -1,5 +1,6 @@
 import type { Administrator } from '../../targets/postgres/administrator.ts';
-import { isLoopback } from '../../targets/postgres/nodes.ts';
+import type { Cluster } from '../../config/targets.ts';
+import { isLoopback, tlsOptions, type Node } from '../../targets/postgres/nodes.ts';
 import { settings } from '../settings.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 
@@ -33,3 +34,12 @@ function caOf(terminal: Terminal, path: string): string {
     throw new Stopped('The sslrootcert of CURFEW_TARGET_ADMIN_URL names a file that cannot be read.', exitCodes.usage);
   }
 }
+
+/** A cluster of CURFEW_TARGETS, where that names an administrator's login. */
+export const administratorOf = ({ user, password }: Cluster, node: Node): Administrator => ({
+  host: node.host,
+  port: node.port,
+  user,
+  password,
+  ssl: tlsOptions(node) ?? false,
+});

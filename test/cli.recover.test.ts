@@ -1,0 +1,212 @@
+/** A store that came back from a backup grants nothing until an operator has recovered it, and revokes all the same. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createLog } from '../config/log.ts';
+import type { RequestId } from '../domain/ids.ts';
+import * as alarms from '../store/alarms.ts';
+import { newestIndex } from '../store/audit.ts';
+import { behindCode, latestRecovery, storeIndex } from '../store/recovery.ts';
+import { startReaper, type Reaper } from '../workers/reaper.ts';
+import { eventually } from './support/eventually.ts';
+import { startGranting, type Claimed, type Granting } from './support/granting.ts';
+import { backUp, restore } from './support/restored-store.ts';
+import { reaperPassword } from './support/target.ts';
+import { curfew, type Ran } from './support/terminal.ts';
+
+let world: Granting;
+let reaper: Reaper | undefined;
+beforeAll(async () => {
+  world = await startGranting();
+}, 60_000);
+afterEach(async () => {
+  await reaper?.stop();
+  reaper = undefined;
+});
+afterAll(() => world?.end());
+
+const node = () => ({ name: 'primary', host: world.postgres.host, port: world.postgres.port });
+const cluster = () => ({ name: 'main', targets: ['orders-prod', 'models-prod'], database: 'control', nodes: [node()] });
+
+function startReaping(): Reaper {
+  reaper = startReaper(
+    {
+      storeUrl: world.company.store.url('curfew_reaper'),
+      clusters: [
+        { ...cluster(), zone: 'default', user: 'curfew_reaper', password: reaperPassword, nodes: [node()] } as never,
+      ],
+      everyMs: 100,
+      host: '127.0.0.1',
+      healthPort: 0,
+      logLevel: 'fatal',
+      drainMs: 5_000,
+    },
+    createLog('reaper', 'fatal'),
+  );
+  return reaper;
+}
+
+const recover = (...words: readonly string[]): Promise<Ran> =>
+  curfew(['recover', ...words], {
+    env: {
+      CURFEW_ADMIN_STORE_URL: world.company.store.url('curfew_admin'),
+      CURFEW_DIRECTORY_STORE_URL: world.company.store.url('curfew_directory'),
+      CURFEW_TARGETS: JSON.stringify([
+        { ...cluster(), user: world.postgres.admin.user, password: world.postgres.admin.password },
+      ]),
+    },
+    files: { 'people.yaml': 'people:\n  - { handle: ada, name: Ada, email: ada@example.com, groups: [engineers] }\n' },
+  });
+
+const grant = (it: Claimed): Promise<{ endAt: number }> => world.run(world.activities().grant, it);
+const failing = async (work: Promise<unknown>): Promise<string> => {
+  const thrown: unknown = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return thrown instanceof Error ? thrown.message : 'it was done';
+};
+const mark = async (): Promise<number> =>
+  (await world.postgres.query<{ mark: number }>('control', 'select store_index::int as mark from curfew.mark'))[0]
+    ?.mark ?? Number.NaN;
+const store = () => world.company.store;
+const marked = (): Promise<unknown> =>
+  eventually('the target has seen all of the store', async () => (await mark()) >= (await newestIndex(store().admin)));
+const isBehind = (): Promise<unknown> =>
+  eventually('the store is known to be behind', async () =>
+    (await alarms.open(store().admin)).some(({ code }) => code === behindCode),
+  );
+const mayLogin = (id: RequestId): Promise<boolean | undefined> => world.canLogin(id);
+
+test('a store that was restored grants nothing, even once it has grown past what the target saw, until it is recovered; then it grants again', async () => {
+  startReaping();
+  const before = await world.claimed();
+  await grant(before);
+  await backUp(store());
+  const forgotten = await world.claimed();
+  await grant(forgotten);
+  await marked();
+
+  // The target alone refuses, before any reaper has looked.
+  await reaper?.stop();
+  const seen = await mark();
+  await restore(store());
+  expect(await newestIndex(store().admin)).toBeLessThan(seen);
+  const early = await world.claimed();
+  expect(await failing(grant(early))).toContain('curfew recover');
+  expect(await mayLogin(early.requestId)).toBeUndefined();
+
+  startReaping();
+  await isBehind();
+  const courtesy = await world.company.use.open({
+    kind: 'access',
+    person: world.company.id('ada'),
+    target: 'orders-prod',
+    role: 'read',
+    durationMs: 3_600_000,
+    reason: 'to look at an order',
+    key: 'while behind',
+  } as never);
+  expect(courtesy).toMatchObject({ kind: 'refusal', code: 'TargetNotReady' });
+
+  // A store that is written to grows past the mark; that makes it no better.
+  const more = seen - (await newestIndex(store().admin)) + 5;
+  await store().admin.query(
+    `insert into audit.entry (at, login, kind, actor, subject, body)
+     select now(), 'curfew_api', 'request.refused', 'x', 'x', '{}'::bytea from generate_series(1, $1)`,
+    [more],
+  );
+  expect(await storeIndex(store().admin)).toMatchObject({ behind: true });
+  expect(await failing(grant(early))).toContain('curfew recover');
+  expect(await mark()).toBe(seen);
+
+  // What is live is known to one side, or to both.
+  expect([await mayLogin(before.requestId), await mayLogin(forgotten.requestId)]).toEqual([true, true]);
+  const looked = await recover('--dry-run', '--json');
+  expect(looked.code).toBe(1);
+  expect(JSON.parse(looked.out)).toMatchObject({
+    needed: true,
+    clusters: [{ cluster: 'main', mark: seen, live: 2, unknown: 1 }],
+  });
+  expect((await recover()).code).toBe(2);
+
+  const ran = await recover('--people', 'people.yaml');
+  expect({ code: ran.code, err: ran.err }).toMatchObject({ code: 0 });
+  expect([await mayLogin(before.requestId), await mayLogin(forgotten.requestId)]).toEqual([false, false]);
+  expect(await storeIndex(store().admin)).toMatchObject({ behind: false });
+  const kinds = await store().admin.query<{ kind: string; n: number }>(
+    `select kind, count(*)::int as n from audit.entry where kind in ('store.recovered', 'end.asked') group by kind order by kind`,
+  );
+  expect(kinds).toEqual([
+    { kind: 'end.asked', n: 2 },
+    { kind: 'store.recovered', n: 1 },
+  ]);
+  expect(await failing(grant(early))).not.toContain('curfew recover');
+
+  const after = await world.claimed();
+  await grant(after);
+  expect(await mayLogin(after.requestId)).toBe(true);
+  await marked();
+  expect((await recover('--dry-run')).code).toBe(0);
+}, 120_000);
+
+test('a recovery that was interrupted grants nothing, and is gone on with', async () => {
+  startReaping();
+  await marked();
+  await backUp(store());
+  const live = await world.claimed();
+  await grant(live);
+  await marked();
+  await restore(store());
+  await isBehind();
+  await reaper?.stop();
+  // Nobody verifies the ends that it asked: it stops half-way.
+  const first = recover('--no-people', '--because', 'a test');
+  await eventually('it has begun', async () => (await latestRecovery(store().admin))?.completedAt === null);
+  await eventually('what is live is ended', async () => (await mayLogin(live.requestId)) === false);
+  expect(await storeIndex(store().admin)).toMatchObject({ behind: true });
+  // The first one is still waiting for a reaper when a second operator comes.
+  startReaping();
+  const [one, other] = await Promise.all([first, recover('--no-people', '--because', 'a test')]);
+  expect([one.code, other.code]).toContain(0);
+  expect(await storeIndex(store().admin)).toMatchObject({ behind: false });
+  const after = await world.claimed();
+  await grant(after);
+  expect(await mayLogin(after.requestId)).toBe(true);
+}, 120_000);
+
+test('a store that came back and grew past the mark between two looks is known by its entries', async () => {
+  startReaping();
+  await marked();
+  await backUp(store());
+  const live = await world.claimed();
+  await grant(live);
+  await marked();
+  const seen = await mark();
+  await restore(store());
+  await store().admin.query(
+    `insert into audit.entry (at, login, kind, actor, subject, body)
+     select now(), 'curfew_api', 'request.refused', 'x', 'x', '{}'::bytea from generate_series(1, $1)`,
+    [seen],
+  );
+  await isBehind();
+  expect((await recover('--no-people', '--because', 'a test')).code).toBe(0);
+}, 120_000);
+
+test('doctor names a store that is behind', async () => {
+  startReaping();
+  await marked();
+  await store().admin.query(
+    `insert into curfew.alarm (key, code, subject, detail) values ('store-behind/main', 'store-behind', 'main', 'it came back')`,
+  );
+  const ran = await curfew(['doctor', '--json'], {
+    env: {
+      CURFEW_ADMIN_STORE_URL: store().url('curfew_admin'),
+      CURFEW_TARGETS: JSON.stringify([
+        { ...cluster(), user: world.postgres.admin.user, password: world.postgres.admin.password },
+      ]),
+    },
+  });
+  expect(ran.code).toBe(1);
+  expect(JSON.parse(ran.out)).toEqual(
+    expect.arrayContaining([expect.objectContaining({ invariant: 'I18', code: 'store-behind', subject: 'main' })]),
+  );
+}, 60_000);
