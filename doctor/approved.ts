@@ -88,6 +88,7 @@ function judge(question: Question, decision: DecisionRecord, before: readonly Wo
 function whyUnfit(question: Question, person: Delegator | PersonFacts, stage: Stage): string | undefined {
   if (person.state !== 'active') return `the person was ${person.state}`;
   if (person.kind === 'service') return 'a service account';
+  if (person.reviewDebt === true) return 'a break-glass of theirs was not reviewed in time';
   const conflict = stage.never?.find(({ groups, all }) => {
     const hats = [...person.groups, ...(person.otherGroups ?? [])];
     const has = groups.filter((group) => hats.includes(group));

@@ -11,6 +11,7 @@ import type { TargetName, TemplateName } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import { raise } from '../store/alarms.ts';
+import { announcementChannels, delivered, lateAlarm, oneChannelCode, oneChannelKey } from '../store/announcements.ts';
 import { append } from '../store/audit.ts';
 import { insert as insertIntent } from '../store/intents.ts';
 import type { RequestRow } from '../store/requests.ts';
@@ -18,6 +19,8 @@ import type { Target } from '../targets/postgres/accessor.ts';
 import { endGrants } from '../targets/postgres/end.ts';
 import {
   approvalsPlan,
+  breakGlassPlan,
+  plantAnnouncement,
   plantClaim,
   plantDecision,
   plantEnd,
@@ -431,6 +434,72 @@ test('I22: an ended grantee that owns objects and is in a role, or has members; 
   );
   mends.push(() => postgres.query('orders', 'drop function sales.kept()'));
   await expectFinding('I22', 'main/orders');
+});
+
+/** Break-glass as it should be: announced, heard of, granted. */
+async function broken(fields: Partial<RequestRow> = {}, announced = true): Promise<RequestRow> {
+  const { id } = await plantPerson(store);
+  const plan = breakGlassPlan();
+  const request = await plantRequest(store, id, { kind: 'break-glass', ticket: 'INC-12', plan, ...fields });
+  if (announced) await plantAnnouncement(store, request);
+  for (const channel of announcementChannels) await delivered(store.as.curfew_worker, request.id, channel);
+  const endAt = Date.now() + 600_000;
+  await plantClaim(store, request, endAt);
+  await plantGrant(store, request, endAt);
+  await plantEnd(store, request);
+  return request;
+}
+const loud = async (id: string, now?: number): Promise<readonly string[]> =>
+  (await look(now)).filter(({ invariant, subject }) => invariant === 'I13' && subject === id).map(({ code }) => code);
+const later = (column: string, table: string, by: string, id: string) =>
+  force(`update curfew.${table} set ${column} = ${column} + $2::interval where request_id = $1`, [id, by]);
+
+test('I13: break-glass that nobody announced, or only afterwards, or for too long', async () => {
+  const request = await broken({}, false);
+  await expectFinding('I13', request.id);
+  expect(await loud(request.id)).toEqual(['unlogged', 'unannounced', 'unannounced']);
+  const fine = await broken();
+  expect(await loud(fine.id)).toEqual([]);
+  await later('committed_at', 'announcement', '1 minute', fine.id);
+  expect(await loud(fine.id)).toEqual(['unannounced', 'unannounced']);
+  const long = await broken();
+  await later('end_at', 'access_grant', '2 hours', long.id);
+  expect(await loud(long.id)).toContain('long');
+});
+
+test('I13: an announcement that came late in silence; an alarm makes it heard', async () => {
+  const request = await broken();
+  await later('delivered_at', 'announcement', '2 minutes', request.id);
+  expect(await loud(request.id)).toEqual(['quiet', 'quiet']);
+  await raise(store.as.curfew_worker, lateAlarm(request.id, 'slack'));
+  const key = oneChannelKey('webhook');
+  await raise(store.as.curfew_worker, { key, code: oneChannelCode, subject: 'webhook', detail: 'There is none.' });
+  expect(await loud(request.id)).toEqual([]);
+  await sql('update curfew.alarm set resolved_at = clock_timestamp() where resolved_at is null');
+});
+
+test('I13: whoever owes a review approves all the same, or is reviewed by another account of theirs', async () => {
+  const request = await broken();
+  const approve = async (): Promise<void> => {
+    const other = await plantRequest(store, (await plantPerson(store)).id);
+    await plantDecision(store, other, { ...(await plantPerson(store)), id: request.person });
+  };
+  const over = async (by: string): Promise<void> => {
+    for (const column of ['granted_at', 'end_at', 'ended_at']) await later(column, 'access_grant', by, request.id);
+  };
+  await over('-23 hours');
+  await approve();
+  expect(await loud(request.id), 'it is no debt yet').not.toContain('debt');
+  await over('-2 hours');
+  expect(await loud(request.id)).toContain('debt');
+  const { id: account } = await plantPerson(store, { aliases: [request.person] });
+  await force(
+    `insert into curfew.review (request_id, requester, person, verdict, reviewed_at)
+     values ($1, $2, $3, 'justified', clock_timestamp())`,
+    [request.id, request.person, account],
+  );
+  expect(await loud(request.id)).toContain('own-review');
+  planted.add('I13');
 });
 
 test('every invariant that the checker knows was planted and found', () => {

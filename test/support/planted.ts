@@ -21,6 +21,7 @@ import {
 import type { PersonFacts } from '../../domain/person.ts';
 import type { GrantablePlan } from '../../domain/plan.ts';
 import type { RequestState } from '../../domain/request.ts';
+import * as announcements from '../../store/announcements.ts';
 import { append } from '../../store/audit.ts';
 import * as claims from '../../store/claims.ts';
 import * as decisions from '../../store/decisions.ts';
@@ -74,6 +75,29 @@ export const approvalsPlan = (need = 1): GrantablePlan => ({
   limits: { maxMs: 28_800_000, decideWithinMs: 28_800_000, useWithinMs: 28_800_000 },
   stages: [{ name: 'data owners', need, from: [{ kind: 'group', group: 'data-owners' }] }],
 });
+
+export const breakGlassPlan = (incident: 'required' | 'flagged' = 'required'): GrantablePlan => ({
+  verdict: 'break-glass',
+  policy: plantedPolicy,
+  rule: 'planted',
+  limits: { maxMs: 3_600_000, decideWithinMs: 3_600_000, useWithinMs: 3_600_000 },
+  until: { kind: 'incident', key: 'INC-12' },
+  review: { from: [{ kind: 'group', group: 'data-owners' }], withinMs: 86_400_000 },
+  incident,
+});
+
+/** That it is announced, as its opening commits it. */
+export const plantAnnouncement = (store: TestStore, request: RequestRow): Promise<void> =>
+  store.as.curfew_api.transaction(async (tx) => {
+    const body = { incident: request.ticket };
+    const entry = await append(tx, {
+      kind: 'breakglass.announced',
+      actor: request.person,
+      subject: request.id,
+      body,
+    });
+    await announcements.commit(tx, request.id, entry, 'holds');
+  });
 
 /** A request with its entry and its first view. */
 export async function plantRequest(
