@@ -178,6 +178,6 @@ export async function endsOnTime(world: World, held: Held, lateMs = 2_500): Prom
 export const isClosed = (held: Held, withinMs: number): Promise<number> =>
   eventually(`the session of ${held.requestId} is closed`, held.endedAt, { withinMs: Math.max(withinMs, 1_000) });
 
-export function must(is: unknown, what: string): asserts is {
-  if (!is) throw new Error(what);
+export function must(holds: unknown, what: string): asserts holds {
+  if (!holds) throw new Error(what);
 }

@@ -37,12 +37,13 @@ export async function closeAll(world: World): Promise<void> {
 
 /** Messages that wait, ends that a target owes, and requests that are not closed; what an operator broke is left out. */
 const openText = `select array_remove(array[
-  (select 'outbox ' || count(*) from curfew.outbox where done_at is null having count(*) > 0),
+  (select 'outbox ' || count(*) from curfew.outbox where done_at is null
+      and not coalesce(payload ->> 'requestId' = any($2::text[]), false) having count(*) > 0),
   (select 'intents ' || count(*) from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
       where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name) having count(*) > 0),
   (select 'requests ' || string_agg(r.id || ' ' || coalesce(p.state, 'requested'), ', ')
      from curfew.request r left join curfew.projection p on p.request_id = r.id
-     where coalesce(p.state, 'requested') <> 'closed' and r.id <> all($2::uuid[]))], null) as open`;
+     where coalesce(p.state, 'requested') <> 'closed' and r.id::text <> all($2::text[]))], null) as open`;
 
 export async function settled(world: World, withinMs = 120_000): Promise<void> {
   let open = 'nothing was read';

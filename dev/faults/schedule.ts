@@ -22,7 +22,15 @@ export type Step = { readonly slot: number; readonly atMs: number; readonly act:
 export type Story = { readonly slot: number; readonly wish: Wish; readonly seconds: number; readonly steps: readonly Step[] };
 
 const wishList = ['models', 'models', 'orders', 'labels'] as const satisfies readonly Wish[];
-const endings = [[], ['release'], ['revoke'], ['extend'], ['extend', 'release'], ['leave'], ['leave', 'rehire']] as const;
+const endings: readonly [readonly Act[], ...(readonly Act[])[]] = [
+  [],
+  ['release'],
+  ['revoke'],
+  ['extend'],
+  ['extend', 'release'],
+  ['leave'],
+  ['leave', 'rehire'],
+];
 const processes = ['prompt', 'prompt', 'cut', 'deaf'] as const satisfies readonly Api[];
 
 /** @param count stories at once */

@@ -6,6 +6,7 @@ import { policyText, samplePolicy } from '../company/directory.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 import { secondMs } from '../../domain/time.ts';
 import { apply as applyPolicy } from '../../store/policies.ts';
+import { eventually } from './eventually.ts';
 import { ask, codeFor, decide, releaseOf, revokeOf, wishes, type Asked } from './grants.ts';
 import type { Act, Step, Story } from './schedule.ts';
 import { hrSays } from './hr.ts';
@@ -28,10 +29,15 @@ export function startTraffic(world: World, stories: readonly Story[]): Traffic {
     let so: Told = {};
     for (const step of story.steps) {
       await pause(Math.max(0, startedAt + step.atMs - Date.now()));
+      const late = new AbortController();
       const answer = await Promise.race([
         act(world, story, step, so, wrong).catch((error: unknown) => void noted(world, step, messageOf(error))),
-        pause(patienceMs).then(() => void noted(world, step, 'no answer in time')),
+        pause(patienceMs, undefined, { signal: late.signal }).then(
+          () => noted(world, step, 'no answer in time'),
+          () => undefined,
+        ),
       ]);
+      late.abort();
       so = { ...so, ...answer };
     }
     await so.session?.end().catch(() => undefined);
@@ -71,7 +77,8 @@ async function act(world: World, story: Story, step: Step, { asked, login }: Tol
 
 /** Claims, comes in, and asks again and again until it is told to go. */
 async function work(world: World, asked: Asked, wrong: string[]): Promise<Told> {
-  const login = await world.claim(await codeFor(world, asked), 15_000);
+  const code = await eventually('it may be claimed', () => codeFor(world, asked), { withinMs: 6_000, everyMs: 500 });
+  const login = await world.claim(code, 10_000);
   const session = await world.connect(login);
   void (async () => {
     let answered = 0;

@@ -24,6 +24,7 @@ import {
   revokeOf,
   stateOf,
 } from '../grants.ts';
+import type { LineName } from '../lines.ts';
 import { freeze, holdWith, kill, start } from '../parts.ts';
 import { between, oneOf, type Chance } from '../seeded.ts';
 import { owners } from '../staff.ts';
@@ -31,8 +32,8 @@ import type { Login, World } from '../world.ts';
 
 /** Holds one of the worker's lines at a statement drawn by chance; resolves when it is held, or it never came to that. */
 async function heldAt(world: World, chance: Chance, most: number): Promise<void> {
-  const name = oneOf(chance, ['worker-target', 'worker-store', 'worker-temporal']);
-  const [nth, when] = [between(chance, 1, most), oneOf(chance, ['before', 'after'])];
+  const name = oneOf<LineName>(chance, ['worker-target', 'worker-store', 'worker-temporal']);
+  const [nth, when] = [between(chance, 1, most), oneOf<'before' | 'after'>(chance, ['before', 'after'])];
   world.history.write('fault', { hold: name, statement: nth, when });
   await Promise.race([world.lines.line[name].holdAt(nthRun(nth), when), until(Date.now() + 3_000)]);
 }
