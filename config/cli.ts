@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { logins, type Login } from '../domain/events.ts';
 import { optional, readShape, required, type Environment, type Problem, type Read, type ReadText } from './field.ts';
 import { json, postgresUrl, webOrigin, word, type NamedKey } from './forms.ts';
+import { sourcesShape } from './sources.ts';
 import { clusters, ticketKeys, type Cluster } from './targets.ts';
 
 const password = z.string('is not a text').min(16, 'is shorter than 16 characters').max(500, 'is too long');
@@ -49,6 +50,7 @@ export const cliShape = {
     what: 'the store, as curfew_directory or the login of an operator: people, oncall',
     mend: 'Set it to postgres://curfew_directory:PASSWORD@HOST:PORT/DATABASE.',
   }),
+  ...sourcesShape,
   CURFEW_TARGET_ADMIN_URL: optional(postgresUrl, {
     what: "a target's control database, as the operator's own login: target",
     mend: "Set it to postgres://ADMIN:PASSWORD@HOST:PORT/DATABASE of the target's control database.",
@@ -75,6 +77,8 @@ export type CliConfig = {
   readonly api?: string;
   readonly adminStoreUrl?: string;
   readonly directoryStoreUrl?: string;
+  /** Path of the file of sources of people. */
+  readonly sources?: string;
   readonly targetAdminUrl?: string;
   readonly workerPassword?: string;
   readonly reaperPassword?: string;
@@ -86,6 +90,7 @@ const cliNames = {
   api: 'CURFEW_API',
   adminStoreUrl: 'CURFEW_ADMIN_STORE_URL',
   directoryStoreUrl: 'CURFEW_DIRECTORY_STORE_URL',
+  sources: 'CURFEW_HR_SOURCES',
   targetAdminUrl: 'CURFEW_TARGET_ADMIN_URL',
   workerPassword: 'CURFEW_TARGET_WORKER_PASSWORD',
   reaperPassword: 'CURFEW_TARGET_REAPER_PASSWORD',

@@ -43,15 +43,16 @@ export async function hrReport(
   const first = await deliveries.answerOf(store, deliveredBy, delivery);
   if (!first) return refuse('UnknownRequest', 'There is no such delivery, or no answer to it yet.');
   const answer = first.answer as HrAnswer;
-  if (answer.change !== 'later') return progress(ctx, store, answer);
+  if (answer.change !== 'later') return progressOf(ctx, store, answer);
   const due = await dueOf(store, source, delivery);
   if (due?.settledAt === null || !due) return { ...answer, safe: false, safeAfterMs: null, ends: [] };
   // From its day on it is like any other; what was replaced or overtaken asks for no end any more.
   if (due.outcome !== 'applied') return { ...answer, safe: due.outcome !== 'unknown', safeAfterMs: null, ends: [] };
-  return progress(ctx, store, { ...answer, learnedAt: due.settledAt });
+  return progressOf(ctx, store, { ...answer, learnedAt: due.settledAt });
 }
 
-async function progress(ctx: Context, store: Db, answer: HrAnswer): Promise<HrReport> {
+/** How far an answer is that has taken effect. */
+export async function progressOf(ctx: Context, store: Db, answer: HrAnswer): Promise<HrReport> {
   const left = await whatIsLeft(ctx, store, answer);
   const ends = await Promise.all(
     [...new Set([...answer.requests, ...left.requests])].map(async (requestId) => {

@@ -202,7 +202,7 @@ test('what an operator does under their own login is in the audit under it', asy
     ['people', 'import', 'people.yaml'],
     ['people', 'link', 'cleo', '--code'],
     ['oncall', 'import', 's.yaml'],
-    ['people', 'leave', 'cleo'],
+    ['people', 'leave', 'cleo', '--yes'],
   ]) {
     expect(await own(words)).toMatchObject({ code: 0 });
   }

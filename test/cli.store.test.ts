@@ -144,7 +144,7 @@ test('people are imported whole or not at all, listed and shown', async () => {
 test('leaving asks at once for the end of everything, and an import that says the same does too', async () => {
   const { id } = JSON.parse((await curfew(['people', 'show', 'bob', '--json'], { env: env() })).out) as { id: never };
   const request = await plantRequest(store, id);
-  const left = await curfew(['people', 'leave', 'bob'], { env: env() });
+  const left = await curfew(['people', 'leave', 'bob', '--yes', '--wait', '0'], { env: env() });
   expect(left).toMatchObject({ code: 0, out: expect.stringContaining('1 open requests end') });
   const owed = await pending(store.as.curfew_reaper, [request.target]);
   expect(owed.map((intent) => intent.scope.kind).toSorted()).toEqual(['grant', 'person']);
@@ -160,7 +160,7 @@ test('leaving asks at once for the end of everything, and an import that says th
   expect((await pending(store.as.curfew_reaper, [request.target])).map((intent) => intent.cause)).toContain(
     'suspended',
   );
-  expect(await curfew(['people', 'leave', 'eve'], { env: env() })).toMatchObject({ code: 1 });
+  expect(await curfew(['people', 'leave', 'eve', '--yes'], { env: env() })).toMatchObject({ code: 1 });
 });
 
 test('a request is told from its opening to its receipt', async () => {

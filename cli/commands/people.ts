@@ -1,32 +1,25 @@
-import { randomUUID } from 'node:crypto';
-import { isRefusal } from '../../domain/errors.ts';
 import { personStates, type PersonState } from '../../domain/person.ts';
-import { formatInstant } from '../../domain/time.ts';
-import { formatIssue } from '../../policy/issue.ts';
-import type { Left } from '../../service/contract-people.ts';
-import { leave } from '../../service/leave.ts';
-import { changesOf, parsePeople, type ParsedPeople } from '../../service/people-file.ts';
-import { lastUnderstood } from '../../service/policy-in-force.ts';
 import * as people from '../../store/people.ts';
-import type { PersonChange, PersonRecord } from '../../store/people.ts';
 import type { Store } from '../../store/pool.ts';
-import { directoryContext } from '../context.ts';
 import type { Register } from '../program.ts';
-import { readFileOf, settings, withStore } from '../settings.ts';
+import { settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
-import { addPeopleLink, loginOf } from './people-link.ts';
+import { importFile } from './people-import.ts';
+import { addPeopleLeave } from './people-leave.ts';
+import { addPeopleLink } from './people-link.ts';
 import { addPeopleLogin } from './people-login.ts';
-import { personOf } from './requests.ts';
+import { addPeoplePull } from './people-pull.ts';
+import { showPerson } from './people-show.ts';
 
 const withDirectory = <T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> =>
   withStore(settings(terminal, 'directoryStoreUrl').directoryStoreUrl, work);
 
 type Json = { readonly json?: true };
 
-export const registerPeople: Register = (program, terminal) => {
+export const registerPeople: Register = (program, terminal, finish) => {
   const command = program
     .command('people')
-    .summary('import, list, show or link people; say that one left')
+    .summary('import, list, show or link people; ask their sources; say that one left')
     .description('The directory: who there is, in which groups, and who has left.');
   command
     .command('import')
@@ -58,44 +51,19 @@ export const registerPeople: Register = (program, terminal) => {
   command
     .command('show')
     .summary('show one person')
-    .description('Shows what the directory knows of one person.')
+    .description(
+      'Shows what the directory knows of one person, who says it, what they hold, and what takes effect later.',
+    )
     .argument('<handle>', 'their handle')
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExamples:\n  curfew people show ada')
     .action(async (handle: string, options: Json) => {
-      const person = await withDirectory(terminal, async (store) => people.show(store, await personOf(store, handle)));
-      if (!person) throw new Stopped(`Nobody has the handle ${handle}.`);
-      if (options.json) return printJson(terminal, person);
-      printPerson(terminal, person);
+      await withDirectory(terminal, (store) => showPerson(terminal, store, handle, options));
     });
   addPeopleLink(command, terminal);
   addPeopleLogin(command, terminal);
-  command
-    .command('leave')
-    .summary("end a person's access now")
-    .description(
-      'Says that a person has left (or, with --suspended, is suspended): everything they hold ends at once, their requests close, and their approvals of what is not granted yet are void.',
-    )
-    .argument('<handle>', 'their handle')
-    .option('--suspended', 'suspended: may come back with what they were')
-    .option('--json', 'print what follows as JSON')
-    .addHelpText('after', '\nExamples:\n  curfew people leave ada\n  curfew people leave ada --suspended')
-    .action(async (handle: string, options: Json & { suspended?: true }) => {
-      const left = await withDirectory(terminal, async (store) => {
-        await personOf(store, handle);
-        return leaveNow(terminal, store, {
-          handle,
-          state: options.suspended ? 'suspended' : 'left',
-          version: terminal.clock(),
-        });
-      });
-      if (options.json) return printJson(terminal, left);
-      if (left.change === 'older')
-        throw new Stopped(`The directory has newer word on ${handle}: ${left.state}. Nothing changed.`);
-      terminal.out(
-        `${handle} is ${left.state}. ${left.requests.length} open requests end, ${left.voided} approvals are void; the reaper ends what they hold now.\n`,
-      );
-    });
+  addPeopleLeave(command, terminal, finish);
+  addPeoplePull(command, terminal, finish);
 };
 
 const stateOf = (text: string): PersonState => {
@@ -103,76 +71,3 @@ const stateOf = (text: string): PersonState => {
   if (!state) throw new Stopped(`--state takes ${personStates.join(', ')}.`, exitCodes.usage);
   return state;
 };
-
-type Going = { readonly handle: string; readonly state: PersonState; readonly version: number };
-
-async function leaveNow(terminal: Terminal, store: Store, { handle, state, version }: Going): Promise<Left> {
-  const result = await leave(directoryContext(terminal, store), {
-    source: people.operator,
-    event: `command-${randomUUID()}`,
-    who: { handle },
-    state,
-    version,
-    actor: await loginOf(store),
-  });
-  if (isRefusal(result)) throw new Stopped(result.message);
-  return result;
-}
-
-export async function importFile(terminal: Terminal, file: string, options: Json): Promise<void> {
-  const text = readFileOf(terminal, file);
-  // Once without the store, so that a mistake in the file is told without one.
-  sound(terminal, file, parsePeople(text, file));
-  const result = await withDirectory(terminal, async (store) => {
-    const list = await people.list(store);
-    const policy = await lastUnderstood(store);
-    const separation = { policy: policy ?? { conflicts: [] }, known: list };
-    const parsed = sound(terminal, file, parsePeople(text, file, separation));
-    const known = new Map(list.map((person) => [person.handle, person]));
-    const changes = changesOf(parsed.people, terminal.clock(), (handle) => known.has(handle));
-    // Safe first: whoever is gone is gone before anything else of the file is taken.
-    const going = changes.filter((change) => isGoing(change, known.get(change.handle)));
-    for (const { handle, state, version } of going) {
-      if (state !== undefined) await leaveNow(terminal, store, { handle, state, version });
-    }
-    const applied = await store.transaction(async (tx) => {
-      const kinds: string[] = [];
-      const actor = await loginOf(tx);
-      for (const change of changes) kinds.push((await people.apply(tx, change, actor)).kind);
-      return kinds;
-    });
-    const count = (kind: string): number => applied.filter((one) => one === kind).length;
-    return { people: changes.length, created: count('created'), changed: count('changed'), gone: going.length };
-  });
-  if (options.json) return printJson(terminal, result);
-  terminal.out(`${result.people} people: ${result.created} new, ${result.changed} changed, ${result.gone} gone.\n`);
-}
-
-type Sound = Extract<ParsedPeople, { ok: true }>;
-
-/** @throws Stopped after every issue was told */
-function sound(terminal: Terminal, file: string, parsed: ParsedPeople): Sound {
-  if (parsed.ok) return parsed;
-  for (const issue of parsed.issues) terminal.err(`${formatIssue(issue)}\n`);
-  throw new Stopped(`${file} was not imported: mend what is listed above. Nothing changed.`);
-}
-
-const isGoing = (change: PersonChange, before: PersonRecord | undefined): boolean =>
-  before !== undefined && change.state !== undefined && change.state !== 'active' && change.state !== before.state;
-
-function printPerson(terminal: Terminal, person: PersonRecord): void {
-  const accounts = person.slackUser === undefined ? '-' : `${person.slackTeam}/${person.slackUser}`;
-  terminal.out(
-    [
-      `${person.handle}: ${person.name ?? '-'} <${person.email ?? '-'}>`,
-      `id       ${person.id}`,
-      `state    ${person.state}, since ${formatInstant(person.changedAt)}`,
-      `kind     ${person.kind}`,
-      `groups   ${person.groups.join(' ') || '-'}`,
-      `manager  ${person.manager ?? '-'}`,
-      `aliases  ${person.aliases.join(' ') || '-'}`,
-      `Slack    ${accounts}`,
-      '',
-    ].join('\n'),
-  );
-}

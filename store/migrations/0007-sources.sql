@@ -1,6 +1,11 @@
 -- Where word on people comes from, and word that takes effect later.
 set local role curfew_store;
 
+-- Why an operator says that somebody is gone: kind word.
+alter table curfew.personal drop constraint personal_kind_check;
+alter table curfew.personal add constraint personal_kind_check check (kind in
+  ('person', 'link', 'reason', 'denial', 'review', 'claim', 'extension', 'extension-denial', 'scim', 'word'));
+
 -- == Later ===================================================================================================
 -- What a source says of a person and of a day that has not come. Under the handle's hash, like the words of people who
 -- are not known yet. One that waits for each person and source; settled once, and never changed after that.

@@ -9,6 +9,63 @@ return coalesce((select max(e.id) from audit.entry e), 0);
 revoke all on function audit.newest() from public;
 grant execute on function audit.newest() to curfew_api, curfew_admin, curfew_worker, curfew_reaper, curfew_auditor;
 
+-- == Landing =================================================================================================
+-- What was open in a grant's sessions when somebody looked last: counts and one instant, for the notice before the end.
+create table curfew.open_work (
+  request_id uuid primary key references curfew.request,
+  sessions int not null check (sessions >= 0),
+  transactions int not null check (transactions >= 0),
+  oldest_since timestamptz,         -- null: none is open, or the target may not say since when
+  counted_at timestamptz not null);
+grant select, insert on curfew.open_work to curfew_worker;
+grant update (sessions, transactions, oldest_since, counted_at) on curfew.open_work to curfew_worker;
+grant select on curfew.open_work to curfew_api, curfew_admin, curfew_auditor;
+
+-- == Cleaning ================================================================================================
+-- Logins whose time in the graveyard is over. Written before the target is asked, so that what it did is recorded although
+-- a process may die in between.
+create table curfew.cleaning (
+  grant_id uuid primary key,
+  target text not null,             -- the request's; the cluster's name where the store knows no such request
+  state text not null check (state in ('due', 'kept', 'dropped')),
+  cause text check (cause in ('shared', 'prepared', 'failed')),   -- kept: why
+  detail text,                      -- an SQLSTATE, or databases
+  begun_at timestamptz not null default clock_timestamp(),
+  changed_at timestamptz not null default clock_timestamp(),
+  check ((state = 'kept') = (cause is not null)));
+create index cleaning_open on curfew.cleaning (target, changed_at) where state <> 'dropped';
+
+-- What a grantee had made and owned in one database; it belongs to curfew_quarantine now. The names are the grantee's own
+-- words: as JSON in curfew.personal, kind 'left-behind', under this id.
+create table curfew.left_behind (
+  id uuid primary key,
+  grant_id uuid not null,
+  target text not null,
+  database text not null,
+  kinds jsonb not null,             -- how many of each kind of object: {"table": 2}
+  total int not null check (total >= 0),
+  names_hash text,                  -- SHA-256 of salt and names; null: nothing, or nobody is known whose words they are
+  found_at timestamptz not null default clock_timestamp(),
+  handed_at timestamptz,            -- null: not yet the quarantine's
+  unique (grant_id, database));
+create index left_behind_found on curfew.left_behind (found_at desc) where total > 0;
+grant select on curfew.cleaning, curfew.left_behind to curfew_worker, curfew_admin, curfew_auditor;
+grant select on curfew.left_behind to curfew_api;
+grant insert on curfew.cleaning, curfew.left_behind to curfew_worker;
+grant update (state, cause, detail, changed_at) on curfew.cleaning to curfew_worker;
+grant update (handed_at) on curfew.left_behind to curfew_worker;
+
+alter table curfew.personal drop constraint personal_kind_check;
+alter table curfew.personal add constraint personal_kind_check check (kind in
+  ('person', 'link', 'reason', 'denial', 'review', 'claim', 'extension', 'extension-denial', 'scim', 'left-behind', 'word'));
+-- The worker's only way to write there: these words, of the person whose grant it was.
+create function curfew.keep_left_behind(p_id uuid, p_person uuid, p_body text, p_salt bytea) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$ insert into curfew.personal (kind, id, person, body, salt) values ('left-behind', p_id::text, p_person, p_body, p_salt)
+      on conflict (kind, id) do nothing $$;
+revoke all on function curfew.keep_left_behind(uuid, uuid, text, bytea) from public;
+grant execute on function curfew.keep_left_behind(uuid, uuid, text, bytea) to curfew_worker;
+
 -- == A store that came back ==================================================================================
 -- Noticed by the reaper (alarm `store-behind`), ended by an operator's `curfew recover`, which may be interrupted and run
 -- again: one row a recovery, open until every target has accepted the store as it is now.
