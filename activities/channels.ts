@@ -1,10 +1,12 @@
 import { CurfewError } from '../domain/errors.ts';
 import type { LinkId, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
+import { leftBehindNotice } from '../slack/views/left-behind.ts';
 import { leaverNotice, type LeaverModel } from '../slack/views/leaver.ts';
 import type { Content, Message, SlackPort } from '../slack/views/message.ts';
 import type { RequestModel, Workspace } from '../slack/views/model.ts';
 import { paint, paintCard } from '../slack/views/paint.ts';
+import { leftById } from '../store/cleaning.ts';
 import * as people from '../store/people.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
@@ -27,6 +29,7 @@ export type Announcements = {
   proposal(message: { readonly proposalId: ProposalId; readonly step: string }): Promise<void>;
   link(message: { readonly linkId: LinkId; readonly step: string }): Promise<void>;
   taint(message: { readonly taintId: TaintId; readonly step: string }): Promise<void>;
+  leftBehind(message: { readonly leftId: string }): Promise<void>;
 };
 
 export type Left = Pick<LeaveInput, 'personId' | 'event' | 'cause'> & {
@@ -97,6 +100,11 @@ export function slackChannels(deps: ChannelDeps): Announcements {
       await quiet.taint(message);
       await notices.taint(message);
     },
+    async leftBehind(message) {
+      await quiet.leftBehind(message);
+      const found = await leftById(store, message.leftId);
+      if (found) await post(`left-behind/${message.leftId}`, leftBehindNotice(found));
+    },
     async link(message) {
       await quiet.link(message);
       await notices.link(message);
@@ -113,6 +121,7 @@ export const loggedChannels = (log: Log): Announcements => ({
   left: async (message) => log.info(message, 'a leaver: everything is ended'),
   proposal: async (message) => log.warn(message, 'a policy is proposed, or a proposal moved'),
   taint: async (message) => log.warn(message, 'something rests on the approval of somebody who has left'),
+  leftBehind: async (message) => log.info(message, 'somebody left objects behind: curfew report objects lists them'),
   link: async (message) => log.warn(message, 'a Slack account is linked beside another'),
 });
 

@@ -12,6 +12,7 @@ import { textOf } from '../store/erasable-texts.ts';
 import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
+import * as openWork from '../store/open-work.ts';
 import * as people from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
@@ -86,6 +87,7 @@ export async function requestModel(
     grantReceipt: receipts.grant ?? null,
     revokeReceipt: receipts.revoke ?? null,
     review: review ?? null,
+    ...(view.noticed ? { openWork: (await openWork.of(db, requestId)) ?? null } : {}),
   };
 }
 

@@ -28,6 +28,7 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'person-unknown': 'notice',
   'delivery-early': 'notice',
   'condition-unknown': 'notice',
+  'role-kept': 'notice',
   'alarm-flood': 'page',
   'alarm-test': 'notice',
 };

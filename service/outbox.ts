@@ -102,5 +102,6 @@ const noChannels = {
   proposal: byWorker,
   link: byWorker,
   taint: byWorker,
+  leftBehind: byWorker,
   repaint: byWorker,
 };

@@ -5,8 +5,11 @@ import type { Db } from './pool.ts';
 /** Free text with its salt. */
 export type SaltedText = { readonly text: string; readonly salt: Buffer };
 
-/** `claim`: the address from which it was claimed; `extension`: why it is needed for longer. */
-type TextKind = 'reason' | 'denial' | 'review' | 'claim' | 'extension' | 'extension-denial';
+/**
+ * `claim`: the address from which it was claimed; `extension`: why it is needed for longer; `left-behind`: names of what
+ * a grantee made, as JSON, which `store/left-behind.ts` writes.
+ */
+type TextKind = 'reason' | 'denial' | 'review' | 'claim' | 'extension' | 'extension-denial' | 'left-behind';
 
 /** @param row `id` is that of the request, decision or extension to which the text belongs; `person` who wrote it */
 export async function keepText(

@@ -71,6 +71,8 @@ export type Payloads = {
   readonly proposal: { readonly proposalId: ProposalId; readonly step: string };
   /** What rests on a leaver's approval: somebody is asked whether it stays, or that is settled. */
   readonly taint: { readonly taintId: TaintId; readonly step: string };
+  /** What somebody made whose access is over, listed for the owners of the target. */
+  readonly 'left-behind': { readonly leftId: string };
   /** A Slack account was linked in place of another, which may confirm it; or that was settled. */
   readonly link: { readonly linkId: LinkId; readonly step: string };
 };
@@ -90,6 +92,7 @@ export type Channels = {
   proposal(message: Payloads['proposal']): Promise<void>;
   link(message: Payloads['link']): Promise<void>;
   taint(message: Payloads['taint']): Promise<void>;
+  leftBehind(message: Payloads['left-behind']): Promise<void>;
 };
 
 type To = { readonly temporal: Temporal; readonly channels: Channels };
@@ -199,6 +202,11 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     ids: ['taintId', 'step'],
     send: ({ channels }, payload) => channels.taint(payload),
   },
+  'left-behind': {
+    key: ({ leftId }) => leftId,
+    ids: ['leftId'],
+    send: ({ channels }, payload) => channels.leftBehind(payload),
+  },
   link: {
     key: ({ linkId, step }) => `${linkId}:${step}`,
     ids: ['linkId', 'step'],
@@ -270,6 +278,7 @@ const forPeople: readonly OutboxKind[] = [
   'proposal',
   'link',
   'taint',
+  'left-behind',
 ];
 
 /**

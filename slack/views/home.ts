@@ -2,6 +2,7 @@
 import type { Overview } from '../../service/contract.ts';
 import { actions, callbacks, command } from '../ids.ts';
 import { mrkdwn, nothing, when, type Mrkdwn } from '../text.ts';
+import { emergency } from './emergency.ts';
 import { bareButton, context, divider, header, row, section } from './kit.ts';
 import type { Block, Home } from './message.ts';
 import type { People } from './model.ts';
@@ -9,10 +10,11 @@ import { list, noGrants, noneWaiting, noRequests, ownLine, waitingLine } from '.
 import { nameOf } from './words.ts';
 
 /** Painted from the newest state only; instants are date tokens, so that it stays true while nobody paints it again. */
-export const homeView = (overview: Overview, people: People): Home =>
+export const homeView = (overview: Overview, people: People, mayBreakGlass = false): Home =>
   home(
     header('Your access'),
     row(bareButton(actions.ask, 'Ask for access', { style: 'primary' })),
+    mayBreakGlass ? emergency() : [],
     list('What you hold', overview.grants, ownLine, noGrants),
     divider,
     list('Waiting for you', overview.waiting, (one) => waitingLine(one, people), noneWaiting),

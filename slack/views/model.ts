@@ -103,6 +103,8 @@ export type RequestModel = {
   readonly people: People;
   /** `address`: from where it was claimed, as the API saw it; null where it is not known. */
   readonly claim: { readonly acceptedAt: number; readonly endAt: number; readonly address: string | null } | null;
+  /** Shortly before the end: how many transactions were open when somebody looked, and since when the oldest is. */
+  readonly openWork?: { readonly transactions: number; readonly oldestSinceAt: number | null } | null;
   readonly grantReceipt: GrantReceipt | null;
   readonly revokeReceipt: RevokeReceipt | null;
   readonly review: ReviewLine | null;

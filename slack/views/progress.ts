@@ -1,5 +1,5 @@
 /** Where a request is, in one or two sentences: for the card, its thread and the requester. */
-import { sessionsClosed } from '../../domain/grant.ts';
+import { graceOf, sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
 import { lapsesAt, openNow } from '../../domain/progress.ts';
 import type { Approval, RequestState } from '../../domain/request.ts';
@@ -35,12 +35,23 @@ export function progress(model: RequestModel): Mrkdwn {
         ? mrkdwn`:hourglass_flowing_sand: *Ending* - it was ended while the login was being made.`
         : mrkdwn`:hourglass_flowing_sand: *Claimed* - the login is being made.`;
     case 'active':
-      return mrkdwn`:key: *Active* until ${when(state.endAt, 'seconds')}${boundTo(model)}.${extending(model)}`;
+      return mrkdwn`:key: *Active* until ${when(state.endAt, 'seconds')}${boundTo(model)}${landing(model, state.endAt)}.${extending(model)}`;
     case 'revoking':
       return mrkdwn`:hourglass_flowing_sand: *Ending* - ${state.end.cause}. Not over until every node says that no session is left.`;
     case 'closed':
       return mrkdwn`:lock: *${outcomeWords[state.outcome]}* - ${ending(model, state)}`;
   }
+}
+
+/** When logins stop, if that is before the end; an extension moves both. */
+export function loginsStopAt({ plan, claim }: Pick<RequestModel, 'plan' | 'claim'>, endAt: number): number | undefined {
+  const graceMs = claim ? graceOf(plan.limits, claim.endAt - claim.acceptedAt) : 0;
+  return graceMs === 0 ? undefined : endAt - graceMs;
+}
+
+function landing(model: RequestModel, endAt: number): Mrkdwn {
+  const stopAt = loginsStopAt(model, endAt);
+  return stopAt === undefined ? nothing : mrkdwn`; logins stop ${when(stopAt, 'seconds')}`;
 }
 
 const starts = ({ startAt, view }: RequestModel): Mrkdwn =>

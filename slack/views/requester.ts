@@ -2,12 +2,12 @@
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
 import { actions } from '../ids.ts';
-import { mrkdwn, nothing, value, when } from '../text.ts';
+import { mrkdwn, nothing, value, when, type Mrkdwn } from '../text.ts';
 import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton } from './buttons.ts';
 import { button, content, context, row, section } from './kit.ts';
 import type { Content } from './message.ts';
 import type { ExtensionLine, RequestModel } from './model.ts';
-import { extensionSentence, lapsing, overtaken, progress, receiptSentence, subject } from './progress.ts';
+import { extensionSentence, lapsing, loginsStopAt, overtaken, progress, receiptSentence, subject } from './progress.ts';
 import { nameOf, outcomeWords, planSentence } from './words.ts';
 
 const reference = (model: RequestModel) => context(mrkdwn`Request ${shortId(model.requestId)}`);
@@ -92,7 +92,7 @@ export function notice(model: RequestModel): Content {
   const { state } = model.view;
   const active = state.kind === 'active' ? state : undefined;
   const says = active
-    ? mrkdwn`Your access, ${subject(model)}, ends ${when(active.endAt)}. Open sessions are closed then: finish or save your work.`
+    ? mrkdwn`${ending(model, active.endAt)}${openNow(model)}`
     : mrkdwn`Your access, ${subject(model)}, was to end soon. ${overtaken}`;
   return content(
     says,
@@ -100,6 +100,22 @@ export function notice(model: RequestModel): Content {
     reference(model),
     row(...(active ? [doneButton(model.requestId), extendButton(model.requestId)] : [])),
   );
+}
+
+function ending(model: RequestModel, endAt: number): Mrkdwn {
+  const stopAt = loginsStopAt(model, endAt);
+  return stopAt === undefined
+    ? mrkdwn`Your access, ${subject(model)}, ends ${when(endAt)}. Open sessions are closed then: finish or save your work.`
+    : mrkdwn`Your access, ${subject(model)}: logins stop ${when(stopAt)}, everything is closed ${when(endAt)}. Commit what you have open.`;
+}
+
+/** As somebody counted last: instants stay true on a message that is not painted again. */
+function openNow({ openWork }: RequestModel): Mrkdwn {
+  if (!openWork || openWork.transactions === 0) return nothing;
+  const { transactions: many, oldestSinceAt } = openWork;
+  const since =
+    oldestSinceAt === null ? nothing : mrkdwn`${many === 1 ? '' : ', the oldest'} since ${when(oldestSinceAt, 'time')}`;
+  return mrkdwn` ${many} open ${many === 1 ? 'transaction' : 'transactions'}${since}.`;
 }
 
 /** What became of a later end that was asked for. */

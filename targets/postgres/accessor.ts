@@ -19,6 +19,7 @@ import {
   verifyStatement,
   type Cleaned,
   type Dropped,
+  type Due,
   type ExtendCall,
   type GrantCall,
   type Granted,
@@ -75,7 +76,7 @@ export type Target = {
   verifyMany(node: string, ids: readonly string[], watch?: readonly string[]): Promise<readonly Verified[]>;
   dropMany(ids: readonly string[]): Promise<readonly Dropped[]>;
   /** Up to `limit` (at most 1,000) whose time in the graveyard is over, the longest waiting first. */
-  toDrop(limit: number): Promise<readonly string[]>;
+  toDrop(limit: number): Promise<readonly Due[]>;
   clean(id: string, database: string): Promise<Cleaned>;
   /** What the grantee made in this database, up to `limit` (at most 1,000); before `clean`, for afterwards it is another's. */
   ownedBy(id: string, database: string, limit?: number): Promise<readonly Owned[]>;
@@ -177,8 +178,7 @@ export function openTarget(settings: TargetSettings): Target {
     killMany: (node, ids, waitMs) => poolOf(node).run<Killed>(killStatement(bounded(ids), waitMs)),
     verifyMany: (node, ids, watch) => poolOf(node).run<Verified>(verifyStatement(bounded(ids), watch)),
     dropMany: (ids) => onPrimary<Dropped>(dropStatement(bounded(ids))),
-    toDrop: async (limit) =>
-      (await onPrimary<{ grantId: string }>(toDropStatement(limit), notStandby(name))).map((row) => row.grantId),
+    toDrop: (limit) => onPrimary<Due>(toDropStatement(limit), notStandby(name)),
     ownedBy: (id, database, limit = 200) =>
       onPrimary<Owned>(ownedByStatement(id, limit), notStandby(name), databasePool(database)),
     openWork: (node, ids) => poolOf(node).run<OpenWork>(openWorkStatement(bounded(ids))),

@@ -122,10 +122,11 @@ export const dropStatement = (ids: readonly string[]): Statement => ({
   values: [ids],
 });
 
-/** Whose time in the graveyard is over: what `drop` is to be asked of. */
+/** Whose time in the graveyard is over: what `drop` is to be asked of. `isRole` is false of a tombstone alone. */
+export type Due = { readonly grantId: string; readonly isRole: boolean };
 export const toDropStatement = (limit: number): Statement => ({
   call: 'to_drop',
-  text: 'select g as "grantId" from curfew.to_drop($1) g',
+  text: 'select grant_id as "grantId", is_role as "isRole" from curfew.to_drop($1)',
   values: [limit],
 });
 

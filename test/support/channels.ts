@@ -10,4 +10,5 @@ export const fakeChannels = (): Channels => ({
   proposal: async () => undefined,
   link: async () => undefined,
   taint: async () => undefined,
+  leftBehind: async () => undefined,
 });

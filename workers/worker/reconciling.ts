@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { createCleaning } from '../../activities/cleaning.ts';
 import type { Cluster } from '../../activities/clusters.ts';
 import { currentPolicy } from '../../activities/current-policy.ts';
+import { createLanding } from '../../activities/landing.ts';
 import type { Repaint } from '../../activities/orphans.ts';
 import { createReconcileRequests } from '../../activities/reconcile-requests.ts';
-import { createReconcileTarget } from '../../activities/reconcile-targets.ts';
+import { createReconcileTarget, type Reconciled } from '../../activities/reconcile-targets.ts';
 import {
   createReconcile,
   createReconcileTargets,
@@ -81,12 +83,28 @@ function clusterParts({ config, store, clusters, clock, log, repaint }: Reconcil
     revoke,
     ...(repaint && { repaint }),
   });
+  const land = createLanding({ store, clock, log, ...(repaint && { repaint }) });
+  const clean = createCleaning({
+    store,
+    clock,
+    log,
+    left: (leftId) => toRow({ kind: 'left-behind', payload: { leftId } }),
+  });
+  /** Each by itself: what one of them cannot do now keeps nobody from the others. */
+  const rounds = async (cluster: Reconciled): Promise<{ readonly found: number }> => {
+    const [looked, ...others] = await Promise.allSettled([look(cluster), land(cluster), clean(cluster)]);
+    for (const one of others)
+      if (one.status === 'rejected')
+        log.warn({ err: one.reason, target: cluster.target.name }, 'not counted, or not cleaned');
+    if (looked.status === 'rejected') throw looked.reason;
+    return looked.value;
+  };
   const opened = config.clusters.flatMap(({ name, zone, targets, database, nodes, user, password }) => {
     const cluster = targets.map((target) => clusters.get(target)).find((one) => one !== undefined);
     if (!cluster) return [];
     const settings = { name, controlDatabase: database, nodes, user, password, applicationName: 'curfew-reconciler' };
     const catalogs = openCatalogs(settings);
-    const part: Part = { name: `cluster/${name}`, look: () => look({ ...cluster, targets, catalogs }) };
+    const part: Part = { name: `cluster/${name}`, look: () => rounds({ ...cluster, targets, catalogs }) };
     return [{ zone, part, catalogs }];
   });
   const zones = new Map(

@@ -636,13 +636,15 @@ begin
   end loop;
 end $$;
 
--- Whose time in the graveyard is over, the longest waiting first. One that could not be dropped has its next turn ten
--- minutes later, so that it cannot keep others from theirs.
-create or replace function curfew.to_drop(p_limit int default 200) returns setof uuid
+-- Whose time in the graveyard is over, the longest waiting first; is_role: more than a tombstone is to go. One that could
+-- not be dropped has its next turn ten minutes later, so that it cannot keep others from theirs.
+create or replace function curfew.to_drop(p_limit int default 200) returns table (grant_id uuid, is_role boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$ begin
+as $$
+#variable_conflict use_column
+begin
   if p_limit is null or p_limit not between 1 and 1000 then raise exception 'limit must be 1 to 1000' using errcode = 'CF008'; end if;
-  return query select l.grant_id from curfew.ledger l
+  return query select l.grant_id, l.role_oid is not null from curfew.ledger l
     where l.state = 'revoked' and coalesce(l.drop_tried_at, l.disabled_at) <= clock_timestamp() - interval '10 minutes'
       and l.disabled_at <= clock_timestamp() - (select c.graveyard from curfew.config c)
     order by coalesce(l.drop_tried_at, l.disabled_at) limit p_limit;
