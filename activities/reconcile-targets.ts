@@ -10,6 +10,7 @@ import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import { enqueue, type NewMessage } from '../store/outbox.ts';
 import type { Db, Store } from '../store/pool.ts';
+import * as requests from '../store/requests.ts';
 import * as targetChecks from '../store/target-checks.ts';
 import { greatestBatch } from '../targets/postgres/accessor.ts';
 import type { Catalogs } from '../targets/postgres/catalogs.ts';
@@ -156,12 +157,13 @@ async function endWhatShouldNotBe(
     const requestId =
       one.kind === 'member-of-grant' ? requestOfRole(one.role) : endsIt(one) ? one.requestId : undefined;
     if (requestId === undefined || surplus.size >= greatestBatch) continue;
-    // What the store does not know has no target of its own: any one of the cluster's names it.
     const target = 'target' in one ? targets.find((name) => name === one.target) : undefined;
     surplus.set(requestId, { target: target ?? anywhere, kind: one.kind });
   }
   for (const [requestId, { target, kind }] of surplus)
     await deps.store.transaction(async (tx) => {
+      // Of a request that the store does not have it can hold no intent: each look ends it.
+      if (!(await requests.byId(tx, requestId))) return;
       if (isGoingOn(kind)) await askEnd(tx, { requestId, target, finding: kind });
       await tellWorkflow(deps, tx, requestId, 'what was granted is not what its target has');
     });

@@ -142,6 +142,8 @@ const primariesOf = ({ identities }: ClusterLook): readonly Identity[] =>
 
 function isSame({ result }: TargetCheck, identity: Identity): boolean {
   const seen = (result ?? {}) as { readonly systemIdentifier?: unknown; readonly timeline?: unknown };
+  // One that does not say what it saw lets nothing be granted; it says nothing of another cluster either.
+  if (typeof seen.systemIdentifier !== 'string' || seen.systemIdentifier === '') return true;
   return seen.systemIdentifier === identity.systemIdentifier && seen.timeline === identity.timeline;
 }
 
