@@ -127,14 +127,20 @@ const scopeOf = ({ requestId, target, person }: ScopeColumns): IntentScope => {
 /**
  * Intents on which the login that asks has written no outcome of its own for these targets, oldest first, at most 10,000.
  * NB. What another login says of an end is not believed: a stolen worker could say it (I4, I9).
+ * @param withinMs only what was asked in so many milliseconds; all where absent
  */
-export async function pending(db: Db, targets: readonly TargetName[]): Promise<readonly PendingIntent[]> {
+export async function pending(
+  db: Db,
+  targets: readonly TargetName[],
+  withinMs?: number,
+): Promise<readonly PendingIntent[]> {
   const rows = await db.query<OwedRow>(
     `select i.id, t.name as "owedBy", i.request_id as "requestId", i.target, i.person, i.cause, i.asked_at as "askedAt"
      from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
-     where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name and o.written_by = session_user)
+     where ${withinMs === undefined ? '' : `i.asked_at >= clock_timestamp() - $2 * interval '1 millisecond' and`}
+       not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name and o.written_by = session_user)
      order by i.asked_at, i.id limit 10000`,
-    [targets],
+    withinMs === undefined ? [targets] : [targets, withinMs],
   );
   return rows.map(owedOf);
 }

@@ -106,7 +106,8 @@ export function prepareGrant(more: Partial<GrantCall> = {}): Prepared {
     keyId: more.keyId ?? 'key-1',
     ticket: more.ticket ?? makeTicket({ key: ticketKey, op: 'grant', ...fields }),
     graceMs: more.graceMs ?? 0,
-    storeIndex: more.storeIndex ?? 0,
+    // Of a store that is never behind what a reaper has seen.
+    storeIndex: more.storeIndex ?? Number.MAX_SAFE_INTEGER,
   };
   return { call, role: `cfw_${grantId.replaceAll('-', '')}`, password };
 }

@@ -1,9 +1,11 @@
 import type { PersonId, TargetName } from '../../domain/ids.ts';
-import { doubted, outcomes, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
+import { minuteMs } from '../../domain/time.ts';
+import { doubted, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
 import type { Db } from '../../store/pool.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
 import type { Ending } from './ending.ts';
 import { evidenceOf, type Evidence } from './evidence.ts';
+import { createOutcomeBook } from './outcome-book.ts';
 
 export type IntentOptions = {
   readonly store: Db;
@@ -15,8 +17,12 @@ export type IntentOptions = {
 };
 
 export type Intents = {
-  /** Reads what must end and begins to end it. @throws CurfewError `NotRecorded` when the store does not answer */
-  round(): Promise<void>;
+  /**
+   * Reads what must end and begins to end it. `news` looks at what was asked a moment ago only, and at what it knows to
+   * be owed: one statement, however many intents there have ever been.
+   * @throws CurfewError `NotRecorded` when the store does not answer
+   */
+  round(what?: 'all' | 'news'): Promise<void>;
 };
 
 /**
@@ -31,6 +37,9 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
   const underWay = new Set<string>();
   /** Ended by this process, with evidence from every node. */
   const closed = new Set<string>();
+  /** Read, and not closed yet: what failed is begun again in the next round. */
+  const owed = new Map<string, readonly PendingIntent[]>();
+  const book = createOutcomeBook(store);
 
   async function follow(group: readonly PendingIntent[]): Promise<void> {
     const [first] = group;
@@ -42,10 +51,10 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
       if (!ended) return;
       closed.add(first.id);
       const evidence = { by: 'reaper', grants: ended };
-      await outcomes(
-        store,
+      await book.write(
         group.map((intent): IntentOutcome => ({ intentId: intent.id, target: intent.target, evidence })),
       );
+      owed.delete(first.id);
     } catch (error) {
       onFailure(error, first.id);
     } finally {
@@ -71,17 +80,28 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     return undefined; // still pending, so the next round goes on
   }
 
+  async function inDoubt(): Promise<readonly PendingIntent[]> {
+    const doubtful = await doubted(store, names);
+    const known = new Set(doubtful.map(({ id }) => id));
+    for (const id of closed) if (!known.has(id)) closed.delete(id);
+    return doubtful.filter(({ id }) => !closed.has(id));
+  }
+
   return {
-    async round() {
-      const doubtful = await doubted(store, names);
-      const known = new Set(doubtful.map(({ id }) => id));
-      for (const id of closed) if (!known.has(id)) closed.delete(id);
-      const owed = [...(await pending(store, names)), ...doubtful.filter(({ id }) => !closed.has(id))];
+    async round(what = 'all') {
+      const read =
+        what === 'news'
+          ? await pending(store, names, newsMs)
+          : [...(await pending(store, names)), ...(await inDoubt())];
+      if (what === 'all') owed.clear();
       // An intent about a person is owed by each target of the cluster, and all of them have one ledger.
-      for (const group of Map.groupBy(owed, (intent) => intent.id).values()) void follow(group);
+      for (const [id, group] of Map.groupBy(read, (intent) => intent.id)) owed.set(id, group);
+      for (const group of owed.values()) void follow(group);
     },
   };
 }
 
 /** A person whose ledger fills as fast as it is emptied is met again in the next round. */
 const longestLeave = 10;
+/** A transaction that wrote an intent is over by then; the next look at all finds it otherwise. */
+const newsMs = minuteMs;

@@ -24,6 +24,9 @@ export type WatchOptions = {
   readonly log: Log;
 };
 
+/** How often in a round the store is asked for what is new. */
+const looksARound = 4;
+
 export type Watch = {
   readonly pulse: () => Pulse;
   /** How far the store was at the last look; undefined before the first, and while either does not answer. */
@@ -71,11 +74,14 @@ export function watchCluster(options: WatchOptions): Watch {
     },
   );
   let storeDead = false;
+  // What somebody asks to end is begun long before a second is over, and all that is owed is looked at each second.
+  let looks = 0;
   const asked = pace(
-    everyMs,
+    everyMs / looksARound,
     signal,
     async () => {
-      await intents.round();
+      await intents.round(looks % looksARound === 0 ? 'all' : 'news');
+      looks += 1;
       storeDead = false;
     },
     (err) => {

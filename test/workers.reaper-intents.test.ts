@@ -1,0 +1,108 @@
+/** A leaver with hundreds of grants costs the target a few calls, and the store a few statements (I9). */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
+import { insertAll, ofRequest, pending } from '../store/intents.ts';
+import type { Db } from '../store/pool.ts';
+import { openTarget, type Target } from '../targets/postgres/accessor.ts';
+import { createEnding } from '../workers/reaper/ending.ts';
+import { followIntents } from '../workers/reaper/intents.ts';
+import { eventually } from './support/eventually.ts';
+import { plantPerson, plantRequest } from './support/planted.ts';
+import { startPostgres, type Postgres } from './support/postgres.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import { installSample, makeSample, openWorker, prepareGrant, reaperPassword } from './support/target.ts';
+
+const many = 300;
+const orders = 'orders-prod' as TargetName;
+let postgres: Postgres;
+let store: TestStore;
+let reaper: Target;
+const calls = new Map<string, number>();
+let storeStatements = 0;
+/** The reaper's store, counting. */
+const counted = (db: Db): Db => ({
+  query: (text, values) => {
+    storeStatements += 1;
+    return db.query(text, values);
+  },
+});
+
+beforeAll(async () => {
+  [postgres, store] = await Promise.all([startPostgres(), startStore()]);
+  await makeSample(postgres);
+  await (await installSample(postgres)).close();
+  reaper = openTarget({
+    name: 'main',
+    controlDatabase: 'control',
+    nodes: [{ name: 'primary', host: postgres.host, port: postgres.port }],
+    user: 'curfew_reaper',
+    password: reaperPassword,
+    applicationName: 'curfew-reaper',
+    onStatement: ({ call }) => calls.set(call, (calls.get(call) ?? 0) + 1),
+  });
+});
+afterAll(async () => {
+  await reaper?.close();
+  await Promise.all([postgres?.stop(), store?.end()]);
+});
+
+async function grantMany(person: PersonId): Promise<readonly RequestId[]> {
+  const worker = openWorker(postgres);
+  try {
+    const ids: RequestId[] = [];
+    for (let made = 0; made < many; made += 1) {
+      const request = await plantRequest(store, person);
+      await worker.grant(prepareGrant({ grantId: request.id, personId: person }).call);
+      ids.push(request.id);
+    }
+    return ids;
+  } finally {
+    await worker.close();
+  }
+}
+const mayLogin = async (): Promise<number> => {
+  const [row] = await postgres.query<{ n: number }>(
+    'postgres',
+    `select count(*)::int as n from pg_roles where rolname like 'cfw!_%' escape '!' and rolcanlogin`,
+  );
+  return row?.n ?? -1;
+};
+
+test(`${many} grants of a leaver end in a few calls to the target and a few statements of the store`, async () => {
+  const { id: person } = await plantPerson(store);
+  const ids = await grantMany(person);
+  const intents = [
+    { id: randomUUID(), scope: { kind: 'person', person } as const },
+    ...ids.map((requestId) => ({ id: randomUUID(), scope: { kind: 'grant', requestId, target: orders } as const })),
+  ];
+  await insertAll(
+    store.as.curfew_directory,
+    intents.map((one) => ({ ...one, actor: 'curfew_directory', cause: 'left' })),
+  );
+  const stopping = new AbortController();
+  const failures: unknown[] = [];
+  const following = followIntents({
+    store: counted(store.as.curfew_reaper),
+    target: reaper,
+    names: [orders],
+    ending: createEnding(reaper, { signal: stopping.signal, clock: Date.now }),
+    onFailure: (error) => failures.push(error),
+  });
+  await following.round();
+  await eventually('nobody can log in', async () => (await mayLogin()) === 0, { withinMs: 20_000 });
+  await eventually(
+    'every intent is closed',
+    async () => (await pending(store.as.curfew_reaper, [orders])).length === 0,
+  );
+  stopping.abort();
+
+  const total = [...calls.values()].reduce((sum, one) => sum + one, 0);
+  expect(failures).toEqual([]);
+  expect(total).toBeLessThanOrEqual(20);
+  expect(storeStatements).toBeLessThanOrEqual(12);
+  const [first] = ids;
+  expect((await ofRequest(store.admin, first ?? expect.fail('none'))).map(({ outcomes }) => outcomes.length)).toContain(
+    1,
+  );
+});
