@@ -141,7 +141,7 @@ async function regroup(
     const { names, version } = await scimGroups.lockedGroupsOf(tx, source, person);
     const wanted = [...new Set([...names.filter((name) => !leaves.includes(name)), ...joins])].toSorted();
     if (wanted.length === names.length && wanted.every((name) => names.includes(name))) return {};
-    const change = { handle: person.handle, version: version + 1, groups: wanted.map((name) => ({ name })) };
-    return { changed: await changeIn(tx, { source, event, actor, change }, ctx.clock()) };
+    const regrouped = { handle: person.handle, version: version + 1, groups: wanted.map((name) => ({ name })) };
+    return { changed: await changeIn(tx, { source, event, actor, change: regrouped }, ctx.clock()) };
   });
 }

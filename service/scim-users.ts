@@ -55,7 +55,7 @@ export function scimUserCases(scim: ScimContext): UserCases {
         return { rows: await scimUsers.search(store, source, narrowed, { offset, limit }), total };
       }),
     createUser: (call, fields) => answering(ctx, 'scimCreateUser', () => create(scim, call, fields)),
-    changeUser: (call, id, fields) => answering(ctx, 'scimChangeUser', () => change(scim, call, id, fields)),
+    changeUser: (call, id, fields) => answering(ctx, 'scimChangeUser', () => update(scim, call, id, fields)),
     removeUser: (call, id) => answering(ctx, 'scimRemoveUser', () => remove(scim, call, id)),
   };
 }
@@ -141,7 +141,7 @@ const renamed = scimRefuse(
   'userName is the key by which all sources know this person: make a new user, and delete this one.',
 );
 
-async function change(
+async function update(
   { ctx, store, domain }: ScimContext,
   call: ScimCall,
   id: string,

@@ -235,4 +235,3 @@ function noteUnexpected(log: Log, response: Response, err: unknown, status: unkn
   if (err instanceof CurfewError || (typeof status === 'number' && status >= 400 && status < 500)) return;
   log.error({ requestId: idOf(response), err }, 'unexpected');
 }
-

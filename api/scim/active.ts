@@ -41,7 +41,11 @@ export function saidActive(body: unknown): boolean | undefined {
     ...settingsOf(body).flatMap(([name, value]) => (isActive(name) ? [readActive(value)] : [])),
     ...operationsOf(body).flatMap(({ op, path, value }) => {
       const mentions =
-        path === undefined ? settingsOf(value).filter(([name]) => isActive(name)) : isActive(path) ? [[path, value]] : [];
+        path === undefined
+          ? settingsOf(value).filter(([name]) => isActive(name))
+          : isActive(path)
+            ? [[path, value]]
+            : [];
       return mentions.map(([, each]) => (op === 'remove' ? ('no' as const) : readActive(each)));
     }),
   ];

@@ -19,7 +19,7 @@ type Comparison = (typeof comparisons)[number];
 const longest = 1_000;
 const deepest = 8;
 const mostTerms = 50;
-const token = /\s*(?:([()[\]])|("(?:[^"\\\u0000-\u001F]|\\.)*")|([A-Za-z$][\w$:.-]*)|(-?\d+(?:\.\d+)?))/y;
+const token = /\s*(?:([()[\]])|("(?:[^"\\]|\\.)*")|([A-Za-z$][\w$:.-]*)|(-?\d+(?:\.\d+)?))/y;
 
 /** @returns undefined for what is no filter, or one that is too long or too deep to be meant */
 export function parseFilter(text: string): Filter | undefined {

@@ -69,4 +69,3 @@ function paged(all: readonly Fields[], filter: Filter | undefined, { startIndex,
   const fitting = filter === undefined ? all : all.filter((each) => matches(filter, each));
   return { total: fitting.length, startIndex, resources: fitting.slice(startIndex - 1, startIndex - 1 + count) };
 }
-

@@ -94,10 +94,10 @@ export function settingsOf(value: unknown): readonly (readonly [name: string, va
   if (typeof value === 'string') return value.trimStart().startsWith('{') ? settingsOf(parseJson(value)?.value) : [];
   if (Array.isArray(value)) return value.filter(isFields).flatMap(settingsOf);
   if (!isFields(value)) return [];
-  // The form {"name": "active", "value": false}.
+  // The form {"name": "active", "value": false}; a resource has a name as well, but no value beside it.
   const { name: named } = value;
-  const pair = typeof named === 'string' && 'value' in value ? ([[attributeOf(named), value['value']]] as const) : [];
-  return [...pair, ...Object.entries(value).flatMap(([key, each]) => within(attributeOf(key), each))];
+  if (typeof named === 'string' && 'value' in value) return [[attributeOf(named), value['value']]];
+  return Object.entries(value).flatMap(([key, each]) => within(attributeOf(key), each));
 }
 
 const within = (name: string, value: unknown): readonly (readonly [string, unknown])[] => {

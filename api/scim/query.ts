@@ -48,7 +48,11 @@ export const attributesOf = ({ attributes, excludedAttributes }: Query): Fields 
 });
 
 /** Are members asked for? A group of thousands is slow to read, and most clients leave them out. */
-export const wantsMembers = ({ attributes, excludedAttributes }: Query): boolean => {
-  const has = (list: string | undefined): boolean => list?.toLowerCase().split(/ *, */).includes('members') ?? false;
-  return attributes === undefined ? !has(excludedAttributes) : has(attributes);
-};
+export const wantsMembers = ({ attributes, excludedAttributes }: Query): boolean =>
+  attributes === undefined ? !namesMembers(excludedAttributes) : namesMembers(attributes);
+
+const namesMembers = (list: string | undefined): boolean =>
+  list
+    ?.toLowerCase()
+    .split(/ *, */)
+    .includes('members') ?? false;

@@ -3,8 +3,8 @@
  * the call that they are given, so that several servers in one process do not mix.
  */
 import type { Request, Response, Router } from 'express';
-import SCIMMY from 'scimmy';
-import SCIMMYRouters from 'scimmy-routers';
+import { Config, Resources, Schemas, Types } from 'scimmy';
+import { SCIMMYRouters } from 'scimmy-routers';
 import { isRefusal } from '../../domain/errors.ts';
 import {
   isScimRefusal,
@@ -41,23 +41,38 @@ export const handle = (request: Request, handling: Handling): unknown => handlin
 export const failedIn = (request: Request): Handling['failed'] => handlings.get(request)?.failed ?? {};
 
 const dropped = [
-  ...['nickName', 'profileUrl', 'title', 'preferredLanguage', 'locale', 'timezone', 'password', 'phoneNumbers'],
-  ...['ims', 'photos', 'addresses', 'entitlements', 'roles', 'x509Certificates'],
-  ...['name.middleName', 'name.honorificPrefix', 'name.honorificSuffix'],
+  'nickName',
+  'profileUrl',
+  'title',
+  'preferredLanguage',
+  'locale',
+  'timezone',
+  'password',
+  'phoneNumbers',
+  'ims',
+  'photos',
+  'addresses',
+  'entitlements',
+  'roles',
+  'x509Certificates',
+  'name.middleName',
+  'name.honorificPrefix',
+  'name.honorificSuffix',
 ];
 const droppedOfEnterprise = ['employeeNumber', 'costCenter', 'organization', 'division', 'department'];
 
 /** Once a process: the library's schemas and resources are its own for ever. */
 function declare(): void {
-  for (const name of dropped) SCIMMY.Schemas.User.truncate(name);
-  for (const name of droppedOfEnterprise) SCIMMY.Schemas.EnterpriseUser.truncate(name);
-  SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
-  SCIMMY.Resources.declare(SCIMMY.Resources.User, {
-    ingress: (resource: { id?: string }, data: object, given: unknown) => saveUser(given as Handling, resource.id, data),
+  for (const name of dropped) Schemas.User.truncate(name);
+  for (const name of droppedOfEnterprise) Schemas.EnterpriseUser.truncate(name);
+  Resources.User.extend(Schemas.EnterpriseUser, false);
+  Resources.declare(Resources.User, {
+    ingress: (resource: { id?: string }, data: object, given: unknown) =>
+      saveUser(given as Handling, resource.id, data),
     egress: (resource: { id?: string }, given: unknown) => readUser(given as Handling, resource.id),
     degress: (resource: { id?: string }, given: unknown) => removeUser(given as Handling, resource.id),
   });
-  SCIMMY.Resources.declare(SCIMMY.Resources.Group, {
+  Resources.declare(Resources.Group, {
     ingress: (resource: { id?: string }, _data: object, given: unknown) => saveGroup(given as Handling, resource.id),
     egress: (resource: { id?: string }, given: unknown) => readGroup(given as Handling, resource.id),
     degress: (resource: { id?: string }, given: unknown) => removeGroup(given as Handling, resource.id),
@@ -68,21 +83,21 @@ declare();
 /** The library's routes, for calls that went through `handle`. */
 export function libraryRoutes(publicUrl: string): Router {
   // NB. The list of schemes would grow with each router; and bulk operations would go past everything before this.
-  SCIMMY.Config.set({ authenticationSchemes: [] });
+  Config.set({ authenticationSchemes: [] });
   const routes = new SCIMMYRouters({
     type: 'bearer',
     handler: () => Promise.resolve(''),
     context: (request: Request) => handlings.get(request),
     baseUri: () => publicUrl,
   });
-  SCIMMY.Config.set({ bulk: false, sort: false, changePassword: false, etag: false, filter: 200 });
-  return routes as unknown as Router;
+  Config.set({ bulk: false, sort: false, changePassword: false, etag: false, filter: 200 });
+  return routes;
 }
 
 /** A resource as the library writes it, with these attributes of it only, or without. */
 export function written(kind: 'User' | 'Group', shown: Fields, location: string, query: Fields): unknown {
-  const { attributes } = new SCIMMY.Resources[kind](query) as { attributes?: InstanceType<typeof SCIMMY.Types.Filter> };
-  return new SCIMMY.Schemas[kind](shown, 'out', location, attributes);
+  const { attributes } = new Resources[kind](undefined, query) as { attributes?: InstanceType<typeof Types.Filter> };
+  return new Schemas[kind](shown, 'out', location, attributes);
 }
 
 async function readUser(handling: Handling, id = ''): Promise<object> {
@@ -114,7 +129,10 @@ async function readGroup(handling: Handling, id = ''): Promise<object> {
 
 async function saveGroup(handling: Handling, id: string | undefined): Promise<object> {
   const { useCases, call, response, location, group = {} } = handling;
-  const row = await done(handling, id === undefined ? useCases.createGroup(call, group) : useCases.changeGroup(call, id, group));
+  const row = await done(
+    handling,
+    id === undefined ? useCases.createGroup(call, group) : useCases.changeGroup(call, id, group),
+  );
   if (id === undefined) response.setHeader('Location', `${location}/${row.id}`);
   return groupShown(handling, row);
 }
@@ -136,7 +154,7 @@ function tagged({ response }: Handling, shown: Fields): Fields {
 function fieldsOf(data: Fields, says: Says, known: ScimUserRow | undefined): ScimUserFields {
   const name = nameOf(data, known?.name ?? null);
   const email = emailOf(data['emails']);
-  const kind = String(data['userType'] ?? '').toLowerCase();
+  const kind = typeof data['userType'] === 'string' ? data['userType'].toLowerCase() : '';
   return {
     userName: String(data['userName']),
     externalId: typeof data['externalId'] === 'string' ? data['externalId'] : null,
@@ -174,11 +192,11 @@ async function done<Value>(handling: Handling, work: Promise<ScimAnswer<Value>>)
   } catch (thrown) {
     handling.failed.failure = { status: 500, detail: 'Something went wrong here.' };
     handling.failed.cause = thrown;
-    throw new SCIMMY.Types.Error(unknownToLibrary, '', '');
+    throw new Types.Error(unknownToLibrary, '', '');
   }
   if (!isScimRefusal(answer) && !isRefusal(answer)) return answer;
   handling.failed.failure = failureOf(answer);
-  throw new SCIMMY.Types.Error(unknownToLibrary, '', '');
+  throw new Types.Error(unknownToLibrary, '', '');
 }
 
 /** A status that the library knows none of its bodies for: it throws, and our own last handler answers. */

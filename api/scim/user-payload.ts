@@ -120,7 +120,9 @@ function emailsOf(value: unknown): unknown {
     if (typeof address !== 'string' || address === '') return [];
     const type = isFields(each) ? fieldOf(each, 'type') : undefined;
     const primary = isFields(each) && String(fieldOf(each, 'primary')).toLowerCase() === 'true';
-    return [{ value: address, type: type === 'home' || type === 'other' ? type : 'work', ...(primary ? { primary } : {}) }];
+    return [
+      { value: address, type: type === 'home' || type === 'other' ? type : 'work', ...(primary ? { primary } : {}) },
+    ];
   });
 }
 

@@ -7,7 +7,11 @@ import { insert, scimScopes, type ScimScope, type ScimToken } from '../../store/
 import type { Company } from './company.ts';
 import { serve, type TestApi } from './http.ts';
 
-export type ScimAnswered = { readonly status: number; readonly body: Record<string, unknown>; readonly headers: Headers };
+export type ScimAnswered = {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: Headers;
+};
 
 export type ScimClient = {
   readonly api: TestApi;
@@ -38,7 +42,11 @@ export async function plantToken(company: Company, change: Partial<ScimToken> = 
 
 export async function openScim(
   company: Company,
-  change: { readonly scopes?: readonly ScimScope[]; readonly inactive?: 'suspended' | 'left'; readonly source?: string } = {},
+  change: {
+    readonly scopes?: readonly ScimScope[];
+    readonly inactive?: 'suspended' | 'left';
+    readonly source?: string;
+  } = {},
   options: ScimOptions = {},
 ): Promise<ScimClient> {
   const token = await plantToken(company, change);
