@@ -9,7 +9,7 @@ import type { Register } from '../program.ts';
 import { openSite, type Seen, type Site } from '../recover/clusters.ts';
 import { settings, withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
-import { importFile } from './people.ts';
+import { importFile } from './people-import.ts';
 
 type Options = {
   readonly people?: string | false;
