@@ -15,6 +15,7 @@ import { actingUseCases } from '../service/acting.ts';
 import { conditionHook } from '../service/conditions.ts';
 import { hrUseCases } from '../service/deliver.ts';
 import { policyInForce } from '../service/policy-in-force.ts';
+import { scimUseCases } from '../service/scim.ts';
 import { bindUseCases } from '../service/use-cases.ts';
 import { createSlackApp } from '../slack/app.ts';
 import { requireMigrated } from '../store/migrations.ts';
@@ -70,6 +71,7 @@ export async function startApi(
     ...(slack?.router === undefined ? {} : { slack: slack.router }),
     ...(config.hrSecrets.length === 0 ? {} : { hr: { secrets: config.hrSecrets, useCases: hrUseCases(ctx) } }),
     ...(people === undefined ? {} : { sources: people.hooks }),
+    ...(directory === undefined ? {} : { scim: { useCases: scimUseCases(ctx, config), publicUrl: config.publicUrl } }),
     ...(config.conditionSecrets.length === 0
       ? {}
       : { conditions: { secrets: config.conditionSecrets, hook: conditionHook(ctx) } }),

@@ -15,6 +15,7 @@ import { conditionHooks } from './routes/hooks-conditions.ts';
 import { hrHooks } from './routes/hooks-hr.ts';
 import { oktaHooks } from './routes/hooks-okta.ts';
 import { sourceHooks, type SourceHook } from './routes/hooks-sources.ts';
+import { scimRoutes, type ScimParts } from './routes/scim.ts';
 import { idOf, trace } from './trace.ts';
 
 export type ServerParts = {
@@ -26,6 +27,8 @@ export type ServerParts = {
   readonly hr?: { readonly secrets: readonly string[]; readonly useCases: HrUseCases };
   /** Sources of people that are configured by a file, with their hooks. */
   readonly sources?: readonly SourceHook[];
+  /** Absent: this process takes no SCIM. */
+  readonly scim?: Omit<ScimParts, 'log'>;
   /** Absent: this process is told of no incident's or ticket's end. */
   readonly conditions?: { readonly secrets: readonly string[]; readonly hook: ConditionHook };
   /** Slack's receiver; absent in Socket Mode and without Slack. */
@@ -57,6 +60,7 @@ export function createServer(parts: ServerParts): Express {
   if (parts.acting) app.use(actingRoutes(parts.acting, parts.guesses ?? createGuesses(parts.clock)));
   if (parts.hr) app.use(hrHooks(parts.hr.secrets, parts.hr.useCases));
   if (parts.sources) app.use(sourceHooks(parts.sources, parts.clock)).use(oktaHooks(parts.sources));
+  if (parts.scim) app.use(scimRoutes({ ...parts.scim, log: parts.log }));
   if (parts.conditions) app.use(conditionHooks(parts.conditions.secrets, parts.conditions.hook));
   app.use((_request, response) => {
     sendProblem(response, httpProblem('NotFound', 'There is nothing at this address.', idOf(response)));

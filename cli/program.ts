@@ -6,6 +6,7 @@ import { registerBreakGlass } from './commands/breakglass.ts';
 import { registerConnect } from './commands/connect.ts';
 import { registerDecide } from './commands/decide.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerFindings } from './commands/findings.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerMine } from './commands/mine.ts';
 import { registerOnCall } from './commands/oncall.ts';
@@ -16,6 +17,7 @@ import { registerRecover } from './commands/recover.ts';
 import { registerRequest } from './commands/request.ts';
 import { registerReport } from './commands/report.ts';
 import { registerRequests } from './commands/requests.ts';
+import { registerScim } from './commands/scim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTarget } from './commands/target.ts';
 import { exitCodes, harmless, Stopped, type ExitCode, type Terminal } from './terminal.ts';
@@ -34,11 +36,13 @@ const registers: readonly Register[] = [
   registerBreakGlass,
   registerPeople,
   registerOnCall,
+  registerScim,
   registerReport,
   registerPolicy,
   registerTarget,
   registerMigrate,
   registerDoctor,
+  registerFindings,
   registerAlarms,
   registerRecover,
 ];

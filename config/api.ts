@@ -11,6 +11,7 @@ import {
   type ReadText,
 } from './field.ts';
 import { listOf, oneOf, port, postgresUrl, span, webhookSecret, webOrigin, word, type NamedKey } from './forms.ts';
+import { scimShape } from './scim.ts';
 import { sourcesShape } from './sources.ts';
 import { logShape, processShape, type LogLevel } from './process.ts';
 import { slackOf, slackShape, type SlackConfig } from './slack.ts';
@@ -43,6 +44,7 @@ export const apiShape = {
     mend: 'Set it to whsec_ and base64 of at least 24 random bytes; to rotate, list the new and the old one.',
   }),
   ...sourcesShape,
+  ...scimShape,
   ...conditionsShape,
   CURFEW_CONDITIONS_SECRETS: optional(listOf(webhookSecret), {
     what: 'secrets of POST /hooks/conditions (Standard Webhooks, whsec_...), comma-separated; unset: no hook',
@@ -83,6 +85,8 @@ export type ApiConfig = {
   readonly hrSecrets: readonly string[];
   /** The file of sources of people; absent: there are no others than the first hook. */
   readonly sourcesFile?: string;
+  /** Taken off userNames of SCIM; absent: nothing. */
+  readonly scimUserDomain?: string;
   readonly conditions: ConditionsConfig;
   /** Empty: the hook is off. */
   readonly conditionSecrets: readonly string[];
@@ -126,6 +130,7 @@ export const readApiConfig = (environment: Environment, readText?: ReadText): Re
         ...(slack === undefined ? {} : { slack }),
         hrSecrets: values.CURFEW_HR_SECRETS ?? [],
         ...(values.CURFEW_HR_SOURCES === undefined ? {} : { sourcesFile: values.CURFEW_HR_SOURCES }),
+        ...(values.CURFEW_SCIM_USER_DOMAIN === undefined ? {} : { scimUserDomain: values.CURFEW_SCIM_USER_DOMAIN }),
         conditions,
         conditionSecrets: values.CURFEW_CONDITIONS_SECRETS ?? [],
         publicUrl: values.CURFEW_PUBLIC_URL,

@@ -3,6 +3,7 @@ import { apiShape } from './api.ts';
 import { readShape, required, type Environment, type Problem, type Read, type ReadText } from './field.ts';
 import { postgresUrl } from './forms.ts';
 import { logShape, processShape, type LogLevel } from './process.ts';
+import { scimShape } from './scim.ts';
 import { sourcesShape } from './sources.ts';
 
 const { CURFEW_HOST, CURFEW_DRAIN } = processShape(0);
@@ -14,6 +15,7 @@ export const hooksShape = {
   }),
   CURFEW_HR_SECRETS: apiShape.CURFEW_HR_SECRETS,
   ...sourcesShape,
+  ...scimShape,
   CURFEW_HOST,
   CURFEW_PORT: apiShape.CURFEW_PORT,
   CURFEW_TRUSTED_PROXIES: apiShape.CURFEW_TRUSTED_PROXIES,
@@ -26,6 +28,7 @@ export type HooksConfig = {
   /** Empty: the first hook is off. */
   readonly hrSecrets: readonly string[];
   readonly sourcesFile?: string;
+  readonly scimUserDomain?: string;
   readonly host: string;
   readonly port: number;
   readonly trustedProxies: number;
@@ -42,6 +45,7 @@ export const readHooksConfig = (environment: Environment, readText?: ReadText): 
       directoryUrl: values.CURFEW_DIRECTORY_STORE_URL,
       hrSecrets: values.CURFEW_HR_SECRETS ?? [],
       ...(values.CURFEW_HR_SOURCES === undefined ? {} : { sourcesFile: values.CURFEW_HR_SOURCES }),
+      ...(values.CURFEW_SCIM_USER_DOMAIN === undefined ? {} : { scimUserDomain: values.CURFEW_SCIM_USER_DOMAIN }),
       host: values.CURFEW_HOST,
       port: values.CURFEW_PORT,
       trustedProxies: Number(values.CURFEW_TRUSTED_PROXIES),

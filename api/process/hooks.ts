@@ -4,6 +4,7 @@ import type { SourceSpec } from '../../directory/spec.ts';
 import type { Log } from '../../service/context.ts';
 import { hrUseCases } from '../../service/deliver.ts';
 import { directoryContext } from '../../service/directory-context.ts';
+import { scimUseCases } from '../../service/scim.ts';
 import { createServer } from '../server.ts';
 import { runDirectory } from './directory.ts';
 import { listen, type Listening } from './listen.ts';
@@ -12,6 +13,8 @@ import { listen, type Listening } from './listen.ts';
 export type HooksOptions = {
   readonly directoryUrl: string;
   readonly hrSecrets: readonly string[];
+  /** Taken off userNames of SCIM. */
+  readonly scimUserDomain?: string;
   readonly host: string;
   readonly port: number;
   readonly trustedProxies: number;
@@ -36,6 +39,7 @@ export async function startHooks(
   const server = createServer({
     ...(options.hrSecrets.length === 0 ? {} : { hr: { secrets: options.hrSecrets, useCases: hrUseCases(ctx) } }),
     sources: directory.hooks,
+    scim: { useCases: scimUseCases(ctx, options), publicUrl: '' },
     needs: { store: () => requireMigrated(store) },
     trustedProxies: options.trustedProxies,
     clock,
