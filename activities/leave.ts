@@ -34,8 +34,10 @@ export type LeaveDeps = {
 };
 
 const lookMs = 500;
-/** Whoever wrote the intents told the Workflows too; what is open after this is told again, as often. */
-const repeatMs = 5 * secondMs;
+/** Whoever wrote the intents told the Workflows too; what is open after this is told again, then ever less often. */
+const firstRepeatMs = 5 * secondMs;
+const longestRepeatMs = 60 * secondMs;
+const toldAtOnce = 20;
 /** The store's clock stamps what the API's clock learned. */
 const clocksApartMs = 5 * secondMs;
 
@@ -80,26 +82,44 @@ const isGone = async (store: Store, person: PersonId): Promise<boolean> =>
   (await people.factsOf(store, person))?.state !== 'active';
 
 /** Of whoever is gone all that is open; of whoever is back, what is older than the leaving or was asked to end by it. */
-async function openStill(store: Store, input: LeaveInput): Promise<readonly RequestId[]> {
+async function openStill(store: Store, input: LeaveInput): Promise<readonly requests.OpenRequest[]> {
   const { personId: person, cause, learnedAt } = input;
-  const open = await requests.openOf(store, person);
-  if (open.length === 0 || (await isGone(store, person))) return open.map(({ id }) => id);
+  const open = await requests.openIdsOf(store, person);
+  if (open.length === 0 || (await isGone(store, person))) return open;
   const asked = new Set(await intents.ofLeaver(store, { person, cause, sinceAt: learnedAt - clocksApartMs }));
-  return open.flatMap(({ id, openedAt }) => (openedAt <= learnedAt || asked.has(id) ? [id] : []));
+  return open.filter(({ id, openedAt }) => openedAt <= learnedAt || asked.has(id));
 }
 
-async function untilClosed({ store, requests: told, clock }: LeaveDeps, input: LeaveInput): Promise<void> {
-  let toldAt = clock();
+async function untilClosed(deps: LeaveDeps, input: LeaveInput): Promise<void> {
+  const { store, clock } = deps;
+  let [toldAt, againMs] = [clock(), firstRepeatMs];
   for (;;) {
     heartbeat();
     const open = await openStill(store, input);
     if (open.length === 0) return;
-    if (clock() - toldAt >= repeatMs) {
-      toldAt = clock();
-      const why = input.cause === 'left' ? 'the person left' : 'the person was suspended';
-      for (const id of open) await saidOrOver(told.revoke(id, { actor: 'curfew_worker', cause: why }));
+    if (clock() - toldAt >= againMs) {
+      // Who is being ended has heard; and a thousand Workflows take their time to say so.
+      await tellAgain(
+        deps,
+        input,
+        open.filter(({ state }) => state !== 'revoking'),
+      );
+      [toldAt, againMs] = [clock(), Math.min(againMs * 2, longestRepeatMs)];
     }
     await pause(lookMs);
+  }
+}
+
+async function tellAgain(
+  { requests: told }: LeaveDeps,
+  { cause }: LeaveInput,
+  open: readonly requests.OpenRequest[],
+): Promise<void> {
+  const why = cause === 'left' ? 'the person left' : 'the person was suspended';
+  for (let from = 0; from < open.length; from += toldAtOnce) {
+    const some = open.slice(from, from + toldAtOnce);
+    await Promise.all(some.map(({ id }) => saidOrOver(told.revoke(id, { actor: 'curfew_worker', cause: why }))));
+    heartbeat();
   }
 }
 
@@ -115,8 +135,7 @@ async function reportOn({ store }: LeaveDeps, input: LeaveInput): Promise<LeaveR
   const sinceAt = learnedAt - clocksApartMs;
   const closed = await intents.ofLeaver(store, { person, cause, sinceAt });
   const voided = await decisions.voidedSince(store, person, sinceAt);
-  const receipts = await Promise.all(closed.map((id) => grants.receipts(store, id)));
-  const safeAt = Math.max(learnedAt, ...receipts.map(({ revoke }) => revoke?.verifiedAt ?? learnedAt));
+  const safeAt = Math.max(learnedAt, (await grants.lastEnded(store, closed)) ?? learnedAt);
   const tainted = await taints.countOf(store, person, input.event);
   return { closed, voided: voided.map(({ id }): DecisionId => id), safeAfterMs: safeAt - learnedAt, tainted };
 }

@@ -96,6 +96,16 @@ export async function byId(db: Db, requestId: RequestId): Promise<StoredGrant | 
   return row;
 }
 
+/** When the last of these was verified as ended, epoch ms; null where none has ended. In one look: they may be a thousand. */
+export async function lastEnded(db: Db, requestIds: readonly RequestId[]): Promise<number | null> {
+  const [row] = await db.query<{ at: number | null }>(
+    `select max((body ->> 'verifiedAt')::bigint) as at from curfew.receipt
+     where kind = 'revoke' and request_id = any ($1::uuid[])`,
+    [requestIds],
+  );
+  return row?.at ?? null;
+}
+
 /** The evidence that there is: of the grant, of its end. */
 export async function receipts(
   db: Db,

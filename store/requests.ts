@@ -1,6 +1,7 @@
 /** Requests as they were made: rows that never change. What became of one is its projection's to say. */
 import type { Digest, PersonId, PolicyHash, RequestId, RoleName, TargetName, TemplateName } from '../domain/ids.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
+import type { StateKind } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import { keepText, type SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
@@ -94,10 +95,13 @@ export const openOf = (db: Db, person: PersonId): Promise<readonly FollowedReque
   db.query(`${followed(`r.person = $1 and p.state is distinct from 'closed'`)} order by r.opened_at desc`, [person]);
 
 /** Of a person's requests that are not closed only what it takes to end them: they may be a thousand. */
-export type OpenRequest = Pick<RequestRow, 'id' | 'target' | 'openedAt'>;
+export type OpenRequest = Pick<RequestRow, 'id' | 'target' | 'openedAt'> & {
+  /** Null until its Workflow has said anything. */
+  readonly state: StateKind | null;
+};
 export const openIdsOf = (db: Db, person: PersonId): Promise<readonly OpenRequest[]> =>
   db.query(
-    `select r.id, r.target, r.opened_at as "openedAt" from curfew.request r
+    `select r.id, r.target, r.opened_at as "openedAt", p.state from curfew.request r
      left join curfew.projection p on p.request_id = r.id
      where r.person = $1 and p.state is distinct from 'closed' order by r.opened_at desc`,
     [person],
