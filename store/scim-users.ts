@@ -80,13 +80,20 @@ export async function insert(tx: Db, source: string, person: PersonId): Promise<
   return made.length > 0;
 }
 
-/** Keeps how the source calls them now. */
-export async function saveNames(tx: Db, source: string, person: PersonId, names: ScimNames): Promise<void> {
-  await tx.query(
-    `insert into curfew.personal (kind, id, person, body, salt) values ('scim', $1, $2, $3, $4)
-     on conflict (kind, id) do update set body = excluded.body`,
-    [`${source}/${person}`, person, JSON.stringify(names), randomBytes(16)],
-  );
+/** Keeps how the source calls them now. NB. In place of the row before: its login may write no text over another. */
+export async function saveNames(
+  tx: Db,
+  source: string,
+  person: PersonId,
+  { userName, externalId }: ScimNames,
+): Promise<void> {
+  await forgetNames(tx, source, person);
+  await tx.query(`insert into curfew.personal (kind, id, person, body, salt) values ('scim', $1, $2, $3, $4)`, [
+    `${source}/${person}`,
+    person,
+    JSON.stringify({ userName, externalId }),
+    randomBytes(16),
+  ]);
   await tx.query('update curfew.scim_user set changed_at = clock_timestamp() where source = $1 and person = $2', [
     source,
     person,
@@ -99,9 +106,12 @@ export async function remove(tx: Db, source: string, person: PersonId): Promise<
     source,
     person,
   ]);
-  await tx.query(`delete from curfew.personal where kind = 'scim' and id = $1`, [`${source}/${person}`]);
+  await forgetNames(tx, source, person);
   return removed.length > 0;
 }
+
+const forgetNames = (tx: Db, source: string, person: PersonId): Promise<unknown> =>
+  tx.query(`delete from curfew.personal where kind = 'scim' and id = $1`, [`${source}/${person}`]);
 
 /** Those of these whom the source has made, with the handles by which a change finds them; in order of their ids. */
 export const known = (

@@ -62,4 +62,3 @@ grant select, delete, insert (source, person), update (changed_at) on curfew.sci
 grant select, delete, insert (id, source, name, display, external_id), update (name, display, external_id, changed_at)
   on curfew.scim_group to curfew_directory;
 grant select on curfew.scim_user, curfew.scim_group to curfew_admin, curfew_auditor;
-grant update (body) on curfew.personal to curfew_directory;
