@@ -24,6 +24,8 @@ const batch = 500;
 /** How long the reaper and the Workflows are waited for, before an operator is told what is missing. */
 const reaperMs = 2 * minuteMs;
 const workflowsMs = 30 * secondMs;
+/** Where nothing has moved for this long, nobody is there who moves it. */
+const calmMs = 5 * secondMs;
 const lookEveryMs = 500;
 
 export const registerRecover: Register = (program, terminal, finish) => {
@@ -131,7 +133,7 @@ async function recover(
   if (owed > 0) throw new Stopped(`The reaper has not verified ${owed} ends. Is it running? Then run this again.`);
   if (typeof options.people === 'string')
     await importFile({ ...terminal, out: (text) => terminal.err(text) }, options.people, {});
-  const stillOpen = await untilNone(() => recovery.openCount(store), workflowsMs);
+  const stillOpen = await untilNone(() => recovery.openCount(store), workflowsMs, calmMs);
   const newest = await newestIndex(store);
   for (const site of sites) await site.accept(newest);
   await store.transaction((tx) => recovery.completeRecovery(tx, { ...begun, closed: asked }));
@@ -147,12 +149,15 @@ async function askAll(store: Store, id: string): Promise<number> {
   }
 }
 
-/** @returns how many are left by the end of the wait */
-async function untilNone(count: () => Promise<number>, withinMs: number): Promise<number> {
+/** @returns how many are left by the end of the wait, or when there was no progress for `calm` */
+async function untilNone(count: () => Promise<number>, withinMs: number, calm = withinMs): Promise<number> {
   const deadlineAt = performance.now() + withinMs;
+  let [before, movedAt] = [Infinity, performance.now()];
   for (;;) {
     const left = await count();
-    if (left === 0 || performance.now() >= deadlineAt) return left;
+    const now = performance.now();
+    if (left < before) [before, movedAt] = [left, now];
+    if (left === 0 || now >= deadlineAt || now - movedAt >= calm) return left;
     await pause(lookEveryMs);
   }
 }
