@@ -68,12 +68,13 @@ async function look(deps: ReconcileRequestsDeps): Promise<Saw> {
   const asked = await stillOpen(deps, await ask(workflows, due));
   const ahead = running ? await aheadOfStore(deps, running, open, startedAt) : [];
   return {
-    found: [...asked.found, ...ahead, ...unknown(asked.unknown)],
+    found: [...asked.found, ...ahead, ...nobodyKnows(asked.unknown)],
     whole: running !== undefined && asked.unknown === 0,
   };
 }
 
-const unknown = (requests: number): readonly Found[] => (requests > 0 ? [{ kind: 'temporal-unknown', requests }] : []);
+const nobodyKnows = (requests: number): readonly Found[] =>
+  requests > 0 ? [{ kind: 'temporal-unknown', requests }] : [];
 
 async function openOnes({ store }: ReconcileRequestsDeps): Promise<readonly compared.OpenRequest[]> {
   const open: compared.OpenRequest[] = [];

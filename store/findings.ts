@@ -50,8 +50,6 @@ export async function keep(tx: Db, { look, found, whole }: Seen): Promise<Kept> 
   await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.finding', 0))`);
   const met = await meet(tx, look, found);
   const gone = whole ? await leave(tx, look, found) : [];
-  const entry = ({ key, kind, subject, severity }: Told) =>
-    ({ actor: 'curfew_worker', subject, body: { key, kind, severity } }) as const;
   await appendAll(tx, [
     ...met.map((row) => ({ kind: 'finding.met' as const, ...entry(row) })),
     ...gone.map((row) => ({ kind: 'finding.gone' as const, ...entry(row) })),
@@ -59,6 +57,9 @@ export async function keep(tx: Db, { look, found, whole }: Seen): Promise<Kept> 
   await tellAlarms(tx, new Set([...met, ...gone].map(({ kind }) => kind)));
   return { met: met.map(({ key }) => key), gone: gone.map(({ key }) => key) };
 }
+
+const entry = ({ key, kind, subject, severity }: Told) =>
+  ({ actor: 'curfew_worker', subject, body: { key, kind, severity } }) as const;
 
 type Told = Pick<FindingRow, 'key' | 'kind' | 'subject' | 'severity'>;
 

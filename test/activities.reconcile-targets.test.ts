@@ -112,6 +112,35 @@ const askedFor = async (id: RequestId): Promise<boolean> => (await intents.ofReq
 const ledgerOf = async (id: string) =>
   (await control('select state from curfew.ledger where grant_id = $1', [id]))[0] as { state: string } | undefined;
 
+/** A login that the target's own function made, with the API's ticket, and that nobody recorded. */
+async function grantOf(grantId: string): Promise<void> {
+  const endAt = Date.now() + 600_000;
+  const password = randomBytes(24).toString('base64url');
+  const fields = {
+    grantId,
+    personId: randomUUID(),
+    template: 'orders_read',
+    verifier: makeVerifier(password),
+    endAt,
+  };
+  await world.cluster.target.grant({
+    ...fields,
+    attemptDeadlineAt: Date.now() + 30_000,
+    keyId: 'k1',
+    ticket: makeTicket({ key: ticketKey, op: 'grant', ...fields }),
+    graceMs: 0,
+    storeIndex: 1_000_000_000,
+  });
+}
+
+/** What the last check saw. */
+const asItIs = async () => (await checks.latest(admin(), ordersProd))?.result as object;
+
+const away = () => Promise.reject(new Error('ECONNREFUSED password=canary'));
+
+/** Alarms about strangers. */
+const raised = async () => (await alarms.open(admin())).filter(({ code }) => code === 'stranger').map(({ key }) => key);
+
 test('of a company in which all is well nothing is found', async () => {
   await held();
   await ended();
@@ -119,26 +148,6 @@ test('of a company in which all is well nothing is found', async () => {
 });
 
 describe('a grant that its target has and the store has not is disabled, and never adopted (I19)', () => {
-  async function grantOf(grantId: string): Promise<void> {
-    const endAt = Date.now() + 600_000;
-    const password = randomBytes(24).toString('base64url');
-    const fields = {
-      grantId,
-      personId: randomUUID(),
-      template: 'orders_read',
-      verifier: makeVerifier(password),
-      endAt,
-    };
-    await world.cluster.target.grant({
-      ...fields,
-      attemptDeadlineAt: Date.now() + 30_000,
-      keyId: 'k1',
-      ticket: makeTicket({ key: ticketKey, op: 'grant', ...fields }),
-      graceMs: 0,
-      storeIndex: 1_000_000_000,
-    });
-  }
-
   test('where the store has no such request', async () => {
     const grantId = randomUUID();
     await grantOf(grantId);
@@ -287,8 +296,6 @@ test('a template that fails its lint while it is granted is found, and only then
 });
 
 describe('the target itself', () => {
-  const asItIs = async () => (await checks.latest(admin(), ordersProd))?.result as object;
-
   test('whose check failed, or is older than a week, while there are grants on it', async () => {
     await held();
     const result = await asItIs();
@@ -319,7 +326,6 @@ describe('the target itself', () => {
     mends.push(() => control('drop role if exists cfw_stranger'));
     await look();
     await control('drop role cfw_stranger');
-    const away = () => Promise.reject(new Error('ECONNREFUSED password=canary'));
     const it = await held();
     const target = { ...world.cluster.target, whoami: away, listLive: away };
     const open = await look({ cluster: { target }, aheadMs: 5 * minuteMs });
@@ -351,8 +357,6 @@ test('a thousand findings of a kind are one alarm', async () => {
   await control(roles.map((role) => `create role ${role} login`).join(';'));
   mends.push(() => control(`drop role if exists ${roles.join(', ')}`));
   expect(await look()).toHaveLength(25);
-  const raised = async () =>
-    (await alarms.open(admin())).filter(({ code }) => code === 'stranger').map(({ key }) => key);
   expect(await raised()).toEqual(['finding/stranger']);
   await control(`drop role ${roles.join(', ')}`);
   await look();

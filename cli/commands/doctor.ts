@@ -2,6 +2,7 @@ import type { Cluster } from '../../config/targets.ts';
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import { noticesOf } from '../../doctor/notices.ts';
+import { reconciled } from '../../doctor/reconcile/told.ts';
 import type { TargetAccess } from '../../doctor/target-facts.ts';
 import type { LoadedPolicy } from '../../policy/parse.ts';
 import type { Register } from '../program.ts';
@@ -15,7 +16,7 @@ export const registerDoctor: Register = (program, terminal, finish) => {
     .command('doctor')
     .summary('name every broken promise')
     .description(
-      "Reads the targets' catalogs and ledgers, the store and the audit log, and names each invariant that does not hold. Changes nothing. Exit code 1 where one does not. CURFEW_TARGETS names the clusters, with an administrator's login on each.",
+      "Reads the targets' catalogs and ledgers, the store and the audit log, and names each invariant that does not hold, and what the reconciler found. Changes nothing. Exit code 1 where one does not. CURFEW_TARGETS names the clusters, with an administrator's login on each.",
     )
     .option(
       '--reviewed <function>',
@@ -30,23 +31,35 @@ export const registerDoctor: Register = (program, terminal, finish) => {
     )
     .action(async (options: { json?: true; reviewed: readonly string[] }) => {
       const { clusters } = settings(terminal, 'clusters');
-      const { findings, notices } = await withAdminStore(terminal, async (store) => {
+      const { findings, notices, compared } = await withAdminStore(terminal, async (store) => {
         const policy = await policyInForce(store);
         const targets = clusters.map((cluster) => accessOf(cluster, policy, options.reviewed));
         return {
           findings: await checkAll({ store, targets, now: terminal.clock() }),
           notices: await noticesOf(store),
+          compared: await reconciled(store, terminal.clock()),
         };
       });
       // Beside the output, which may be JSON: nothing is broken.
       for (const notice of notices) terminal.err(`Note (${notice.code}): ${notice.detail}\n`);
-      finish(findings.length === 0 ? exitCodes.done : exitCodes.refused);
-      if (options.json) return printJson(terminal, findings);
-      if (findings.length === 0) return terminal.out('Every invariant holds.\n');
+      terminal.err(`${compared.told.silent ? 'Note (reconcile-silent)' : 'Note'}: ${compared.told.sentence}\n`);
+      // What the reconciler found says what was done about it; no number, because it is no judgement of a promise.
+      const all = [
+        ...findings,
+        ...compared.open.map((one) => ({
+          invariant: null,
+          code: one.kind,
+          subject: one.subject,
+          detail: `${one.detail} ${one.did}`,
+        })),
+      ];
+      finish(all.length === 0 ? exitCodes.done : exitCodes.refused);
+      if (options.json) return printJson(terminal, all);
+      if (all.length === 0) return terminal.out('Every invariant holds.\n');
       printTable(
         terminal,
         ['invariant', 'code', 'subject', 'what'],
-        findings.map((finding) => [finding.invariant, finding.code, finding.subject, finding.detail]),
+        all.map(({ invariant, code, subject, detail }) => [invariant ?? '-', code, subject, detail]),
       );
     });
 };

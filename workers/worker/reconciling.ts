@@ -72,9 +72,10 @@ function requestsPart({ config, store, clock, log, repaint }: ReconcilingOptions
   return { name: 'requests', look };
 }
 
+type TellWorkflow = Parameters<typeof createReconcileTarget>[0]['revoke'];
+const revoke: TellWorkflow = ({ requestId, ...input }) => toRow({ kind: 'revoke', payload: { requestId, input } });
+
 function clusterParts({ config, store, clusters, clock, log, repaint }: ReconcilingOptions) {
-  const revoke = ({ requestId, ...input }: Parameters<Parameters<typeof createReconcileTarget>[0]['revoke']>[0]) =>
-    toRow({ kind: 'revoke', payload: { requestId, input } });
   const look = createReconcileTarget({
     store,
     policyOf: currentPolicy(),
