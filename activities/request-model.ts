@@ -1,3 +1,4 @@
+import { glassOf } from './glass-model.ts';
 import type { ExtensionId, PersonId, RequestId } from '../domain/ids.ts';
 import { isRefusal } from '../domain/errors.ts';
 import type { PersonFacts } from '../domain/person.ts';
@@ -49,6 +50,7 @@ export async function requestModel(
   const lines = await Promise.all(made.map((decision) => lineOf(db, decision, view)));
   const deciders = await decidersNow(db, request, view, lines, now);
   const eligible = [...new Set(deciders.able.map(({ person }) => person))];
+  const glass = await glassOf(db, request, now);
   const nudges = await nudgesOf(db, requestId, view, deciders.able);
   const spoke = [...lines, ...later.flatMap((one) => one.decisions)];
   const named = [
@@ -57,6 +59,7 @@ export async function requestModel(
     ...eligible,
     ...nudges.map(({ person }) => person),
     ...(review ? [review.person] : []),
+    ...glass.reviewers,
   ];
   const { kind, person, target, databases, role, template, durationMs, ticket, startAt, openedAt, digest, plan } =
     request;
@@ -87,6 +90,7 @@ export async function requestModel(
     grantReceipt: receipts.grant ?? null,
     revokeReceipt: receipts.revoke ?? null,
     review: review ?? null,
+    ...glass,
     ...(view.noticed ? { openWork: (await openWork.of(db, requestId)) ?? null } : {}),
   };
 }

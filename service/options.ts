@@ -1,7 +1,9 @@
-import { isRefusal, type Refusal } from '../domain/errors.ts';
+import { CurfewError, isRefusal, type Refusal } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
 import { hourMs } from '../domain/time.ts';
 import { offersFor } from '../policy/offers.ts';
+import type { LoadedPolicy } from '../policy/policy.ts';
+import type { Db } from '../store/pool.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Ask, TargetOption, UseCases } from './contract.ts';
@@ -28,3 +30,20 @@ export async function longestBreakGlass(
   if (isRefusal(offers)) return hourMs;
   return offers.find((one) => one.target === target)?.breakGlass.find((one) => one.role === role)?.maxMs ?? hourMs;
 }
+
+/** Is there anything for which this person may break glass? */
+export const offersGlass = (offers: readonly Pick<TargetOption, 'breakGlass'>[] | Refusal): boolean =>
+  !isRefusal(offers) && offers.some(({ breakGlass }) => breakGlass.length > 0);
+
+/** The same for a process that reads the store and nothing else. No policy, no store: it is not offered. */
+export const mayBreakGlass =
+  (store: Db, policy: () => Promise<LoadedPolicy>) =>
+  async (person: PersonId): Promise<boolean> => {
+    try {
+      const facts = await activePerson(store, person);
+      return !isRefusal(facts) && offersGlass(offersFor(await policy(), facts));
+    } catch (error) {
+      if (error instanceof CurfewError) return false;
+      throw error;
+    }
+  };

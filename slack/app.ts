@@ -5,6 +5,7 @@ import { secondMs } from '../domain/time.ts';
 import type { Store } from '../store/pool.ts';
 import { createGate, GatedApp } from './delivery.ts';
 import { httpReceiver } from './http.ts';
+import { offersGlass } from '../service/options.ts';
 import { createHomes } from './home.ts';
 import { cachedAccounts, withLinks, type SlackUser } from './identity.ts';
 import { register as registerActions } from './listeners/actions.ts';
@@ -73,6 +74,7 @@ export function assembleSlackApp({ config, service, records, clock, log }: Slack
   const homes = createHomes({
     port,
     overview: (input) => service.overview(input),
+    mayBreakGlass: async (person) => offersGlass(await service.options({ person })),
     profiles: (people) => records.profiles(people),
     rows: records.homes,
     team: config.teamId,

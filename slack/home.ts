@@ -18,6 +18,8 @@ export type Homes = {
 export type HomeParts = {
   readonly port: Pick<SlackPort, 'publish'>;
   readonly overview: UseCases['overview'];
+  /** Does the policy let them break glass anywhere? Then their Home offers it. */
+  readonly mayBreakGlass: (person: PersonId) => Promise<boolean>;
   readonly profiles: (people: readonly PersonId[]) => Promise<People>;
   readonly rows: HomeRows;
   /** The workspace; people who are linked in another one have no Home here. */
@@ -25,7 +27,7 @@ export type HomeParts = {
   readonly log: Log;
 };
 
-export function createHomes({ port, overview, profiles, rows, team, log }: HomeParts): Homes {
+export function createHomes({ port, overview, mayBreakGlass, profiles, rows, team, log }: HomeParts): Homes {
   async function viewFor(person: PersonId): Promise<Home | undefined> {
     const found = await overview({ person });
     if (isRefusal(found)) {
@@ -34,7 +36,8 @@ export function createHomes({ port, overview, profiles, rows, team, log }: HomeP
     }
     const delegate = found.away?.delegate;
     const named = [...found.waiting.map(({ requester }) => requester), ...(delegate ? [delegate] : [])];
-    return homeView(found, await profiles([...new Set(named)]));
+    const shown = await profiles([...new Set(named)]);
+    return homeView(found, shown, await mayBreakGlass(person));
   }
 
   /** The account on which they are told things, in this workspace. */

@@ -8,6 +8,8 @@ export const callbacks = {
   ask: 'curfew:ask',
   /** Review of a request: approve or deny. */
   decide: 'curfew:decide',
+  /** Access for an incident, at once. */
+  breakGlass: 'curfew:breakglass',
   /** Review of a break-glass grant afterwards. */
   review: 'curfew:review',
   /** Review of an extension: the same choice, of a later end. */
@@ -44,6 +46,7 @@ export const actions = {
   reviewBreakGlass: 'breakglass:review',
   /** App Home: the empty request form, and the end of an absence. They carry no id. */
   ask: 'home:ask',
+  breakGlass: 'home:breakglass',
   back: 'home:back',
   /** Card of a proposed policy: opens its Review; its value is the proposal's id. */
   reviewProposal: 'proposal:review',
@@ -53,6 +56,8 @@ export const actions = {
   /** Message about a leaver's approval: does it stay? The value is the taint's id. */
   keepTaint: 'taint:keep',
   endTaint: 'taint:end',
+  /** Which role on which target: the options are the policy's. */
+  glass: 'breakglass:what',
   /** Inputs of forms. They do nothing by themselves; a select that loads its options asks by this id. */
   target: 'ask:target',
   role: 'ask:role',

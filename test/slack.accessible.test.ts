@@ -8,6 +8,7 @@ import { mrkdwn } from '../slack/text.ts';
 import { askForm } from '../slack/views/ask.ts';
 import { extendForm } from '../slack/views/extend.ts';
 import { extensionForm } from '../slack/views/extension-review.ts';
+import { breakGlassForm } from '../slack/views/emergency.ts';
 import { findingsForm } from '../slack/views/findings.ts';
 import { homeView, strangersHome } from '../slack/views/home.ts';
 import type { Content, Home, Modal } from '../slack/views/message.ts';
@@ -45,6 +46,8 @@ const views = fc
     reviewForm(review, people),
     extensionForm(extension, people),
     homeView(overview, people),
+    homeView(overview, people, true),
+    breakGlassForm([{ target: 'orders-prod', roles: [{ role: 'write', note: text, maxMs: status.durationMs }] }]),
     strangersHome(),
     extendForm(status, mrkdwn`Said: ${text}`),
     findingsForm(status, people),

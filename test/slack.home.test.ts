@@ -7,6 +7,7 @@ import type { Extended, ExtensionModel, Overview } from '../service/contract.ts'
 import { createHomes } from '../slack/home.ts';
 import { actions, blocks, callbacks, command } from '../slack/ids.ts';
 import { mrkdwn } from '../slack/text.ts';
+import { glassValue } from '../slack/views/emergency.ts';
 import { button, content, row, section } from '../slack/views/kit.ts';
 import { people, startSlackDesk, type SlackDesk } from './support/slack-desk.ts';
 import { ids, overviewOf, states, statusAt, statusOf } from './support/slack-statuses.ts';
@@ -204,6 +205,7 @@ describe('the App Home', () => {
     const homes = createHomes({
       port: { publish: async ({ user }) => void published.push(user) },
       overview: async () => seen,
+      mayBreakGlass: async () => false,
       profiles: async () => new Map([[ana, { name: 'Ana', slackTeam: 'T1', slackUser: 'UOLD' }]]),
       rows: {
         openedBy: async (all) => all.filter((one) => painted.has(one)),
@@ -265,6 +267,40 @@ describe('the App Home', () => {
     await desk.driver.pressInHome('ana', actions.back);
     await modalSays('ana', 'Welcome back');
     await desk.driver.close('ana');
+  });
+
+  test('emergency access is offered to whom the policy lists, and its form breaks glass at once (I13)', async () => {
+    const role = { role: 'write', note: '', maxMs: 1_800_000 };
+    desk.service.answers('options', async () => [{ target: 'orders-prod', roles: [role], breakGlass: [] } as never]);
+    await looks('ana');
+    expect(JSON.stringify(await home('ana', 'Your access'))).not.toContain('Emergency access');
+    desk.service.answers('options', async () => [
+      { target: 'orders-prod', roles: [], breakGlass: [role, { ...role, role: 'read' }] } as never,
+    ]);
+    await looks('ana');
+    await home('ana', 'Emergency access');
+    await desk.driver.pressInHome('ana', actions.breakGlass);
+    await desk.driver.waitForModal('ana', callbacks.breakGlass);
+    const typed = {
+      [blocks.target]: glassValue('orders-prod', 'write'),
+      [blocks.ticket]: 'INC-12',
+      [blocks.reason]: 'checkout down',
+    };
+    desk.service.answers('open', async () => refuse('PolicyDenied', 'The incident INC-12 is resolved.', 'ticket'));
+    expect((await desk.driver.submit('ana', typed)).errors[blocks.ticket]).toContain('INC-12 is resolved');
+    expect(lastInput('open')).toMatchObject({
+      person: ana,
+      kind: 'break-glass',
+      target: 'orders-prod',
+      role: 'write',
+      durationMs: 1_800_000,
+      ticket: 'INC-12',
+      reason: 'checkout down',
+    });
+    const wrong = await desk.driver.submit('ana', { ...typed, [blocks.duration]: 'long' });
+    expect(Object.keys(wrong.errors)).toEqual([blocks.duration]);
+    await desk.driver.close('ana');
+    noProblems();
   });
 });
 

@@ -8,9 +8,10 @@ import { strangersHome } from '../views/home.ts';
 import { told } from '../views/told.ts';
 import { sayThere } from './actions.ts';
 import { openForm } from './asking.ts';
+import { openBreakGlass } from './breaking.ts';
 import { clickerOf, turnOf } from './turn.ts';
 
-/** The App Home: published when somebody looks, and its two buttons that are about no request. */
+/** The App Home: published when somebody looks, and its buttons that are about no request. */
 export function register(app: App, desk: Desk): void {
   app.event('app_home_opened', async ({ event, context }) => {
     if (event.tab !== 'home') return;
@@ -25,6 +26,13 @@ export function register(app: App, desk: Desk): void {
     const clicker = await clickerOf(desk, turn);
     if (isRefusal(clicker)) return await refused(desk, turn, clicker);
     const refusal = await openForm(desk, { client, triggerId: body.trigger_id }, clicker.person, {});
+    await (refusal ? refused(desk, turn, refusal) : turn.answer());
+  });
+  app.action<BlockButtonAction>(actions.breakGlass, async ({ body, client, context }) => {
+    const turn = turnOf(context);
+    const clicker = await clickerOf(desk, turn);
+    if (isRefusal(clicker)) return await refused(desk, turn, clicker);
+    const refusal = await openBreakGlass(desk, { client, triggerId: body.trigger_id }, clicker.person);
     await (refusal ? refused(desk, turn, refusal) : turn.answer());
   });
   app.action<BlockButtonAction>(actions.back, async ({ body, client, context }) => {

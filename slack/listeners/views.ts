@@ -10,6 +10,7 @@ import { readMetadata } from '../views/metadata.ts';
 import { toldModal } from '../views/told.ts';
 import { askedFields } from './asked.ts';
 import { unreadableSpan } from './asking.ts';
+import { sendBreakGlass } from './breaking.ts';
 import { extendedSentence, sendExtension } from './extending.ts';
 import { fieldsOf, type Field } from './form-values.ts';
 import { clickerOf, turnOf, type Clicker } from './turn.ts';
@@ -19,6 +20,10 @@ export function register(app: App, desk: Desk): void {
   onSend(app, desk, callbacks.ask, async (turn, clicker, field, view) => {
     const refusal = await ask(desk, clicker, field, view.id);
     // The form stays open whatever is wrong: what was typed is not lost.
+    await turn.answer(refusal && refusedAs(turn.delivery, refusal, turn.reference));
+  });
+  onSend(app, desk, callbacks.breakGlass, async (turn, clicker, field, view) => {
+    const refusal = await sendBreakGlass(desk, clicker.person, field, view.id);
     await turn.answer(refusal && refusedAs(turn.delivery, refusal, turn.reference));
   });
   onSend(app, desk, callbacks.decide, async (turn, clicker, field, view) => {

@@ -31,6 +31,13 @@ export function announcement(model: RequestModel): Content {
     mrkdwn`${says}, incident ${model.ticket ?? 'unknown'}. ${progress(model)}`,
     section(says),
     facts(model),
+    ...(model.incident === 'unknown'
+      ? [
+          section(
+            mrkdwn`:warning: *Flagged*: nobody knows of an open incident ${model.ticket ?? ''}, and the policy lets that through.`,
+          ),
+        ]
+      : []),
     ...excerpt(model),
     section(progress(model)),
     context(mrkdwn`Reviewed afterwards by a second person.`, mrkdwn`Request ${shortId(model.requestId)}`),

@@ -11,20 +11,13 @@ import type { Block, Modal } from './message.ts';
 export const emergency = (): readonly Block[] => [
   divider,
   section(mrkdwn`*Emergency access*`),
-  ...row(bareButton(actions.breakGlass, 'Break glass', { style: 'danger', confirm })),
+  ...row(bareButton(actions.breakGlass, 'Break glass')),
   context(mrkdwn`For an incident, without prior approval: announced to everybody, short, and reviewed afterwards.`),
 ];
 
-const confirm = {
-  title: 'Break glass?',
-  text: 'Everybody is told at once, and somebody else reviews what you did.',
-  yes: 'Go on',
-};
-
 const mostOptions = 100;
-const longestValue = 150;
 
-/** What a form's choice stands for; names of targets and roles have no spaces. */
+/** What a choice stands for. Names of targets and roles have no spaces, and are shorter than half of Slack's limit. */
 export const glassValue = (target: string, role: string): string => `${target} ${role}`;
 
 /** @returns undefined where the choice is nothing that the form offered */
@@ -36,7 +29,7 @@ export function readGlass(text: string): { readonly target: string; readonly rol
 /** @param offers what the policy lets this person break glass for; not empty */
 export function breakGlassForm(offers: readonly Offer[]): Modal {
   const all = offers.flatMap(({ target, roles }) => roles.map((role) => ({ target, ...role })));
-  const shown = all.filter(({ target, role }) => glassValue(target, role).length <= longestValue).slice(0, mostOptions);
+  const shown = all.slice(0, mostOptions);
   const options = shown.map(({ target, role, maxMs }) =>
     option(
       cut(oneLine(`${role} on ${target}`), 75),
@@ -59,9 +52,14 @@ export function breakGlassForm(offers: readonly Offer[]): Modal {
     input(blocks.ticket, 'Incident', textInput(actions.ticket, { max: 100, placeholder: 'INC-12' }), {
       hint: 'The one that goes on. The access ends when it is resolved.',
     }),
-    input(blocks.duration, 'For how long', textInput(actions.duration, { initial: spanText(longestMs), max: 20 }), {
-      hint: 'At most 1h. It starts when you claim it.',
-    }),
+    input(
+      blocks.duration,
+      'For how long',
+      textInput(actions.duration, { initial: spanText(longestMs), max: 20, placeholder: '30m' }),
+      {
+        hint: 'At most 1h. It starts when you claim it.',
+      },
+    ),
     input(
       blocks.reason,
       'What is wrong',

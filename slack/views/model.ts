@@ -108,4 +108,13 @@ export type RequestModel = {
   readonly grantReceipt: GrantReceipt | null;
   readonly revokeReceipt: RevokeReceipt | null;
   readonly review: ReviewLine | null;
+  /** Break-glass: `unknown` where nobody knew its incident and the policy let it through. */
+  readonly incident?: 'holds' | 'unknown' | null;
+  /** Break-glass: what was done about a review that nobody gave, oldest first. */
+  readonly reviewSteps?: readonly ReviewNudge[];
+  /** Who may review it now; empty where nobody has to. */
+  readonly reviewers?: readonly PersonId[];
 };
+
+/** `owed`: it is review debt; `owed-2` says so a day later. */
+export type ReviewNudge = { readonly step: 'reminded' | 'escalated' | 'owed' | `owed-${number}` };

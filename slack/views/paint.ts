@@ -6,11 +6,11 @@
 import type { PersonId } from '../../domain/ids.ts';
 import { mrkdwn, type Mrkdwn } from '../text.ts';
 import { counted, nudged } from './approver.ts';
-import { reviewDue } from './break-glass.ts';
+import { reviewAsked, reviewDue, reviewOwed, reviewWaits } from './break-glass.ts';
 import { announcement, card } from './card.ts';
 import { content, section } from './kit.ts';
 import type { Content, Message } from './message.ts';
-import type { RequestModel } from './model.ts';
+import type { RequestModel, ReviewNudge } from './model.ts';
 import { decisionSentence, extensionSentence, progress } from './progress.ts';
 import { approved, ended, extended, held, notice, sent, startable } from './requester.ts';
 import { stagesOf } from '../../domain/plan.ts';
@@ -113,16 +113,34 @@ const toApprovers = (model: RequestModel): readonly Message[] => [
 ];
 
 function review(model: RequestModel): readonly Message[] {
-  const over = model.view.state.kind === 'closed' && model.claim !== null;
+  const steps = model.reviewSteps ?? [];
+  // Whoever lost its Workflow is over all the same, and then its steps say so.
+  const over = (model.view.state.kind === 'closed' && model.claim !== null) || steps.length > 0;
   if (model.kind !== 'break-glass' || !over) return [];
-  return [
-    {
-      slot: 'review',
-      to: { kind: 'channel', channel: model.workspace.announcements },
-      mode: 'send',
-      ...reviewDue(model),
-    },
-  ];
+  const to = { kind: 'channel', channel: model.workspace.announcements } as const;
+  const due: Message = { slot: 'review', to, mode: 'send', ...reviewDue(model) };
+  const lines = steps.map(({ step }): Message => {
+    const says = reviewWaits(model, { step });
+    return { slot: `thread:review:${step}`, to, thread: 'review', mode: 'send', ...content(says, section(says)) };
+  });
+  return [due, ...lines, ...toReviewers(model, steps)];
+}
+
+/** The newest step is sent; those before it stay as they are, and lose their buttons once it is reviewed. */
+function toReviewers(model: RequestModel, steps: readonly ReviewNudge[]): readonly Message[] {
+  const asked = steps.flatMap((nudge, index) =>
+    (model.reviewers ?? []).flatMap((person) =>
+      direct(
+        model,
+        person,
+        `dm:review:${nudge.step}:${person}`,
+        model.review === null && index === steps.length - 1,
+        reviewAsked(model, nudge),
+      ),
+    ),
+  );
+  const owed = steps.some(({ step }) => step.startsWith('owed'));
+  return [...asked, ...(owed ? direct(model, model.requester, 'dm:owed', true, reviewOwed(model)) : [])];
 }
 
 /** Nobody is written to in another workspace than ours: a linked account there is somebody else's to vouch for. */

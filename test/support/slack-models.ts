@@ -239,6 +239,12 @@ export const anyModel: fc.Arbitrary<RequestModel> = fc.record({
       reviewedAt: instant,
     }),
   ),
+  incident: fc.constantFrom('holds' as const, 'unknown' as const, null),
+  reviewSteps: fc.uniqueArray(
+    fc.record({ step: fc.constantFrom('reminded' as const, 'escalated' as const, 'owed' as const, 'owed-2' as const) }),
+    { maxLength: 4, selector: ({ step }) => step },
+  ),
+  reviewers: fc.uniqueArray(person, { maxLength: 5 }),
 });
 
 export const anyReview: fc.Arbitrary<ReviewModel> = fc.record({

@@ -1,5 +1,7 @@
 import type { PersonId } from '../../domain/ids.ts';
+import { mayBreakGlass } from '../../service/options.ts';
 import { overview } from '../../service/overview.ts';
+import { policyInForce } from '../../service/policy-in-force.ts';
 import type { Reading } from '../../service/context.ts';
 import { createHomes } from '../../slack/home.ts';
 import { pacedHomes } from '../../slack/home-pace.ts';
@@ -22,6 +24,7 @@ export function paintingHomes({ port, team, signal, ...reading }: HomesOf): (peo
     rows,
     log: reading.log,
     overview: (input) => overview(reading, input),
+    mayBreakGlass: mayBreakGlass(reading.store, policyInForce(reading.store, reading.log)),
     profiles: (people) => profiles(reading.store, people),
   });
   return pacedHomes({ homes, openedBy: (people) => rows.openedBy(people), signal }).concerned;
