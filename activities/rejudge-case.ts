@@ -1,10 +1,11 @@
 /** What a request that is not granted yet is judged again by, and what comes of it. */
 import type { Decision } from '../domain/decision.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
-import type { PersonFacts } from '../domain/person.ts';
-import { stagesOf } from '../domain/plan.ts';
+import { sameHuman, type PersonFacts } from '../domain/person.ts';
+import { stagesOf, type Stage } from '../domain/plan.ts';
 import { deciders, planFor } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
+import { mostSeats } from '../policy/seats.ts';
 import { stricter } from '../policy/stricter.ts';
 import { tally, type Tally } from '../policy/tally.ts';
 import * as decisions from '../store/decisions.ts';
@@ -30,7 +31,8 @@ export async function read(db: Db, policy: LoadedPolicy, rows: readonly RequestR
   );
   const named = rows.flatMap((row) => {
     const requester = requesters.get(row.person);
-    return requester ? deciders(policy, { ...row, requester }) : [];
+    const pinned = stagesOf(row.plan).flatMap(({ from, escalate }) => [...from, ...(escalate?.to ?? [])]);
+    return requester ? [...deciders(policy, { ...row, requester }), ...pinned] : [];
   });
   const decided = [...made.values()]
     .flat()
@@ -42,14 +44,44 @@ export async function read(db: Db, policy: LoadedPolicy, rows: readonly RequestR
 const factsMap = async (db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, PersonFacts>> =>
   new Map((await factsOfMany(db, [...new Set(ids)])).map((one) => [one.id, one]));
 
-export type Finding = { readonly fallen: Tally['fallen']; readonly reasons: readonly string[] };
+export type Finding = {
+  readonly fallen: Tally['fallen'];
+  readonly reasons: readonly string[];
+  /** The step that waits for people of whom too few are left; null: there are enough. */
+  readonly stuck: string | null;
+};
 
 /** As of the opening, so that a condition on the hour ends nothing by itself: it is the policy that is compared. */
 export function judge(policy: LoadedPolicy, row: RequestRow, { facts, decisions: made }: Known): Finding {
   const requester = facts.get(row.person);
-  if (!requester) return { fallen: [], reasons: [] };
+  if (!requester) return { fallen: [], reasons: [], stuck: null };
   const live = made.get(row.id) ?? [];
-  const { fallen } = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, facts);
+  const said = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, facts);
   const planned = planFor(policy, { ...row, requester }, [...facts.values()], row.openedAt);
-  return { fallen, reasons: stricter(row, planned) };
+  const stuck = nobodyLeft(stagesOf(row.plan), said, requester, [...facts.values()]);
+  return { fallen: said.fallen, reasons: stricter(row, planned), stuck };
+}
+
+/**
+ * Whoever could decide may have left since it was opened, and then it would wait in vain until it lapses. Those who are
+ * away may decide all the same.
+ */
+function nobodyLeft(
+  stages: readonly Stage[],
+  { approvals, humans, denied, open }: Tally,
+  requester: PersonFacts,
+  people: readonly PersonFacts[],
+): string | null {
+  const [first] = open;
+  if (denied || first === undefined) return null;
+  const missing = stages.map((stage, index) => ({
+    ...stage,
+    need: Math.max(0, stage.need - approvals.filter((one) => one.stage === index).length),
+    from: [...stage.from, ...(stage.escalate?.to ?? [])],
+  }));
+  const free = people
+    .filter((one) => !humans.some((other) => sameHuman(one, other)))
+    .map(({ away: _away, ...one }): PersonFacts => one);
+  const needed = missing.reduce((sum, { need }) => sum + need, 0);
+  return mostSeats(missing, requester, free) < needed ? (stages[first]?.name ?? null) : null;
 }

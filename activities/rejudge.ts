@@ -8,6 +8,7 @@ import { CurfewError } from '../domain/errors.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
+import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import { beat, of as beatOf } from '../store/heartbeats.ts';
@@ -94,6 +95,7 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
   let looked = 0;
   let voided = 0;
   let ended = 0;
+  const stuck = new Set<RequestId>();
   for (let after: RequestId | null = null; ;) {
     const rows: readonly RequestRow[] = await requests.ungranted(deps.store, { after, limit: batch });
     looked += rows.length;
@@ -102,13 +104,17 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
         const changed = await deps.store.transaction((tx) => settle(deps, tx, policy, row));
         voided += changed.voided;
         ended += changed.ended;
+        if (changed.stuck) stuck.add(row.id);
       } catch (cause) {
         if (cause instanceof CurfewError) throw cause;
         strange ??= new Error(`request ${row.id} could not be judged again`, { cause });
       }
     }
     const last = rows.at(-1);
-    if (!last || rows.length < batch) return { looked, voided, ended, strange };
+    if (!last || rows.length < batch) {
+      if (!strange) await calm(deps.store, stuck);
+      return { looked, voided, ended, strange };
+    }
     after = last.id;
   }
 }
@@ -125,8 +131,8 @@ async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[
   if (!known) return rows;
   return rows.filter((row) => {
     try {
-      const { fallen, reasons } = judge(policy, row, known);
-      return fallen.length > 0 || reasons.length > 0;
+      const { fallen, reasons, stuck } = judge(policy, row, known);
+      return fallen.length > 0 || reasons.length > 0 || stuck !== null;
     } catch {
       return true;
     }
@@ -134,20 +140,15 @@ async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[
 }
 
 /** In the request's turn, by what holds then: somebody may have claimed it, ended it or decided anew meanwhile. */
-async function settle(
-  deps: RejudgeDeps,
-  tx: Db,
-  policy: LoadedPolicy,
-  row: RequestRow,
-): Promise<{ readonly voided: number; readonly ended: number }> {
+async function settle(deps: RejudgeDeps, tx: Db, policy: LoadedPolicy, row: RequestRow): Promise<Settled> {
   await requests.takeTurn(tx, row.id);
   const [now] = await requests.followedOf(tx, [row.id]);
   const open = now?.view && ['requested', 'awaiting', 'approved'].includes(now.view.state.kind);
-  if (open !== true || (await intents.ofRequest(tx, row.id)).length > 0) return { voided: 0, ended: 0 };
-  const { fallen, reasons } = judge(policy, row, await read(tx, policy, [row]));
+  if (open !== true || (await intents.ofRequest(tx, row.id)).length > 0) return nothing;
+  const { fallen, reasons, stuck } = judge(policy, row, await read(tx, policy, [row]));
   if (reasons.length > 0) {
     await end(deps, tx, row, policy, reasons);
-    return { voided: 0, ended: 1 };
+    return { ...nothing, ended: 1 };
   }
   let voided = 0;
   for (const { decision } of fallen) {
@@ -156,7 +157,27 @@ async function settle(
     await enqueue(tx, deps.messages.void({ requestId: row.id, decisionId, person }));
     voided += 1;
   }
-  return { voided, ended: 0 };
+  if (stuck !== null) await alarms.raise(tx, stuckAlarm(row.id, stuck));
+  return { voided, ended: 0, stuck: stuck !== null };
+}
+
+type Settled = { readonly voided: number; readonly ended: number; readonly stuck: boolean };
+const nothing: Settled = { voided: 0, ended: 0, stuck: false };
+
+const stuckCode = 'nobody-decides';
+const stuckKey = (id: RequestId): string => `${stuckCode}/${id}`;
+const stuckAlarm = (id: RequestId, stage: string): alarms.Alarm => ({
+  key: stuckKey(id),
+  code: stuckCode,
+  subject: id,
+  detail: `Too few are left who could decide "${stage}" of a request: it lapses, unless somebody joins them. Asked for again, it goes to the owners as well.`,
+});
+
+/** Somebody who may decide is there again, or it is over. */
+async function calm(db: Db, stuck: ReadonlySet<RequestId>): Promise<void> {
+  for (const { code, key, subject } of await alarms.open(db)) {
+    if (code === stuckCode && !stuck.has(subject as RequestId)) await alarms.resolve(db, key);
+  }
 }
 
 /** Shown on the card and to those who decided: as much as fits there. */

@@ -108,13 +108,14 @@ test('a mover whom another rule gives it for less time, or only with more people
   expect([await endsOf(long), await endsOf(more), await endsOf(fine)]).toEqual([['moved'], ['moved'], []]);
 });
 
+const other = (text: string): string =>
+  text.replace(
+    '  - { name: read,',
+    `  - { name: payments, match: { target: orders-prod, role: read }, requesters: [group:payments], limits: { max: 4h }, approvals: [{ name: controllers, from: [group:controllers, person:olga], need: 1 }] }
+- { name: read,`,
+  );
+
 test('another rule with other approvers is enough where those who approved are among them', async () => {
-  const other = (text: string) =>
-    text.replace(
-      '  - { name: read,',
-      `  - { name: payments, match: { target: orders-prod, role: read }, requesters: [group:payments], limits: { max: 4h }, approvals: [{ name: controllers, from: [group:controllers, person:olga], need: 1 }] }
-  - { name: read,`,
-    );
   await company.applyPolicy(policyText(other));
   const byOlga = await held();
   await company.change('ada', { groups: [{ name: 'payments' }] });

@@ -131,6 +131,31 @@ test.each([
   expect(company.temporal.view(waiting).state.kind).toBe('awaiting');
 });
 
+test('where the last who could decide has left somebody is told, until somebody can again (F38)', async () => {
+  await company.applyPolicy(
+    policyText((text) => text.replace('from: [group:owners], need: 1', 'from: [person:olga], need: 1')),
+  );
+  const { requestId } = await opened(company);
+  const alarm = async () =>
+    await company.store.admin.query(`select detail from curfew.alarm where key = $1 and resolved_at is null`, [
+      `nobody-decides/${requestId}`,
+    ]);
+  expect(await look()).toMatchObject({ voided: 0, ended: 0 });
+  expect(await alarm()).toEqual([]);
+  const away = { person: company.id('olga'), fromAt: company.now - 1_000, untilAt: company.now + 60 * minuteMs };
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
+  ok(await company.use.away({ ...away, account }));
+  await look();
+  expect(await alarm(), 'whoever is away may decide').toEqual([]);
+  await company.change('olga', { source: 'hr', state: 'left' });
+  await look();
+  expect(await alarm()).toMatchObject([{ detail: expect.stringContaining('"owners"') as string }]);
+  await company.change('olga', { source: 'hr', state: 'active' });
+  await look();
+  expect(await alarm()).toEqual([]);
+  ok(await company.use.back({ person: company.id('olga') }));
+});
+
 test('somebody to whom no rule gives it any more loses what is under way', async () => {
   const requestId = await approved(company);
   await company.change('ada', { groups: [] });

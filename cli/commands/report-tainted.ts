@@ -57,7 +57,6 @@ async function read(store: Store, all: boolean) {
   const answered = found.flatMap(({ answer }): readonly PersonId[] => (answer ? [answer.person] : []));
   const handles = await handlesOf(store, [...people, ...answered, ...found.map(({ person }) => person)]);
   const nameOf = (id: PersonId): string => handles.get(id) ?? id;
-  const at = (instant: number | null | undefined): string | null => (instant == null ? null : formatInstant(instant));
   return found.flatMap((taint) => {
     const row = requests.get(taint.requestId);
     const lives = row !== undefined && row.view?.state.kind !== 'closed' && taint.outcome !== 'lifted';
@@ -82,3 +81,5 @@ async function read(store: Store, all: boolean) {
     ];
   });
 }
+
+const at = (instant: number | null | undefined): string | null => (instant == null ? null : formatInstant(instant));
