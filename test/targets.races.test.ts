@@ -210,7 +210,7 @@ const configure = (text: string): Promise<unknown> =>
     await client.query('select pg_reload_conf()');
   });
 
-test('a synchronous standby that is dead holds up neither a grant nor a revoke (P8)', async () => {
+test('a synchronous standby that is dead holds up neither a grant nor a revoke (F22, P8)', async () => {
   await configure("alter system set synchronous_standby_names = 'dead'");
   try {
     await until(async () => {

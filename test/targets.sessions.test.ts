@@ -84,7 +84,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     expect(await sqlstateOf(sample.worker.grant(holder.call))).toBe('CF001');
   });
 
-  test('SET ROLE to the template is refused, in the session and as a start-up option', async () => {
+  test('SET ROLE to the template is refused, in the session and as a start-up option (F27)', async () => {
     const holder = await granted(sample.worker);
     await asHolder(postgres, holder, async (client) =>
       expect(await sqlstateOf(client.query('set role orders_read'))).toBe('42501'),
@@ -93,7 +93,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await end(holder);
   });
 
-  test('an open transaction with a cursor reads on after the disable, and is closed by the kill', async () => {
+  test('an open transaction with a cursor reads on after the disable, and is closed by the kill (F27)', async () => {
     const holder = await granted(sample.worker);
     const client = await session(holder);
     await client.query('begin; declare c cursor for select * from sales.orders');
@@ -110,7 +110,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     expect(await sqlstateOf(client.query('fetch 1 from c'))).toMatch(/^57P01$|not queryable|terminated/);
   });
 
-  test('a login that was past its check when the role was disabled is seen, waited for, and never reads (P3)', async () => {
+  test('a login that was past its check when the role was disabled is seen, waited for, and never reads (F26, P3)', async () => {
     const holder = await granted(sample.worker);
     const held = session(holder, { options: '-c post_auth_delay=2' });
     held.catch(() => undefined);
@@ -135,7 +135,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     ).toBe(0);
   });
 
-  test('another person’s login that is held open does not keep a grant from being ended', async () => {
+  test('another person’s login that is held open does not keep a grant from being ended (F26)', async () => {
     const holder = await granted(sample.worker);
     const stranger = await granted(sample.worker);
     await sample.worker.revokeMany([holder.call.grantId]);
@@ -153,7 +153,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await end(stranger);
   });
 
-  test('a renamed role is ended all the same, by its oid', async () => {
+  test('a renamed role is ended all the same, by its oid (F31)', async () => {
     const holder = await granted(sample.worker);
     const client = await session(holder);
     await postgres.query('postgres', `alter role ${holder.role} rename to innocent`);
@@ -255,7 +255,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     expect(await sample.worker.dropMany([holder.call.grantId])).toMatchObject([{ outcome: 'dropped' }]);
   });
 
-  test('a prepared transaction keeps a grant from being called ended (P14)', async () => {
+  test('a prepared transaction keeps a grant from being called ended (F29, P14)', async () => {
     const holder = await granted(sample.worker, { template: 'orders_write' });
     await asHolder(postgres, holder, (client) =>
       client.query("begin; update sales.orders set note = '' where id = 1; prepare transaction 'left'"),
@@ -270,7 +270,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     expect(await end(holder)).toMatchObject({ ended: true });
   });
 
-  test('a second membership that a superuser added, and the grantee passed on, is gone or keeps it from being ended (P20)', async () => {
+  test('a second membership that a superuser added, and the grantee passed on, is gone or keeps it from being ended (F31, P20)', async () => {
     const holder = await granted(sample.worker);
     await postgres.query(
       'postgres',
@@ -290,7 +290,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await postgres.query('postgres', 'drop role third');
   });
 
-  test('re-enabled, extended or unknown roles are disabled by the next reap, and never adopted', async () => {
+  test('re-enabled, extended or unknown roles are disabled by the next reap, and never adopted (F31)', async () => {
     const ended = await granted(sample.worker);
     const moved = await granted(sample.worker);
     await end(ended);

@@ -5,5 +5,5 @@
  */
 export const shippedHashes = {
   'functions-hash': 'c8c3cca095faa8872f89383dcf813023819f6671cd18e29ca9e2f5658d293a3b',
-  'database-functions-hash': '7630c4d9a288e9110cf1ade07d24138894567fc20e5873a9948c649fc72a0c40',
+  'database-functions-hash': '475b037ce45c0dfc0732a6d1aa59fa51515d0359214df96766f3c7fd695d197a',
 } as const;
