@@ -367,6 +367,13 @@ test('I17: an end that was asked for and is late in silence; an alarm makes it h
   });
   const later = Date.now() + 120_000;
   await expectFinding('I17', request.id, later);
+  // A stolen worker's login may say that it is ended; that makes nobody silent.
+  await store.as.curfew_worker.query(
+    `insert into curfew.revoke_outcome (intent_id, target, evidence)
+     select id, target, '{}' from curfew.revoke_intent where request_id = $1`,
+    [request.id],
+  );
+  await expectFinding('I17', request.id, later);
   await raise(store.as.curfew_reaper, {
     key: `test/${request.id}`,
     code: 'revoke-late',
@@ -375,8 +382,8 @@ test('I17: an end that was asked for and is late in silence; an alarm makes it h
   });
   expect((await look(later)).filter(({ invariant }) => invariant === 'I17')).toEqual([]);
   await sql('update curfew.alarm set resolved_at = clock_timestamp()');
-  await sql(
-    `insert into curfew.revoke_outcome (intent_id, target, evidence) select id, target, '{}' from curfew.revoke_intent`,
+  await store.as.curfew_reaper.query(
+    `insert into curfew.revoke_outcome (intent_id, target, evidence) select id, target, '{}' from curfew.revoke_intent where target is not null`,
   );
 });
 
@@ -384,6 +391,17 @@ test('I17: a request that is closed while its login is enabled', async () => {
   const { request } = await held();
   await plantView(store, request, { kind: 'closed', outcome: 'expired', cause: 'time is up' }, 9);
   await expectFinding('I17', request.id);
+});
+
+test('I18: a store that a target has seen further than it is, and one that is being recovered', async () => {
+  await onTarget('update curfew.mark set store_index = 1000000000');
+  mends.push(() => onTarget('update curfew.mark set store_index = 0'));
+  await expectFinding('I18', 'main');
+  await store.as.curfew_admin.query(
+    `insert into curfew.recovery (id, found, people) values (gen_random_uuid(), '[]', 'not imported: a test')`,
+  );
+  await expectFinding('I18', 'store');
+  await sql('update curfew.recovery set completed_at = clock_timestamp()');
 });
 
 test('I19: a login that the ledger does not know, and a grant that only the store, or only the target, has', async () => {

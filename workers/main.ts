@@ -4,27 +4,19 @@
  * database that must not be reached from elsewhere, one with `CURFEW_SERVES=targets` holds that credential alone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { logAlarms, slackAlarms, webhookAlarms, type AlarmChannel } from '../activities/alarm-channels.ts';
-import { announcing } from '../activities/announcing.ts';
-import { loggedChannels, leftOf, slackChannels, type Announcements } from '../activities/channels.ts';
+import { leftOf } from '../activities/channels.ts';
 import type { Cluster } from '../activities/clusters.ts';
 import { createMainActivities, createTargetActivities } from '../activities/index.ts';
 import { currentPolicy } from '../activities/current-policy.ts';
-import { createPainter } from '../activities/painter.ts';
 import { createTaints } from '../activities/taints.ts';
 import { createRejudge } from '../activities/rejudge.ts';
-import type { TellDeps } from '../activities/tell.ts';
-import { createTurns } from '../activities/turns.ts';
-import { createWebhook } from '../activities/webhook-channel.ts';
 import { openSource } from '../conditions/open.ts';
 import { createConditions } from '../conditions/source.ts';
 import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import { readWorkerConfig, type WorkerConfig } from '../config/worker.ts';
 import type { TargetName } from '../domain/ids.ts';
-import type { Reading } from '../service/context.ts';
-import { createSlackPort } from '../slack/port.ts';
-import { announcementChannels, type AnnouncementChannel } from '../store/announcements.ts';
+import { announcementChannels } from '../store/announcements.ts';
 import { beat } from '../store/heartbeats.ts';
 import { backlog } from '../store/outbox.ts';
 import { openStore, type Store } from '../store/pool.ts';
@@ -39,11 +31,11 @@ import { createTelling, keepTelling } from './worker/alarm-telling.ts';
 import { watchAnnouncements } from './worker/announcement-watch.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
-import { paintingHomes } from './worker/homes.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { watchPulls } from './worker/pull-watch.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
+import { openSpeaking, spokenThrough } from './worker/speaking.ts';
 import { openReconciling } from './worker/reconciling.ts';
 import { keepFollowingTaints, keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
 
@@ -75,8 +67,7 @@ export async function startWorker(
   const store = openStore({ url: config.storeUrl, applicationName: 'curfew-worker', max: 20 });
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
-  const people = speaking(config, { store, clock, log }, signal);
-  const webhook = config.webhook && createWebhook(config.webhook);
+  const people = openSpeaking(config, { store, clock, log }, signal);
   const source = openSource(config.conditions);
   const conditions = createConditions(store, clock, source);
   const zones = config.serves === 'workflows' ? [] : [...new Set(config.clusters.map(({ zone }) => zone))];
@@ -128,7 +119,7 @@ export async function startWorker(
       : runRelay({
           store,
           temporal,
-          channels: announcing(people.channels, { store, webhook, slack: config.slack !== undefined, log }),
+          channels: people.channels,
           clock,
           log,
           signal,
@@ -150,7 +141,7 @@ export async function startWorker(
           createTelling({
             store,
             log,
-            channels: [logAlarms(log), ...people.alarms, ...(webhook ? [webhookAlarms(webhook)] : [])],
+            channels: people.alarms,
           }),
           signal,
         );
@@ -235,46 +226,6 @@ function openClusters(config: WorkerConfig): ReadonlyMap<TargetName, Cluster> {
 async function closeAll(store: Store, clusters: ReadonlyMap<TargetName, Cluster>): Promise<void> {
   const targets = new Set([...clusters.values()].map(({ target }) => target));
   await Promise.allSettled([store.close(), ...[...targets].map((target) => target.close())]);
-}
-
-const spokenThrough = ({ slack, webhook }: WorkerConfig): readonly AnnouncementChannel[] =>
-  announcementChannels.filter((channel) => (channel === 'slack' ? slack : webhook) !== undefined);
-
-/** Slack where there is one, else the log. */
-function speaking(
-  { slack }: WorkerConfig,
-  reading: Reading,
-  signal: AbortSignal,
-): {
-  readonly showing: Pick<TellDeps, 'slack'>;
-  readonly channels: Announcements;
-  readonly alarms: readonly AlarmChannel[];
-} {
-  const { store, log } = reading;
-  if (!slack) return { showing: {}, channels: loggedChannels(log), alarms: [] };
-  const { botToken, apiUrl } = slack;
-  // NB. A 429 is not waited out in the call: then nobody else would hear of it.
-  const port = createSlackPort({ token: () => botToken, maxWaitMs: 0, ...(apiUrl === undefined ? {} : { apiUrl }) });
-  const turns = createTurns(store, slack.messageEveryMs);
-  const painter = createPainter(port, log, turns);
-  const workspace = {
-    team: slack.teamId,
-    approvals: slack.channel,
-    announcements: slack.opsChannel,
-    policy: slack.policyChannel,
-  };
-  return {
-    showing: {
-      slack: {
-        workspace,
-        painter,
-        repaint: (requestId, version) => toRow({ kind: 'repaint', payload: { requestId, version } }),
-        homes: paintingHomes({ ...reading, port, team: slack.teamId, signal }),
-      },
-    },
-    channels: slackChannels({ store, workspace, port, painter, turns, log }),
-    alarms: [slackAlarms({ store, port, turns, channel: slack.opsChannel })],
-  };
 }
 
 /** A server that is not there yet is waited for: processes start in any order, and after a power cut all at once. */
