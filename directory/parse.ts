@@ -5,7 +5,7 @@
 import { inFileOrder, quote, type Issue, type Path } from '../policy/issue.ts';
 import { check } from '../policy/shape.ts';
 import { readYaml, type Source } from '../policy/source.ts';
-import { oktaTypes, presets } from './presets.ts';
+import { oktaTypes, presetNames, presets } from './presets.ts';
 import { type askSchema, eventSchema, fileSchema, signatureSchema, sourceSchema } from './schema.ts';
 import type { Ask, EventShape, Hook, Signature, SourceSpec } from './spec.ts';
 import type { z } from 'zod';
@@ -14,7 +14,7 @@ export type ParsedSources =
   | { readonly ok: true; readonly sources: readonly SourceSpec[] }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
-type Tell = (at: Path, code: string, message: string) => void;
+type Tell = (at: Path, code: string, message: string, onKey?: boolean) => void;
 
 /** Reads a file of sources. Never throws, whatever the text; all issues in file order. */
 export function parseSources(text: string, file: string): ParsedSources {
@@ -22,10 +22,10 @@ export function parseSources(text: string, file: string): ParsedSources {
   if (!read.ok) return { ok: false, issues: inFileOrder(read.issues) };
   const { source } = read;
   const issues: Issue[] = [];
-  const tell: Tell = (at, code, message) => issues.push(source.issue(at, code, message));
+  const tell: Tell = (at, code, message, onKey = false) => issues.push(source.issue(at, code, message, { onKey }));
   const shape = check(fileSchema, source.data, [], source, issues);
   const specs = Object.entries(shape?.sources ?? {}).flatMap(([name, value]) => {
-    if (!isName(name)) tell(['sources', name], 'bad-source', `${quote(name)} cannot be the name of a source`);
+    if (!isName(name)) tell(['sources', name], 'bad-source', `${quote(name)} cannot be the name of a source`, true);
     const spec = readSource(name, value, source, issues, tell);
     return spec ? [spec] : [];
   });
@@ -41,7 +41,12 @@ const isName = (name: string): boolean =>
 function readSource(name: string, value: unknown, source: Source, issues: Issue[], tell: Tell): SourceSpec | undefined {
   const at: Path = ['sources', name];
   const read = check(sourceSchema, value, at, source, issues);
-  if (!read) return undefined;
+  if (!read) {
+    // Its hook is looked at all the same: every mistake is told at once.
+    const hook = partsOf(value);
+    if (hook) readHook({ ...hook, secrets: [] }, [...at, 'hook'], source, issues, tell);
+    return undefined;
+  }
   const { domain, okta, ask, pull } = read;
   if (!read.hook && !okta && !ask) tell(at, 'empty-source', 'nothing is delivered by it and it cannot be asked');
   if (pull && !ask) tell([...at, 'pull'], 'pull-without-ask', 'only a source that can be asked (ask) is pulled');
@@ -58,6 +63,18 @@ function readSource(name: string, value: unknown, source: Source, issues: Issue[
     ...(pull ? { pull: { everyMs: pull.every, missingPercent: pull.missing } } : {}),
   };
 }
+
+/** What of a hook can be read although the source has mistakes. */
+function partsOf(value: unknown): Omit<ReadHook, 'secrets'> | undefined {
+  const hook = fieldsOf(fieldsOf(value)?.['hook']);
+  if (!hook) return undefined;
+  const [signature, event] = [fieldsOf(hook['signature']), fieldsOf(hook['event'])];
+  const preset = presetNames.find((name) => name === (hook['preset'] ?? 'standard'));
+  return preset && { preset, ...(signature ? { signature } : {}), ...(event ? { event } : {}) };
+}
+
+const fieldsOf = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 type ReadHook = NonNullable<z.output<typeof sourceSchema>['hook']>;
 
@@ -182,7 +199,7 @@ function checkSecrets(specs: readonly SourceSpec[], tell: Tell): void {
     ];
     for (const one of own) {
       const owner = owners.get(one);
-      if (owner !== undefined) tell(['sources', name], 'shared-secret', `${quote(owner)} has one of its secrets`);
+      if (owner !== undefined) tell(['sources', name], 'shared-secret', `${quote(owner)} has one of its secrets`, true);
       owners.set(one, name);
     }
   }

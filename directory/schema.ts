@@ -23,16 +23,23 @@ const states = z
   .refine((all) => Object.keys(all).length > 0, { error: 'no type is named' });
 
 /** NB. Never quoted, whatever is wrong with it. */
-const secret = z.unknown().transform((given, context): string => {
-  if (typeof given === 'string' && /^[\x21-\x7e]{16,500}$/.test(given)) return given;
-  const message = 'a secret is one word of 16 to 500 characters';
-  context.issues.push({ code: 'custom', input: undefined, message, params: { code: 'bad-secret' } });
-  return z.NEVER;
-});
-const secrets = z
-  .array(secret, { error: 'expected a list of secrets' })
-  .min(1, { error: 'no secret: everybody would be let in' })
-  .max(5, { error: 'at most 5 secrets' });
+const secretOf = (form: RegExp, message: string) =>
+  z.unknown().transform((given, context): string => {
+    if (typeof given === 'string' && form.test(given)) return given;
+    context.issues.push({ code: 'custom', input: undefined, message, params: { code: 'bad-secret' } });
+    return z.NEVER;
+  });
+const secret = secretOf(/^[\x21-\x7e]{16,500}$/, 'a secret is one word of 16 to 500 characters');
+/** A whole header's value, which may be two words. */
+const authorization = secretOf(
+  /^[\x21-\x7e][\x20-\x7e]{14,498}[\x21-\x7e]$/,
+  'a value of the header Authorization has 16 to 500 characters',
+);
+const several = (one: typeof secret) =>
+  z
+    .array(one, { error: 'expected a list of secrets' })
+    .min(1, { error: 'no secret: everybody would be let in' })
+    .max(5, { error: 'at most 5 secrets' });
 
 export const signatureSchema = strict({
   header,
@@ -84,11 +91,11 @@ export const sourceSchema = strict({
   ).optional(),
   hook: strict({
     preset: choice('a preset', presetNames).default('standard'),
-    secrets,
+    secrets: several(secret),
     signature: z.record(z.string(), z.unknown()).optional(),
     event: z.record(z.string(), z.unknown()).optional(),
   }).optional(),
-  okta: strict({ authorization: secrets, types: states.optional() }).optional(),
+  okta: strict({ authorization: several(authorization), types: states.optional() }).optional(),
   ask: askSchema.optional(),
   pull: strict({
     every: span.default(86_400_000),

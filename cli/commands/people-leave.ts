@@ -10,7 +10,7 @@ import { progressOf, type HrReport } from '../../service/hr-report.ts';
 import { leave } from '../../service/leave.ts';
 import * as grants from '../../store/grants.ts';
 import { keepBecause } from '../../store/people-shown.ts';
-import * as people from '../../store/people.ts';
+import { factsOf, operator } from '../../store/people.ts';
 import type { Store } from '../../store/pool.ts';
 import { openIdsOf } from '../../store/requests.ts';
 import { directoryContext } from '../context.ts';
@@ -88,7 +88,7 @@ async function confirmed(
   at: number | undefined,
 ): Promise<void> {
   if (yes) return;
-  const facts = await people.factsOf(store, person);
+  const facts = await factsOf(store, person);
   const accounts = [person, ...(facts?.aliases ?? [])];
   let [held, open] = [0, 0];
   for (const account of accounts) {
@@ -121,7 +121,7 @@ async function goLater(
   { json }: Options,
   effectiveAt: number,
 ): Promise<void> {
-  const said = { source: people.operator, event, who: { handle }, state, version: terminal.clock() };
+  const said = { source: operator, event, who: { handle }, state, version: terminal.clock() };
   const kept = await keepForLater(directoryContext(terminal, store), {
     ...said,
     actor: await loginOf(store),
@@ -141,7 +141,7 @@ async function goNow(
   { waitMs, finish }: { readonly waitMs: number; readonly finish: Finish },
 ): Promise<void> {
   const learnedAt = terminal.clock();
-  const said = { source: people.operator, event, who: { handle }, state, version: learnedAt };
+  const said = { source: operator, event, who: { handle }, state, version: learnedAt };
   const left = await leave(directoryContext(terminal, store), { ...said, actor: await loginOf(store) });
   if (isRefusal(left)) throw new Stopped(left.message);
   if (left.change === 'older' && !json)
