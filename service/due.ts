@@ -1,6 +1,5 @@
 /** Word that takes effect later: kept until its day, replaced or cancelled by what its source says after it. */
 import { isUuid, type PersonId } from '../domain/ids.ts';
-import type { PersonState } from '../domain/person.ts';
 import { personIdFrom } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
@@ -103,15 +102,18 @@ async function settleOne(
   const due = await dues.takeDue(tx, next);
   if (!due) return undefined;
   const holder = await dues.holderOf(tx, due.handleHash);
-  const state = listing && holder ? await asked(tx, due, holder, listing) : due.state;
-  return settle(tx, { ...due, state }, holder, now);
+  const said = listing && holder ? await afterAsking(tx, due, holder, listing, now) : due;
+  return settle(tx, said, holder, now);
 }
 
 type Holder = { readonly id: PersonId; readonly handle: string };
 
-async function asked(tx: Db, due: Due, { id, handle }: Holder, listing: Listing): Promise<PersonState> {
-  const known = (await people.directoryFactsOf(tx, id))?.state;
-  return stateAfterAsking(due.state, due.state === 'active' ? known : undefined, listing, handle);
+/** NB. What the source answers now is as old as the question, whatever it has said since the day was told. */
+async function afterAsking(tx: Db, due: Due, { id, handle }: Holder, listing: Listing, now: number): Promise<Due> {
+  const listed = listing.kind === 'listed' ? listing.people.get(handle)?.state : undefined;
+  if (listed !== undefined) return { ...due, state: listed, version: now };
+  const known = due.state === 'active' ? (await people.directoryFactsOf(tx, id))?.state : undefined;
+  return { ...due, state: stateAfterAsking(due.state, known, listing, handle) };
 }
 
 async function settle(tx: Db, due: Due, holder: Holder | undefined, now: number): Promise<readonly Queued[]> {
