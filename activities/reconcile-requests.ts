@@ -65,7 +65,7 @@ async function look(deps: ReconcileRequestsDeps): Promise<Saw> {
   const running = await workflows.running().catch(() => undefined);
   const open = await openOnes(deps);
   const due = open.filter(({ requestId, overAt }) => !running?.has(requestId) || overAt + overdueMs < startedAt);
-  const asked = await stillOpen(deps, await ask(workflows, due));
+  const asked = await stillOpen(deps, await ask(workflows, due, startedAt));
   const ahead = running ? await aheadOfStore(deps, running, open, startedAt) : [];
   return {
     found: [...asked.found, ...ahead, ...nobodyKnows(asked.unknown)],
@@ -79,7 +79,7 @@ const nobodyKnows = (requests: number): readonly Found[] =>
 async function openOnes({ store }: ReconcileRequestsDeps): Promise<readonly compared.OpenRequest[]> {
   const open: compared.OpenRequest[] = [];
   for (let after: RequestId | null = null; ;) {
-    const page: readonly compared.OpenRequest[] = await compared.openRequests(store, after, settleMs);
+    const page: readonly compared.OpenRequest[] = await compared.openRequests(store, after);
     open.push(...page);
     after = page.at(-1)?.requestId ?? null;
     if (page.length < compared.pageSize) return open;
@@ -100,7 +100,7 @@ async function stillOpen({ store }: ReconcileRequestsDeps, { found, unknown }: A
 }
 
 /** Where the first ones get no answer nobody else is asked: Temporal is away. */
-async function ask(workflows: Workflows, due: readonly compared.OpenRequest[]): Promise<Asked> {
+async function ask(workflows: Workflows, due: readonly compared.OpenRequest[], now: number): Promise<Asked> {
   const found: Found[] = [];
   let answered = 0;
   for (let from = 0; from < Math.min(due.length, mostAsked); from += atOnce) {
@@ -110,7 +110,7 @@ async function ask(workflows: Workflows, due: readonly compared.OpenRequest[]): 
     if (heard === 0) break;
     answered += heard;
     for (const [index, request] of some.entries()) {
-      const one = await foundOf(workflows, request, fates[index]);
+      const one = await foundOf(workflows, request, fates[index], now);
       if (one) found.push(one);
     }
   }
@@ -119,9 +119,12 @@ async function ask(workflows: Workflows, due: readonly compared.OpenRequest[]): 
 
 async function foundOf(
   workflows: Workflows,
-  { requestId, target, held }: compared.OpenRequest,
+  { requestId, target, held, openedAt }: compared.OpenRequest,
   fate: WorkflowFate | undefined,
+  now: number,
 ): Promise<Found | undefined> {
+  // A start may be on its way; what was terminated has been there.
+  if (fate?.kind === 'gone' && fate.how === 'lost' && openedAt + settleMs > now) return undefined;
   if (fate?.kind === 'gone') return { kind: 'request-without-workflow', requestId, target, held, how: fate.how };
   if (fate?.kind !== 'completed') return undefined;
   const state = (await workflows.viewOf(requestId))?.state;

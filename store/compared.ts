@@ -57,6 +57,8 @@ export type OpenRequest = {
   readonly state: StateKind | null;
   /** A claim was accepted, or there is a grant that has not ended: somebody may hold something. */
   readonly held: boolean;
+  /** Epoch ms, by the API's clock. */
+  readonly openedAt: number;
   /** When it should be over by itself: its end, or when it lapses at the latest. */
   readonly overAt: number;
 };
@@ -64,22 +66,21 @@ export type OpenRequest = {
 /**
  * Requests that are not closed and whose Workflow was started, as far as the store knows, in the order of their ids; a
  * page after `after`.
- * @param settledMs younger ones are left out: their start may be on its way
  */
-export const openRequests = (db: Db, after: string | null, settledMs: number): Promise<readonly OpenRequest[]> =>
+export const openRequests = (db: Db, after: string | null): Promise<readonly OpenRequest[]> =>
   db.query(
     `select r.id as "requestId", r.target, p.state,
-       c.request_id is not null as held,
+       c.request_id is not null as held, r.opened_at as "openedAt",
        coalesce(g.end_at, p.end_at, c.end_at, to_timestamp((p.view ->> 'useByAt')::float8 / 1000), r.decide_by) as "overAt"
      from curfew.request r left join curfew.projection p on p.request_id = r.id
        left join curfew.claim c on c.request_id = r.id
        left join curfew.access_grant g on g.request_id = r.id
-     where coalesce(p.state, '') <> 'closed' and r.opened_at < clock_timestamp() - $2 * interval '1 millisecond'
+     where coalesce(p.state, '') <> 'closed'
        and ($1::uuid is null or r.id > $1)
        and not exists (select from curfew.outbox o where o.done_at is null and o.kind = 'start'
                          and o.payload ->> 'requestId' = r.id::text)
-     order by r.id limit $3`,
-    [after, settledMs, pageSize],
+     order by r.id limit $2`,
+    [after, pageSize],
   );
 
 export type KnownRequest = {

@@ -35,8 +35,11 @@ export type Inspection = {
   viewOf(id: RequestId): Promise<RequestView | undefined>;
   /** Asks a Workflow to end, by its own clean-up. @returns false where it could not be asked */
   cancel(id: RequestId): Promise<boolean>;
-  /** Makes the Schedule, or makes it what it should be. @throws where Temporal does not answer */
-  ensureSchedule(): Promise<'made' | 'there'>;
+  /**
+   * Makes the Schedule where there is none. @throws where Temporal does not answer
+   * @param anew whatever there is, it becomes what it should be
+   */
+  ensureSchedule(anew: boolean): Promise<'made' | 'there'>;
   close(): Promise<void>;
 };
 
@@ -90,7 +93,7 @@ export function createInspection(settings: TemporalSettings): Inspection {
         () => true,
         () => false,
       ),
-    ensureSchedule: () => within(callMs, () => ensure(client, settings.queue ?? mainQueue)),
+    ensureSchedule: (anew) => within(callMs, () => ensure(client, settings.queue ?? mainQueue, anew)),
     close: () => connection.close(),
   };
 }
@@ -115,12 +118,13 @@ const scheduleFor = (queue: string) =>
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: 10 * secondMs, pauseOnFailure: false },
   }) satisfies ScheduleOptions;
 
-async function ensure(client: Client, queue: string): Promise<'made' | 'there'> {
+async function ensure(client: Client, queue: string, anew: boolean): Promise<'made' | 'there'> {
   const wanted = scheduleFor(queue);
   const handle = client.schedule.getHandle(wanted.scheduleId);
   try {
     // Whoever paused it on purpose has it paused still.
-    await handle.update(({ state }) => ({ ...wanted, state }));
+    if (anew) await handle.update(({ state }) => ({ ...wanted, state }));
+    else await handle.describe();
     return 'there';
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error;

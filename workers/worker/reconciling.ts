@@ -55,7 +55,7 @@ export function openReconciling(options: ReconcilingOptions): Reconciling {
   const requests = requestsPart(options, inspection);
   const { zones, close: closeClusters } = clusterParts(options);
   const parts = [...(config.serves === 'targets' ? [] : [requests]), ...[...zones.values()].flat()];
-  const schedule = config.serves === 'targets' ? undefined : () => inspection.ensureSchedule();
+  const schedule = config.serves === 'targets' ? undefined : inspection.ensureSchedule;
   return {
     requests: createReconcile(deps, requests, [...zones.keys()]),
     targets: (zone) => createReconcileTargets(deps, zones.get(zone) ?? []),
@@ -120,7 +120,7 @@ const silentMs = 3 * minuteMs;
 export type WatchOptions = ReconcileDeps & {
   readonly parts: readonly Part[];
   /** Makes the Schedule; absent where that is another process's. */
-  readonly schedule?: (() => Promise<unknown>) | undefined;
+  readonly schedule?: ((anew: boolean) => Promise<unknown>) | undefined;
 };
 
 const keyOf = (part: string): string => `reconcile/${part}/silent`;
@@ -147,9 +147,9 @@ export function watchReconciling({ parts, schedule, ...deps }: WatchOptions): ()
       if (clock() - (beats.get(lookedName(part.name)) ?? 0) < minuteMs) continue;
       await lookAt(deps, part, 'worker').catch((err: unknown) => log.warn({ err, part: part.name }, 'a look failed'));
     }
-    // Also of a server that lost everything: whoever is silent may have nobody to call it.
-    if (schedule && (madeAt === undefined || (silent.length > 0 && clock() - madeAt > minuteMs))) {
-      await schedule().then(
+    // Each minute, for a server may have lost everything.
+    if (schedule && clock() - (madeAt ?? 0) >= minuteMs) {
+      await schedule(madeAt === undefined).then(
         () => (madeAt = clock()),
         (err: unknown) => log.warn({ err }, 'the Schedule of the reconciler could not be made yet'),
       );
