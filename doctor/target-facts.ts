@@ -27,6 +27,8 @@ export type LedgerRow = {
   readonly person: string | null;
   readonly template: string | null;
   readonly endAt: number | null;
+  /** Logins stop this long before the end. */
+  readonly graceMs: number;
   readonly grantedAt: number | null;
   readonly state: 'active' | 'revoked' | 'dropped';
   readonly revokedAt: number | null;
@@ -82,7 +84,7 @@ const ms = (expression: string): string =>
 
 /** Tombstones of what was dropped are left out unless their role is there again. */
 const ledgerText = `select l.grant_id::text as "grantId", l.role::text as role, l.role_oid::int8::float8 as "roleOid", l.person::text as person,
-    l.template::text as template, ${ms('l.until')} as "endAt", ${ms('l.granted_at')} as "grantedAt", l.state, ${ms('l.revoked_at')} as "revokedAt"
+    l.template::text as template, ${ms('l.until')} as "endAt", (extract(epoch from l.grace) * 1000)::float8 as "graceMs", ${ms('l.granted_at')} as "grantedAt", l.state, ${ms('l.revoked_at')} as "revokedAt"
   from curfew.ledger l
   where l.state <> 'dropped' or exists (select from pg_catalog.pg_roles p where p.rolname = l.role or p.oid = l.role_oid)`;
 

@@ -146,6 +146,27 @@ test('a target out of reach is retried without end, heard of within a minute, an
   expect(await isOpen()).toBe(false);
 });
 
+test('a session that is frozen is alarmed about, and the alarm ends once the session is gone (F21, I16, I17)', async () => {
+  const { it, activities, view, admin } = await held();
+  const login = { user: roleOf(it.requestId), password: it.password, database: 'orders' };
+  await world.postgres.as(login, async (client) => {
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const pid = rows[0]?.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const late = { scheduledTimestampMs: Date.now() - 31_000 };
+      await failureOf(world.run(activities.revoke, order(it, view), late));
+      expect(await alarms.open(admin)).toMatchObject([{ code: 'revoke-late', subject: it.requestId }]);
+      expect((await grants.receipts(admin, it.requestId)).revoke).toBeUndefined();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await world.run(activities.revoke, order(it, view));
+  });
+  expect(await alarms.open(admin)).toEqual([]);
+  expect((await grants.receipts(admin, it.requestId)).revoke?.nodes).toMatchObject([{ ended: true, sessionsLeft: 0 }]);
+});
+
 test('a session that does not go is not "ended": the attempt says what is left, and the next one finishes (I16)', async () => {
   const { it, activities, view, admin } = await held();
   const [node] = world.cluster.target.nodes;

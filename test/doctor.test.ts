@@ -199,6 +199,21 @@ test('I3: a login that runs out later than its ledger row, or never', async () =
   await expectFinding('I3', role);
 });
 
+test('I3: a login that goes on after its grace has begun', async () => {
+  const { request, role } = await held();
+  await onTarget(`update curfew.ledger set grace = '5 minutes' where grant_id = '${request.id}'`);
+  await expectFinding('I3', role);
+  await onTarget(`alter role ${role} valid until '${new Date((await endOf(request.id)) - 300_000).toISOString()}'`);
+  expect((await look()).filter(({ invariant }) => invariant === 'I3')).toEqual([]);
+});
+async function endOf(id: string): Promise<number> {
+  const [row] = await postgres.query<{ until: Date }>(
+    'control',
+    `select until from curfew.ledger where grant_id = '${id}'`,
+  );
+  return row?.until.getTime() ?? 0;
+}
+
 test('I4: a tombstone that can log in, and a grant that is live after its receipt', async () => {
   const { request, role } = await ended();
   await onTarget(`alter role ${role} login valid until 'infinity'`);

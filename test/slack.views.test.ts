@@ -281,6 +281,31 @@ describe('what stands in Slack', () => {
     expect(slots(paint({ ...model, view: { ...model.view, noticed: true } }))).toContain('dm:notice');
   });
 
+  test('with a grace the holder reads when logins stop, from the beginning; and before the end what is open', () => {
+    const endAt = at + 7_200_000;
+    const plan = { ...base.plan, limits: { ...base.plan.limits, graceMs: 300_000 } };
+    const model = inState({ kind: 'active', approvals: [], endAt }, { claim, plan });
+    const told = (more: object): string =>
+      inSlot(paint({ ...model, ...more, view: { ...model.view, noticed: true } }), 'dm:notice').text;
+    const stops = `<!date^${(endAt - 300_000) / 1000}^`;
+    expect(inSlot(paint(model), 'dm:held').text).toContain(`; logins stop ${stops}`);
+    expect(told({})).toMatch(/logins stop <!date.*, everything is closed <!date.*\. Commit what you have open\.$/);
+    expect(told({})).toContain(stops);
+    expect(told({ openWork: { transactions: 0, oldestSinceAt: null } })).toBe(told({}));
+    expect(told({ openWork: { transactions: 2, oldestSinceAt: at } })).toMatch(
+      / 2 open transactions, the oldest since <!date\^\d+\^\{time\}\|[^>]*>\.$/,
+    );
+    expect(told({ openWork: { transactions: 1, oldestSinceAt: null } })).toMatch(/ 1 open transaction\.$/);
+    const without = inSlot(
+      paint({
+        ...inState({ kind: 'active', approvals: [], endAt }, { claim }),
+        view: { ...model.view, noticed: true },
+      }),
+      'dm:notice',
+    );
+    expect(without.text).toMatch(/Open sessions are closed then: finish or save your work\.$/);
+  });
+
   test('an ended grant shows its receipt, and no button that could still do something', () => {
     const messages = paint(
       inState({ kind: 'closed', outcome: 'expired', cause: 'time is up' }, { claim, revokeReceipt }),

@@ -1,4 +1,7 @@
+import type { Command } from 'commander';
+import { isUuid, type RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
+import { leftBehind, type LeftBehind } from '../../store/cleaning.ts';
 import type { Store } from '../../store/pool.ts';
 import { pairs, population, reciprocityRule, type Period } from '../../store/reciprocity.ts';
 import { parseDay, parseInstant } from '../instant.ts';
@@ -34,8 +37,55 @@ export const registerReport: Register = (program, terminal) => {
       if (options.json) return printJson(terminal, report);
       print(terminal, report);
     });
+  registerObjects(command, terminal);
   addReportTainted(command, terminal);
 };
+
+type ObjectsOptions = { readonly target?: string; readonly request?: string; readonly json?: true };
+const mostListed = 1_000;
+
+function registerObjects(command: Command, terminal: Terminal): void {
+  command
+    .command('objects')
+    .summary('what holders of access made, and left behind')
+    .description(
+      'Lists what people made on a target while they had access: tables, functions and the like, found when their login was cleaned away, some 40 minutes after the end. All of it belongs to curfew_quarantine, which may do nothing: give it another owner, or drop it.',
+    )
+    .option('--target <name>', 'of this target only')
+    .option('--request <id>', 'of this request only')
+    .option('--json', 'print it as JSON')
+    .addHelpText('after', '\nExamples:\n  curfew report objects --target orders-prod\n  curfew report objects --json')
+    .action(async ({ target, request, json }: ObjectsOptions) => {
+      if (request !== undefined && !isUuid(request)) throw new Stopped('--request takes an id.', exitCodes.usage);
+      const asked = {
+        ...(target && { target }),
+        ...(request && { requestId: request as RequestId }),
+        limit: mostListed,
+      };
+      const found = await withAdminStore(terminal, (store) => leftBehind(store, asked));
+      if (json) return printJson(terminal, found.map(objectsOf));
+      if (found.length === 0) return terminal.out('Nobody left anything behind.\n');
+      printTable(
+        terminal,
+        ['found', 'request', 'target', 'database', 'kind', 'name'],
+        found.flatMap((one) => {
+          const where = [formatInstant(one.foundAt), one.grantId, one.target, one.database];
+          const named = one.names ?? [];
+          const more = one.total - named.length;
+          return [
+            ...named.map(({ kind, name }) => [...where, kind, name]),
+            ...(more > 0 ? [[...where, '', `${more} more, whose names are not kept`]] : []),
+          ];
+        }),
+      );
+    });
+}
+
+const objectsOf = ({ foundAt, handedAt, ...left }: LeftBehind) => ({
+  ...left,
+  foundAt: formatInstant(foundAt),
+  handedAt: handedAt === null ? null : formatInstant(handedAt),
+});
 
 /** @throws Stopped where they are no instants, or in the wrong order */
 function periodOf({ from, to }: Options, now: number): Period {

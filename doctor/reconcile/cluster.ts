@@ -98,7 +98,7 @@ function ofLogin(row: Live, about: About): readonly Found[] {
   const others = row.memberships.length - (row.memberships.includes(row.template ?? '') ? 1 : 0);
   return [
     ...(row.canLogin === true ? [] : [{ kind: 'login-gone', ...about } as const]),
-    ...(row.canLogin === true && (row.validUntilAt ?? Infinity) > (row.endAt ?? 0)
+    ...(row.canLogin === true && (row.validUntilAt ?? Infinity) > (row.endAt ?? 0) - (row.graceMs ?? 0)
       ? [{ kind: 'role-altered', ...about } as const]
       : []),
     ...(others > 0 ? [{ kind: 'other-membership', roles: others, ...about } as const] : []),
