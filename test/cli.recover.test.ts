@@ -4,11 +4,12 @@ import { createLog } from '../config/log.ts';
 import type { RequestId } from '../domain/ids.ts';
 import * as alarms from '../store/alarms.ts';
 import { newestIndex } from '../store/audit.ts';
+import { migrate } from '../store/migrate.ts';
 import { behindCode, latestRecovery, storeIndex } from '../store/recovery.ts';
 import { startReaper, type Reaper } from '../workers/reaper.ts';
 import { eventually } from './support/eventually.ts';
 import { startGranting, type Claimed, type Granting } from './support/granting.ts';
-import { backUp, restore } from './support/restored-store.ts';
+import { backUp, restore, type StoreServer } from './support/restored-store.ts';
 import { reaperPassword } from './support/target.ts';
 import { curfew, type Ran } from './support/terminal.ts';
 
@@ -68,6 +69,10 @@ const mark = async (): Promise<number> =>
   (await world.postgres.query<{ mark: number }>('control', 'select store_index::int as mark from curfew.mark'))[0]
     ?.mark ?? Number.NaN;
 const store = () => world.company.store;
+const server = (): StoreServer => ({
+  run: (text) => store().postgres.query('postgres', text),
+  migrate: () => migrate({ adminUrl: store().adminUrl }),
+});
 const marked = (): Promise<unknown> =>
   eventually('the target has seen all of the store', async () => (await mark()) >= (await newestIndex(store().admin)));
 const isBehind = (): Promise<unknown> =>
@@ -80,7 +85,7 @@ test('a store that was restored grants nothing, even once it has grown past what
   startReaping();
   const before = await world.claimed();
   await grant(before);
-  await backUp(store());
+  await backUp(server());
   const forgotten = await world.claimed();
   await grant(forgotten);
   await marked();
@@ -88,7 +93,7 @@ test('a store that was restored grants nothing, even once it has grown past what
   // The target alone refuses, before any reaper has looked.
   await reaper?.stop();
   const seen = await mark();
-  await restore(store());
+  await restore(server());
   expect(await newestIndex(store().admin)).toBeLessThan(seen);
   const early = await world.claimed();
   expect(await failing(grant(early))).toContain('curfew recover');
@@ -151,11 +156,11 @@ test('a store that was restored grants nothing, even once it has grown past what
 test('a recovery that was interrupted grants nothing, and is gone on with', async () => {
   startReaping();
   await marked();
-  await backUp(store());
+  await backUp(server());
   const live = await world.claimed();
   await grant(live);
   await marked();
-  await restore(store());
+  await restore(server());
   await isBehind();
   await reaper?.stop();
   // Nobody verifies the ends that it asked: it stops half-way.
@@ -176,12 +181,12 @@ test('a recovery that was interrupted grants nothing, and is gone on with', asyn
 test('a store that came back and grew past the mark between two looks is known by its entries', async () => {
   startReaping();
   await marked();
-  await backUp(store());
+  await backUp(server());
   const live = await world.claimed();
   await grant(live);
   await marked();
   const seen = await mark();
-  await restore(store());
+  await restore(server());
   await store().admin.query(
     `insert into audit.entry (at, login, kind, actor, subject, body)
      select now(), 'curfew_api', 'request.refused', 'x', 'x', '{}'::bytea from generate_series(1, $1)`,

@@ -1,37 +1,40 @@
-/** A backup of a test's store, and its restore: what an operator does after a disaster, or by mistake. */
-import { migrate } from '../../store/migrate.ts';
-import { storeDatabase, type TestStore } from './store.ts';
+/** A backup of a store, and its restore: what an operator does after a disaster, or by mistake. */
 
-const backup = 'curfew_backup';
+export type StoreServer = {
+  /** One statement as the superuser of its cluster, in the database `postgres`. */
+  run(text: string): Promise<unknown>;
+  /** As `curfew migrate`: takes the restored database into service. */
+  migrate(): Promise<unknown>;
+};
 
-const others = (database: string): string =>
-  `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}' and pid <> pg_backend_pid()`;
+const [store, backup, lost] = ['curfew', 'curfew_backup', 'curfew_lost'];
 
 /** Nobody may be connected while a database is copied or renamed; everybody connects again by themselves. */
-async function alone(store: TestStore, work: () => Promise<void>): Promise<void> {
-  const run = (text: string): Promise<unknown> => store.postgres.query('postgres', text);
-  await run(`alter database ${storeDatabase} allow_connections false`);
+async function alone({ run }: StoreServer, work: () => Promise<void>): Promise<void> {
+  await run(`alter database ${store} allow_connections false`);
   try {
-    await run(others(storeDatabase));
+    await run(
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${store}' and pid <> pg_backend_pid()`,
+    );
     await work();
   } finally {
-    await run(`alter database ${storeDatabase} allow_connections true`);
+    await run(`alter database ${store} allow_connections true`);
   }
 }
 
 /** Every byte of the store as it is now. */
-export const backUp = (store: TestStore): Promise<void> =>
-  alone(store, async () => {
-    await store.postgres.query('postgres', `drop database if exists ${backup}`);
-    await store.postgres.query('postgres', `create database ${backup} template ${storeDatabase}`);
+export const backUp = (server: StoreServer): Promise<void> =>
+  alone(server, async () => {
+    await server.run(`drop database if exists ${backup}`);
+    await server.run(`create database ${backup} template ${store}`);
   });
 
-/** The store as it was at its backup, taken into service as `curfew migrate` does it. */
-export async function restore(store: TestStore): Promise<void> {
-  await alone(store, async () => {
-    await store.postgres.query('postgres', `alter database ${storeDatabase} rename to ${storeDatabase}_lost`);
-    await store.postgres.query('postgres', `create database ${storeDatabase} template ${backup}`);
+/** The store as it was at its backup. */
+export async function restore(server: StoreServer): Promise<void> {
+  await alone(server, async () => {
+    await server.run(`alter database ${store} rename to ${lost}`);
+    await server.run(`create database ${store} template ${backup}`);
   });
-  await store.postgres.query('postgres', `drop database ${storeDatabase}_lost`);
-  await migrate({ adminUrl: store.adminUrl });
+  await server.run(`drop database ${lost}`);
+  await server.migrate();
 }
