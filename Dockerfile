@@ -28,7 +28,7 @@ COPY temporal temporal
 COPY workers workers
 COPY workflows workflows
 # The API, and /healthz and /metrics of worker and reaper.
-EXPOSE 8080 8081 8082
+EXPOSE 8080 8081 8082 8083
 USER node
 ENTRYPOINT ["node"]
 CMD ["api/main.ts"]

@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { minted, approved, startCompany, ticketKey, type Company } from './support/company.ts';
 import { eventually } from './support/eventually.ts';
+import { signedAs, sourcesText } from './support/sources.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 let company: Company;
@@ -21,8 +25,11 @@ afterEach(async () => {
 });
 
 /** `node api/main.ts` with this environment and no other. */
-function run(env: Readonly<Record<string, string>>): { readonly child: ChildProcess; readonly said: string[] } {
-  const child = spawn(process.execPath, ['api/main.ts'], {
+function run(
+  env: Readonly<Record<string, string>>,
+  words: readonly string[] = [],
+): { readonly child: ChildProcess; readonly said: string[] } {
+  const child = spawn(process.execPath, ['api/main.ts', ...words], {
     cwd: root,
     env: { PATH: process.env['PATH'] ?? '', ...env },
   });
@@ -84,6 +91,77 @@ test('the process serves, without Temporal too, and ends in order when it is tol
   expect(said.join(''), 'no secret in its log').not.toMatch(
     new RegExp(`${code}|whsec_|SCRAM|${ticketKey.toString('base64').slice(0, 12)}`),
   );
+});
+
+/** What hooks as a process of their own are given: the directory's login, and nothing else of Curfew's. */
+const hooksEnvironment = (sources: string) => ({
+  CURFEW_DIRECTORY_STORE_URL: company.store.url('curfew_directory'),
+  CURFEW_HR_SECRETS: `whsec_${Buffer.alloc(24, 1).toString('base64')}`,
+  CURFEW_HR_SOURCES: sources,
+  CURFEW_PORT: '0',
+});
+
+test('hooks run apart with the directory’s login alone, and what takes effect later outlives a restart', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'curfew-hooks-'));
+  const path = join(folder, 'sources.yaml');
+  writeFileSync(path, sourcesText);
+  try {
+    const first = run(hooksEnvironment(path), ['--only', 'hooks']);
+    const origin = `http://127.0.0.1:${await eventually('it listens', () => portOf(first.said), { withinMs: 20_000 })}`;
+    expect(await (await fetch(`${origin}/readyz`)).json()).toEqual({ ok: true, needs: { store: true } });
+    expect((await fetch(`${origin}/claim`)).status).toBe(404);
+    const says = async (handle: string, more: object = {}) => {
+      const [id, at] = [`main-${handle}`, Date.now()];
+      const version = company.nextVersion();
+      const data = { handle, version, ...more };
+      const { body, headers } = signedAs('acme', JSON.stringify({ type: 'person.left', data }), { id, at });
+      const response = await fetch(`${origin}/hooks/hr/acme`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...headers },
+      });
+      return ((await response.json()) as { change: string }).change;
+    };
+    expect(await says('otto')).toBe('applied');
+    // Further off than clocks may differ: the store's rows are moved nearer, so that nobody waits five minutes.
+    expect(await says('omar', { effectiveAt: new Date(Date.now() + 10 * 60_000).toISOString() })).toBe('later');
+    first.child.kill('SIGKILL');
+    await once(first.child, 'exit');
+    await company.store.admin.query('update curfew.person_due set effective_at = now() where settled_at is null');
+    const second = run(hooksEnvironment(path), ['--only', 'hooks']);
+    const state = async (handle: 'omar' | 'otto') =>
+      (
+        await company.store.admin.query<{ state: string }>('select state from curfew.person where id = $1', [
+          company.id(handle),
+        ])
+      )[0]?.state;
+    await eventually('its day has come', async () => (await state('omar')) === 'left', { withinMs: 20_000 });
+    expect(await state('otto')).toBe('left');
+    second.child.kill('SIGTERM');
+    expect(await once(second.child, 'exit')).toEqual([0, null]);
+    expect(first.said.join('') + second.said.join('')).not.toMatch(/whsec_|"otto"|a-secret-of/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('hooks that run apart demand what they need, name each mistake of their file, and start with none', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'curfew-hooks-'));
+  const path = join(folder, 'sources.yaml');
+  writeFileSync(path, 'sources:\n  one: { okta: { authorization: [canary] } }\n  two: { colour: red }\n');
+  try {
+    const bare = run({ CURFEW_PORT: '0' }, ['--only', 'hooks']);
+    expect(await once(bare.child, 'exit')).toEqual([2, null]);
+    expect(bare.said.join('')).toContain('CURFEW_DIRECTORY_STORE_URL is not set');
+    const wrong = run(hooksEnvironment(path), ['--only', 'hooks']);
+    expect(await once(wrong.child, 'exit')).toEqual([2, null]);
+    expect(wrong.said.join('')).toMatch(/sources\.yaml:2:\d+: error: .*\n.*sources\.yaml:3:\d+: error: unknown field/);
+    expect(wrong.said.join('')).not.toContain('canary');
+    const strange = run(hooksEnvironment(path), ['--only', 'claims']);
+    expect(await once(strange.child, 'exit')).toEqual([2, null]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('every problem of its configuration is told at once, without a value, and it does not start', async () => {

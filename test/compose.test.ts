@@ -8,6 +8,7 @@ import { apiShape } from '../config/api.ts';
 import { migrateShape } from '../config/cli.ts';
 import type { Shape } from '../config/field.ts';
 import { span } from '../config/forms.ts';
+import { hooksShape } from '../config/hooks.ts';
 import { reaperShape } from '../config/reaper.ts';
 import { variables, variablesTable } from '../config/variables.ts';
 import { workerShape } from '../config/worker.ts';
@@ -43,6 +44,7 @@ const ours = services.filter(([, service]) => service.build !== undefined);
 
 const processOf: Readonly<Record<string, { readonly name: string; readonly shape: Shape }>> = {
   'api/main.ts': { name: 'api', shape: apiShape },
+  'api/main.ts --only hooks': { name: 'hooks', shape: hooksShape },
   'workers/main.ts': { name: 'worker', shape: workerShape },
   'workers/reaper.ts': { name: 'reaper', shape: reaperShape },
   'cli/main.ts migrate': { name: 'migrate', shape: migrateShape },
@@ -56,6 +58,7 @@ const processOfService = (service: Service) => {
 test('every process has a service, and its command is a file of the project', () => {
   expect(ours.map(([, service]) => processOfService(service).name).toSorted()).toEqual([
     'api',
+    'hooks',
     'migrate',
     'reaper',
     'worker',
@@ -106,7 +109,7 @@ test('no password stands in the file itself', () => {
     expect({ name, value }).toEqual({ name, value: expect.stringMatching(/^(@?\/run\/secrets\/|\$\{\w+:-\})/) });
 });
 
-test('ports and health checks are those that the processes listen on, and only this machine reaches the API', () => {
+test('ports and health checks are those that the processes listen on, and only this machine reaches API and hooks', () => {
   const exposed = (/^EXPOSE (.+)$/m.exec(dockerfile)?.[1] ?? '').split(' ');
   const listens = ours.flatMap(([, service]) => {
     const environment = service.environment ?? {};
@@ -115,11 +118,14 @@ test('ports and health checks are those that the processes listen on, and only t
     expect(service.healthcheck?.test.join(' ')).toContain(`http://127.0.0.1:${port}/healthz`);
     return [port];
   });
-  expect(listens).toEqual(exposed);
+  expect(listens.toSorted()).toEqual(exposed.toSorted());
   expect(compose.services['api']?.ports).toEqual([
     `127.0.0.1:8080:${compose.services['api']?.environment?.['CURFEW_PORT']}`,
   ]);
-  for (const [name, service] of services) if (name !== 'api') expect(service.ports).toBeUndefined();
+  expect(compose.services['hooks']?.ports).toEqual([
+    `127.0.0.1:8083:${compose.services['hooks']?.environment?.['CURFEW_PORT']}`,
+  ]);
+  for (const [name, service] of services) if (name !== 'api' && name !== 'hooks') expect(service.ports).toBeUndefined();
 });
 
 test('a process is given more time to stop than it takes', () => {
