@@ -87,16 +87,17 @@ export async function saveNames(
   person: PersonId,
   { userName, externalId }: ScimNames,
 ): Promise<void> {
+  // First, for it is the lock: two calls at once take turns.
+  await tx.query('update curfew.scim_user set changed_at = clock_timestamp() where source = $1 and person = $2', [
+    source,
+    person,
+  ]);
   await forgetNames(tx, source, person);
   await tx.query(`insert into curfew.personal (kind, id, person, body, salt) values ('scim', $1, $2, $3, $4)`, [
     `${source}/${person}`,
     person,
     JSON.stringify({ userName, externalId }),
     randomBytes(16),
-  ]);
-  await tx.query('update curfew.scim_user set changed_at = clock_timestamp() where source = $1 and person = $2', [
-    source,
-    person,
   ]);
 }
 

@@ -124,9 +124,10 @@ async function first(
 ): Promise<Awaited<ReturnType<ScimUseCases['offBoard']>>> {
   const subject = { ...(id === undefined ? {} : { id }), ...userNameIn(body) };
   if (method === 'DELETE') return useCases.offBoard(call, subject, 'deleted');
-  if (saidActive(body) === false && (id !== undefined || (await isSomebody(useCases, call, subject))))
+  const taken = saidActive(body, method === 'PATCH' ? 'patch' : 'resource') === false;
+  if (taken && (id !== undefined || (await isSomebody(useCases, call, subject))))
     return useCases.offBoard(call, subject, 'inactive');
-  return id === undefined || saidActive(body) === false ? undefined : useCases.note(call, subject);
+  return id === undefined || taken ? undefined : useCases.note(call, subject);
 }
 
 /** Somebody new who is made inactive has nothing to end, and is no stranger to alarm of. */
@@ -203,7 +204,7 @@ const notJson: ScimFailure = { status: 400, scimType: 'invalidSyntax', detail: '
 const wrongValue = (attribute: string): ScimFailure => ({
   status: 400,
   scimType: 'invalidValue',
-  detail: `${attribute} cannot be kept: texts are of one line and of at most 320 letters.`,
+  detail: `${attribute} is not what it can be: texts are of one line and of at most 320 letters, and op is add, remove or replace.`,
 });
 const wrongQuery = (name: string): ScimFailure => ({
   status: 400,

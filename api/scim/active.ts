@@ -2,7 +2,7 @@
  * Whether a payload takes "active" away, read before the protocol is validated: vendors write it in a dozen ways, and a
  * leaver whom a parser refuses to understand would keep everything (I9).
  */
-import { isFields, operationsOf, settingsOf } from './payload.ts';
+import { isFields, operationsOf, settingsOf, type Operation } from './payload.ts';
 
 const no = new Set(['false', '0', 'no', 'n', 'f', 'off', 'inactive', 'disabled', 'null', 'none', '']);
 const deepest = 4;
@@ -32,23 +32,29 @@ export function readActive(value: unknown, depth = 0): Said {
 const isActive = (name: string): boolean => /^active(?:$|[.[:])/.test(name);
 
 /**
- * Of a whole body, PATCH or not.
+ * Of a whole body.
+ * @param how a PATCH says it in its operations, a resource in its attributes; elsewhere only a "no" counts
  * @returns false where any part of it takes "active" away, also beside one that gives it; true where every mention gives
  *   it; undefined where it is not mentioned, or not clearly
  */
-export function saidActive(body: unknown): boolean | undefined {
-  const said = [
-    ...settingsOf(body).flatMap(([name, value]) => (isActive(name) ? [readActive(value)] : [])),
-    ...operationsOf(body).flatMap(({ op, path, value }) => {
-      const mentions =
-        path === undefined
-          ? settingsOf(value).filter(([name]) => isActive(name))
-          : isActive(path)
-            ? [[path, value]]
-            : [];
-      return mentions.map(([, each]) => (op === 'remove' ? ('no' as const) : readActive(each)));
-    }),
-  ];
-  if (said.includes('no')) return false;
+export function saidActive(body: unknown, how: 'patch' | 'resource'): boolean | undefined {
+  const attributes = settingsOf(body).flatMap(([name, value]) => (isActive(name) ? [readActive(value)] : []));
+  const operations = operationsOf(body).flatMap(inOperation);
+  const said = how === 'patch' ? operations : attributes;
+  if (attributes.includes('no') || operations.includes('no')) return false;
   return said.length > 0 && said.every((each) => each === 'yes') ? true : undefined;
+}
+
+function inOperation({ op, path, value }: Operation): readonly Said[] {
+  const mentions =
+    path === undefined
+      ? settingsOf(value).flatMap(([name, each]) => (isActive(name) ? [each] : []))
+      : isActive(path)
+        ? [value]
+        : [];
+  const sets = op === 'add' || op === 'replace';
+  return mentions.map((each) => {
+    const said = op === 'remove' ? 'no' : readActive(each);
+    return said === 'yes' && !sets ? 'unclear' : said;
+  });
 }

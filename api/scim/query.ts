@@ -52,7 +52,4 @@ export const wantsMembers = ({ attributes, excludedAttributes }: Query): boolean
   attributes === undefined ? !namesMembers(excludedAttributes) : namesMembers(attributes);
 
 const namesMembers = (list: string | undefined): boolean =>
-  list
-    ?.toLowerCase()
-    .split(/ *, */)
-    .includes('members') ?? false;
+  list?.toLowerCase().split(/ *, */).includes('members') ?? false;

@@ -40,6 +40,7 @@ type Draft = {
   readonly name: Map<string, unknown>;
   readonly removed: Set<string>;
   manager?: string | null;
+  wrong?: string;
 };
 const emptyDraft = (): Draft => ({ values: new Map(), name: new Map(), removed: new Set() });
 
@@ -47,27 +48,38 @@ export function userResource(body: unknown): UserPayload {
   const draft = emptyDraft();
   for (const [name, value] of settingsOf(body)) set(draft, name, value);
   const name = draft.name.size > 0 ? { name: Object.fromEntries(draft.name) } : {};
-  return finished(draft, body, { schemas: [core], ...Object.fromEntries(draft.values), ...name });
+  return finished(draft, saidActive(body, 'resource'), {
+    schemas: [core],
+    ...Object.fromEntries(draft.values),
+    ...name,
+  });
 }
 
 export function userPatch(body: unknown): UserPayload {
   const draft = emptyDraft();
   for (const { op, path, value } of operationsOf(body)) {
     if (path !== undefined && op === 'remove') remove(draft, path);
+    else if (op !== 'add' && op !== 'replace') draft.wrong ??= 'op';
     else if (path !== undefined) set(draft, path, value);
-    else if (op !== 'remove') for (const [name, each] of settingsOf(value)) set(draft, name, each);
+    else for (const [name, each] of settingsOf(value)) set(draft, name, each);
   }
   const replacements = [...draft.values].map(([path, value]) => ({ op: 'replace', path, value }));
   const parts = [...draft.name].map(([part, value]) => ({ op: 'replace', path: `name.${part}`, value }));
   const removals = [...draft.removed].map((path) => ({ op: 'remove', path }));
   const all = [...replacements, ...parts, ...removals];
   // The library wants an operation; this one does nothing.
-  return finished(draft, body, { schemas: [patchOp], Operations: all.length > 0 ? all : [{ op: 'add', value: {} }] });
+  return finished(draft, saidActive(body, 'patch'), {
+    schemas: [patchOp],
+    Operations: all.length > 0 ? all : [{ op: 'add', value: {} }],
+  });
 }
 
-function finished({ values, name, manager }: Draft, source: unknown, body: Fields): UserPayload {
-  const active = saidActive(source);
-  const wrong = [...values, ...name].find(([, value]) => !isKeepable(value))?.[0];
+function finished(
+  { values, name, manager, wrong: misunderstood }: Draft,
+  active: boolean | undefined,
+  body: Fields,
+): UserPayload {
+  const wrong = misunderstood ?? [...values, ...name].find(([, value]) => !isKeepable(value))?.[0];
   return {
     body,
     says: { ...(active === undefined ? {} : { active }), ...(manager === undefined ? {} : { manager }) },
