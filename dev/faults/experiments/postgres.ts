@@ -1,6 +1,7 @@
 /** Faults of PostgreSQL: it restarts, a backend dies or hangs, an administrator interferes, a grantee makes things. */
 import { Client, DatabaseError } from 'pg';
 import { roleOf, type RequestId } from '../../../domain/ids.ts';
+import { controlDatabase } from '../../company/targets.ts';
 import { superuserUrl } from '../../stack/environments.ts';
 import { wholeCall } from '../call-watch.ts';
 import { eventually, until } from '../eventually.ts';
@@ -67,8 +68,11 @@ const pidOf = async (session: Client): Promise<number> =>
 
 /** PostgreSQL ends every session then, and recovers. What the dead backend had made is an orphan. */
 async function backendKilled(world: World): Promise<void> {
+  await world.onTarget('grant temporary on database models to models_read', [], 'models');
   const held = await hold(world, 12);
-  await held.session.query('create temp table scratch as select generate_series(1, 1000) as n; commit');
+  await held.session.query('create temp table scratch as select generate_series(1, 1000) as n');
+  await held.session.query('commit');
+  await world.onTarget('revoke temporary on database models from models_read', [], 'models');
   process.kill(await pidOf(held.session), 'SIGKILL');
   world.history.write('fault', { kill: 'a backend' });
   await isClosed(held, 10_000);
@@ -252,21 +256,27 @@ async function enabledAgain(world: World): Promise<void> {
   await isOver(world, held.requestId, ['released']);
   const { role } = held.login;
   world.history.write('fault', { enabled: role });
-  const stranger = `cfw_${'0'.repeat(28)}${(world.next() + 4_096).toString(16).padStart(4, '0')}`;
+  const [own, foreign] = [1, 2].map(() => `cfw_${(world.next() + 65_536).toString(16).padStart(32, '0')}`);
+  // Where Curfew is no superuser it can take back only a login that was handed to it; of the other one it must tell.
   await world.onTarget(
-    `alter role ${role} login connection limit 5 valid until 'infinity' password 'again'; create role ${stranger} login password 'again'`,
+    `alter role ${role} login connection limit 5 valid until 'infinity' password 'again'; create role ${own} login password 'again';
+     grant ${own} to curfew_owner with admin true; create role ${foreign} login password 'again'`,
   );
-  await eventually(
-    'both are off again',
-    async () => {
-      const on = await world.onTarget('select from pg_roles where rolname = any($1) and rolcanlogin', [[role, stranger]]);
-      return on.length === 0;
-    },
-    { withinMs: 10_000 },
-  );
-  await isShut(world, held.requestId);
-  await world.onTarget(`drop role ${stranger}`);
+  try {
+    const on = () => world.onTarget('select from pg_roles where rolname = any($1) and rolcanlogin', [[role, own]]);
+    await eventually('both are off again', async () => (await on()).length === 0);
+    await isShut(world, held.requestId);
+    const alarms = () =>
+      world.inStore(`select from curfew.alarm where resolved_at is null and position(subject in $1) > 0`, [
+        `${foreign} ${asUuid(foreign ?? '')}`,
+      ]);
+    await eventually('the other one is an alarm', async () => (await alarms()).length > 0, { withinMs: 75_000 });
+  } finally {
+    await world.onTarget(`drop role ${own}; drop role ${foreign}`);
+  }
 }
+
+const asUuid = (role: string): string => role.slice(4).replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 
 /** No place is left for an ordinary login: those who end access have theirs already, or a reserved one. */
 async function noPlaceLeft(world: World): Promise<void> {
@@ -313,22 +323,33 @@ async function ownsThings(world: World): Promise<void> {
   await world.onTarget('grant create on schema ml to models_write; grant create on database models to models_write', [], 'models');
   try {
     const held = await hold(world, 60, 'labels');
-    await held.session.query(`commit; create schema trap; grant usage on schema trap to public;
+    await held.session.query('commit');
+    await held.session.query(`create schema trap; grant usage on schema trap to public;
       create table trap.copy as select 1 as secret; grant select on trap.copy to public;
       create view trap.seen as select * from trap.copy; grant select on trap.seen to public;
       create function trap.door() returns bigint language sql security definer as 'select count(*) from ml.example';
-      alter default privileges grant select on tables to public; select lo_create(0); begin`);
+      alter default privileges grant select on tables to public; select lo_create(0)`);
     world.history.write('fault', { made: 'schema, table, view, function, default privileges, large object' });
     granted(await releaseOf(world, held));
     await isClosed(held, 10_000);
     await isOver(world, held.requestId, ['released']);
+    await world.onTarget(`update curfew.config set graveyard = '0'`, [], controlDatabase);
+    // Where Curfew is no superuser it cannot take over what may not be taken over safely, and says so.
+    const alarms = () =>
+      world.inStore('select from curfew.alarm where subject = $1 and resolved_at is null', [held.requestId]);
+    const told = async () => (await canLogin(world, held.requestId)) === undefined || (await alarms()).length > 0;
+    await eventually('it is cleaned, or an alarm', told, { withinMs: 130_000, everyMs: 500 });
     const other = await hold(world, 60);
-    const through: unknown = await other.session.query('savepoint s; select trap.door()').then(
+    const through: unknown = await other.session.query('select trap.door()').then(
       () => 'it went through',
       (error: unknown) => error,
     );
     must(through instanceof DatabaseError, 'what a grantee made still works for others');
+    await world.onTarget('drop schema if exists trap cascade', [], 'models');
+    const dropped = async () => (await canLogin(world, held.requestId)) === undefined;
+    await eventually('its login is dropped', dropped, { withinMs: 130_000, everyMs: 500 });
   } finally {
+    await world.onTarget(`update curfew.config set graveyard = '40 minutes'`, [], controlDatabase);
     await world.onTarget('revoke create on schema ml from models_write; revoke create on database models from models_write', [], 'models');
   }
 }
@@ -338,7 +359,8 @@ async function lockedByOthers(world: World): Promise<void> {
   await world.onTarget('grant create on database models to models_write', [], 'models');
   const held = await hold(world, 60, 'labels');
   const schema = `kept_${world.next()}`;
-  await held.session.query(`commit; create schema ${schema}; create table ${schema}.t (n int); begin`);
+  await held.session.query('commit');
+  await held.session.query(`create schema ${schema}; create table ${schema}.t (n int)`);
   const locked = await holdWith(superuserUrl(world.stack.settings, 'target', 'models'), [
     `lock table ${schema}.t in access exclusive mode`,
   ]);
