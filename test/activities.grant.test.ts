@@ -2,13 +2,14 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { roleOf } from '../domain/ids.ts';
-import { dayMs } from '../domain/time.ts';
+import { dayMs, hourMs, minuteMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import * as grants from '../store/grants.ts';
 import * as projections from '../store/projections.ts';
 import type { Store } from '../store/pool.ts';
+import { acceptStore } from '../targets/postgres/accept-store.ts';
 import { click, ok, opened, policyText, type Handle } from './support/company.ts';
 import { startGranting, type Claimed, type Granting } from './support/granting.ts';
 
@@ -84,6 +85,80 @@ describe('a grant', () => {
       [roleOf(it.requestId)],
     );
     expect(count).toBe(1);
+  });
+});
+
+describe('a grant with a grace', () => {
+  const untilOf = async (it: Claimed) =>
+    (await world.cluster.target.listLive()).find(({ grantId }) => grantId === it.requestId);
+
+  test.each([
+    ['5m', 300_000, hourMs],
+    ['1h', 3_600_000, hourMs],
+    ['5m', 300_000, 4 * minuteMs],
+  ])(
+    'of %s lets nobody log in any more before the end, and never for less than half of the time',
+    async (_, graceMs, durationMs) => {
+      const grace = graceMs === 300_000 ? '5m' : '1h';
+      await world.company.applyPolicy(
+        policyText((text) => text.replace('limits: { max: 4h,', `limits: { max: 4h, grace: ${grace},`)),
+      );
+      const it = await world.claimed({ durationMs });
+      expect(await grant(it)).toEqual({ endAt: it.endAt });
+      const live = await untilOf(it);
+      expect(live).toMatchObject({ state: 'active', canLogin: true, endAt: it.endAt });
+      const heldMs = it.endAt - (await claimedAt(it));
+      expect(live?.graceMs).toBe(Math.min(graceMs, Math.floor(heldMs / 2)));
+      expect(live?.validUntilAt).toBe(it.endAt - (live?.graceMs ?? 0));
+      // Said again, it is the same call.
+      const dying: Store = {
+        ...world.company.store.as.curfew_worker,
+        transaction: () => Promise.reject(new Error('the process died here')),
+      };
+      const again = await world.claimed({ durationMs });
+      await failure(grant(again, { store: dying }));
+      expect(await grant(again)).toEqual({ endAt: again.endAt });
+    },
+  );
+
+  const claimedAt = async ({ requestId }: Claimed): Promise<number> => {
+    const [row] = await world.company.store.admin.query<{ at: number }>(
+      'select accepted_at as at from curfew.claim where request_id = $1',
+      [requestId],
+    );
+    return row?.at ?? 0;
+  };
+});
+
+describe('a store that is behind what the target has seen of it', () => {
+  afterEach(() => acceptStore(world.postgres.admin, 'control', 0));
+
+  test('grants nothing', async () => {
+    const it = await world.claimed();
+    await world.sample.reaper.markStore(1_000_000);
+    const refused = await failure(grant(it));
+    expect(refused.type).toBe('TargetNotReady');
+    expect(refused.message).toContain('curfew recover');
+    expect(await world.canLogin(it.requestId)).toBeUndefined();
+  });
+
+  test('only in the moment between reading and calling, is asked again', async () => {
+    const it = await world.claimed();
+    const { admin } = world.company.store;
+    const [row] = await admin.query<{ id: number }>('select audit.newest() as id');
+    const real = world.company.store.as.curfew_worker;
+    let reads = 0;
+    const store: Store = {
+      ...real,
+      query: async <Row>(text: string, values?: readonly unknown[]) => {
+        const rows = await real.query<Row>(text, values);
+        if (!text.includes('audit.newest') || (reads += 1) > 1) return rows;
+        await world.sample.reaper.markStore(row?.id ?? 0);
+        return rows.map((seen) => ({ ...seen, newest: (row?.id ?? 0) - 1 }));
+      },
+    };
+    expect(await grant(it, { store })).toEqual({ endAt: it.endAt });
+    expect(reads).toBe(2);
   });
 });
 
