@@ -148,6 +148,7 @@ import n, { type N } from './n.ts';
     ['targets/postgres/x.ts', `import { append } from '../../store/audit.ts';`],
     ['service/x.ts', `import { openTarget } from '../targets/postgres/accessor.ts';`],
     ['service/x.ts', `import { Client } from '@temporalio/client';`],
+    ['service/x.ts', `import { Types } from 'scimmy';`],
     ['slack/x.ts', `import { openTarget } from '../targets/postgres/accessor.ts';`],
     ['api/routes/x.ts', `import { createTemporal } from '../../temporal/connection.ts';`],
     ['api/routes/x.ts', `import { Pool } from 'pg';`],

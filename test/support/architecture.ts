@@ -79,6 +79,8 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
   '@slack/bolt': ['slack'],
   '@slack/web-api': ['slack'],
   express: ['api', 'slack'],
+  scimmy: ['api'],
+  'scimmy-routers': ['api'],
   pg: ['store', 'targets', 'doctor', 'cli'],
 };
 
