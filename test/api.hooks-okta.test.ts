@@ -57,8 +57,9 @@ const deliveriesOf = async (
 ): Promise<readonly { delivery: string; state: string; report: string }[]> =>
   ((await response.json()) as { deliveries: { delivery: string; state: string; report: string }[] }).deliveries;
 
+const ask = (headers: Record<string, string>) => fetch(`${api.origin}/hooks/okta/okta`, { headers });
+
 test('its challenge is answered with itself, and with nothing else', async () => {
-  const ask = (headers: Record<string, string>) => fetch(`${api.origin}/hooks/okta/okta`, { headers });
   const response = await ask({ 'X-Okta-Verification-Challenge': 'a-Challenge_1' });
   expect([response.status, await response.json()]).toEqual([200, { verification: 'a-Challenge_1' }]);
   for (const challenge of ['', 'two words', 'x'.repeat(501)])
@@ -125,12 +126,13 @@ test('a user is also found by an id that is theirs, and one whom nobody knows le
   expect(await deliveriesOf(await send([event('deactivate', 'nobody-at-all')]))).toMatchObject([{ change: 'unknown' }]);
 });
 
+const refusals = () =>
+  company.store.admin.query(`select 1 from audit.entry where kind = 'delivery.refused' and subject = 'okta/okta'`);
+
 test('without the secret, and with one that is nearly it, nothing is taken and it is written down', async () => {
   const handle = await somebody();
   const gone = event('deactivate', handle);
   const { okta } = secrets;
-  const refusals = () =>
-    company.store.admin.query(`select 1 from audit.entry where kind = 'delivery.refused' and subject = 'okta/okta'`);
   const before = (await refusals()).length;
   for (const wrong of ['', okta.slice(0, -1), `${okta}x`, okta.slice(7), okta.toLowerCase().replace('a', 'b')])
     expect([wrong, (await send([gone], wrong)).status]).toEqual([wrong, 401]);

@@ -1,5 +1,5 @@
 /** Hooks of configured sources: each vendor's way to sign, and what must not come through it (F36). */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runDirectory } from '../api/process/directory.ts';
 import { provenBy } from '../api/hook-signature.ts';
@@ -40,6 +40,7 @@ let ids = 0;
 const newId = (): string => `delivery-${(ids += 1)}`;
 let versions = Date.now();
 const newVersion = (): number => (versions += 1);
+const gone = (handle: string) => ({ handle, state: 'left', version: newVersion() }) as const;
 /** Somebody of whom only tests speak, once. */
 async function somebody(): Promise<string> {
   const handle = `somebody-${newVersion()}`;
@@ -127,11 +128,10 @@ describe.each(vendors)('the hook of %s', (vendor) => {
   test('takes what is 4:59 old and nothing that is 5:01 old or ahead, where its vendor says when (F36)', async () => {
     const [young, old, ahead] = [await somebody(), await somebody(), await somebody()];
     company.now = Date.now();
-    const says = (handle: string) => ({ handle, state: 'left', version: newVersion() }) as const;
     const statuses = [
-      (await send(vendor, says(young), { at: company.now - 5 * minuteMs + 3 * secondMs })).status,
-      (await send(vendor, says(old), { at: company.now - 5 * minuteMs - 3 * secondMs })).status,
-      (await send(vendor, says(ahead), { at: company.now + 5 * minuteMs + 3 * secondMs })).status,
+      (await send(vendor, gone(young), { at: company.now - 5 * minuteMs + 3 * secondMs })).status,
+      (await send(vendor, gone(old), { at: company.now - 5 * minuteMs - 3 * secondMs })).status,
+      (await send(vendor, gone(ahead), { at: company.now + 5 * minuteMs + 3 * secondMs })).status,
     ];
     const bounded = toleranceMs[vendor] !== undefined;
     expect(statuses).toEqual(bounded ? [200, 401, 401] : [200, 200, 200]);

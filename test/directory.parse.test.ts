@@ -82,8 +82,9 @@ test('every mistake is told at once, each with its place, and no secret in any o
   expect(JSON.stringify(parsed)).not.toMatch(/canary|1234567890/);
 });
 
+const one = (name: string): string => `  ${name}: { okta: { authorization: [${secret}] } }\n`;
+
 test('two sources with one secret would believe each other, and are refused', () => {
-  const one = (name: string): string => `  ${name}: { okta: { authorization: [${secret}] } }\n`;
   expect(issuesOf(`sources:\n${one('one')}${one('other')}`)).toEqual(['3:3 shared-secret']);
 });
 

@@ -29,6 +29,9 @@ afterAll(async () => {
 });
 beforeEach(() => company.restore());
 
+const person = (handle: string, more = '') =>
+  `  - { handle: ${handle}, name: N, email: ${handle}@acme.example${more} }\n`;
+
 let counter = 0;
 async function team(size: number): Promise<readonly string[]> {
   const handles = Array.from({ length: size }, () => `member-${(counter += 1)}`);
@@ -282,8 +285,6 @@ describe('a source', () => {
     const [spec] = sourcesOf(`sources: { it: { ask: { file: '${path}' } } }`);
     const file = (spec && openSource(spec)) ?? expect.fail('it cannot be asked');
     expect(await file.list()).toMatchObject({ kind: 'silent' });
-    const person = (handle: string, more = '') =>
-      `  - { handle: ${handle}, name: N, email: ${handle}@acme.example${more} }\n`;
     writeFileSync(path, `people:\n${person('ada', ', manager: ben, groups: [red]')}${person('ben', ', state: left')}`);
     expect(await file.list()).toEqual(
       listing([
