@@ -59,6 +59,13 @@ type Done = 'asked' | 'settled' | 'waits';
 
 async function follow(deps: TaintDeps, tx: Db, taint: OpenTaint): Promise<Done> {
   if (taint.closed === true || taint.superseded) return settle(deps, tx, taint, 'over');
+  // It was claimed and not granted when they left, so their word did not count any more (I8): the grant refuses, or it
+  // was on its way to the target already, and then it ends whatever the policy says.
+  if (taint.void && !taint.granted) return 'waits';
+  if (taint.void) {
+    await end(deps, tx, taint, tooLate);
+    return settle(deps, tx, taint, 'ended');
+  }
   // Nothing lasting follows from a suspension: while it lasts it is listed, and then it is over.
   if (taint.cause === 'suspended') return taint.back ? settle(deps, tx, taint, 'lifted') : 'waits';
   if (taint.rule === null) return askPolicy(deps, tx, taint);
@@ -76,6 +83,7 @@ async function follow(deps: TaintDeps, tx: Db, taint: OpenTaint): Promise<Done> 
 
 const answeredEnd = 'an approver of it has left, and somebody else who may decide did not keep it';
 const unanswered = 'an approver of it has left, and nobody else said in time that it stays';
+const tooLate = 'an approver of it had left before it was granted';
 const byPolicy = 'an approver of it has left';
 
 async function askPolicy(deps: TaintDeps, tx: Db, taint: OpenTaint): Promise<Done> {

@@ -27,6 +27,22 @@ export const questionOf = (record: GrantRecord, { plan, digest, askedAt, decisio
   decisions,
 });
 
+/** As long as a grant takes from its judgement to its call, and the worker until it looks at what a leaver approved. */
+const crossedWithinMs = 15_000;
+
+/**
+ * The request as it was judged for its grant. NB. Leaving is written into the store while the grant runs on the target,
+ * and no lock holds up the one for the other: an approval may be void by a moment before the grant is there. What was
+ * asked to end at once for that very reason is as the design wants it.
+ */
+export const asJudged = (record: GrantRecord): GrantRecord => {
+  const [at, taintedAt] = [record.grant?.grantedAt, record.taintedAt ?? null];
+  if (at === undefined || taintedAt === null) return record;
+  const crossed = ({ voidedAt }: DecisionRecord): boolean =>
+    voidedAt !== null && voidedAt <= at && at - voidedAt <= crossedWithinMs && taintedAt - at <= crossedWithinMs;
+  return { ...record, decisions: record.decisions.map((one) => (crossed(one) ? { ...one, voidedAt: null } : one)) };
+};
+
 type Human = Pick<PersonFacts, 'id' | 'aliases'>;
 
 /** One approval, and the humans who sat by it; `no`: why it counts for nothing. */

@@ -58,6 +58,8 @@ export type GrantRecord = {
   readonly decisions: readonly DecisionRecord[];
   /** The first one first. */
   readonly extensions: readonly ExtensionRecord[];
+  /** When its end was asked for because an approver of it had left. */
+  readonly taintedAt?: number | null;
   /** The requester's other accounts, now. */
   readonly aliases: PersonFacts['aliases'];
 };
@@ -83,6 +85,7 @@ const text = `select r.id, r.kind, r.person, r.target, r.template, r.duration_ms
             where i.person = x.person and i.cause in ('left', 'suspended') and i.asked_at >= x.made_at)) order by x.made_at)
         from curfew.extension_decision x where x.extension_id = e.id), '[]')) order by e.number)
      from curfew.extension e left join curfew.extension_outcome o on o.extension_id = e.id where e.request_id = r.id), '[]') as extensions,
+    (select ${ms('min(i.asked_at)')} from curfew.revoke_intent i where i.request_id = r.id and i.cause = 'tainted') as "taintedAt",
     array(select a.alias::text from curfew.person_alias a where a.person = r.person
           union select a.person::text from curfew.person_alias a where a.alias = r.person) as aliases
   from curfew.request r left join curfew.projection p on p.request_id = r.id

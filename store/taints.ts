@@ -68,7 +68,9 @@ export const open = (db: Db, limit: number): Promise<readonly OpenTaint[]> =>
        not exists (select from curfew.person x where x.state <> 'active'
                      and x.id in (select curfew.accounts_of(t.person))) as back,
        exists (select from curfew.taint k where k.decision_id = t.decision_id and k.person = t.person
-                 and k.cause = 'left' and t.cause = 'suspended') as superseded
+                 and k.cause = 'left' and t.cause = 'suspended') as superseded,
+       exists (select from curfew.decision_void v where v.decision_id = t.decision_id) as void,
+       exists (select from curfew.access_grant g where g.request_id = t.request_id) as granted
      from ${from} left join curfew.projection p on p.request_id = t.request_id
      where t.outcome is null order by t.found_at, t.id limit $1`,
     [limit],
@@ -77,6 +79,8 @@ export type OpenTaint = Taint & {
   readonly closed: boolean | null;
   readonly back: boolean;
   readonly superseded: boolean;
+  readonly void: boolean;
+  readonly granted: boolean;
 };
 
 export async function byId(db: Db, id: TaintId): Promise<Taint | undefined> {

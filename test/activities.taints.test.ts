@@ -218,9 +218,14 @@ test('whoever kept it and leaves as well leaves it to others again', async () =>
   expect(await look()).toEqual({ asked: 1, settled: 0 });
 });
 
-test('what was approved and claimed, but is not granted yet, is found too; it is over where it never is', async () => {
+test('a grant that was on its way when its approver left ends, whatever the policy says (I8, F38)', async () => {
   const requestId = await approved(company);
-  await claimed(company, requestId);
+  const { endAt } = await claimed(company, requestId);
   await says('olga', 'left');
   expect(await of(requestId)).toHaveLength(1);
+  expect(await look(), 'it may never be granted').toEqual({ asked: 0, settled: 0 });
+  await workerGrants(company, requestId, endAt);
+  expect(await look()).toEqual({ asked: 0, settled: 1 });
+  expect(await endsOf(requestId)).toEqual(['tainted']);
+  expect(await of(requestId)).toMatchObject([{ outcome: 'ended' }]);
 });

@@ -1,4 +1,4 @@
-import { questionOf, unmetStages, words, type Question } from '../approved.ts';
+import { asJudged, questionOf, unmetStages, words, type Question } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import type { GrantRecord } from '../records.ts';
 
@@ -13,7 +13,9 @@ export const approvalsArePeople: Check = ({ records }) =>
 
 // As of the grant or the extension: what became void afterwards is another invariant's.
 const ofRequest = (record: GrantRecord) =>
-  record.claim ? [...oneByOne(record, record.id), ...together(record, record.id, record.grant?.grantedAt)] : [];
+  record.claim
+    ? [...oneByOne(record, record.id), ...together(asJudged(record), record.id, record.grant?.grantedAt)]
+    : [];
 
 const ofExtension = (record: GrantRecord) => (extension: GrantRecord['extensions'][number]) => {
   const question = questionOf(record, extension);

@@ -1,5 +1,5 @@
 import type { PersonState } from '../../domain/person.ts';
-import { questionOf, unmetStages, words, type Question } from '../approved.ts';
+import { asJudged, questionOf, unmetStages, words, type Question } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import type { Db } from '../../store/pool.ts';
 import type { GrantRecord } from '../records.ts';
@@ -19,7 +19,7 @@ export const activeAtTheGrant: Check = async ({ store, records }) => {
     ...words(question, at).flatMap(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]),
   ]);
   const stateAt = await historyOf(store, [...new Set(people)]);
-  return made.flatMap(({ subject, question, at }) => {
+  return made.flatMap(({ subject, question, judged = question, at }) => {
     const requester = stateAt(question.person, at);
     const sat = words(question, at).map(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]);
     const gone = sat.filter((ids) => ids.some((id) => (stateAt(id, at) ?? 'active') !== 'active'));
@@ -30,17 +30,25 @@ export const activeAtTheGrant: Check = async ({ store, records }) => {
         ? [found('requester', subject, `The requester was ${requester} when it was made.`)]
         : []),
       ...gone.map(() => found('approver', subject, 'An approver was not active when it was made.')),
-      ...(hadEnough && unmetStages(question, at).length > 0
+      ...(hadEnough && unmetStages(judged, at).length > 0
         ? [found('void', subject, 'It was made on approvals that were void.')]
         : []),
     ];
   });
 };
 
-type Moment = { readonly subject: string; readonly question: Question; readonly at: number };
+type Moment = {
+  readonly subject: string;
+  readonly question: Question;
+  /** The same as it was judged. */
+  readonly judged?: Question;
+  readonly at: number;
+};
 
 const momentsOf = (record: GrantRecord): readonly Moment[] => [
-  ...(record.grant ? [{ subject: record.id, question: record, at: record.grant.grantedAt }] : []),
+  ...(record.grant
+    ? [{ subject: record.id, question: record, judged: asJudged(record), at: record.grant.grantedAt }]
+    : []),
   ...record.extensions.flatMap((extension) =>
     extension.outcome === 'extended' && extension.outcomeAt !== null
       ? [{ subject: record.id, question: questionOf(record, extension), at: extension.outcomeAt }]
