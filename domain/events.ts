@@ -35,6 +35,7 @@ export const auditKinds = {
   'taint.refused': ['curfew_api'],
   'taint.settled': ['curfew_worker'],
   'breakglass.announced': ['curfew_api'],
+  'breakglass.recorded': ['curfew_admin'],
   'review.reminded': ['curfew_worker'],
   'review.escalated': ['curfew_worker'],
   'review.owed': ['curfew_worker'],

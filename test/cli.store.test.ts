@@ -45,7 +45,9 @@ const commands = [
   ['connect'],
   ['requests'],
   ['status'],
+  ['breakglass'],
   ['breakglass', 'list'],
+  ['breakglass', 'record'],
   ['people', 'import'],
   ['people', 'list'],
   ['people', 'show'],
@@ -208,6 +210,22 @@ test('break-glass access is listed, and what waits for its review (I13)', async 
     'Nobody broke glass.\n',
   );
   expect((await curfew(['breakglass', 'list', '--from', 'never'], { env: env() })).code).toBe(2);
+});
+
+test('what the sealed login did while Curfew was down is put into the log, by two at least', async () => {
+  for (const handle of ['gus', 'hal']) await plantPerson(store, { handle });
+  const record = ['breakglass', 'record', 'orders-prod', 'write', 'INC-12', '--from', '2026-12-24T01:10Z'];
+  const both = ['--to', '2026-12-24T01:52Z', '--by', 'gus', '--by', 'hal'];
+  expect((await curfew([...record, '--to', '2026-12-24T01:52Z', '--by', 'gus'], { env: env() })).err).toContain('two');
+  expect((await curfew([...record, '--to', '2026-12-24T01:00Z', '--by', 'gus'], { env: env() })).code).toBe(2);
+  const done = await curfew([...record, ...both], { env: env() });
+  expect([done.code, done.err]).toEqual([0, '']);
+  const [entry] = await store.admin.query<{ login: string; body: string }>(
+    `select login::text, convert_from(body, 'UTF8') as body from audit.entry where kind = 'breakglass.recorded'`,
+  );
+  expect(entry?.login).toBe('curfew_admin');
+  expect(entry?.body).not.toMatch(/gus|hal/);
+  expect(JSON.parse(entry?.body ?? '')).toMatchObject({ incident: 'INC-12', log: null });
 });
 
 test('control characters of somebody else do not reach the terminal', async () => {

@@ -5,6 +5,7 @@ import { opened } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { exitCodes, printJson, Stopped } from '../terminal.ts';
+import { registerBreakGlassRecord } from './breakglass-record.ts';
 import { listBreakGlass, type ListOptions } from './breakglass-list.ts';
 
 type Options = ActOptions & { readonly because?: string; readonly for?: string; readonly key?: string };
@@ -63,6 +64,7 @@ export const registerBreakGlass: Register = (program, terminal) => {
     .action((_: ListOptions, command: { optsWithGlobals(): ListOptions }) =>
       listBreakGlass(terminal, command.optsWithGlobals()),
     );
+  registerBreakGlassRecord(breakGlass, terminal);
 };
 
 function spanOf(text: string): number {
