@@ -10,7 +10,7 @@ import {
   type Read,
   type ReadText,
 } from './field.ts';
-import { folder, oneOf, postgresUrl, webOrigin, word } from './forms.ts';
+import { folder, oneOf, port, postgresUrl, webOrigin, word } from './forms.ts';
 import { processShape, type LogLevel } from './process.ts';
 import { slackWriterOf, slackWriterShape, type SlackWriterConfig } from './slack.ts';
 import { clusters, type Cluster } from './targets.ts';
@@ -46,6 +46,10 @@ export const workerShape = {
     what: 'folder in which the Workflow bundle is kept between starts, mode 0700; unset: bundled at each start',
     mend: "Set it to an absolute path of a folder that is this process's alone, or unset it.",
   }),
+  CURFEW_TEMPORAL_METRICS_PORT: optional(port, {
+    what: "port of 127.0.0.1 on which Temporal's library serves its own metrics; /metrics then has them too; unset: it has not",
+    mend: 'Set it to a free port, or unset it.',
+  }),
   ...processShape(8081),
 } as const;
 
@@ -61,6 +65,7 @@ export type WorkerConfig = {
   readonly publicUrl: string;
   readonly bundleCache?: string;
   readonly host: string;
+  readonly temporalMetricsPort?: number;
   readonly healthPort: number;
   readonly logLevel: LogLevel;
   readonly drainMs: number;
@@ -96,6 +101,9 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
         publicUrl: values.CURFEW_PUBLIC_URL,
         ...(values.CURFEW_BUNDLE_CACHE === undefined ? {} : { bundleCache: values.CURFEW_BUNDLE_CACHE }),
         host: values.CURFEW_HOST,
+        ...(values.CURFEW_TEMPORAL_METRICS_PORT === undefined
+          ? {}
+          : { temporalMetricsPort: values.CURFEW_TEMPORAL_METRICS_PORT }),
         healthPort: values.CURFEW_HEALTH_PORT,
         logLevel: values.CURFEW_LOG_LEVEL,
         drainMs: values.CURFEW_DRAIN,

@@ -364,6 +364,21 @@ describe('no extension', () => {
     expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
   });
 
+  test('by a store that came back from a backup: what it holds as live may be revoked', async () => {
+    const it = await held();
+    const order = await allowed(it);
+    const { store } = world.company;
+    await store.admin.query(
+      `insert into curfew.alarm (key, code, subject, detail) values ('store-behind/main', 'store-behind', 'main', 'it came back')`,
+    );
+    const refused = await failure(extend(order)).finally(() =>
+      store.admin.query(`update curfew.alarm set resolved_at = now() where code = 'store-behind'`),
+    );
+    expect(refused).toMatchObject({ type: 'TargetNotReady', message: expect.stringContaining('curfew recover') });
+    expect(calls().filter((call) => call === 'extend')).toEqual([]);
+    expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
+  });
+
   test('of a condition that is over or not known (I18)', async () => {
     await world.company.applyPolicy(withRule('extend: 1,', 'until: ticket,'));
     const it = await world.claimed({ ticket: 'INC-12' });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../dev/ports.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
 import type { StateKind } from '../domain/request.ts';
 import type { UseCases } from '../service/contract.ts';
@@ -88,7 +89,7 @@ const kinds = async (id: RequestId): Promise<readonly string[]> =>
   (await world.company.audit(id)).map(({ kind }) => kind);
 
 test('a request goes from the question to the receipt, and the claimant works with what was given', async () => {
-  const running = await startWorker();
+  const running = await startWorker({ CURFEW_TEMPORAL_METRICS_PORT: String(await freePort()) });
   await running.ready();
   const { requestId, password } = await claim(6_000);
   await is(requestId, 'active');
@@ -110,7 +111,9 @@ test('a request goes from the question to the receipt, and the claimant works wi
     'grant.made',
     'grant.ended',
   ]);
-  expect(await running.metrics()).toMatch(/curfew_activity_attempts_total\{activity="revoke",outcome="done"\} 1/);
+  const metrics = await running.metrics();
+  expect(metrics).toMatch(/curfew_activity_attempts_total\{activity="revoke",outcome="done"\} 1/);
+  expect(metrics).toMatch(/^temporal_activity_execution_latency_count\{.*activity_type="grant"/m);
 });
 
 test('killed in the middle of a hold and started again, it ends the grant as if nothing had been (I23)', async () => {

@@ -60,10 +60,10 @@ export async function startWorker(
   log: Log,
   clock: () => number = Date.now,
 ): Promise<WorkerProcess> {
-  installRuntime(log);
+  installRuntime(log, config.temporalMetricsPort);
   const stopping = new AbortController();
   const { signal } = stopping;
-  const metrics = createMetrics();
+  const metrics = createMetrics(config.temporalMetricsPort);
   const store = openStore({ url: config.storeUrl, applicationName: 'curfew-worker', max: 20 });
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);

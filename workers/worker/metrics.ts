@@ -1,5 +1,6 @@
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { secondMs } from '../../domain/time.ts';
 
 /** What one worker process counts of itself, beside what Temporal counts. */
 export type Metrics = {
@@ -10,7 +11,11 @@ export type Metrics = {
   readonly outboxWaiting: Gauge;
 };
 
-export function createMetrics(): Metrics {
+/** Longer than a loopback answer takes, and shorter than any scraper waits. */
+const temporalMs = secondMs;
+
+/** @param temporalPort where Temporal's library serves its own metrics on this machine, if it does */
+export function createMetrics(temporalPort?: number): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'curfew_worker_' });
   const attempts = new Counter({
@@ -33,7 +38,7 @@ export function createMetrics(): Metrics {
   });
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: async () => (await registry.metrics()) + (temporalPort === undefined ? '' : await temporals(temporalPort)),
     outboxWaiting,
     interceptor: (context) => ({
       inbound: {
@@ -53,4 +58,14 @@ export function createMetrics(): Metrics {
       },
     }),
   };
+}
+
+/** Temporal's own, as its library tells them; where it does not, ours are told alone. */
+async function temporals(port: number): Promise<string> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(temporalMs) });
+    return response.ok ? await response.text() : '';
+  } catch {
+    return '';
+  }
 }

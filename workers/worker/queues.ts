@@ -36,14 +36,20 @@ let installed = false;
 /**
  * Once a process. NB. The runtime takes the signals for itself by default, and would then wait for its workers for as
  * long as they take; here the composition root drains, and for a bounded time.
+ * @param metricsPort where Temporal's library serves its own metrics, to this machine alone; absent: nowhere
  */
-export function installRuntime(log: Log): void {
+export function installRuntime(log: Log, metricsPort?: number): void {
   if (installed) return;
   installed = true;
   const filter = makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' });
   Runtime.install({
     logger: new DefaultLogger('WARN', (entry) => relayLog(log, entry)),
-    telemetryOptions: { logging: { forward: {}, filter } },
+    telemetryOptions: {
+      logging: { forward: {}, filter },
+      ...(metricsPort === undefined
+        ? {}
+        : { metrics: { prometheus: { bindAddress: `127.0.0.1:${metricsPort}`, countersTotalSuffix: true } } }),
+    },
     shutdownSignals: [],
   });
 }
