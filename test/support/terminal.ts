@@ -20,12 +20,14 @@ export type RunOptions = {
   readonly files?: Readonly<Record<string, string>>;
   /** What a program that it starts ends with. */
   readonly programCode?: number;
+  /** What somebody who sits there answers; absent: nobody does. */
+  readonly answer?: string;
 };
 
 /** Runs `curfew` as a person would, in this process, and keeps what was printed. */
 export async function curfew(
   words: readonly string[],
-  { env = {}, files = {}, programCode = 0 }: RunOptions = {},
+  { env = {}, files = {}, programCode = 0, answer }: RunOptions = {},
 ): Promise<Ran> {
   let [out, err] = ['', ''];
   const programs: Ran['programs'][number][] = [];
@@ -35,6 +37,14 @@ export async function curfew(
     err: (text) => void (err += text),
     clock: Date.now,
     readText: (path) => files[path] ?? readFileSync(path, 'utf8'),
+    ...(answer === undefined
+      ? {}
+      : {
+          ask: (question: string) => {
+            err += `${question}\n`;
+            return Promise.resolve(answer);
+          },
+        }),
     run: async (program, given, own) => {
       programs.push({ program, words: given, env: own });
       return programCode;
