@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PersonId, RequestId } from '../domain/ids.ts';
+import type { PersonId, RequestId, TaintId } from '../domain/ids.ts';
 import type { RequestStatus } from '../service/contract.ts';
 import { validateMessage, validateOptions, validateView } from '../slack/blocks.ts';
 import { actions } from '../slack/ids.ts';
@@ -14,6 +14,7 @@ import { readMetadata } from '../slack/views/metadata.ts';
 import type { RequestModel } from '../slack/views/model.ts';
 import { paint } from '../slack/views/paint.ts';
 import { reviewForm } from '../slack/views/review.ts';
+import { taintNotice } from '../slack/views/taint.ts';
 import { claimLink, help, told, toldModal } from '../slack/views/told.ts';
 import { anyModel, anyPeople, anyReview, anyText, workspace } from './support/slack-models.ts';
 
@@ -143,7 +144,18 @@ describe('whatever people wrote', () => {
           help(mrkdwn`${text}`),
           help(),
           claimLink(status.requestId, minted),
-          leaverNotice({ name: text, cause: 'left', closed: 1, voided: 0, safeAfterMs: 420 }),
+          leaverNotice({ name: text, cause: 'left', closed: 1, voided: 0, safeAfterMs: 420, tainted: 2 }),
+          taintNotice({ kind: 'settled', kept: false }),
+          taintNotice({
+            kind: 'asked',
+            taintId: '0b8ee3f4-0d0c-4e6c-9a44-0d0c4e6c9a44' as TaintId,
+            approver: text,
+            holder: text,
+            target: 'orders-prod',
+            role: 'read',
+            endAt: null,
+            answerByAt: 1_800_000_000_000,
+          }),
         ];
         for (const message of messages) {
           expect(validateMessage(message)).toEqual([]);
