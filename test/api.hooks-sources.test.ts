@@ -102,6 +102,10 @@ describe.each(vendors)('the hook of %s', (vendor) => {
     expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1);
     expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
     expect(await changes()).toBe(before + 1);
+    // Replayed after newer word, it would take away again: what takes more away counts whenever it comes.
+    await send(vendor, { handle, state: 'active', version: newVersion() });
+    expect(await answerOf(await send(vendor, says, { id }))).toEqual(answers[0]);
+    expect(await stateOf(handle)).toBe('active');
   });
 
   test('takes nothing that is unsigned, wrongly signed, or signed by another source (F36)', async () => {
