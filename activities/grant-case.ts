@@ -98,3 +98,18 @@ export const conditionOf = async (
   { plan }: Pick<requests.RequestRow, 'plan'>,
   requester: PersonFacts,
 ): Promise<ConditionState> => (plan.until ? asPlanned(plan, await conditions(plan.until, requester)) : 'holds');
+
+/**
+ * Has anything happened since the case was read that its judgement may hang on: an end that was asked for, a void, one
+ * of its people who is not active? One statement, so that it can be asked right before the call on the target.
+ */
+export async function isDisturbed(db: Db, { request, facts, decisions: made }: GrantCase): Promise<boolean> {
+  const live = made.filter(({ voidedAt }) => voidedAt === undefined).map(({ id }) => id);
+  const disturbed = await db.query(
+    `select where exists (select from curfew.revoke_intent i where i.request_id = $1)
+       or exists (select from curfew.decision_void v where v.decision_id = any ($2::text[]))
+       or exists (select from curfew.person p where p.id = any ($3::uuid[]) and p.state <> 'active')`,
+    [request.id, live, [request.person, ...facts.keys()]],
+  );
+  return disturbed.length > 0;
+}

@@ -20,7 +20,7 @@ import type { Cluster, ClusterOf } from './clusters.ts';
 import type { CurrentPolicy } from './current-policy.ts';
 import { attemptDeadlineAt } from './deadline.ts';
 import { failing, toFailure, type Log } from './failures.ts';
-import { readGrantCase, type GrantCase } from './grant-case.ts';
+import { isDisturbed, readGrantCase, type GrantCase } from './grant-case.ts';
 import { judgeGrant } from './judge-grant.ts';
 import { storeBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
@@ -65,14 +65,19 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   if (made?.endedAt === null) return { endAt: made.endAt };
   if (made) throw new CurfewError('NotPending', 'It was granted, and has ended.');
 
-  const found = await readGrantCase(store, deps, requestId, clock());
+  const judge = async () => {
+    const found = await readGrantCase(store, deps, requestId, clock());
+    if (found.request.target !== target) throw new CurfewError('UnknownTarget', 'The request is for another target.');
+    const judged = judgeGrant(found, credentialId, clock());
+    if (isRefusal(judged)) throw new CurfewError(judged.code, judged.message);
+    return { found, judged };
+  };
+  const first = await judge();
+  await askForPassword(cluster, requestId, first.found.request.databases);
+  // Somebody may have left while the target was asked (I8).
+  const { found, judged } = (await isDisturbed(store, first.found)) ? await judge() : first;
   const { request } = found;
-  if (request.target !== target) throw new CurfewError('UnknownTarget', 'The request is for another target.');
-  const judged = judgeGrant(found, credentialId, clock());
-  if (isRefusal(judged)) throw new CurfewError(judged.code, judged.message);
   const { claim } = judged;
-
-  await askForPassword(cluster, requestId, request.databases);
   const grantedAt = clock();
   const call = {
     grantId: requestId,

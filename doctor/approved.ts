@@ -27,8 +27,8 @@ export const questionOf = (record: GrantRecord, { plan, digest, askedAt, decisio
   decisions,
 });
 
-/** As long as a grant takes from its judgement to its call, and the worker until it looks at what a leaver approved. */
-const crossedWithinMs = 15_000;
+/** As long as a leaving takes to be committed, and the worker until it looks at what a leaver approved. */
+export const crossedWithinMs = 5_000;
 
 /**
  * The request as it was judged for its grant. NB. Leaving is written into the store while the grant runs on the target,

@@ -1,5 +1,5 @@
 import type { PersonState } from '../../domain/person.ts';
-import { asJudged, questionOf, unmetStages, words, type Question } from '../approved.ts';
+import { asJudged, crossedWithinMs, questionOf, unmetStages, words, type Question } from '../approved.ts';
 import { finder, type Check } from '../finding.ts';
 import type { Db } from '../../store/pool.ts';
 import type { GrantRecord } from '../records.ts';
@@ -19,14 +19,17 @@ export const activeAtTheGrant: Check = async ({ store, records }) => {
     ...words(question, at).flatMap(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]),
   ]);
   const stateAt = await historyOf(store, [...new Set(people)]);
+  // NB. Leaving takes a moment to be committed, and a grant that was judged in it is ended by the leaving itself (I9).
+  const wasActive = (id: string, at: number): boolean =>
+    [at, at - crossedWithinMs].some((instant) => (stateAt(id, instant) ?? 'active') === 'active');
   return made.flatMap(({ subject, question, judged = question, at }) => {
     const requester = stateAt(question.person, at);
     const sat = words(question, at).map(({ decision, humans }) => [decision.person, ...humans.map(({ id }) => id)]);
-    const gone = sat.filter((ids) => ids.some((id) => (stateAt(id, at) ?? 'active') !== 'active'));
+    const gone = sat.filter((ids) => ids.some((id) => !wasActive(id, at)));
     const unvoided = question.decisions.map((one) => ({ ...one, voidedAt: null }));
     const hadEnough = unmetStages({ ...question, decisions: unvoided }, at).length === 0;
     return [
-      ...(requester !== undefined && requester !== 'active'
+      ...(requester !== undefined && requester !== 'active' && !wasActive(question.person, at)
         ? [found('requester', subject, `The requester was ${requester} when it was made.`)]
         : []),
       ...gone.map(() => found('approver', subject, 'An approver was not active when it was made.')),
