@@ -10,15 +10,15 @@ export type StoreServer = {
 const [store, backup, lost] = ['curfew', 'curfew_backup', 'curfew_lost'];
 
 /** Nobody may be connected while a database is copied or renamed; everybody connects again by themselves. */
-async function alone({ run }: StoreServer, work: () => Promise<void>): Promise<void> {
-  await run(`alter database ${store} allow_connections false`);
+async function alone(server: StoreServer, work: () => Promise<void>): Promise<void> {
+  await server.run(`alter database ${store} allow_connections false`);
   try {
-    await run(
+    await server.run(
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${store}' and pid <> pg_backend_pid()`,
     );
     await work();
   } finally {
-    await run(`alter database ${store} allow_connections true`);
+    await server.run(`alter database ${store} allow_connections true`);
   }
 }
 
