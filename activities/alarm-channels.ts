@@ -35,7 +35,6 @@ export type AlarmChannel = {
 
 /** Error log lines, which whoever collects logs can alarm by as well. */
 export const logAlarms = (log: Log): AlarmChannel => {
-  const about = ({ key, code, subject, severity }: ToldAlarm): object => ({ alarm: key, code, subject, severity });
   return {
     name: 'log',
     raised: async (alarm) => log.error(about(alarm), alarm.detail),
@@ -43,6 +42,8 @@ export const logAlarms = (log: Log): AlarmChannel => {
     resolved: async (alarm) => log.info(about(alarm), 'an alarm is over'),
   };
 };
+
+const about = ({ key, code, subject, severity }: ToldAlarm): object => ({ alarm: key, code, subject, severity });
 
 /** Types `alarm.raised`, `alarm.escalated` and `alarm.resolved`, signed; a receiver tells repeats by the message's id. */
 export function webhookAlarms(webhook: Webhook): AlarmChannel {

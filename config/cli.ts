@@ -43,7 +43,7 @@ export const cliShape = {
     mend: 'Type /curfew code in Slack, and set it to the code that it shows.',
   }),
   CURFEW_ADMIN_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, status, requests, breakglass, report, people link --code',
+    what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, alarms, recover, status, requests, breakglass, report, people link --code',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {
@@ -68,7 +68,7 @@ export const cliShape = {
     mend: 'Set it to JSON {"cluster": "id:base64 of 32 random bytes"}, the same as for the API, or @/path.',
   }),
   CURFEW_TARGETS: optional(clusters, {
-    what: 'clusters, JSON, as for the worker, but with a login that may read the ledger: doctor',
+    what: 'clusters, JSON, as for the worker, but with a login that may read the ledger, or an administrator's: doctor, recover',
     mend: 'Set it to a JSON list of clusters with an administrator of each, or @/path of a file with one.',
   }),
 } as const;

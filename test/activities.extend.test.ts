@@ -371,9 +371,8 @@ describe('no extension', () => {
     await store.admin.query(
       `insert into curfew.alarm (key, code, subject, detail) values ('store-behind/main', 'store-behind', 'main', 'it came back')`,
     );
-    const refused = await failure(extend(order)).finally(() =>
-      store.admin.query(`update curfew.alarm set resolved_at = now() where code = 'store-behind'`),
-    );
+    const refused = await failure(extend(order));
+    await store.admin.query(`update curfew.alarm set resolved_at = now() where code = 'store-behind'`);
     expect(refused).toMatchObject({ type: 'TargetNotReady', message: expect.stringContaining('curfew recover') });
     expect(calls().filter((call) => call === 'extend')).toEqual([]);
     expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
