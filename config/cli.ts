@@ -68,7 +68,7 @@ export const cliShape = {
     mend: 'Set it to JSON {"cluster": "id:base64 of 32 random bytes"}, the same as for the API, or @/path.',
   }),
   CURFEW_TARGETS: optional(clusters, {
-    what: 'clusters, JSON, as for the worker, but with a login that may read the ledger, or an administrator's: doctor, recover',
+    what: 'clusters, JSON, as for the worker, but with a login that may read the ledger: doctor; as an administrator: recover',
     mend: 'Set it to a JSON list of clusters with an administrator of each, or @/path of a file with one.',
   }),
 } as const;
