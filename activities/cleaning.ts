@@ -10,7 +10,7 @@ import * as cleaning from '../store/cleaning.ts';
 import { enqueueAll, type NewMessage } from '../store/outbox.ts';
 import type { Db, Store } from '../store/pool.ts';
 import type { Target } from '../targets/postgres/accessor.ts';
-import type { Cleaned, Dropped } from '../targets/postgres/calls.ts';
+import type { Cleaned, Dropped } from '../targets/postgres/graveyard-calls.ts';
 import { TargetError } from '../targets/postgres/failures.ts';
 import type { Log } from './failures.ts';
 

@@ -129,15 +129,17 @@ test('a worker that died between the drop and its record records it later, once 
   expect(await sweep({ clock: () => Date.now() + 121_000 })).toEqual({ dropped: 0, kept: 0, waiting: 0 });
 });
 
+const repaint = (requestId: RequestId, version: number) => ({
+  kind: 'repaint',
+  key: `repaint:${requestId}:${version}`,
+  payload: { requestId, version },
+});
+
+const look = (atMs: number) => createLanding({ store: store(), clock: () => atMs, log: quiet, repaint })(graveyard());
+
 test('open transactions are counted before the end, and what was told is painted again when they change', async () => {
   const it = await world.claimed();
   const { endAt } = await world.run(world.activities().grant, it);
-  const repaint = (requestId: RequestId, version: number) => ({
-    kind: 'repaint',
-    key: `repaint:${requestId}:${version}`,
-    payload: { requestId, version },
-  });
-  const look = (atMs: number) => createLanding({ store: store(), clock: () => atMs, log: quiet, repaint })(graveyard());
   const counts = () =>
     world.company.store.admin.query<{ sessions: number; transactions: number; since: number | null }>(
       'select sessions, transactions, oldest_since as since from curfew.open_work where request_id = $1',

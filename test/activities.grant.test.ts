@@ -88,10 +88,17 @@ describe('a grant', () => {
   });
 });
 
-describe('a grant with a grace', () => {
-  const untilOf = async (it: Claimed) =>
-    (await world.cluster.target.listLive()).find(({ grantId }) => grantId === it.requestId);
+const untilOf = async (it: Claimed) =>
+  (await world.cluster.target.listLive()).find(({ grantId }) => grantId === it.requestId);
+const claimedAt = async ({ requestId }: Claimed): Promise<number> => {
+  const [row] = await world.company.store.admin.query<{ at: number }>(
+    'select accepted_at as at from curfew.claim where request_id = $1',
+    [requestId],
+  );
+  return row?.at ?? 0;
+};
 
+describe('a grant with a grace', () => {
   test.each([
     ['5m', 300_000, hourMs],
     ['1h', 3_600_000, hourMs],
@@ -120,14 +127,6 @@ describe('a grant with a grace', () => {
       expect(await grant(again)).toEqual({ endAt: again.endAt });
     },
   );
-
-  const claimedAt = async ({ requestId }: Claimed): Promise<number> => {
-    const [row] = await world.company.store.admin.query<{ at: number }>(
-      'select accepted_at as at from curfew.claim where request_id = $1',
-      [requestId],
-    );
-    return row?.at ?? 0;
-  };
 });
 
 describe('a store that is behind what the target has seen of it', () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PersonId } from '../domain/ids.ts';
 import { dayMs, hourMs } from '../domain/time.ts';
@@ -5,6 +6,7 @@ import { hashOfCode } from '../service/codes.ts';
 import { policyHash } from '../policy/digest.ts';
 import * as decisions from '../store/decisions.ts';
 import { entriesOf } from '../store/audit.ts';
+import { listLeft } from '../store/cleaning.ts';
 import * as linkCodes from '../store/link-codes.ts';
 import * as people from '../store/people.ts';
 import { addPerson, openRequest, sampleDecision } from './support/store-sample.ts';
@@ -42,14 +44,17 @@ const approves = async (approver: PersonId, requester: PersonId, times: number):
   }
 };
 
-test.each([[['people', 'link']], [['oncall', 'import']], [['oncall', 'list']], [['report', 'reciprocity']]])(
-  'curfew %j has a help with an example',
-  async (words) => {
-    const ran = await curfew([...words, '--help']);
-    expect(ran.code).toBe(0);
-    expect(ran.out).toMatch(/Examples:\n {2}.*curfew/);
-  },
-);
+test.each([
+  [['people', 'link']],
+  [['oncall', 'import']],
+  [['oncall', 'list']],
+  [['report', 'reciprocity']],
+  [['report', 'objects']],
+])('curfew %j has a help with an example', async (words) => {
+  const ran = await curfew([...words, '--help']);
+  expect(ran.code).toBe(0);
+  expect(ran.out).toMatch(/Examples:\n {2}.*curfew/);
+});
 
 describe('curfew people link', () => {
   test('prints a code once, of which the store keeps a hash, and says who made it', async () => {
@@ -163,6 +168,30 @@ shifts:
       (await run(['oncall', 'import', 'shifts.yaml', '--schedule', 'x'], { 'shifts.yaml': shifts('ada') })).code,
     ).toBe(2);
     expect((await run(['oncall', 'import', 'Bad Name.ics'], { 'Bad Name.ics': '' })).code).toBe(2);
+  });
+});
+
+describe('curfew report objects', () => {
+  test('lists what was left behind, with the names as long as they are kept', async () => {
+    expect((await run(['report', 'objects'])).out).toBe('Nobody left anything behind.\n');
+    const request = await openRequest(store.as.curfew_api, ada);
+    const [id, salt] = [randomUUID(), Buffer.alloc(16, 1)];
+    const left = { id, grantId: request.id, target: 'orders-prod', database: 'orders', kinds: { table: 3 }, total: 3 };
+    const names = {
+      person: ada,
+      salt,
+      hash: 'a'.repeat(64),
+      text: JSON.stringify([{ kind: 'table', name: 'attic.t' }]),
+    };
+    await store.as.curfew_worker.transaction((tx) => listLeft(tx, left, names));
+    const { out } = await run(['report', 'objects', '--request', request.id]);
+    expect(out).toMatch(/orders-prod +orders +table +attic\.t\n/);
+    expect(out).toContain('2 more, whose names are not kept');
+    expect((await run(['report', 'objects', '--target', 'models-prod'])).out).toContain('Nobody');
+    expect((await run(['report', 'objects', '--request', 'x'])).code).toBe(2);
+    expect(await json(['report', 'objects'])).toMatchObject([
+      { total: 3, names: [{ name: 'attic.t' }], handedAt: null },
+    ]);
   });
 });
 

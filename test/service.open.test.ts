@@ -15,6 +15,7 @@ import {
   workerEnds,
   workerGrants,
   type Company,
+  policyText,
 } from './support/company.ts';
 
 let company: Company;
@@ -46,6 +47,26 @@ test('a request is judged, recorded with its audit entry, and started', async ()
   expect((await requests.reason(company.store.admin, requestId))?.text).toBe('why');
   const status = ok(await company.use.status({ requestId }));
   expect(status).toMatchObject({ state: 'awaiting', view: { version: 0, useByAt: null }, endAt: null });
+});
+
+test('a request whose logins stop before the end is told of it a minute before they do, whatever the notice', async () => {
+  const usual = company.temporal.starts.length;
+  await opened(company);
+  const [before] = company.temporal.starts.slice(usual);
+  for (const [grace, noticeMs] of [
+    ['10m', before?.noticeMs],
+    ['1h', 61 * 60_000],
+  ] as const) {
+    await company.applyPolicy(
+      policyText((text) => text.replace('limits: { max: 4h,', `limits: { max: 4h, grace: ${grace},`)),
+    );
+    await opened(company);
+    expect(company.temporal.starts.at(-1)).toMatchObject({
+      noticeMs,
+      plan: { limits: { graceMs: grace === '1h' ? 3_600_000 : 600_000 } },
+    });
+  }
+  await company.applyPolicy(policyText());
 });
 
 test('neither the reason nor a name stands in the audit log or in what Temporal is told', async () => {

@@ -328,6 +328,18 @@ describe('on an installed target', () => {
     );
   });
 
+  test('the check asks for connections that are reserved for the reaper (F32)', async () => {
+    const warnings = async () =>
+      (await check()).findings.filter(({ severity }) => severity === 'warning').map(({ code, what }) => [code, what]);
+    expect(await warnings()).toContainEqual(['reserved-connections', '0']);
+    expect(
+      await postgres.query(
+        'postgres',
+        "select pg_has_role('curfew_reaper', 'pg_use_reserved_connections', 'usage') as has",
+      ),
+    ).toEqual([{ has: true }]);
+  });
+
   test('a reviewed SECURITY DEFINER function is let through', async () => {
     await breakIt(
       'orders',

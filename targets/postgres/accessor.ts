@@ -1,7 +1,5 @@
 import type { QueryResultRow } from 'pg';
 import {
-  cleanStatement,
-  dropStatement,
   extendStatement,
   grantedOf,
   grantStatement,
@@ -11,15 +9,10 @@ import {
   liveOfStatement,
   markStoreStatement,
   openWorkStatement,
-  ownedByStatement,
   reapKillStatement,
   reapStatement,
   revokeStatement,
-  toDropStatement,
   verifyStatement,
-  type Cleaned,
-  type Dropped,
-  type Due,
   type ExtendCall,
   type GrantCall,
   type Granted,
@@ -28,7 +21,6 @@ import {
   type Live,
   type LiveRow,
   type OpenWork,
-  type Owned,
   type Reaped,
   type ReapKilled,
   type Revoked,
@@ -36,6 +28,16 @@ import {
 } from './calls.ts';
 import { askWhoami, openPool, type Identity, type NodePool, type OnStatement, type Statement } from './connection.ts';
 import { TargetError } from './failures.ts';
+import {
+  cleanStatement,
+  dropStatement,
+  ownedByStatement,
+  toDropStatement,
+  type Cleaned,
+  type Dropped,
+  type Due,
+  type Owned,
+} from './graveyard-calls.ts';
 import type { Node } from './nodes.ts';
 
 /** One cluster as one login sees it. `nodes`: all of them, in any order; the first is tried first as the primary. */

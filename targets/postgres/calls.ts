@@ -107,37 +107,6 @@ export const verifyStatement = (ids: readonly string[], watch: readonly string[]
   values: [ids, watch ?? null],
 });
 
-/**
- * `deps`: `detail` names the databases (comma-separated) to `clean` first. `prepared`, `failed`: somebody must look;
- * `failed` has an SQLSTATE in `detail`.
- */
-export type Dropped = {
-  readonly grantId: string;
-  readonly outcome: 'dropped' | 'active' | 'graveyard' | 'enabled' | 'sessions' | 'prepared' | 'deps' | 'failed';
-  readonly detail: string | null;
-};
-export const dropStatement = (ids: readonly string[]): Statement => ({
-  call: 'drop',
-  text: 'select grant_id as "grantId", outcome, detail from curfew.drop_many($1::uuid[])',
-  values: [ids],
-});
-
-/** Whose time in the graveyard is over: what `drop` is to be asked of. `isRole` is false of a tombstone alone. */
-export type Due = { readonly grantId: string; readonly isRole: boolean };
-export const toDropStatement = (limit: number): Statement => ({
-  call: 'to_drop',
-  text: 'select grant_id as "grantId", is_role as "isRole" from curfew.to_drop($1)',
-  values: [limit],
-});
-
-/** What a grantee made in one database and owns; its names are the grantee's own words. */
-export type Owned = { readonly kind: string; readonly name: string };
-export const ownedByStatement = (id: string, limit: number): Statement => ({
-  call: 'owned_by',
-  text: 'select kind, name from curfew_db.owned_by($1::uuid, $2)',
-  values: [id, limit],
-});
-
 /** `oldestMs`: since when the oldest of the open transactions is; null where there is none, or the target may not say. */
 export type OpenWork = {
   readonly grantId: string;
@@ -156,17 +125,6 @@ export const markStoreStatement = (index: number): Statement => ({
   call: 'mark_store',
   text: 'select curfew.mark_store($1)::float8 as mark',
   values: [index],
-});
-
-/** `kept` (createrole mode only): an administrator must take what the grantee shared with others. */
-export type Cleaned = {
-  readonly outcome: 'clean' | 'absent' | 'enabled' | 'sessions' | 'failed' | 'kept';
-  readonly detail: string | null;
-};
-export const cleanStatement = (id: string): Statement => ({
-  call: 'clean',
-  text: 'select outcome, detail from curfew_db.clean($1::uuid)',
-  values: [id],
 });
 
 export const liveOfStatement = (personId: string): Statement => ({
