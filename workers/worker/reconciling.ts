@@ -55,7 +55,7 @@ export function openReconciling(options: ReconcilingOptions): Reconciling {
   const requests = requestsPart(options, inspection);
   const { zones, close: closeClusters } = clusterParts(options);
   const parts = [...(config.serves === 'targets' ? [] : [requests]), ...[...zones.values()].flat()];
-  const schedule = config.serves === 'targets' ? undefined : inspection.ensureSchedule;
+  const schedule = config.serves === 'targets' ? undefined : (anew: boolean) => inspection.ensureSchedule(anew);
   return {
     requests: createReconcile(deps, requests, [...zones.keys()]),
     targets: (zone) => createReconcileTargets(deps, zones.get(zone) ?? []),
@@ -147,8 +147,8 @@ export function watchReconciling({ parts, schedule, ...deps }: WatchOptions): ()
       if (clock() - (beats.get(lookedName(part.name)) ?? 0) < minuteMs) continue;
       await lookAt(deps, part, 'worker').catch((err: unknown) => log.warn({ err, part: part.name }, 'a look failed'));
     }
-    // Each minute, for a server may have lost everything.
-    if (schedule && clock() - (madeAt ?? 0) >= minuteMs) {
+    // Again and again, for a server may have lost everything.
+    if (schedule && clock() - (madeAt ?? 0) >= minuteMs / 4) {
       await schedule(madeAt === undefined).then(
         () => (madeAt = clock()),
         (err: unknown) => log.warn({ err }, 'the Schedule of the reconciler could not be made yet'),
@@ -157,7 +157,7 @@ export function watchReconciling({ parts, schedule, ...deps }: WatchOptions): ()
   };
 }
 
-const roundMs = 10 * secondMs;
+const roundMs = 5 * secondMs;
 
 async function keepReconciling(round: () => Promise<void>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
