@@ -1,8 +1,7 @@
 /** What a SCIM source does to people. Each change ends in `changeIn`, as every source's does. */
-import { isRefusal, type Refusal } from '../domain/errors.ts';
+import { isRefusal } from '../domain/errors.ts';
 import { isUuid, type PersonId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
-import { personIdFrom } from '../policy/digest.ts';
 import type { PersonChange } from '../store/people.ts';
 import type { Db, Store } from '../store/pool.ts';
 import * as scimUsers from '../store/scim-users.ts';
@@ -16,11 +15,9 @@ import {
   type ScimAnswer,
   type ScimCall,
   type ScimRefusal,
-  type ScimSubject,
   type ScimUseCases,
   type ScimUserFields,
 } from './contract-scim.ts';
-import { leave } from './leave.ts';
 
 import { handleFrom } from './scim-names.ts';
 
@@ -30,20 +27,11 @@ export type ScimContext = { readonly ctx: Context; readonly store: Store; readon
 export const actor = 'curfew_directory';
 export const unknownUser = scimRefuse('unknown', 'There is no such user.');
 
-type UserCases = Pick<
-  ScimUseCases,
-  'offBoard' | 'isKnown' | 'note' | 'user' | 'users' | 'createUser' | 'changeUser' | 'removeUser'
->;
+type UserCases = Pick<ScimUseCases, 'user' | 'users' | 'createUser' | 'changeUser' | 'removeUser'>;
 
 export function scimUserCases(scim: ScimContext): UserCases {
   const { ctx, store, domain } = scim;
   return {
-    offBoard: (call, subject, state) => offBoard(scim, call, subject, state),
-    isKnown: async ({ caller }, userName) => {
-      const handle = handleFrom(userName, domain);
-      return handle !== undefined && (await scimUsers.find(store, caller.source, { handle })) !== undefined;
-    },
-    note: (call, subject) => note(scim, call, subject),
     user: (caller, id) => answering(ctx, 'scimUser', () => read(store, caller.source, id)),
     users: ({ source }, { userName, ...search }, { offset, limit }) =>
       answering(ctx, 'scimUsers', async () => {
@@ -62,51 +50,6 @@ export function scimUserCases(scim: ScimContext): UserCases {
 
 const read = async (db: Db, source: string, id: string): Promise<ScimAnswer<ScimUserRow>> =>
   (isUuid(id) ? await scimUsers.byId(db, source, id as PersonId) : undefined) ?? unknownUser;
-
-/**
- * Safe first: by the id, or where nobody has that by the userName. A source that has said "left" is not taken to mean
- * less by "inactive": the other word comes with "active".
- */
-async function offBoard(
-  { ctx, store, domain }: ScimContext,
-  call: ScimCall,
-  subject: ScimSubject,
-  how: 'inactive' | 'deleted',
-): Promise<Refusal | undefined> {
-  const { caller, event, turn } = call;
-  const found = await answering(ctx, 'scimFind', () => findSubject(store, caller.source, subject, domain));
-  if (isRefusal(found)) return found;
-  const said: PersonState = how === 'deleted' ? 'left' : caller.inactive;
-  const state = found.word === 'left' ? 'left' : said;
-  const left = await leave(ctx, { source: caller.source, event, who: found.who, state, version: turn, actor });
-  return isRefusal(left) ? left : undefined;
-}
-
-type Found = { readonly who: { readonly handle: string } | { readonly id: string }; readonly word: PersonState | null };
-
-async function findSubject(db: Db, source: string, { id, userName }: ScimSubject, domain?: string): Promise<Found> {
-  const handle = userName === undefined ? undefined : handleFrom(userName, domain);
-  const byId = id !== undefined && isUuid(id) ? await scimUsers.find(db, source, { id }) : undefined;
-  const person = byId ?? (handle === undefined ? undefined : await scimUsers.find(db, source, { handle }));
-  if (person) return { who: { handle: person.handle }, word: person.word };
-  if (handle !== undefined) return { who: { handle }, word: null };
-  // What stands in the address may be anything: of what is no id the log keeps what it would be as one.
-  return { who: { id: id !== undefined && isUuid(id) ? id : personIdFrom(id ?? '') }, word: null };
-}
-
-/** Somebody whom nobody knows is not a 404 alone: as with HR's events it is written down and alarms. */
-async function note({ ctx, store }: ScimContext, call: ScimCall, subject: ScimSubject): Promise<Refusal | undefined> {
-  const { caller, event, turn } = call;
-  const { id = '' } = subject;
-  const known = await answering(ctx, 'scimFind', () =>
-    isUuid(id) ? scimUsers.find(store, caller.source, { id }) : Promise.resolve(undefined),
-  );
-  if (isRefusal(known)) return known;
-  if (known) return undefined;
-  const who = { id: isUuid(id) ? id : personIdFrom(id) };
-  const noted = await leave(ctx, { source: caller.source, event, who, state: 'active', version: turn, actor });
-  return isRefusal(noted) ? noted : undefined;
-}
 
 async function create(
   { ctx, store, domain }: ScimContext,

@@ -9,6 +9,7 @@ import { nextTurn } from '../store/scim-users.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { ScimCaller, ScimUseCases } from './contract-scim.ts';
+import { scimFirstCases } from './scim-first.ts';
 import { scimGroupCases } from './scim-groups.ts';
 import { hashOfToken } from './scim-secret.ts';
 import { actor, scimUserCases } from './scim-users.ts';
@@ -30,6 +31,7 @@ export function scimUseCases(ctx: Context, { scimUserDomain: domain }: ScimOptio
     authenticate: (shown) => authenticate(store, shown),
     refuseToken: refuser(ctx, store),
     begin: async (caller) => ({ caller, event: `scim/${randomUUID()}`, turn: await nextTurn(store) }),
+    ...scimFirstCases(scim),
     ...scimUserCases(scim),
     ...scimGroupCases(scim),
   };

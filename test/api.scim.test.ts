@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
+import { directoryContext } from '../service/directory-context.ts';
 import { scimUseCases } from '../service/scim.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as people from '../store/people.ts';
 import { scimScopes } from '../store/scim-tokens.ts';
-import { startCompany, type Company } from './support/company.ts';
+import { opened, startCompany, type Company } from './support/company.ts';
 import { serve } from './support/http.ts';
 import { openScim, plantToken, scimClient, type ScimClient } from './support/scim.ts';
 
@@ -590,6 +591,30 @@ describe('tokens', () => {
 
 const down = () => Promise.reject(new CurfewError('NotRecorded', 'The store did not answer.'));
 
+test("with the directory login alone a call off-boards all the same: the rest is the reaper's and the relay's", async () => {
+  const directory = company.store.as.curfew_directory;
+  const ctx = directoryContext(directory, Date.now, company.ctx.log);
+  const api = await serve(company, [], { scim: { useCases: scimUseCases(ctx), publicUrl: '' } });
+  const client = scimClient(api, scim.token);
+  try {
+    const id = await client.user('apart');
+    const { requestId } = await opened(company, { person: company.id('eve') });
+    await client.user('eve');
+    expect(
+      await client.patch(`/Users/${company.id('eve')}`, { op: 'Replace', path: 'active', value: 'False' }),
+    ).toMatchObject({ status: 204 });
+    const intents = await company.store.admin.query(
+      'select cause from curfew.revoke_intent where person = $1 or request_id = $2',
+      [company.id('eve'), requestId],
+    );
+    expect(intents).toEqual([{ cause: 'suspended' }, { cause: 'suspended' }]);
+    const { meta } = (await client.send('GET', `/Users/${id}`)).body;
+    expect(meta).toMatchObject({ location: `/scim/v2/Users/${id}` });
+  } finally {
+    await api.end();
+  }
+});
+
 test('a store that does not answer is a 503 to try again, never a 404 that says nobody is there (I18)', async () => {
   const id = await scim.user('unlucky');
   const real = scimUseCases(company.ctx);
@@ -616,7 +641,10 @@ test('a store that does not answer is a 503 to try again, never a 404 that says 
       expect(answer.headers.get('retry-after')).toBe('1');
       expect(answer.body).toMatchObject({ status: '503' });
     }
-    logged.push(...api.logged);
+    const deaf = await serve(company, [], { scim: { useCases: { ...useCases, authenticate: down }, publicUrl: '' } });
+    expect(await scimClient(deaf, scim.token).send('DELETE', `/Users/${id}`)).toMatchObject({ status: 503 });
+    logged.push(...api.logged, ...deaf.logged);
+    await deaf.end();
     expect(logged.filter((line) => line.includes('unexpected'))).toEqual([]);
   } finally {
     await api.end();

@@ -37,3 +37,9 @@ export function sendFailure(response: Response, { status, scimType, detail }: Sc
     }),
   );
 }
+
+export const wrongQuery = (name: string): ScimFailure => ({
+  status: 400,
+  scimType: name === 'filter' ? 'invalidFilter' : 'invalidValue',
+  detail: `The parameter ${name} is not what it can be.`,
+});

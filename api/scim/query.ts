@@ -1,4 +1,5 @@
 /** What an address asks for, RFC 7644 section 3.4.2; each checked before the library sees it. */
+import type { Request } from 'express';
 import type { Fields } from './payload.ts';
 
 export type Query = {
@@ -53,3 +54,7 @@ export const wantsMembers = ({ attributes, excludedAttributes }: Query): boolean
 
 const namesMembers = (list: string | undefined): boolean =>
   list?.toLowerCase().split(/ *, */).includes('members') ?? false;
+
+/** Express 5 reads the query anew at each look, and this application parses none: the library is given its own. */
+export const setQuery = (request: Request, value: object): unknown =>
+  Object.defineProperty(request, 'query', { value, writable: true, configurable: true });
