@@ -18,6 +18,7 @@ import {
   status,
   type AccessRequestInput,
 } from '../workflows/contract.ts';
+import { forbiddenOnStore, forbiddenOnTarget } from '../dev/faults/stolen.ts';
 import { eventually } from './support/eventually.ts';
 import { automatic, newCredentialId, person, request } from './support/requests.ts';
 import { openTheatre, type Theatre } from './support/stage.ts';
@@ -156,24 +157,7 @@ test('its login on the store writes no request, decision, claim or person, and w
   const requestId = await askToRead();
   await stage.is(requestId, 'awaiting');
   const { onStore } = thief;
-  const forbidden = [
-    `insert into curfew.decision select * from curfew.decision limit 0`,
-    `insert into curfew.claim select * from curfew.claim limit 0`,
-    `insert into curfew.claim_code (hash) values ('')`,
-    `insert into curfew.request select * from curfew.request limit 0`,
-    `update curfew.request set plan = '{}'`,
-    `update curfew.claim set end_at = 'infinity'`,
-    `insert into curfew.person_group (person, name) select id, 'data-owners' from curfew.person`,
-    `update curfew.person set state = 'active'`,
-    `insert into curfew.policy_version (hash, text) values ('', '')`,
-    `insert into curfew.target_check (target, ok, result) values ('orders-prod', true, '{}')`,
-    `delete from curfew.revoke_intent`,
-    `update curfew.revoke_intent set request_id = null`,
-    `delete from curfew.decision_void`,
-    `update audit.entry set actor = 'nobody'`,
-    `insert into audit.entry (at) values (now())`,
-  ];
-  for (const text of forbidden) expect([text, await sqlstateOf(onStore.query(text))]).toEqual([text, '42501']);
+  for (const text of forbiddenOnStore) expect([text, await sqlstateOf(onStore.query(text))]).toEqual([text, '42501']);
   for (const kind of ['decision.made', 'claim.accepted', 'request.opened', 'reaper.ended']) {
     const said = onStore.query('select audit.append($1, $2, $3, $4)', [kind, 'priya', requestId, Buffer.from('{}')]);
     expect(await sqlstateOf(said)).toBe('CFA01');
@@ -251,18 +235,8 @@ test('a ticket that it read makes no other login than the one it was made for, a
     claimed.ticket,
   ]);
   expect(await sqlstateOf(extend)).toBe('CF013');
-  const forbidden = [
-    'select * from curfew.ledger',
-    'select * from curfew.ticket_key',
-    `select curfew.register_template('models_write', interval '1 day')`,
-    `select curfew.register_ticket_key('own', '\\x00')`,
-    'select curfew.reap()',
-    'create role accomplice login',
-    'set role curfew_owner',
-    `alter role ${login.role} valid until 'infinity'`,
-    `grant models_write to ${login.role}`,
-  ];
-  for (const text of forbidden) expect([text, await sqlstateOf(thief.onTarget.query(text))]).toEqual([text, '42501']);
+  for (const text of forbiddenOnTarget(login.role))
+    expect([text, await sqlstateOf(thief.onTarget.query(text))]).toEqual([text, '42501']);
   await stage.pressDm('mei', requestId, actions.release);
   await stage.is(requestId, 'closed');
   expect(await grant()).toBe('CF001');

@@ -2,14 +2,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { messageOf } from '../trouble.ts';
-import { policyText, samplePolicy } from '../company/directory.ts';
+import { policyText } from '../company/directory.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 import { secondMs } from '../../domain/time.ts';
 import { apply as applyPolicy } from '../../store/policies.ts';
 import { eventually } from './eventually.ts';
-import { ask, codeFor, decide, releaseOf, revokeOf, wishes, type Asked } from './grants.ts';
+import { ask, codeFor, decide, granted, inOrder, releaseOf, revokeOf, wishes, type Asked } from './grants.ts';
 import type { Act, Step, Story } from './schedule.ts';
 import { hrSays } from './hr.ts';
+import { controllers } from './staff.ts';
 import type { Login, World } from './world.ts';
 
 export type Traffic = {
@@ -123,12 +124,16 @@ async function says(world: World, handle: string, state: 'left' | 'active'): Pro
 /** Another version with the same meaning: what was judged by the old one is judged by the new one. */
 const touchPolicy = (world: World): Promise<void> => putPolicy(world, `${policyText()}\n# version ${world.next()}\n`);
 
-/** As `curfew policy apply` of one who may alone. @throws where it does not parse */
+/** As `curfew policy apply` has it: proposed by an operator, adopted with the word of two access controllers. */
 export async function putPolicy(world: World, text: string): Promise<void> {
   const parsed = parsePolicy(text);
   if (!parsed.ok) throw new Error(parsed.issues.map(({ message }) => message).join('; '));
   const { hash } = parsed.policy;
-  const { onePersonChanges: onePerson } = samplePolicy();
-  await world.store.admin.transaction((tx) => applyPolicy(tx, { hash, text, onePerson }, 'curfew_admin'));
-  world.history.write('policy', { hash });
+  const applied = await world.store.admin.transaction((tx) => applyPolicy(tx, { hash, text }, 'curfew_admin'));
+  world.history.write('policy', { hash, kind: applied.kind });
+  if (applied.kind !== 'proposed' || !applied.proposal) return;
+  for (const { id: person } of controllers) {
+    const word = { proposalId: applied.proposal, person, account: inOrder(), hash, verdict: 'approve' } as const;
+    granted(await world.use.prompt.decideProposal(word));
+  }
 }

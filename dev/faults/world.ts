@@ -30,6 +30,8 @@ export type World = {
   readonly stack: Stack;
   readonly lines: AllLines;
   readonly use: Readonly<Record<Api, UseCases>>;
+  /** The use cases as they will be by a clock that is so much ahead, ms. */
+  readonly inAWhile: (ms: number) => UseCases;
   /** Temporal as its operator reaches it. */
   readonly temporal: TemporalClient;
   readonly dataConverter: ReturnType<typeof dataConverterFor>;
@@ -120,6 +122,7 @@ async function worldOn(
       cut: history.recorded(dead('cut'), 'cut'),
       deaf: history.recorded(dead('deaf'), 'deaf'),
     },
+    inAWhile: (ms) => history.recorded(bindUseCases({ ...own.ctx, clock: () => Date.now() + ms }), 'in a while'),
     temporal,
     dataConverter,
     store,

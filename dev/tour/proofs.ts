@@ -48,6 +48,20 @@ async function checked(stage: Stage): Promise<Evidence> {
 /** Every secret of the tour is sought, as text and as it would look in base64, in everything that was written. */
 export async function searchEverything(stage: Stage): Promise<Evidence> {
   const ids = (await stage.inStore<{ id: string }>('select id from curfew.request')).map((row) => row.id);
+  const slack = stage.workspace.recorder.calls().map(({ method, args, reply }) => ({ method, args, reply }));
+  return searchFor(stage, ids, { slack: JSON.stringify(slack) });
+}
+
+/**
+ * @param ids the requests whose histories are looked through
+ * @param more other places, by name
+ * @throws Error naming each secret and where it stands
+ */
+export async function searchFor(
+  stage: Pick<Stage, 'stack' | 'inStore' | 'secrets' | 'errors'>,
+  ids: readonly string[],
+  more: Readonly<Record<string, string>>,
+): Promise<Evidence> {
   const raw = await histories(stage, ids);
   const audit = await stage.inStore<{ text: string }>(
     `select concat_ws(' ', kind, actor, subject, convert_from(body, 'UTF8')) as text from audit.entry`,
@@ -61,8 +75,8 @@ export async function searchEverything(stage: Stage): Promise<Evidence> {
     logs: logs(stage),
     audit: audit.map((row) => row.text).join('\n'),
     store: state.map((row) => row.text).join('\n'),
-    slack: JSON.stringify(stage.workspace.recorder.calls().map(({ method, args, reply }) => ({ method, args, reply }))),
     errors: stage.errors.join('\n'),
+    ...more,
   };
   const leaks: string[] = [];
   for (const [name, secret] of stage.secrets) {
@@ -93,7 +107,7 @@ function forms(secret: string): readonly string[] {
   return [secret, ...shifted].filter((form) => form.length >= 12);
 }
 
-function logs({ stack: { state } }: Stage): string {
+function logs({ stack: { state } }: Pick<Stage, 'stack'>): string {
   const folder = state.file('logs');
   return readdirSync(folder)
     .map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
@@ -103,7 +117,7 @@ function logs({ stack: { state } }: Stage): string {
 type Fetched = { readonly requestId: string; readonly history: History; readonly decoded: unknown };
 
 /** As the server keeps them, and decoded with the stack's own key. */
-async function histories({ stack }: Stage, requestIds: readonly string[]): Promise<readonly Fetched[]> {
+async function histories({ stack }: Pick<Stage, 'stack'>, requestIds: readonly string[]): Promise<readonly Fetched[]> {
   const connection = await Connection.connect({ address: stack.temporal.address });
   try {
     const dataConverter = dataConverterFor([

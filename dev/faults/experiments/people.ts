@@ -297,16 +297,24 @@ async function lostWord(world: World): Promise<void> {
   });
   world.secrets.set('a SCIM token', shown);
   world.history.write('fault', { lost: 'the hook of HR' });
-  const response = await fetch(`${apiUrl(world.stack.settings)}/scim/v2/Users/${held.who.id}`, {
-    method: 'PATCH',
-    headers: { authorization: `Bearer ${shown}`, 'content-type': 'application/scim+json' },
-    body: JSON.stringify({
-      schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
-      Operations: [{ op: 'Replace', path: 'active', value: 'False' }],
-    }),
-    signal: AbortSignal.timeout(10_000),
+  const scim = async (method: 'POST' | 'PATCH', path: string, body: object) => {
+    const response = await fetch(`${apiUrl(world.stack.settings)}/scim/v2/Users${path}`, {
+      method,
+      headers: { authorization: `Bearer ${shown}`, 'content-type': 'application/scim+json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const text = await response.text();
+    must(response.status < 300, `SCIM was answered ${response.status}: ${text}`);
+    return JSON.parse(text) as { readonly id: string };
+  };
+  const userName = held.who.handle;
+  const user = await scim('POST', '', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName, active: true });
+  must(held.endedAt() === undefined, 'being known to another source ended a session');
+  await scim('PATCH', `/${user.id}`, {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+    Operations: [{ op: 'Replace', path: 'active', value: 'False' }],
   });
-  must(response.status < 300, `SCIM was answered ${response.status}: ${await response.text()}`);
   await isClosed(held, 5_000);
   await refusesLogin(world, held.login);
   await isOver(world, held.requestId, ['revoked']);

@@ -333,7 +333,7 @@ async function ownsThings(world: World): Promise<void> {
     granted(await releaseOf(world, held));
     await isClosed(held, 10_000);
     await isOver(world, held.requestId, ['released']);
-    await world.onTarget(`update curfew.config set graveyard = '0'`, [], controlDatabase);
+    await outOfGraveyard(world, held.requestId);
     // Where Curfew is no superuser it cannot take over what may not be taken over safely, and says so.
     const alarms = () =>
       world.inStore('select from curfew.alarm where subject = $1 and resolved_at is null', [held.requestId]);
@@ -346,13 +346,21 @@ async function ownsThings(world: World): Promise<void> {
     );
     must(through instanceof DatabaseError, 'what a grantee made still works for others');
     await world.onTarget('drop schema if exists trap cascade', [], 'models');
+    await outOfGraveyard(world, held.requestId);
     const dropped = async () => (await canLogin(world, held.requestId)) === undefined;
     await eventually('its login is dropped', dropped, { withinMs: 130_000, everyMs: 500 });
   } finally {
-    await world.onTarget(`update curfew.config set graveyard = '40 minutes'`, [], controlDatabase);
     await world.onTarget('revoke create on schema ml from models_write; revoke create on database models from models_write', [], 'models');
   }
 }
+
+/** As though it had rested there, and since the last look, for as long as it has to. */
+const outOfGraveyard = (world: World, requestId: RequestId) =>
+  world.onTarget(
+    `update curfew.ledger set disabled_at = disabled_at - interval '50 minutes', drop_tried_at = drop_tried_at - interval '20 minutes' where grant_id = $1`,
+    [requestId],
+    controlDatabase,
+  );
 
 /** Somebody else's lock on what a grantee made is in the way of cleaning, and of nothing else. */
 async function lockedByOthers(world: World): Promise<void> {
