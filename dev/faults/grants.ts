@@ -151,7 +151,10 @@ export async function isShut(world: World, requestId: RequestId): Promise<void> 
     [requestId, roleOf(requestId)],
     controlDatabase,
   );
-  must(row && row.ledger !== 'active' && row.logins === 0 && row.sessions === 0 && row.members === 0, `${requestId} is not shut: ${JSON.stringify(row)}`);
+  must(
+    row && row.ledger !== 'active' && row.logins === 0 && row.sessions === 0 && row.members === 0,
+    `${requestId} is not shut: ${JSON.stringify(row)}`,
+  );
 }
 
 /** The server itself says no (I3): 28P01, 28000. */

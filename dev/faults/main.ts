@@ -49,7 +49,9 @@ if (values.list) {
 const whole = (name: 'seed' | 'minutes', otherwise: number): number => {
   const text = values[name];
   if (text === undefined) return otherwise;
-  return /^\d{1,9}$/.test(text) && (name === 'seed' || Number(text) > 0) ? Number(text) : refuse(`--${name} is no number`);
+  return /^\d{1,9}$/.test(text) && (name === 'seed' || Number(text) > 0)
+    ? Number(text)
+    : refuse(`--${name} is no number`);
 };
 const seed = whole('seed', Date.now() % 1_000_000);
 const minutes = whole('minutes', 0);
@@ -61,7 +63,8 @@ function chosen(): Iterable<Turn> {
     const [, id = '', time] = /^(F\d+[a-z]?)(?:#(\d+))?$/.exec(word.trim()) ?? [];
     const named = experiments.filter((each) => nameOf(each) === id || `F${each.fault}` === id);
     if (named.length === 0) refuse(`there is no experiment ${word}; see --list`);
-    const times = time === undefined && minutes > 0 ? Array.from({ length: 1_000 }, (_, n) => n + 1) : [Number(time ?? 1)];
+    const times =
+      time === undefined && minutes > 0 ? Array.from({ length: 1_000 }, (_, n) => n + 1) : [Number(time ?? 1)];
     return times.flatMap((each) =>
       named.map((experiment) => {
         const name = nameOf(experiment);

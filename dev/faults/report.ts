@@ -6,9 +6,11 @@ export const replayOf = (seed: number, experiment: string): string =>
 
 export function told({ experiment, name, ok, ms, wrong }: Outcome, seed: number): string {
   const line = `${ok ? 'ok    ' : 'BROKEN'} ${experiment.padEnd(7)} ${name} (${(ms / 1_000).toFixed(1)} s)`;
-  return [line, ...wrong.map((what) => `         ${what}`), ...(ok ? [] : [`         ${replayOf(seed, experiment)}`])].join(
-    '\n',
-  );
+  return [
+    line,
+    ...wrong.map((what) => `         ${what}`),
+    ...(ok ? [] : [`         ${replayOf(seed, experiment)}`]),
+  ].join('\n');
 }
 
 const list = (counts: Readonly<Record<string, number>>): string =>

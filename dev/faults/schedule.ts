@@ -19,7 +19,12 @@ export type Act =
 
 /** `slot`: whose story; `atMs` after the start. `by`: the process of the API that is asked. */
 export type Step = { readonly slot: number; readonly atMs: number; readonly act: Act; readonly by: Api };
-export type Story = { readonly slot: number; readonly wish: Wish; readonly seconds: number; readonly steps: readonly Step[] };
+export type Story = {
+  readonly slot: number;
+  readonly wish: Wish;
+  readonly seconds: number;
+  readonly steps: readonly Step[];
+};
 
 const wishList = ['models', 'models', 'orders', 'labels'] as const satisfies readonly Wish[];
 const endings: readonly [readonly Act[], ...(readonly Act[])[]] = [

@@ -25,7 +25,16 @@ export async function hire(world: World, job: Job, count: number, more: Partial<
     for (const { handle, id } of hired) {
       const groups = groupsOf[job].map((name) => ({ name }));
       const email = `${handle}@example.com`;
-      const change = { handle, id, name: handle, email, state: 'active', version: Date.now(), groups, ...more } as const;
+      const change = {
+        handle,
+        id,
+        name: handle,
+        email,
+        state: 'active',
+        version: Date.now(),
+        groups,
+        ...more,
+      } as const;
       await apply(tx, change, 'curfew_directory');
     }
   });

@@ -69,7 +69,8 @@ async function act(world: World, story: Story, step: Step, { asked, login }: Tol
     'set-role': () => trySetRole(world, login, wrong).then(() => ({})),
     release: () => releaseOf(world, asked, step.by).then(() => ({})),
     revoke: () => revokeOf(world, requestId, step.by).then(() => ({})),
-    extend: () => use.extend({ requestId, person: who.id, byMs: 5 * secondMs, key: `${requestId}-more` }).then(() => ({})),
+    extend: () =>
+      use.extend({ requestId, person: who.id, byMs: 5 * secondMs, key: `${requestId}-more` }).then(() => ({})),
     leave: () => says(world, who.handle, 'left'),
     rehire: () => says(world, who.handle, 'active'),
   };

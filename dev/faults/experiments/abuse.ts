@@ -47,7 +47,9 @@ const breakGlass = (world: World, { id }: Person, use = world.use.prompt) =>
 async function storm(world: World): Promise<void> {
   const responders = await hire(world, 'grantee', 6);
   const opened = await Promise.all(
-    responders.flatMap((person) => Array.from({ length: 4 }, async () => ({ person, answer: await breakGlass(world, person) }))),
+    responders.flatMap((person) =>
+      Array.from({ length: 4 }, async () => ({ person, answer: await breakGlass(world, person) })),
+    ),
   );
   world.history.write('fault', { storm: opened.length });
   for (const person of responders) {
@@ -61,7 +63,7 @@ async function storm(world: World): Promise<void> {
   await world.claim(granted(await world.use.prompt.mintCode({ requestId, person: first.person.id })).code);
   const [announced] = await world.inStore<{ entries: number; late: boolean }>(
     `select count(*)::int as entries, bool_or(at > (select granted_at from curfew.access_grant where request_id = $1::uuid)) as late
-     from audit.entry where subject = $1::text and kind = 'break-glass.announced'`,
+     from audit.entry where subject = $1::text and kind = 'breakglass.announced'`,
     [requestId],
   );
   must(announced && announced.entries >= 1 && !announced.late, `it was announced ${JSON.stringify(announced)}`);
@@ -84,9 +86,10 @@ async function storm(world: World): Promise<void> {
     world.use.prompt.review({ requestId, person: person.id, account: inOrder(), verdict: 'justified', note: 'seen' });
   must(isRefusal(await review(first.person)), 'somebody reviewed their own');
   granted(await review(controllers[1]));
-  const [debt] = await world.inStore<{ n: number }>('select count(*)::int as n from curfew.review where request_id = $1', [
-    requestId,
-  ]);
+  const [debt] = await world.inStore<{ n: number }>(
+    'select count(*)::int as n from curfew.review where request_id = $1',
+    [requestId],
+  );
   must(debt?.n === 1, 'the review is not kept');
 }
 
@@ -107,10 +110,13 @@ async function secretsSought(world: World): Promise<void> {
   );
   const there: RequestId[] = [];
   for (const { id } of newest) {
-    const isThere = await world.temporal.workflow.getHandle(accessRequestId(id)).describe().then(
-      () => true,
-      () => false,
-    );
+    const isThere = await world.temporal.workflow
+      .getHandle(accessRequestId(id))
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
     if (isThere) there.push(id);
   }
   const ofOthers = [...world.secrets].filter(([name]) => !/ of [0-9a-f-]{36}$/.test(name));

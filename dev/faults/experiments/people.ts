@@ -67,7 +67,10 @@ async function deliveries(world: World): Promise<void> {
   const version = Date.now();
   const word = { handle, state: 'left', id, version, stampedAt: now - 5 * minuteMs + 20 * secondMs } as const;
   const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(world, word)));
-  must(answers.every(({ status }) => status === 200), `repeats were answered ${answers.map(({ status }) => status)}`);
+  must(
+    answers.every(({ status }) => status === 200),
+    `repeats were answered ${answers.map(({ status }) => status)}`,
+  );
   must(new Set(answers.map(({ body }) => JSON.stringify(body))).size === 1, 'repeats were answered differently');
   // A word that is older than what is known brings nobody back.
   await deliver(world, { handle, state: 'active', version: version - 1_000 });
@@ -105,13 +108,23 @@ async function races(world: World, chance: Chance): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, lateMs));
         return act();
       };
-      const acts: Readonly<Record<(typeof kinds)[number], readonly [() => Promise<unknown>, () => Promise<unknown>]>> = {
-        'approve approve': [() => decide(world, requestId, first, 'approve', by[0]), () => decide(world, requestId, second, 'approve', by[1])],
-        'same approve': [() => decide(world, requestId, first, 'approve', by[0]), () => decide(world, requestId, first, 'approve', by[1])],
-        'approve deny': [() => decide(world, requestId, first, 'approve', by[0]), () => decide(world, requestId, second, 'deny', by[1])],
-        'approve withdraw': [() => decide(world, requestId, first, 'approve', by[0]), withdraw],
-        'claim withdraw': [async () => world.claim(await codeFor(world, asked), 15_000), withdraw],
-      };
+      const acts: Readonly<Record<(typeof kinds)[number], readonly [() => Promise<unknown>, () => Promise<unknown>]>> =
+        {
+          'approve approve': [
+            () => decide(world, requestId, first, 'approve', by[0]),
+            () => decide(world, requestId, second, 'approve', by[1]),
+          ],
+          'same approve': [
+            () => decide(world, requestId, first, 'approve', by[0]),
+            () => decide(world, requestId, first, 'approve', by[1]),
+          ],
+          'approve deny': [
+            () => decide(world, requestId, first, 'approve', by[0]),
+            () => decide(world, requestId, second, 'deny', by[1]),
+          ],
+          'approve withdraw': [() => decide(world, requestId, first, 'approve', by[0]), withdraw],
+          'claim withdraw': [async () => world.claim(await codeFor(world, asked), 15_000), withdraw],
+        };
       const [one, other] = acts[kind];
       await Promise.allSettled([one(), later(other)]);
       await onlyOnce(world, requestId);
@@ -127,7 +140,10 @@ async function onlyOnce(world: World, requestId: RequestId): Promise<void> {
      from curfew.decision d where d.request_id = $1::uuid`,
     [requestId],
   );
-  must(row && row.people === row.decisions && row.entries === row.decisions, `decisions of ${requestId}: ${JSON.stringify(row)}`);
+  must(
+    row && row.people === row.decisions && row.entries === row.decisions,
+    `decisions of ${requestId}: ${JSON.stringify(row)}`,
+  );
   must(row.closes <= 1, `${requestId} was closed ${row.closes} times`);
 }
 
@@ -229,9 +245,13 @@ async function loops(world: World): Promise<void> {
   await becomes(world, again.requestId, 'awaiting');
   for (const one of alias) must(isRefusal(await decide(world, again.requestId, one)), 'an alias approved its own');
   // One's own manager is oneself: there is nobody to ask.
-  await world.store.directory.transaction((tx) =>
-    apply(tx, { handle: double.handle, manager: double.id, version: Date.now() }, 'curfew_directory').then(() => undefined),
-  ).catch(() => undefined);
+  await world.store.directory
+    .transaction((tx) =>
+      apply(tx, { handle: double.handle, manager: double.id, version: Date.now() }, 'curfew_directory').then(
+        () => undefined,
+      ),
+    )
+    .catch(() => undefined);
   const write = await world.use.prompt.open({
     person: double.id,
     kind: 'access',
@@ -241,7 +261,8 @@ async function loops(world: World): Promise<void> {
     reason: 'an experiment',
     key: randomUUID(),
   });
-  if (!isRefusal(write)) must(isRefusal(await decide(world, write.requestId, double)), 'somebody was their own manager');
+  if (!isRefusal(write))
+    must(isRefusal(await decide(world, write.requestId, double)), 'somebody was their own manager');
 }
 
 const fleet = { people: 200, grants: 500, lanes: 12 } as const;
@@ -290,7 +311,13 @@ async function lostWord(world: World): Promise<void> {
   const { shown, hash } = makeToken();
   const id = randomUUID();
   const source = 'scim-faults';
-  const token = { id, source, scopes: tokens.scimScopes, inactive: 'left', expiresAt: Date.now() + 10 * minuteMs } as const;
+  const token = {
+    id,
+    source,
+    scopes: tokens.scimScopes,
+    inactive: 'left',
+    expiresAt: Date.now() + 10 * minuteMs,
+  } as const;
   await world.store.admin.transaction(async (tx) => {
     await tokens.insert(tx, { ...token, hash });
     await append(tx, { kind: 'scim-token.made', actor: 'curfew_admin', subject: id, body: { source } });
@@ -306,10 +333,14 @@ async function lostWord(world: World): Promise<void> {
     });
     const text = await response.text();
     must(response.status < 300, `SCIM was answered ${response.status}: ${text}`);
-    return JSON.parse(text) as { readonly id: string };
+    return (text === '' ? {} : JSON.parse(text)) as { readonly id?: string };
   };
   const userName = held.who.handle;
-  const user = await scim('POST', '', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName, active: true });
+  const user = await scim('POST', '', {
+    schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+    userName,
+    active: true,
+  });
   must(held.endedAt() === undefined, 'being known to another source ended a session');
   await scim('PATCH', `/${user.id}`, {
     schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],

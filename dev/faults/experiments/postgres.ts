@@ -213,27 +213,26 @@ async function preparedTransaction(world: World): Promise<void> {
 }
 
 /** What a database's own administrator may do to a login that is not theirs. @returns for the end: undoes it */
-const meddlings: Readonly<
-  Record<string, (world: World, held: Held) => Promise<(() => Promise<unknown>) | undefined>>
-> = {
-  'a second membership': async (world, { login }) => {
-    await world.onTarget(`grant orders_read to ${login.role}`);
-    return () => world.onTarget(`revoke orders_read from ${login.role} cascade`).catch(() => undefined);
-  },
-  'another name': async (world, { login, session }) => {
-    await session.query('commit');
-    await world.onTarget(`alter role ${login.role} rename to somebody_else_${world.next()}`);
-    return undefined;
-  },
-  'no end': async (world, { login }) => {
-    await world.onTarget(`alter role ${login.role} valid until 'infinity'`);
-    return undefined;
-  },
-  'a login that is off': async (world, { login }) => {
-    await world.onTarget(`alter role ${login.role} nologin`);
-    return undefined;
-  },
-};
+const meddlings: Readonly<Record<string, (world: World, held: Held) => Promise<(() => Promise<unknown>) | undefined>>> =
+  {
+    'a second membership': async (world, { login }) => {
+      await world.onTarget(`grant orders_read to ${login.role}`);
+      return () => world.onTarget(`revoke orders_read from ${login.role} cascade`).catch(() => undefined);
+    },
+    'another name': async (world, { login, session }) => {
+      await session.query('commit');
+      await world.onTarget(`alter role ${login.role} rename to somebody_else_${world.next()}`);
+      return undefined;
+    },
+    'no end': async (world, { login }) => {
+      await world.onTarget(`alter role ${login.role} valid until 'infinity'`);
+      return undefined;
+    },
+    'a login that is off': async (world, { login }) => {
+      await world.onTarget(`alter role ${login.role} nologin`);
+      return undefined;
+    },
+  };
 
 async function meddled(world: World, chance: Chance): Promise<void> {
   const names = Object.keys(meddlings);
@@ -320,7 +319,11 @@ async function noPlaceLeft(world: World): Promise<void> {
 
 /** What a grantee leaves in a database: nobody gets anything through it afterwards. */
 async function ownsThings(world: World): Promise<void> {
-  await world.onTarget('grant create on schema ml to models_write; grant create on database models to models_write', [], 'models');
+  await world.onTarget(
+    'grant create on schema ml to models_write; grant create on database models to models_write',
+    [],
+    'models',
+  );
   try {
     const held = await hold(world, 60, 'labels');
     await held.session.query('commit');
@@ -350,7 +353,11 @@ async function ownsThings(world: World): Promise<void> {
     const dropped = async () => (await canLogin(world, held.requestId)) === undefined;
     await eventually('its login is dropped', dropped, { withinMs: 130_000, everyMs: 500 });
   } finally {
-    await world.onTarget('revoke create on schema ml from models_write; revoke create on database models from models_write', [], 'models');
+    await world.onTarget(
+      'revoke create on schema ml from models_write; revoke create on database models from models_write',
+      [],
+      'models',
+    );
   }
 }
 

@@ -86,7 +86,10 @@ async function zombie(world: World, chance: Chance): Promise<void> {
   // Its attempt is over after ten seconds; without a revoke it is that which refuses the zombie.
   if (revoked) {
     await revokeOf(world, asked.requestId);
-    await eventually('the reaper has made its tombstone', async () => (await ledgerOf(world, asked.requestId)) === 'revoked');
+    await eventually(
+      'the reaper has made its tombstone',
+      async () => (await ledgerOf(world, asked.requestId)) === 'revoked',
+    );
   }
   await until(Date.now() + (revoked ? 4_000 : 11_000));
   frozen.thaw();

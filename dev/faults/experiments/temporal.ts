@@ -28,8 +28,7 @@ import { holdTemplate, kill, start, workerWaits } from '../parts.ts';
 import { oneOf, type Chance } from '../seeded.ts';
 import type { World } from '../world.ts';
 
-const handleOf = (world: World, requestId: RequestId) =>
-  world.temporal.workflow.getHandle(accessRequestId(requestId));
+const handleOf = (world: World, requestId: RequestId) => world.temporal.workflow.getHandle(accessRequestId(requestId));
 
 async function deadAcrossTheEnd(world: World): Promise<void> {
   const held = await hold(world, 7);
@@ -40,6 +39,9 @@ async function deadAcrossTheEnd(world: World): Promise<void> {
   await start(world, 'temporal');
   await isOver(world, held.requestId, ['expired']);
 }
+
+/** Two looks of the reconciler, and what they may take. */
+const reconciledMs = 150 * secondMs;
 
 /** Everything that Temporal knew is gone, for ever. */
 async function totalLoss(world: World): Promise<void> {
@@ -54,9 +56,9 @@ async function totalLoss(world: World): Promise<void> {
   await isClosed(pulled, 10_000);
   await refusesLogin(world, pulled.login);
   await endsOnTime(world, held);
-  // Nobody runs who would have closed them: that is the reconciler's, from store and roles alone (I19).
   for (const { requestId } of [held, pulled]) await isShut(world, requestId);
-  for (const { requestId } of [held, pulled, waiting]) world.excused.add(requestId);
+  // Nobody runs who would have closed them: that is the reconciler's, from store and roles alone (I19).
+  for (const { requestId } of [held, pulled, waiting]) await becomes(world, requestId, 'closed', reconciledMs);
 }
 
 const moments = ['awaiting', 'approved', 'granting', 'active'] as const;
@@ -65,15 +67,15 @@ const moments = ['awaiting', 'approved', 'granting', 'active'] as const;
 async function terminated(world: World, chance: Chance): Promise<void> {
   const moment = oneOf(chance, moments);
   world.history.write('fault', { terminated: moment });
-  const terminate = async (requestId: RequestId): Promise<void> => {
-    await handleOf(world, requestId).terminate('by an operator');
-    world.excused.add(requestId);
-  };
+  const terminate = (requestId: RequestId): Promise<unknown> =>
+    handleOf(world, requestId).terminate('by an operator');
+  const reconciled = (requestId: RequestId): Promise<unknown> => becomes(world, requestId, 'closed', reconciledMs);
   if (moment === 'awaiting' || moment === 'approved') {
     const asked = moment === 'awaiting' ? await ask(world, 'orders', 20) : await approved(world, 'models', 20);
     await becomes(world, asked.requestId, moment);
     await terminate(asked.requestId);
     await isShut(world, asked.requestId);
+    await reconciled(asked.requestId);
     return;
   }
   if (moment === 'granting') {
@@ -87,6 +89,7 @@ async function terminated(world: World, chance: Chance): Promise<void> {
     await template.release();
     const orphan = await enter(world, asked, await claimed);
     await endsOnTime(world, orphan);
+    await reconciled(asked.requestId);
     return isShut(world, asked.requestId);
   }
   const [held, pulled] = [await hold(world, 8), await hold(world, 120)];
@@ -95,7 +98,10 @@ async function terminated(world: World, chance: Chance): Promise<void> {
   await isClosed(pulled, 10_000);
   await refusesLogin(world, pulled.login);
   await endsOnTime(world, held);
-  for (const { requestId } of [held, pulled]) await isShut(world, requestId);
+  for (const { requestId } of [held, pulled]) {
+    await isShut(world, requestId);
+    await reconciled(requestId);
+  }
 }
 
 /** Resets are possible to where a Workflow task ended. */
@@ -159,13 +165,17 @@ const sayAgain = async (world: World, requestId: RequestId): Promise<void> => {
     `update curfew.outbox set done_at = null, attempts = 0, next_at = clock_timestamp() where payload ->> 'requestId' = $1`,
     [requestId],
   );
-  await eventually('all of it was said', async () => {
-    const [row] = await world.inStore<{ n: number }>(
-      `select count(*)::int as n from curfew.outbox where done_at is null and payload ->> 'requestId' = $1`,
-      [requestId],
-    );
-    return row?.n === 0;
-  }, { withinMs: 30_000, everyMs: 100 });
+  await eventually(
+    'all of it was said',
+    async () => {
+      const [row] = await world.inStore<{ n: number }>(
+        `select count(*)::int as n from curfew.outbox where done_at is null and payload ->> 'requestId' = $1`,
+        [requestId],
+      );
+      return row?.n === 0;
+    },
+    { withinMs: 30_000, everyMs: 100 },
+  );
   world.history.write('fault', { again: requestId });
 };
 
@@ -190,8 +200,15 @@ async function startedAgain(world: World): Promise<void> {
     namespace: options.namespace,
     workflowExecution: { workflowId: accessRequestId(asked.requestId), runId },
   });
-  await eventually('the server has forgotten it', () =>
-    handleOf(world, asked.requestId).describe().then(() => false, () => true),
+  await eventually(
+    'the server has forgotten it',
+    () =>
+      handleOf(world, asked.requestId)
+        .describe()
+        .then(
+          () => false,
+          () => true,
+        ),
     { withinMs: 60_000, everyMs: 500 },
   );
   await sayAgain(world, asked.requestId);
