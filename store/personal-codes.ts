@@ -28,11 +28,16 @@ export const endAll = (tx: Db, person: PersonId, at: number): Promise<unknown> =
     new Date(at),
   ]);
 
-/** Whose code this is at `at` (epoch ms). Undefined: nobody's, or it was replaced or has expired. Changes nothing. */
+/**
+ * Whose code this is at `at` (epoch ms). Undefined: nobody's, or it was replaced or has expired, or its person has left
+ * or was suspended since: whoever comes back starts clean. Changes nothing.
+ */
 export async function valid(db: Db, hash: Buffer, at: number): Promise<PersonalCodeRow | undefined> {
   const [row] = await db.query<PersonalCodeRow>(
-    `select person, account, minted_at as "mintedAt", expires_at as "expiresAt" from curfew.personal_code
-     where hash = $1 and replaced_at is null and expires_at > $2`,
+    `select c.person, c.account, c.minted_at as "mintedAt", c.expires_at as "expiresAt" from curfew.personal_code c
+     where c.hash = $1 and c.replaced_at is null and c.expires_at > $2 and not exists (
+       select from curfew.revoke_intent i
+       where i.person = c.person and i.cause in ('left', 'suspended') and i.asked_at >= c.minted_at)`,
     [hash, new Date(at)],
   );
   return row;

@@ -1,6 +1,7 @@
 /** Whose word on a person counts, and that all of a leaver's accounts go with them. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { RequestId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
 import { secondMs } from '../domain/time.ts';
 import { hrUseCases } from '../service/deliver.ts';
@@ -9,7 +10,20 @@ import * as absences from '../store/absences.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as intents from '../store/intents.ts';
 import * as people from '../store/people.ts';
-import { approved, ask, claimed, click, code, ok, opened, startCompany, type Company } from './support/company.ts';
+import type { PersonChange } from '../store/people.ts';
+import {
+  approved,
+  ask,
+  claimed,
+  click,
+  code,
+  minted,
+  ok,
+  opened,
+  startCompany,
+  verifier,
+  type Company,
+} from './support/company.ts';
 import { addPerson } from './support/store-sample.ts';
 
 let company: Company;
@@ -202,4 +216,90 @@ test('whoever leaves delegates to nobody and decides for nobody any more, with a
     { login: 'curfew_directory', body: { cause: 'left', delegate: boss } },
     { login: 'curfew_directory', body: { cause: 'left', delegate: gone } },
   ]);
+});
+
+// == Whatever source says it ======================================================================================
+
+const changes = (handle: string, change: Partial<PersonChange>, source = 'hr') =>
+  company.use.changePerson({
+    source,
+    event: `event-${(events += 1)}`,
+    actor: 'curfew_directory',
+    change: { handle, version: company.nextVersion(), ...change },
+  });
+/** What other tests have left open of them goes as well. */
+const holding = (requestId: RequestId) => expect.arrayContaining([requestId]) as readonly RequestId[];
+const causesOf = async (requestId: RequestId) =>
+  (await intents.ofRequest(company.store.admin, requestId)).map(({ cause }) => cause).toSorted();
+
+test('any source that says "left" ends all that HR’s "left" ends, together with what else it says', async () => {
+  const requestId = await approved(company);
+  await claimed(company, requestId);
+  const left = ok(await changes('ada', { state: 'left', groups: [], name: 'Ada' }));
+  expect(left).toMatchObject({ change: 'applied', state: 'left', requests: holding(requestId) });
+  expect(await causesOf(requestId)).toEqual(['left', 'left']);
+  expect(company.temporal.leaves.at(-1)).toMatchObject({ cause: 'left' });
+});
+
+test('whoever is new and gone at once, and whoever is active, ends nothing; nonsense is refused', async () => {
+  expect(ok(await changes('fresh-one', { state: 'left' }))).toMatchObject({ change: 'applied', requests: [] });
+  expect(ok(await changes('fresh-two', { state: 'active', groups: [{ name: 'engineers' }] }))).toMatchObject({
+    state: 'active',
+    requests: [],
+  });
+  expect(code(await changes('fresh-three', {}))).toBe('InvalidInput');
+  const stale = { version: 0, groups: [{ name: 'owners' }] };
+  expect(ok(await changes('fresh-two', stale))).toMatchObject({ change: 'older', requests: [] });
+});
+
+test('a daily list that says again who has left asks for no end again, unless something is left', async () => {
+  const handle = await somebody();
+  ok(await changes(handle, { state: 'left' }));
+  const id = (await people.personByHandle(company.store.admin, handle)) ?? expect.fail(handle);
+  const count = async () =>
+    (await company.store.admin.query('select from curfew.revoke_intent where person = $1', [id])).length;
+  const before = await count();
+  expect(before).toBe(1);
+  expect(ok(await changes(handle, { state: 'left' }))).toMatchObject({ state: 'left', requests: [] });
+  expect(await count()).toBe(before);
+});
+
+test('an account that is linked to somebody who has left ends with them, what it holds included (I9)', async () => {
+  const gone = await somebody();
+  ok(await changes(gone, { state: 'left' }));
+  const goneId = (await people.personByHandle(company.store.admin, gone)) ?? expect.fail(gone);
+  const requestId = await approved(company, { person: company.id('eve') });
+  await claimed(company, requestId, 'eve');
+  const left = ok(await changes('eve', { aliases: [goneId] }, 'operator'));
+  expect(left).toMatchObject({ state: 'left', requests: holding(requestId) });
+  expect(await causesOf(requestId)).toEqual(['left', 'left']);
+  await changes('eve', { aliases: [] }, 'operator');
+});
+
+test('and so does an account to which somebody who has left is linked from the other side', async () => {
+  const gone = await somebody();
+  ok(await changes(gone, { state: 'suspended' }));
+  const requestId = await approved(company, { person: company.id('eve') });
+  await claimed(company, requestId, 'eve');
+  const left = ok(await changes(gone, { aliases: [company.id('eve')] }));
+  expect(left).toMatchObject({ state: 'suspended', requests: holding(requestId) });
+  expect(await causesOf(requestId)).toEqual(['suspended', 'suspended']);
+  await changes(gone, { aliases: [] });
+});
+
+test('a rehire starts clean: no request, group, delegation, code or link comes back (I9)', async () => {
+  const requestId = await approved(company, { person: company.id('eve') });
+  const span = { fromAt: company.now - 1_000, untilAt: company.now + 3_600_000 };
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
+  ok(await company.use.away({ person: company.id('eve'), delegate: company.id('nina'), account, ...span }));
+  const { code: shown } = await minted(company, requestId, 'eve');
+  const personal = ok(await company.use.personalCode({ person: company.id('eve'), account }));
+  ok(await says('eve', 'left', company.nextVersion()));
+  ok(await says('eve', 'active', company.nextVersion()));
+  expect(await factsOf('eve')).toMatchObject({ state: 'active', groups: [], manager: null });
+  expect(await absences.of(company.store.admin, company.id('eve'), company.now)).toEqual([]);
+  expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'closed' });
+  const claim = { code: shown, verifier: verifier(), address: '192.0.2.7' };
+  expect(code(await company.use.claim(claim))).not.toBe('no refusal');
+  expect(code(await company.use.personOfCode({ code: personal.code }))).not.toBe('no refusal');
 });

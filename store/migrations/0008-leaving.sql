@@ -125,3 +125,30 @@ grant select on curfew.taint, curfew.taint_answer
   to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_auditor;
 grant update (rule, answer_by, outcome, settled_at) on curfew.taint to curfew_worker;
 grant insert on curfew.taint_answer to curfew_api;
+
+-- == Rehires =================================================================================================
+-- Whoever comes back starts clean: a code that was made for them before they left or were suspended links nothing.
+create or replace function curfew.link_by_code(p_hash bytea, p_team text, p_user text)
+  returns table (kind text, person uuid, link text, approves_from timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_person uuid; v_link text; v_from timestamptz; v_taken uuid;
+begin
+  if coalesce(p_team, '') !~ '^[TE][A-Z0-9]{1,20}$' or coalesce(p_user, '') !~ '^[UW][A-Z0-9]{1,20}$' then
+    raise exception 'no Slack account' using errcode = 'CFS03';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('curfew.link_code', 0));
+  select c.person into v_person from curfew.link_code c
+    where c.hash = p_hash and c.used_at is null and c.expires_at > clock_timestamp()
+      and not exists (select from curfew.revoke_intent i where i.cause in ('left', 'suspended')
+                        and i.asked_at >= c.minted_at and i.person in (select curfew.accounts_of(c.person)));
+  if v_person is null then return query select 'unknown', null::uuid, null, null::timestamptz; return; end if;
+  select t.person into v_taken from curfew.personal t
+    where t.kind = 'link' and t.slack_team = p_team and t.slack_user = p_user;
+  if v_taken is not null then return query select 'taken', v_taken, null, null::timestamptz; return; end if;
+  update curfew.link_code c set used_at = clock_timestamp() where c.hash = p_hash;
+  insert into curfew.personal as t (kind, id, person, slack_team, slack_user, salt)
+    values ('link', gen_random_uuid()::text, v_person, p_team, p_user, uuid_send(gen_random_uuid()))
+    returning t.id, t.approves_from into v_link, v_from;
+  return query select 'linked', v_person, v_link, v_from;
+end $$;
