@@ -32,6 +32,8 @@ afterAll(async () => {
 /** One step of a grant's life: how it begins, the statement that is struck, and what holds when it was done after all. */
 type Step = {
   readonly name: string;
+  /** The control database where absent. */
+  readonly database?: string;
   readonly before: (target: Target) => Promise<Prepared>;
   readonly text: string;
   readonly values: (holder: Prepared) => unknown[];
@@ -107,6 +109,26 @@ const steps: readonly Step[] = [
     retry: (target, { call }) => target.dropMany([call.grantId]),
     done: { state: 'dropped', login: null, members: 0 },
   },
+  {
+    name: 'clean',
+    database: 'orders',
+    before: async (target) => {
+      const holder = await revoked(target);
+      await postgres.query(
+        'orders',
+        `create schema if not exists attic; drop table if exists attic.t; create table attic.t (x int); alter table attic.t owner to ${holder.role}`,
+      );
+      return holder;
+    },
+    text: 'select * from curfew_db.clean($1)',
+    values: ({ call }) => [call.grantId],
+    retry: async (target, { call }) => {
+      expect(await target.clean(call.grantId, 'orders')).toEqual({ outcome: 'clean', detail: null });
+      const owner = "select relowner::regrole::text as owner from pg_class where oid = 'attic.t'::regclass";
+      expect(await postgres.query('orders', owner)).toEqual([{ owner: 'curfew_quarantine' }]);
+    },
+    done: { state: 'revoked', login: false, members: 0 },
+  },
 ];
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -120,14 +142,14 @@ const stateOf = async ({ call, role }: Prepared): Promise<unknown> =>
     )
   )[0];
 
-const asWorker = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
-  postgres.as({ user: 'curfew_worker', password: workerPassword, database: 'control' }, work);
+const asWorker = <T>(work: (client: Client) => Promise<T>, database = 'control'): Promise<T> =>
+  postgres.as({ user: 'curfew_worker', password: workerPassword, database }, work);
 const strike = (pid: unknown): Promise<unknown> =>
   postgres.query('postgres', 'select pg_terminate_backend($1, 5000)', [pid]);
 const pidOf = async (client: Client): Promise<number> =>
   Number((await client.query('select pg_backend_pid() as pid')).rows[0]?.pid);
 
-describe.each(steps)('$name', (step) => {
+describe.each(steps)('$name (F1, F2, F18)', (step) => {
   test('ended before COMMIT leaves nothing, and the retry does it', async () => {
     const holder = await step.before(sample.worker);
     const before = await catalog(postgres);
@@ -136,7 +158,7 @@ describe.each(steps)('$name', (step) => {
       await client.query('begin');
       await client.query(step.text, step.values(holder));
       await strike(pid);
-    });
+    }, step.database);
     expect(await catalog(postgres)).toBe(before);
     await step.retry(sample.worker, holder);
     expect(await stateOf(holder)).toEqual(step.done);
@@ -148,7 +170,7 @@ describe.each(steps)('$name', (step) => {
       const pid = await pidOf(client);
       await client.query(step.text, step.values(holder));
       await strike(pid);
-    });
+    }, step.database);
     expect(await stateOf(holder)).toEqual(step.done);
     await step.retry(sample.worker, holder);
     expect(await stateOf(holder)).toEqual(step.done);
@@ -156,7 +178,7 @@ describe.each(steps)('$name', (step) => {
 
   test('survives a crash of the server right after it, and the rest of the life goes on', async () => {
     const holder = await step.before(sample.worker);
-    await asWorker((client) => client.query(step.text, step.values(holder)));
+    await asWorker((client) => client.query(step.text, step.values(holder)), step.database);
     await postgres.crash();
     expect(await stateOf(holder)).toEqual(step.done);
     // NB. Every pooled connection is dead now: each call finds that out once, as a worker would, and is tried again.
@@ -186,6 +208,7 @@ const places = [
   ['extend', 'in ALTER ROLE', 'lock table pg_authid in share mode'],
   ['revoke', 'at its ledger row', 'lock table curfew.ledger in share mode'],
   ['revoke', 'in REVOKE', 'grant orders_read to in_the_way'],
+  ['clean', 'in REASSIGN OWNED', 'lock table attic.t in access share mode'],
 ] as const;
 
 describe.each(places)('%s, struck %s', (name, _, lock) => {
@@ -195,7 +218,7 @@ describe.each(places)('%s, struck %s', (name, _, lock) => {
     const holder = await step.before(sample.worker);
     const before = await catalog(postgres);
     const struck = openWorker(postgres, undefined, 1);
-    await postgres.as({ database: 'control' }, async (blocker) => {
+    await postgres.as({ database: step.database ?? 'control' }, async (blocker) => {
       await blocker.query(`begin; ${lock}`);
       const fate = step.retry(struck, holder).then(
         () => 'done',
