@@ -43,7 +43,7 @@ export const cliShape = {
     mend: 'Type /curfew code in Slack, and set it to the code that it shows.',
   }),
   CURFEW_ADMIN_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, alarms, recover, status, requests, breakglass, report, people link --code',
+    what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, alarms, recover, status, requests, breakglass, report, people link --code, scim',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { minted, approved, startCompany, ticketKey, type Company } from './support/company.ts';
 import { eventually } from './support/eventually.ts';
+import { plantToken } from './support/scim.ts';
 import { signedAs, sourcesText } from './support/sources.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -69,6 +70,7 @@ test('the process serves, without Temporal too, and ends in order when it is tol
     needs: { store: true, policy: true, directory: true },
   });
   expect((await fetch(`${origin}/claim`)).status).toBe(200);
+  expect((await fetch(`${origin}/scim/v2/Users`)).status).toBe(401);
   const { code } = await minted(company, await approved(company));
   const body = JSON.stringify({ code });
   const peeked = await fetch(`${origin}/claim/peek`, {
@@ -110,6 +112,9 @@ test('hooks run apart with the directory’s login alone, and what takes effect 
     const origin = `http://127.0.0.1:${await eventually('it listens', () => portOf(first.said), { withinMs: 20_000 })}`;
     expect(await (await fetch(`${origin}/readyz`)).json()).toEqual({ ok: true, needs: { store: true } });
     expect((await fetch(`${origin}/claim`)).status).toBe(404);
+    expect((await fetch(`${origin}/scim/v2/Users`)).status).toBe(401);
+    const headers = { authorization: `Bearer ${await plantToken(company)}` };
+    expect(await (await fetch(`${origin}/scim/v2/Users`, { headers })).json()).toMatchObject({ totalResults: 0 });
     const says = async (handle: string, more: object = {}) => {
       const [id, at] = [`main-${handle}`, Date.now()];
       const version = company.nextVersion();

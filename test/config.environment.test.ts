@@ -295,6 +295,19 @@ test('the webhook of alarms has an address that cannot be read on its way, and a
   ]);
 });
 
+test.each(['acme', 'Acme.Example', '@acme.example', 'acme.example/', 'acme..example', '-acme.example'])(
+  'a domain of SCIM userNames that is none is refused: %s',
+  (domain) => {
+    expect(names(readApiConfig({ ...api, CURFEW_SCIM_USER_DOMAIN: domain }))).toEqual(['CURFEW_SCIM_USER_DOMAIN']);
+  },
+);
+
+test('a domain of SCIM userNames is read', () => {
+  const read = readApiConfig({ ...api, CURFEW_SCIM_USER_DOMAIN: 'eu.acme.example' });
+  expect(configOf(read).scimUserDomain).toBe('eu.acme.example');
+  expect(configOf(readApiConfig(api))).not.toHaveProperty('scimUserDomain');
+});
+
 test('conditions are asked of a file or of an endpoint, never of both', () => {
   const file = { CURFEW_CONDITIONS_FILE: '/etc/curfew/conditions.yaml' };
   const url = { CURFEW_CONDITIONS_URL: 'https://incidents.example.com/v1' };

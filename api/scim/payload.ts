@@ -94,10 +94,13 @@ export function settingsOf(value: unknown): readonly (readonly [name: string, va
   if (typeof value === 'string') return value.trimStart().startsWith('{') ? settingsOf(parseJson(value)?.value) : [];
   if (Array.isArray(value)) return value.filter(isFields).flatMap(settingsOf);
   if (!isFields(value)) return [];
+  const entries = Object.entries(value);
+  const plain = (all: typeof entries) => all.flatMap(([key, each]) => within(attributeOf(key), each));
   // The form {"name": "active", "value": false}; a resource has a name as well, but no value beside it.
   const { name: named } = value;
-  if (typeof named === 'string' && 'value' in value) return [[attributeOf(named), value['value']]];
-  return Object.entries(value).flatMap(([key, each]) => within(attributeOf(key), each));
+  if (typeof named !== 'string' || !('value' in value)) return plain(entries);
+  const others = entries.filter(([key]) => key !== 'name' && key !== 'value');
+  return [[attributeOf(named), value['value']], ...plain(others)];
 }
 
 const within = (name: string, value: unknown): readonly (readonly [string, unknown])[] => {
