@@ -135,7 +135,7 @@ async function applyAll(
 async function alarmOfMissing(tx: Parameters<typeof alarms.raise>[0], source: string, person: PersonId): Promise<void> {
   const detail = `The source ${source} lists somebody no more whom it listed before: they are suspended until it lists them again. Have they left?`;
   await alarms.raise(tx, {
-    key: `source-missing/${source}/${person}`,
+    key: pulls.missingKey(source, person),
     code: 'source-missing',
     subject: person,
     detail,

@@ -53,6 +53,18 @@ export const all = (db: Db): Promise<readonly SourcePull[]> =>
      from curfew.source_pull order by source`,
   );
 
+export const missingKey = (source: string, person: PersonId): string => `source-missing/${source}/${person}`;
+
+/** Keys of open alarms about people who are listed again, or of whom it is known by now that they have left. */
+export async function answeredKeys(db: Db): Promise<readonly string[]> {
+  const rows = await db.query<{ key: string }>(
+    `select a.key from curfew.source_listing l join curfew.person p on p.id = l.person
+     join curfew.alarm a on a.resolved_at is null and a.key = 'source-missing/' || l.source || '/' || l.person
+     where l.missing_at is null or p.state = 'left'`,
+  );
+  return rows.map(({ key }) => key);
+}
+
 /** What the directory has of somebody, as far as one source can say something else. */
 export type KnownPerson = {
   readonly id: PersonId;

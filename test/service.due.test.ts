@@ -1,4 +1,5 @@
 /** Word on people that takes effect later: corrected, cancelled, overtaken, and never lost. */
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { PersonState } from '../domain/person.ts';
 import { dayMs, hourMs, minuteMs } from '../domain/time.ts';
@@ -208,4 +209,42 @@ test('where the source can be asked, its event is a trigger, and what it answers
   company.now += 2 * hourMs;
   await settleDue(company.ctx, new Map([['asked', ask]]));
   expect(await stateOf(here), 'and what it says then counts').toBe('left');
+});
+
+test('whatever its source says in whichever order, what holds after all days is the newest or takes away more', async () => {
+  type Word = { readonly state: PersonState; readonly inDays: number; readonly order: number };
+  const word = fc.record({
+    state: fc.constantFrom<PersonState>('active', 'suspended', 'left'),
+    inDays: fc.constantFrom(0, 0, 1, 2, 3),
+    order: fc.nat(100),
+  });
+  const strict: Readonly<Record<string, number>> = { active: 0, suspended: 1, left: 2 };
+  await fc.assert(
+    fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 5 }), async (said) => {
+      const handle = await somebody();
+      const versioned = said.map((one, index): Word & { version: number } => ({ ...one, version: index + 1 }));
+      for (const one of versioned.toSorted((a, b) => a.order - b.order)) {
+        await says(handle, one.state, {
+          version: one.version,
+          ...(one.inDays === 0 ? {} : { at: inDays(one.inDays) }),
+        });
+      }
+      await passes(4);
+      const last = said.at(-1);
+      const state = await stateOf(handle);
+      expect(strict[state ?? '']).toBeGreaterThanOrEqual(strict[last?.state ?? 'left'] ?? 0);
+      const waiting = await company.store.admin.query(
+        'select 1 from curfew.person_due where settled_at is null and effective_at <= $1',
+        [new Date(company.now)],
+      );
+      expect(waiting).toEqual([]);
+      if (
+        versioned.every((one, index) => one.order >= (versioned[index - 1]?.order ?? 0)) &&
+        last?.state === 'active' &&
+        last.inDays === 0
+      )
+        expect(state, 'in order, a newest "active" holds').toBe('active');
+    }),
+    { numRuns: 25, seed: 20261121 },
+  );
 });

@@ -108,8 +108,13 @@ test('whoever is listed no more is suspended with an alarm, and is back when lis
   expect([result.missing, await stateOf(gone)]).toEqual([[gone], 'suspended']);
   expect((await alarmsOf('source-missing')).length).toBe(1);
   expect(pulled(await pull('shrinks', listing(active(rest)))).missing, 'said once').toEqual([]);
+  const look = watchPulls({ store: company.store.as.curfew_worker, clock: Date.now });
+  await look();
+  expect((await alarmsOf('source-missing')).length, 'nobody knows yet').toBe(1);
   pulled(await pull('shrinks', listing(active(all))));
   expect(await stateOf(gone)).toBe('active');
+  await look();
+  expect(await alarmsOf('source-missing')).toEqual([]);
 });
 
 test('a cut-off answer off-boards nobody: it is refused whole, with an alarm', async () => {

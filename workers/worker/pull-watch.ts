@@ -1,7 +1,7 @@
 /** Whether the sources of people that are to be asked are asked: somebody must hear of it when they are not. */
 import * as alarms from '../../store/alarms.ts';
 import type { Store } from '../../store/pool.ts';
-import { all, type SourcePull } from '../../store/source-pulls.ts';
+import { all, answeredKeys, type SourcePull } from '../../store/source-pulls.ts';
 
 /** By the worker, because a process that asks nobody cannot tell of that. Two intervals without an answer are too many. */
 export function watchPulls({
@@ -12,6 +12,7 @@ export function watchPulls({
   readonly clock: () => number;
 }): () => Promise<void> {
   return async () => {
+    for (const key of await answeredKeys(store)) await alarms.resolve(store, key);
     for (const pull of await all(store)) {
       const key = `pull-late/${pull.source}`;
       if (isLate(pull, clock())) await alarms.raise(store, alarmOf(key, pull));
