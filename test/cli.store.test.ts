@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCurfew } from '../cli/program.ts';
+import { rowOf } from '../doctor/reconcile/found.ts';
+import * as findings from '../store/findings.ts';
+import { beat } from '../store/heartbeats.ts';
 import { pending } from '../store/intents.ts';
 import { current } from '../store/policies.ts';
 import { plantClaim, plantDecision, plantEnd, plantGrant, plantPerson, plantRequest } from './support/planted.ts';
@@ -64,6 +67,7 @@ const commands = [
   ['target', 'uninstall'],
   ['migrate'],
   ['doctor'],
+  ['findings'],
 ];
 
 test('every command has a help with an example', async () => {
@@ -263,4 +267,21 @@ test('the installed command is the same program, with its exit codes', () => {
     stdout: '',
     stderr: expect.stringContaining('CURFEW_ADMIN_STORE_URL'),
   });
+});
+
+test('findings lists what the reconciler met and what was done, the open ones first, and says when it looked', async () => {
+  const worker = store.as.curfew_worker;
+  const nothing = await curfew(['findings'], { env: env() });
+  expect(nothing).toMatchObject({ code: 0, out: 'Nothing is open.\n', err: expect.stringContaining('never') });
+  const found = rowOf({ kind: 'stranger', role: 'cfw_x', target: 'main' });
+  await worker.transaction((tx) => findings.keep(tx, { look: 'cluster/main', found: [found], whole: true }));
+  await beat(worker, { name: 'reconcile/cluster/main', at: Date.now(), body: {} });
+  const ran = await curfew(['findings'], { env: env() });
+  expect(ran).toMatchObject({ code: 1, err: expect.stringMatching(/looked last \d+ s ago/) });
+  expect(ran.out).toMatch(/high +stranger +cfw_x +main .*The reaper disables it\. It is not adopted\./);
+
+  await worker.transaction((tx) => findings.keep(tx, { look: 'cluster/main', found: [], whole: true }));
+  expect(await curfew(['findings', '--json'], { env: env() })).toMatchObject({ code: 0, out: '[]\n' });
+  const all = JSON.parse((await curfew(['findings', '--all', '--json'], { env: env() })).out) as unknown;
+  expect(all).toMatchObject([{ key: 'stranger/cfw_x', look: 'cluster/main', goneAt: expect.any(Number) }]);
 });

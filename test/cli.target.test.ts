@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TargetName } from '../domain/ids.ts';
+import { rowOf } from '../doctor/reconcile/found.ts';
 import { entriesOf } from '../store/audit.ts';
+import * as findings from '../store/findings.ts';
 import { latest } from '../store/target-checks.ts';
 import { openTarget } from '../targets/postgres/accessor.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
@@ -150,6 +152,13 @@ test('doctor says that all is well, or names what is not', async () => {
   } finally {
     await postgres.query('control', 'revoke orders_write from curfew_worker');
   }
+  const look = { look: 'requests', whole: true };
+  const found = [rowOf({ kind: 'temporal-unknown', requests: 3 })];
+  await store.as.curfew_worker.transaction((tx) => findings.keep(tx, { ...look, found }));
+  const ran = await run('doctor');
+  expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('reconcile-silent') });
+  expect(ran.out).toMatch(/- +temporal-unknown +temporal +Temporal does not say what became of 3 open requests\./);
+  await store.as.curfew_worker.transaction((tx) => findings.keep(tx, { ...look, found: [] }));
 });
 
 test('uninstall wants a yes, and takes everything away', async () => {
