@@ -8,10 +8,12 @@ import { refusalText } from '../slack/refusals.ts';
 import { mrkdwn } from '../slack/text.ts';
 import { askForm, targetOptions } from '../slack/views/ask.ts';
 import { findingsForm } from '../slack/views/findings.ts';
+import { alarmNotice } from '../slack/views/alarm.ts';
 import { leaverNotice } from '../slack/views/leaver.ts';
 import type { Message } from '../slack/views/message.ts';
 import { readMetadata } from '../slack/views/metadata.ts';
 import type { RequestModel } from '../slack/views/model.ts';
+import { leftBehindNotice } from '../slack/views/left-behind.ts';
 import { paint } from '../slack/views/paint.ts';
 import { reviewForm } from '../slack/views/review.ts';
 import { taintNotice } from '../slack/views/taint.ts';
@@ -144,7 +146,17 @@ describe('whatever people wrote', () => {
           help(mrkdwn`${text}`),
           help(),
           claimLink(status.requestId, minted),
+          ...(
+            [{ kind: 'raised' }, { kind: 'escalated', forMs: 900_000 }, { kind: 'resolved', afterMs: 1_000 }] as const
+          ).map((state) => alarmNotice({ code: text, severity: 'page', subject: text, detail: text, state })),
           leaverNotice({ name: text, cause: 'left', closed: 1, voided: 0, safeAfterMs: 420, tainted: 2 }),
+          leftBehindNotice({
+            grantId: '0b8ee3f4-0d0c-4e6c-9a44-0d0c4e6c9a44',
+            target: text,
+            database: text,
+            total: 300,
+            names: Array.from({ length: 200 }, () => ({ kind: text, name: text })),
+          }),
           taintNotice({ kind: 'settled', kept: false }),
           taintNotice({
             kind: 'asked',
@@ -248,6 +260,36 @@ const buttonsOf = (message: Message): string[] =>
 const waiting = ({ view: { state } }: RequestModel): string | undefined =>
   state.kind === 'active' && state.extension?.kind === 'asked' ? state.extension.id : undefined;
 
+describe('what somebody left behind', () => {
+  const left = {
+    grantId: '6f1d3c1e-0000-4000-8000-000000000001',
+    target: 'orders-prod',
+    database: 'orders',
+    total: 12,
+  };
+  const names = Array.from({ length: 12 }, (_, n) => ({
+    kind: 'table',
+    name: n === 0 ? 'attic.<!channel>`x`' : `attic.t${n}`,
+  }));
+
+  test('is told with ten of its names, which mention nobody, and with where the rest stand', () => {
+    const { text, blocks } = leftBehindNotice({ ...left, names });
+    expect(text).toMatch(/For the owners of \*orders-prod\*: .* left 12 objects in the database `orders`/);
+    const shown = JSON.stringify(blocks);
+    expect(shown).not.toContain('<!channel>');
+    expect(shown).toContain('attic.t9');
+    expect(shown).not.toContain('attic.t10');
+    expect(shown).toContain('(2 more)');
+    expect(shown).toContain(`curfew report objects --request ${left.grantId}`);
+  });
+
+  test('is told without names where they were erased', () => {
+    const { text, blocks } = leftBehindNotice({ ...left, total: 1, names: null });
+    expect(text).toContain('left 1 object in');
+    expect(JSON.stringify(blocks)).not.toContain('attic');
+  });
+});
+
 describe('what stands in Slack', () => {
   test('a request that waits has a card with Review, and its sender can withdraw', () => {
     const messages = paint(base);
@@ -297,17 +339,17 @@ describe('what stands in Slack', () => {
     const endAt = at + 7_200_000;
     const plan = { ...base.plan, limits: { ...base.plan.limits, graceMs: 300_000 } };
     const model = inState({ kind: 'active', approvals: [], endAt }, { claim, plan });
-    const told = (more: object): string =>
+    const noticeOf = (more: object): string =>
       inSlot(paint({ ...model, ...more, view: { ...model.view, noticed: true } }), 'dm:notice').text;
     const stops = `<!date^${(endAt - 300_000) / 1000}^`;
     expect(inSlot(paint(model), 'dm:held').text).toContain(`; logins stop ${stops}`);
-    expect(told({})).toMatch(/logins stop <!date.*, everything is closed <!date.*\. Commit what you have open\.$/);
-    expect(told({})).toContain(stops);
-    expect(told({ openWork: { transactions: 0, oldestSinceAt: null } })).toBe(told({}));
-    expect(told({ openWork: { transactions: 2, oldestSinceAt: at } })).toMatch(
+    expect(noticeOf({})).toMatch(/logins stop <!date.*, everything is closed <!date.*\. Commit what you have open\.$/);
+    expect(noticeOf({})).toContain(stops);
+    expect(noticeOf({ openWork: { transactions: 0, oldestSinceAt: null } })).toBe(noticeOf({}));
+    expect(noticeOf({ openWork: { transactions: 2, oldestSinceAt: at } })).toMatch(
       / 2 open transactions, the oldest since <!date\^\d+\^\{time\}\|[^>]*>\.$/,
     );
-    expect(told({ openWork: { transactions: 1, oldestSinceAt: null } })).toMatch(/ 1 open transaction\.$/);
+    expect(noticeOf({ openWork: { transactions: 1, oldestSinceAt: null } })).toMatch(/ 1 open transaction\.$/);
     const without = inSlot(
       paint({
         ...inState({ kind: 'active', approvals: [], endAt }, { claim }),
@@ -379,6 +421,33 @@ describe('what stands in Slack', () => {
     const reviewed = paint(inState(closed, { ...glass, claim, revokeReceipt, review }));
     expect(buttonsOf(inSlot(reviewed, 'review'))).toEqual([]);
     expect(paint(inState(closed, { ...glass }))).not.toContainEqual(expect.objectContaining({ slot: 'review' }));
+  });
+
+  test('a break-glass for an unknown incident is flagged; a review that nobody gives is asked for, louder each time', () => {
+    const plan = {
+      verdict: 'break-glass',
+      rule: 'x',
+      limits: { maxMs: 1, useWithinMs: 1, decideWithinMs: 1 },
+      review: { from: [], withinMs: 86_400_000 },
+      incident: 'flagged',
+    };
+    const glass = { kind: 'break-glass', plan, decisions: [], claim, revokeReceipt };
+    const closed = { kind: 'closed', outcome: 'expired', cause: 'time is up' };
+    const flagged = inSlot(paint(inState(closed, { ...glass, incident: 'unknown' })), 'card');
+    expect(JSON.stringify(flagged.blocks)).toContain('Flagged');
+    expect(JSON.stringify(inSlot(paint(inState(closed, glass)), 'card').blocks)).not.toContain('Flagged');
+
+    const reviewSteps = [{ step: 'reminded' }, { step: 'owed' }];
+    const waits = paint(inState(closed, { ...glass, reviewSteps, reviewers: [ben] }));
+    const asked = inSlot(waits, `dm:review:owed:${ben}`);
+    expect([asked.mode, buttonsOf(asked)]).toEqual(['send', [actions.reviewBreakGlass]]);
+    expect(inSlot(waits, `dm:review:reminded:${ben}`).mode, 'the newest alone is sent').toBe('edit');
+    expect(slots(waits)).toEqual(expect.arrayContaining(['thread:review:reminded', 'thread:review:owed', 'dm:owed']));
+    expect(inSlot(waits, 'dm:owed').text).toContain('neither break glass nor approve');
+    const review = { person: ben, verdict: 'justified', note: 'read only', reviewedAt: at };
+    const given = paint(inState(closed, { ...glass, reviewSteps, reviewers: [ben], review }));
+    expect(buttonsOf(inSlot(given, `dm:review:owed:${ben}`))).toEqual([]);
+    expect(inSlot(given, 'dm:owed').text).toContain('is reviewed');
   });
 
   test('nobody of another workspace is written to, and nobody without a linked account', () => {

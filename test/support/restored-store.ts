@@ -7,7 +7,9 @@ export type StoreServer = {
   migrate(): Promise<unknown>;
 };
 
-const [store, backup, lost] = ['curfew', 'curfew_backup', 'curfew_lost'];
+/** The database in which the backup stands. */
+export const backup = 'curfew_backup';
+const [store, lost] = ['curfew', 'curfew_lost'];
 
 /** Nobody may be connected while a database is copied or renamed; everybody connects again by themselves. */
 async function alone(server: StoreServer, work: () => Promise<void>): Promise<void> {
