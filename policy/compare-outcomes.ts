@@ -101,6 +101,6 @@ function limits(before: Limits, after: Limits): readonly string[] {
 const reviews = (before: Plan, after: Plan): readonly string[] =>
   before.verdict === 'break-glass' &&
   after.verdict === 'break-glass' &&
-  JSON.stringify(before.review) !== JSON.stringify(after.review)
-    ? ['another review']
+  JSON.stringify([before.review, before.incident]) !== JSON.stringify([after.review, after.incident])
+    ? ['another review, or another rule for incidents']
     : [];

@@ -14,8 +14,9 @@ export function explainPlan(plan: Plan): string {
   if (plan.verdict === 'automatic') return ["needs nobody's approval", ...limits].join('; ');
   if (plan.verdict === 'approvals') return [`needs ${explainStages(plan.stages)}`, ...limits].join('; ');
   const { from, withinMs } = plan.review;
+  const incident = plan.incident === 'required' ? ['the incident has to be known'] : [];
   const review = `reviewed by ${describeSelectors(from)} within ${formatSpan(withinMs)} of its end`;
-  return ["needs nobody's approval", 'announced at once', ...limits, review].join('; ');
+  return ["needs nobody's approval", ...incident, 'announced at once', ...limits, review].join('; ');
 }
 
 /** In their order: `your manager and 1 data owner, and then 2 of the owners`. */

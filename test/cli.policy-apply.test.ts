@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { noticesOf } from '../doctor/notices.ts';
+import { beat } from '../store/heartbeats.ts';
 import type { ProposalId } from '../domain/ids.ts';
 import { policyHash } from '../policy/digest.ts';
 import { factsOf } from '../store/people.ts';
@@ -160,12 +161,26 @@ test('--wait says how it ended: adopted, or denied with exit code 1', async () =
 test('where the policy lets one person change it, that is said each time, and by doctor', async () => {
   const alone = `${first}policyChange: one-person\n`;
   await apply(alone);
-  expect(await noticesOf(store.as.curfew_admin)).toMatchObject([{ code: 'one-person' }]);
+  expect(await noticesOf(store.as.curfew_admin, Date.now())).toMatchObject([{ code: 'one-person' }]);
   const next = await apply(stricter);
   expect(next.out).toContain('let one person change the policy, so nobody else was asked');
   expect(await held()).toBe(stricter);
-  expect(await noticesOf(store.as.curfew_admin)).toEqual([]);
+  expect(await noticesOf(store.as.curfew_admin, Date.now())).toEqual([]);
   expect(await json(first)).toMatchObject({ kind: 'proposed' });
+});
+
+test('that break-glass is announced through one kind of channel only is said by doctor, while a worker is up', async () => {
+  const at = Date.now();
+  const beats = (channels: readonly string[]) =>
+    beat(store.as.curfew_worker, { name: 'curfew-worker', at, body: { queues: {}, channels } });
+  const notices = async (now = at) =>
+    (await noticesOf(store.as.curfew_admin, now)).filter(({ code }) => code === 'one-channel');
+  expect(await notices()).toEqual([]);
+  await beats(['slack']);
+  expect(await notices()).toMatchObject([{ detail: expect.stringContaining('through webhook') }]);
+  expect(await notices(at + 120_000), 'nobody is up').toEqual([]);
+  await beats(['slack', 'webhook']);
+  expect(await notices()).toEqual([]);
 });
 
 test('a folder of files is one policy', async () => {

@@ -80,7 +80,7 @@ describe('what a new policy would change for whom', () => {
 `;
     expect(linesOf(text + deny)).toEqual([
       'responders (1 person): shop write: not possible any more, by "no-engineers" (it needs 1 of the owners; at most 2 h; starts when you claim it)',
-      `responders (1 person): shop write (break-glass): not possible any more, by "no-engineers" (it needs nobody's approval; announced at once; at most 1 h; starts when you claim it; reviewed by the group owners within 1 d of its end)`,
+      `responders (1 person): shop write (break-glass): not possible any more, by "no-engineers" (it needs nobody's approval; the incident has to be known; announced at once; at most 1 h; starts when you claim it; reviewed by the group owners within 1 d of its end)`,
     ]);
     expect(linesOf(text.replace('limits: { max: 4h }', 'if: request.ticket != ""\n    limits: { max: 4h }'))).toEqual([
       "engineers (2 people): shop read and lab read: not possible any more (it needs nobody's approval; at most 4 h; starts when you claim it)",

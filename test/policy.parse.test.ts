@@ -160,6 +160,33 @@ describe('each mistake is told with its place and what to write instead', () => 
       ['20:10 bad-span: "2h" is not a span like 30m, 8h or 1h30m, at most 1h', '21:21 bad-value: the list is empty'],
     ],
     [
+      'a review after more than a day, and another word for incidents',
+      `${targets}${rule}breakGlass:
+  - match: { labels: { env: prod } }
+    roles: [read]
+    who: [group:responders]
+    max: 1h
+    incident: maybe
+    review: { from: [owner], within: 25h }\n`,
+      [
+        '21:15 bad-value: incident is required or flagged',
+        '22:38 bad-span: "25h" is not a span like 30m, 8h or 1h30m, at most 24h',
+      ],
+    ],
+    [
+      'half an escalation of a review, and a reminder when it is overdue',
+      `${targets}${rule}breakGlass:
+  - match: { labels: { env: prod } }
+    roles: [read]
+    who: [group:responders]
+    max: 1h
+    review: { from: [owner], within: 2h, remindAfter: 3h, escalateAfter: 1h }\n`,
+      [
+        '21:59 half-escalation: "escalateAfter" does nothing without "to"',
+        '21:55 warning too-late: the review is overdue by then',
+      ],
+    ],
+    [
       'a break-glass for a role that is not there',
       `${targets}${rule}breakGlass:
   - match: { labels: { env: prod } }

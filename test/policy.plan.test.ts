@@ -8,6 +8,7 @@ import { offersFor } from '../policy/offers.ts';
 import { parsePolicy, type LoadedPolicy } from '../policy/parse.ts';
 import { ableToSit, deciders, planFor, type Ask } from '../policy/plan.ts';
 import { mayEnd, mayReview } from '../policy/powers.ts';
+import { stricter } from '../policy/stricter.ts';
 import { idOf, person } from './support/people.ts';
 
 const load = (text: string): LoadedPolicy => {
@@ -251,6 +252,20 @@ describe('break-glass', () => {
     expect(reasonsOf(ask(responder, 'shop', 'write', 61 * minuteMs, 'break-glass'))[0]).toContain('at most 1 h');
   });
 
+  test('ends with its incident, whatever the rule says, and may not be let through once the policy requires it', () => {
+    const named = { ...ask(responder, 'shop', 'fix', minuteMs, 'break-glass'), ticket: 'INC-12' };
+    const { plan, gives } = planFor(policy, named, everybody, now);
+    if (plan.verdict !== 'break-glass' || !gives) throw new Error(plan.verdict);
+    expect(plan.until).toEqual({ kind: 'incident', key: 'INC-12' });
+    const pinned = { ...gives, plan };
+    expect(stricter(pinned, { plan, gives })).toEqual([]);
+    const flagged = { ...plan, incident: 'flagged' } as const;
+    expect(stricter(pinned, { plan: flagged, gives })).toEqual([]);
+    expect(stricter({ ...gives, plan: flagged }, { plan, gives })).toEqual([
+      'The policy now lets nobody break glass for an incident that is not known.',
+    ]);
+  });
+
   test('is for whom the policy names, while they are active', () => {
     expect(breaking(responder, 'shop', 'write')).toBe('break-glass: break-glass 1');
     expect(breaking({ ...responder, state: 'suspended' }, 'shop', 'write')).toContain('only active people may ask');
@@ -288,7 +303,7 @@ describe('what is shown', () => {
     [ask(eng, 'shop', 'read'), 'needs 1 of the owners; at most 4 h; starts when you claim it'],
     [
       ask(responder, 'shop', 'write', hourMs, 'break-glass'),
-      "needs nobody's approval; announced at once; at most 1 h; starts when you claim it; " +
+      "needs nobody's approval; the incident has to be known; announced at once; at most 1 h; starts when you claim it; " +
         'reviewed by the groups owners or security within 1 d of its end',
     ],
     [ask(eng, 'lab', 'write'), 'not possible: No rule gives write on lab to anybody.'],

@@ -155,6 +155,7 @@ test('what was asked while Temporal was dead is done by the relay, in order, onc
     link: () => Promise.resolve(),
     taint: () => Promise.resolve(),
     left: () => Promise.resolve(),
+    leftBehind: () => Promise.resolve(),
   };
   const signal = new AbortController().signal;
   const relay = {

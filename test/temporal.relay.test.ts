@@ -13,7 +13,7 @@ import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import { toRow, type Channels, type OutboxMessage } from '../temporal/messages.ts';
 import { relayOnce, runRelay, type RelayOptions } from '../temporal/relay.ts';
-import { status, type AccessRequestInput } from '../workflows/contract.ts';
+import { reviewId, status, type AccessRequestInput } from '../workflows/contract.ts';
 import { lives } from './support/life.ts';
 import { approvals, decision, person, request, stage } from './support/requests.ts';
 import { running } from './support/running.ts';
@@ -37,6 +37,8 @@ const noChannels: Channels = {
   link: async () => undefined,
   repaint: async () => undefined,
   left: async () => undefined,
+  leftBehind: async () => undefined,
+  taint: async () => undefined,
 };
 
 const withoutSlack: Channels = {
@@ -89,6 +91,18 @@ test('a process that died between its commit and the start loses nothing: it is 
   const { runId } = await it.handle.describe();
   expect((await it.approve()).state.kind).toBe('approved');
   expect((await it.handle.describe()).runId).toBe(runId);
+});
+
+test('the review of a break-glass is asked for until somebody gives it, by one Workflow however often it is sent', async () => {
+  let looks = 0;
+  await world.serve({ reviewStep: async () => ({ nextAt: (looks += 1) > 2 ? null : Date.now() + 100 }) });
+  const requestId = randomUUID() as RequestId;
+  const id = await write({ kind: 'review', payload: { requestId } });
+  await Promise.all([relayOnce(relay()), relayOnce(relay())]);
+  expect(await isDone(id)).toBe(true);
+  await world.real.client.workflow.getHandle(reviewId(requestId)).result();
+  expect(looks).toBe(3);
+  expect(await world.place.temporal.startReview({ requestId }), 'and it is not asked for again').toBe('already-there');
 });
 
 test('what its writer sent meanwhile is not sent again, and what is not due is left alone', async () => {

@@ -36,7 +36,7 @@ export const registerDoctor: Register = (program, terminal, finish) => {
         const targets = clusters.map((cluster) => accessOf(cluster, policy, options.reviewed));
         return {
           findings: await checkAll({ store, targets, now: terminal.clock() }),
-          notices: await noticesOf(store),
+          notices: await noticesOf(store, terminal.clock()),
           compared: await reconciled(store, terminal.clock()),
         };
       });
