@@ -484,7 +484,7 @@ async function broken(fields: Partial<RequestRow> = {}, announced = true): Promi
 }
 const loud = async (id: string, now?: number): Promise<readonly string[]> =>
   (await look(now)).filter(({ invariant, subject }) => invariant === 'I13' && subject === id).map(({ code }) => code);
-const later = (column: string, table: string, by: string, id: string) =>
+const shift = (column: string, table: string, by: string, id: string) =>
   force(`update curfew.${table} set ${column} = ${column} + $2::interval where request_id = $1`, [id, by]);
 
 test('I13: break-glass that nobody announced, or only afterwards, or for too long', async () => {
@@ -493,16 +493,16 @@ test('I13: break-glass that nobody announced, or only afterwards, or for too lon
   expect(await loud(request.id)).toEqual(['unlogged', 'unannounced', 'unannounced']);
   const fine = await broken();
   expect(await loud(fine.id)).toEqual([]);
-  await later('committed_at', 'announcement', '1 minute', fine.id);
+  await shift('committed_at', 'announcement', '1 minute', fine.id);
   expect(await loud(fine.id)).toEqual(['unannounced', 'unannounced']);
   const long = await broken();
-  await later('end_at', 'access_grant', '2 hours', long.id);
+  await shift('end_at', 'access_grant', '2 hours', long.id);
   expect(await loud(long.id)).toContain('long');
 });
 
 test('I13: an announcement that came late in silence; an alarm makes it heard', async () => {
   const request = await broken();
-  await later('delivered_at', 'announcement', '2 minutes', request.id);
+  await shift('delivered_at', 'announcement', '2 minutes', request.id);
   expect(await loud(request.id)).toEqual(['quiet', 'quiet']);
   await raise(store.as.curfew_worker, lateAlarm(request.id, 'slack'));
   const key = oneChannelKey('webhook');
@@ -518,7 +518,7 @@ test('I13: whoever owes a review approves all the same, or is reviewed by anothe
     await plantDecision(store, other, { ...(await plantPerson(store)), id: request.person });
   };
   const over = async (by: string): Promise<void> => {
-    for (const column of ['granted_at', 'end_at', 'ended_at']) await later(column, 'access_grant', by, request.id);
+    for (const column of ['granted_at', 'end_at', 'ended_at']) await shift(column, 'access_grant', by, request.id);
   };
   await over('-23 hours');
   await approve();
