@@ -32,12 +32,13 @@ test('each experiment has a name of its own and says what holds', () => {
   }
 });
 
+const order = (seed: number): readonly string[] => [...turnsOf(seed, experiments, 2)].map(({ id }) => id);
+const stories = (seed: number) => scheduleOf(seeded(seedOf(seed, 'F27', 1)), 6);
+
 test('equal seeds do equal things, other seeds others', () => {
-  const order = (seed: number): readonly string[] => [...turnsOf(seed, experiments, 2)].map(({ id }) => id);
   expect(order(7)).toEqual(order(7));
   expect(order(7)).not.toEqual(order(8));
   expect(new Set(order(7).slice(0, experiments.length)).size).toBe(experiments.length);
-  const stories = (seed: number) => scheduleOf(seeded(seedOf(seed, 'F27', 1)), 6);
   expect(stories(7)).toEqual(stories(7));
   expect(stories(7)).not.toEqual(stories(8));
   expect(stories(7).every(({ steps }) => steps[0]?.act === 'ask')).toBe(true);

@@ -166,7 +166,10 @@ export async function refusesLogin(world: World, login: Login): Promise<void> {
     },
     (thrown: unknown) => thrown,
   );
-  must(outcome instanceof DatabaseError && /^28/.test(outcome.code ?? ''), `a login after the end: ${String(outcome)}`);
+  must(
+    outcome instanceof DatabaseError && outcome.code?.startsWith('28') === true,
+    `a login after the end: ${String(outcome)}`,
+  );
 }
 
 /** Its session is closed by its end, not before and not later than so long after it, and no login comes in. */

@@ -31,7 +31,7 @@ export function openHistory(file: string): History {
   };
   const recorded: History['recorded'] = (use, by) =>
     new Proxy(use, {
-      get(all, name: keyof UseCases & string) {
+      get(all, name: keyof UseCases) {
         const call = all[name] as (input: object) => Promise<unknown>;
         return async (input: { readonly person?: string; readonly requestId?: string }) => {
           const startedAt = performance.now();

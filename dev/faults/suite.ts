@@ -1,7 +1,7 @@
 /** Experiments in the order that a seed gives, each with its own chance, others' traffic beside it and the checker after it. */
 import { invariants } from '../../doctor/finding.ts';
 import { messageOf } from '../trouble.ts';
-import { experiments, nameOf } from './experiments.ts';
+import { nameOf } from './experiments.ts';
 import type { Experiment } from './experiment.ts';
 import { heal, quiet } from './quiet.ts';
 import { scheduleOf } from './schedule.ts';
@@ -73,7 +73,9 @@ export async function play(world: World, seed: number, { experiment, id, time }:
   return { experiment: id, name: experiment.name, ok: wrong.length === 0, ms, wrong };
 }
 
-export type Limits = { readonly rounds: number; readonly forMs: number };
+function count(counts: Record<string, number>, names: readonly string[]): void {
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+}
 
 /** @param onOutcome told of each experiment as it ends */
 export async function runSuite(
@@ -87,9 +89,6 @@ export async function runSuite(
   const faults: Record<string, number> = {};
   const looked: Record<string, number> = {};
   const findings: Outcome[] = [];
-  const count = (counts: Record<string, number>, names: readonly string[]): void => {
-    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
-  };
   for (const turn of turns) {
     if (performance.now() - startedAt > forMs) break;
     const outcome = await play(world, seed, turn);
@@ -128,5 +127,3 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
     timer.abort();
   }
 }
-
-export { experiments };

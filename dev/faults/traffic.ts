@@ -32,7 +32,10 @@ export function startTraffic(world: World, stories: readonly Story[]): Traffic {
       await pause(Math.max(0, startedAt + step.atMs - Date.now()));
       const late = new AbortController();
       const answer = await Promise.race([
-        act(world, story, step, so, wrong).catch((error: unknown) => void noted(world, step, messageOf(error))),
+        act(world, story, step, so, wrong).catch((error: unknown): Told => {
+          noted(world, step, messageOf(error));
+          return {};
+        }),
         pause(patienceMs, undefined, { signal: late.signal }).then(
           () => noted(world, step, 'no answer in time'),
           () => undefined,

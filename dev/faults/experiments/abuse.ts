@@ -67,16 +67,11 @@ async function storm(world: World): Promise<void> {
     [requestId],
   );
   must(announced && announced.entries >= 1 && !announced.late, `it was announced ${JSON.stringify(announced)}`);
-  await Promise.all(
-    opened.map(({ person, answer }) =>
-      isRefusal(answer) ? undefined : world.use.prompt.release({ requestId: answer.requestId, person: person.id }),
-    ),
+  const mine = opened.flatMap(({ person, answer }) =>
+    isRefusal(answer) ? [] : [{ requestId: answer.requestId, person: person.id }],
   );
-  await Promise.all(
-    opened.map(({ person, answer }) =>
-      isRefusal(answer) ? undefined : world.use.prompt.withdraw({ requestId: answer.requestId, person: person.id }),
-    ),
-  );
+  await Promise.all(mine.map((one) => world.use.prompt.release(one)));
+  await Promise.all(mine.map((one) => world.use.prompt.withdraw(one)));
   await isOver(world, requestId, ['released']);
   // A day and an hour later nobody has reviewed it: that is a debt, until somebody else does.
   const later = world.inAWhile(dayMs + hourMs);

@@ -69,7 +69,7 @@ async function deliveries(world: World): Promise<void> {
   const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(world, word)));
   must(
     answers.every(({ status }) => status === 200),
-    `repeats were answered ${answers.map(({ status }) => status)}`,
+    `repeats were answered ${answers.map(({ status }) => status).join(', ')}`,
   );
   must(new Set(answers.map(({ body }) => JSON.stringify(body))).size === 1, 'repeats were answered differently');
   // A word that is older than what is known brings nobody back.

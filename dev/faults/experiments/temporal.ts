@@ -67,8 +67,7 @@ const moments = ['awaiting', 'approved', 'granting', 'active'] as const;
 async function terminated(world: World, chance: Chance): Promise<void> {
   const moment = oneOf(chance, moments);
   world.history.write('fault', { terminated: moment });
-  const terminate = (requestId: RequestId): Promise<unknown> =>
-    handleOf(world, requestId).terminate('by an operator');
+  const terminate = (requestId: RequestId): Promise<unknown> => handleOf(world, requestId).terminate('by an operator');
   const reconciled = (requestId: RequestId): Promise<unknown> => becomes(world, requestId, 'closed', reconciledMs);
   if (moment === 'awaiting' || moment === 'approved') {
     const asked = moment === 'awaiting' ? await ask(world, 'orders', 20) : await approved(world, 'models', 20);
