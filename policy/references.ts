@@ -7,7 +7,7 @@ import type { CompiledConditionOf, Parts, Placed } from './parts.ts';
 import type { FileBreakGlass, FileMatch, FileRule } from './schema.ts';
 import { parseSelector, selectorKey } from './selectors.ts';
 import type { Source } from './source.ts';
-import { checkLimits, checkOwner, checkReview, checkStages, type Pair, type Tell } from './stage-checks.ts';
+import { checkLimits, checkReview, checkStages, type Pair, type Tell } from './stage-checks.ts';
 import type { Selector } from '../domain/plan.ts';
 
 /** What the directory knows when the file is checked; what is not given is not checked. */

@@ -50,6 +50,8 @@ const force = (text: string, id: RequestId) =>
 const openAlarms = async (): Promise<readonly string[]> =>
   (await alarms.open(world.company.store.admin)).map(({ key }) => key);
 const worker = () => world.company.store.as.curfew_worker;
+const deliveries = async (id: RequestId) =>
+  (await announcements.of(worker(), id)).map(({ channel, deliveredAt }) => [channel, deliveredAt !== null]);
 
 describe('a grant', () => {
   test('is made of what was announced, for no longer than an hour', async () => {
@@ -89,8 +91,6 @@ describe('a grant', () => {
 describe('the announcement', () => {
   const posted: WebhookMessage[] = [];
   const webhook = { post: async (message: WebhookMessage) => void posted.push(message) };
-  const deliveries = async (id: RequestId) =>
-    (await announcements.of(worker(), id)).map(({ channel, deliveredAt }) => [channel, deliveredAt !== null]);
 
   test('is kept as delivered by each kind of channel once that has taken it, and names nobody (I12)', async () => {
     const { requestId } = await opened(world.company, { ...glass, reason: 'canary-reason-4455' });
