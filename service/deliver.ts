@@ -36,6 +36,8 @@ export type HrAnswer = {
   readonly state: PersonState;
   readonly requests: readonly RequestId[];
   readonly voided: number;
+  /** Requests of others that live on their approval; absent: none. */
+  readonly tainted?: readonly RequestId[];
   readonly learnedAt: number;
   readonly effectiveAt?: number;
   readonly report: string;
@@ -140,8 +142,8 @@ async function effectOf(
   const asked = source.ask ? await afterAsking(store, source.ask, { ...said, version: learnedAt }) : said;
   const left = await leave(ctx, asked);
   if (isRefusal(left)) return left;
-  const { person, change, requests, voided } = left;
-  return { person, change, state: left.state, requests, voided };
+  const { person, change, requests, voided, tainted } = left;
+  return { person, change, state: left.state, requests, voided, ...(tainted.length > 0 ? { tainted } : {}) };
 }
 
 /** The Workflow's, too: two sources may give their deliveries the same id. */

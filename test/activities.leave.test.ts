@@ -108,6 +108,28 @@ test('it waits for what is open and tells its Workflow again until it is closed;
   expect(report.closed).toEqual(expect.arrayContaining([requestId]));
 });
 
+test('a Workflow that is ending already has heard, and is not told again', async () => {
+  const held = await approved(company, { person: company.id('ben') });
+  const { endAt } = await claimed(company, held, 'ben');
+  await workerGrants(company, held, endAt);
+  const waiting = (await opened(company, { person: company.id('ben') })).requestId;
+  const input = await leaves('ben', 'event-ending');
+  await company.store.admin.query(`update curfew.projection set state = 'revoking' where request_id = $1`, [held]);
+  const told: RequestId[] = [];
+  const requests: Requests = {
+    voidDecisions: () => Promise.resolve(),
+    revoke: async (id) => {
+      told.push(id);
+      await workerCloses(company, id);
+      await company.store.admin.query(`update curfew.projection set state = 'closed' where request_id = $1`, [held]);
+    },
+  };
+  let reads = 0;
+  await follow(input, requests, () => Date.now() + (reads += 6_000));
+  expect(told).toContain(waiting);
+  expect(told).not.toContain(held);
+});
+
 test('somebody without requests is safe at once', async () => {
   const input = await leaves('nina', 'event-4');
   expect(await follow(input)).toEqual({ closed: [], voided: [], safeAfterMs: 0, tainted: 0 });
