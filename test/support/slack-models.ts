@@ -80,7 +80,9 @@ const stage: fc.Arbitrary<Stage> = fc.record(
   },
   { requiredKeys: ['name', 'need', 'from'] },
 );
-const limits = fc.record({ maxMs: span, decideWithinMs: span, useWithinMs: span });
+const limits = fc
+  .record({ maxMs: span, decideWithinMs: span, useWithinMs: span, graceMs: fc.option(span, { nil: undefined }) })
+  .map(({ graceMs, ...rest }) => ({ ...rest, ...(graceMs === undefined ? {} : { graceMs }) }));
 const until = fc
   .constantFrom('incident' as const, 'ticket' as const, 'shift' as const)
   .chain((kind) => anyText.map((key): Condition => ({ kind, key })));
@@ -208,6 +210,7 @@ export const anyPeople = fc
   // The last one is not known: somebody who was erased, or named by nothing that was read.
   .map((profiles) => new Map(persons.slice(0, -1).map((id, index) => [id, profiles[index] ?? { name: null }])));
 
+const openWork = fc.option(fc.record({ transactions: fc.nat(200), oldestSinceAt: fc.option(instant) }));
 export const anyModel: fc.Arbitrary<RequestModel> = fc.record({
   ...asked,
   target: anyText,
@@ -229,6 +232,7 @@ export const anyModel: fc.Arbitrary<RequestModel> = fc.record({
   extensions: fc.uniqueArray(extensionLine, { maxLength: 4, selector: (one) => one.id }),
   people: anyPeople,
   claim: fc.option(fc.record({ acceptedAt: instant, endAt: instant, address: fc.option(anyText) })),
+  openWork,
   grantReceipt: fc.constant(null),
   revokeReceipt: fc.option(receipt),
   review: fc.option(
