@@ -65,7 +65,7 @@ async function create(scim: ScimContext, call: ScimCall, fields: ScimGroupFields
   if (isScimRefusal(joining)) return joining;
   const id = await scimGroups.insert(scim.store, source, names);
   if (id === undefined) return taken;
-  for (const person of joining) await regroup(scim, call, person, { joins: [names.name], leaves: [] });
+  await regroupAll(scim, call, joining, { joins: [names.name], leaves: [] });
   return read(scim.store, source, id);
 }
 
@@ -84,13 +84,13 @@ async function change(
   if (isScimRefusal(joining)) return joining;
   if (!(await scimGroups.rename(scim.store, source, id, names))) return taken;
   const staying = stayingOf(row, members);
+  const stays = ({ id: each }: Member): boolean => staying.has(each);
+  const goes = (each: Member): boolean => !stays(each);
   // NB. Taken away first: whatever stops this half-way leaves people with less, not with more.
-  for (const person of row.members.filter(({ id: each }) => !staying.has(each)))
-    await regroup(scim, call, person, { joins: [], leaves: [row.name] });
+  await regroupAll(scim, call, row.members.filter(goes), { joins: [], leaves: [row.name] });
   if (names.name !== row.name)
-    for (const person of row.members.filter(({ id: each }) => staying.has(each)))
-      await regroup(scim, call, person, { joins: [names.name], leaves: [row.name] });
-  for (const person of joining) await regroup(scim, call, person, { joins: [names.name], leaves: [] });
+    await regroupAll(scim, call, row.members.filter(stays), { joins: [names.name], leaves: [row.name] });
+  await regroupAll(scim, call, joining.filter(goes), { joins: [names.name], leaves: [] });
   return read(scim.store, source, id);
 }
 
@@ -98,7 +98,7 @@ async function remove(scim: ScimContext, call: ScimCall, id: string): Promise<Sc
   const { source } = call.caller;
   const row = await read(scim.store, source, id);
   if (isScimRefusal(row) || isRefusal(row)) return row;
-  for (const person of row.members) await regroup(scim, call, person, { joins: [], leaves: [row.name] });
+  await regroupAll(scim, call, row.members, { joins: [], leaves: [row.name] });
   await scimGroups.remove(scim.store, source, id);
   return undefined;
 }
@@ -127,6 +127,20 @@ function stayingOf(row: ScimGroupRow, members: ScimMembers | undefined): Readonl
   return new Set(staying.map(({ id }) => id));
 }
 
+type Regroup = { readonly joins: readonly string[]; readonly leaves: readonly string[] };
+
+/** Of the connections that the directory has: others are to get a word in. */
+const atOnce = 3;
+
+/** Each person by themselves, a few at once: a group has hundreds, and its client waits. */
+async function regroupAll(scim: ScimContext, call: ScimCall, members: readonly Member[], how: Regroup): Promise<void> {
+  const waiting = [...members];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await regroup(scim, call, next, how);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
 /**
  * One person's memberships by this source's word: read, changed and written in one turn of theirs, for a client changes
  * several groups at once and each change counts.
@@ -135,7 +149,7 @@ async function regroup(
   { ctx, store }: ScimContext,
   { caller: { source }, event }: ScimCall,
   person: Member,
-  { joins, leaves }: { readonly joins: readonly string[]; readonly leaves: readonly string[] },
+  { joins, leaves }: Regroup,
 ): Promise<void> {
   await within(ctx, store, async (tx) => {
     const { names, version } = await scimGroups.lockedGroupsOf(tx, source, person);

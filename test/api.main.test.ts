@@ -106,15 +106,24 @@ const hooksEnvironment = (sources: string) => ({
 test('hooks run apart with the directory’s login alone, and what takes effect later outlives a restart', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-hooks-'));
   const path = join(folder, 'sources.yaml');
-  writeFileSync(path, sourcesText);
+  const list = join(folder, 'people.yaml');
+  writeFileSync(list, 'people:\n  - { handle: nina, name: N, email: nina@acme.example, state: left }\n');
+  writeFileSync(path, `${sourcesText}  listed: { ask: { file: '${list}' }, pull: { every: 1h } }\n`);
   try {
     const first = run(hooksEnvironment(path), ['--only', 'hooks']);
     const origin = `http://127.0.0.1:${await eventually('it listens', () => portOf(first.said), { withinMs: 20_000 })}`;
     expect(await (await fetch(`${origin}/readyz`)).json()).toEqual({ ok: true, needs: { store: true } });
     expect((await fetch(`${origin}/claim`)).status).toBe(404);
     expect((await fetch(`${origin}/scim/v2/Users`)).status).toBe(401);
-    const headers = { authorization: `Bearer ${await plantToken(company)}` };
-    expect(await (await fetch(`${origin}/scim/v2/Users`, { headers })).json()).toMatchObject({ totalResults: 0 });
+    const authorization = `Bearer ${await plantToken(company)}`;
+    const looked = await fetch(`${origin}/scim/v2/Users`, { headers: { authorization } });
+    expect(await looked.json()).toMatchObject({ totalResults: 0 });
+    const state = async (handle: 'nina' | 'omar' | 'otto') =>
+      (
+        await company.store.admin.query<{ state: string }>('select state from curfew.person where id = $1', [
+          company.id(handle),
+        ])
+      )[0]?.state;
     const says = async (handle: string, more: object = {}) => {
       const [id, at] = [`main-${handle}`, Date.now()];
       const version = company.nextVersion();
@@ -128,18 +137,13 @@ test('hooks run apart with the directory’s login alone, and what takes effect 
       return ((await response.json()) as { change: string }).change;
     };
     expect(await says('otto')).toBe('applied');
+    await eventually('who is listed was asked', async () => (await state('nina')) === 'left', { withinMs: 20_000 });
     // Further off than clocks may differ: the store's rows are moved nearer, so that nobody waits five minutes.
     expect(await says('omar', { effectiveAt: new Date(Date.now() + 10 * 60_000).toISOString() })).toBe('later');
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     await company.store.admin.query('update curfew.person_due set effective_at = now() where settled_at is null');
     const second = run(hooksEnvironment(path), ['--only', 'hooks']);
-    const state = async (handle: 'omar' | 'otto') =>
-      (
-        await company.store.admin.query<{ state: string }>('select state from curfew.person where id = $1', [
-          company.id(handle),
-        ])
-      )[0]?.state;
     await eventually('its day has come', async () => (await state('omar')) === 'left', { withinMs: 20_000 });
     expect(await state('otto')).toBe('left');
     second.child.kill('SIGTERM');
