@@ -129,6 +129,26 @@ test('a rehire starts clean: no group, manager or Slack account comes back by it
   expect(await people.personBySlack(directory, slack)).toBeUndefined();
 });
 
+test('whoever had left and is suspended meanwhile starts as clean, of the groups of every source', async () => {
+  const handle = newHandle();
+  const id = await addPerson(directory, handle, { groups: [{ name: 'owners' }] });
+  await applyTo(handle, 1, { source: 'scim-x', state: 'active', groups: [{ name: 'makers' }] });
+  await applyTo(handle, 2, { state: 'left' });
+  await applyTo(handle, 3, { state: 'suspended' });
+  await applyTo(handle, 4, { state: 'active' });
+  expect(await facts(id)).toMatchObject({ state: 'active', groups: [] });
+});
+
+test('each source replaces its own groups and no others; somebody is in a group where any of them says so', async () => {
+  const handle = newHandle();
+  const id = await addPerson(directory, handle, { groups: [{ name: 'both' }, { name: 'ours' }] });
+  await applyTo(handle, 1, { source: 'scim-x', groups: [{ name: 'both' }, { name: 'theirs' }] });
+  expect((await facts(id)).groups).toEqual(['both', 'ours', 'theirs']);
+  await applyTo(handle, 2, { source: 'scim-x', groups: [] });
+  expect((await facts(id)).groups).toEqual(['both', 'ours']);
+  expect((await applyTo(handle, 3, { source: 'scim-x', groups: [] })).kind).toBe('same');
+});
+
 test('somebody who was only suspended keeps what they had', async () => {
   const handle = newHandle();
   const id = await addPerson(directory, handle, { groups: [{ name: 'owners' }] });
