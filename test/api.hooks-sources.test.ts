@@ -250,6 +250,34 @@ test('in whichever order and however often deliveries come, the newest word of t
   );
 });
 
+test('whatever a hook is sent, signed or not, it answers, and nobody comes back by it (F44)', async () => {
+  const handle = await somebody();
+  await send('hub', { handle, state: 'left', version: newVersion() });
+  const nasty = [
+    { __proto__: null, action: 'returned', sequence: -1, employee: { login: handle } },
+    { action: 'returned', sequence: 1e300, employee: { login: handle } },
+    { action: 'returned', sequence: '9'.repeat(400), employee: { login: handle } },
+    { action: ['returned'], sequence: 1, employee: { login: handle } },
+    { action: 'returned', sequence: null, employee: { login: [handle] } },
+    { action: 'constructor', employee: { login: handle } },
+    { action: 'returned', employee: { login: `${handle}\u0000` } },
+    { action: 'returned', employee: { login: ` ${'x'.repeat(5_000)}` } },
+  ].map((one) => JSON.stringify(one));
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const random = fc
+    .sample(fc.jsonValue({ maxDepth: 4 }), { numRuns: 250, seed: 20261121 })
+    .map((one) => JSON.stringify(one));
+  const texts = fc.sample(fc.string({ maxLength: 60, unit: 'binary' }), { numRuns: 100, seed: 20261121 });
+  const bodies = [...nasty, deep, ...random, ...texts, '{"action":"returned","action":"left"}'];
+  for (const [index, body] of bodies.entries()) {
+    const vendor = vendors[index % vendors.length] ?? 'hub';
+    const response = await send(index < nasty.length ? 'hub' : vendor, body);
+    expect([200, 400]).toContain(response.status);
+    await response.arrayBuffer();
+  }
+  expect(await stateOf(handle)).toBe('left');
+}, 60_000);
+
 test('an empty or short key is refused at the start', () => {
   const hmac = { header: 'x', algorithm: 'sha256', encoding: 'hex', prefix: '', content: '{body}' } as const;
   for (const keys of [[], [Buffer.alloc(0)], [Buffer.alloc(15)], [Buffer.alloc(32), Buffer.alloc(0)]])

@@ -164,12 +164,12 @@ test('show tells who says what of somebody, and what they hold', async () => {
     expect(out).toContain(line);
 });
 
-describe('curfew people import', () => {
-  const person = (handle: string, more = '') =>
-    `  - { handle: ${handle}, name: N, email: ${handle}@acme.example${more} }\n`;
-  const imports = (...people: string[]) =>
-    run(['import', 'people.yaml', '--json'], { files: { 'people.yaml': `people:\n${people.join('')}` } });
+const person = (handle: string, more = '') =>
+  `  - { handle: ${handle}, name: N, email: ${handle}@acme.example${more} }\n`;
+const imports = (...people: string[]) =>
+  run(['import', 'people.yaml', '--json'], { files: { 'people.yaml': `people:\n${people.join('')}` } });
 
+describe('curfew people import', () => {
   test('does at once what follows for whoever it says has gone', async () => {
     const { handle, id } = await engineer();
     const requestId = await approved(company, { person: id });

@@ -70,7 +70,8 @@ async function pullAll(
   asked: ReadonlyMap<string, PersonSource>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!ctx.directory) return;
+  // NB. A process without the file knows of no source, and must not forget those that another one asks.
+  if (!ctx.directory || specs.length === 0) return;
   const pulled = specs.filter(({ pull }) => pull !== undefined);
   await pulls.keepOnly(
     ctx.directory,
