@@ -32,12 +32,13 @@ const redacted = secretNames
 
 const hidden = '[hidden]';
 
-/** Forms of secrets: SCRAM verifiers, URLs with passwords, Slack tokens, webhook secrets, bearer headers. */
+/** Forms of secrets: SCRAM verifiers, URLs with passwords, Slack tokens, webhook secrets, SCIM tokens, bearer headers. */
 const forms: readonly (readonly [RegExp, string])[] = [
   [/SCRAM-SHA-256\$[^\s"']+/g, hidden],
   [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*):[^\s@"']+@/gi, `$1:${hidden}@`],
   [/\bxox[a-z]-[\w-]+|\bxapp-[\w-]+/g, hidden],
   [/\bwhsec_[A-Za-z0-9+/=]+/g, hidden],
+  [/\bcfs_[\w-]{43}/g, hidden],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${hidden}`],
   [/\b(password|secret|token)(\s*[=:]\s*['"]?)[^\s"',;}\\]+/gi, `$1$2${hidden}`],
   // Inside JSON, also JSON inside a text. NB. Only texts: whatever is replaced, a line stays one object.

@@ -13,6 +13,7 @@ const canaries: readonly (readonly [string, string])[] = [
   ['a bot token', 'xoxb-1-canary'],
   ['an app token', 'xapp-1-canary'],
   ['a webhook secret', 'whsec_canary'],
+  ['a SCIM token', `cfs_canary${'A'.repeat(37)}`],
   ['a bearer header', 'Authorization: Bearer canary'],
   ['a password in a connection string', 'host=db password=canary user=x'],
   ['a password in JSON', '{"password": "canary"}'],
