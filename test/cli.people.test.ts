@@ -55,6 +55,9 @@ test.each([['import'], ['list'], ['show'], ['link'], ['leave'], ['pull']])(
   },
 );
 
+const at = (ms: number): string =>
+  new Date(Math.floor((Date.now() + ms) / 1_000) * 1_000).toISOString().replace('.000', '');
+
 describe('curfew people leave', () => {
   test('says what would end, asks, and does nothing without a yes', async () => {
     const { handle, id } = await engineer();
@@ -99,8 +102,6 @@ describe('curfew people leave', () => {
 
   test('from an instant on is kept until then, replaced by another one, and shown meanwhile', async () => {
     const handle = await somebody();
-    const at = (ms: number): string =>
-      new Date(Math.floor((Date.now() + ms) / 1_000) * 1_000).toISOString().replace('.000', '');
     const first = await run(['leave', handle, '--at', at(dayMs), '--yes', '--because', 'notice given']);
     expect(first).toMatchObject({ code: 0, out: expect.stringContaining(`is left from ${at(dayMs).slice(0, 16)}`) });
     const second = await run(['leave', handle, '--at', at(2 * hourMs), '--yes', '--json']);
