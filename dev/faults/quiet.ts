@@ -2,6 +2,7 @@
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import type { Finding } from '../../doctor/finding.ts';
+import { isRefusal } from '../../domain/errors.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { clusterName, controlDatabase, sampleTargets } from '../company/targets.ts';
 import { eventually } from './eventually.ts';
@@ -28,12 +29,23 @@ export async function closeAll(world: World): Promise<void> {
      where coalesce(p.state, 'requested') <> 'closed' and r.id <> all($1::uuid[])`,
     [[...world.excused]],
   );
-  await Promise.all(
-    live.map(({ id, person, granted }) =>
-      granted ? revokeOf(world, id) : world.use.prompt.withdraw({ requestId: id, person }),
-    ),
-  );
+  const queue = live.values();
+  const end = ({ id, person, granted }: (typeof live)[number]) =>
+    granted ? revokeOf(world, id) : world.use.prompt.withdraw({ requestId: id, person });
+  const lane = async (): Promise<void> => {
+    for (const one of queue) {
+      for (let tried = 0; tried < tries; tried += 1) {
+        const answer = await end(one);
+        if (!isRefusal(answer) || answer.code !== 'NotRecorded') break;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
+
+const lanes = 8;
+/** A store that is busy is asked again, as people would. */
+const tries = 5;
 
 /** Messages that wait, ends that a target owes, and requests that are not closed; what an operator broke is left out. */
 const openText = `select array_remove(array[
@@ -41,11 +53,11 @@ const openText = `select array_remove(array[
       and not coalesce(payload ->> 'requestId' = any($2::text[]), false) having count(*) > 0),
   (select 'intents ' || count(*) from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
       where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name) having count(*) > 0),
-  (select 'requests ' || string_agg(r.id || ' ' || coalesce(p.state, 'requested'), ', ')
+  (select count(*) || ' requests, of them ' || min(r.id || ' ' || coalesce(p.state, 'requested'))
      from curfew.request r left join curfew.projection p on p.request_id = r.id
-     where coalesce(p.state, 'requested') <> 'closed' and r.id::text <> all($2::text[]))], null) as open`;
+     where coalesce(p.state, 'requested') <> 'closed' and r.id::text <> all($2::text[]) having count(*) > 0)], null) as open`;
 
-export async function settled(world: World, withinMs = 120_000): Promise<void> {
+async function settled(world: World, withinMs: number): Promise<void> {
   let open = 'nothing was read';
   await eventually(
     'nothing is under way',
@@ -90,11 +102,14 @@ export function findings(world: World): Promise<readonly Finding[]> {
   return checkAll({ store: world.store.admin, targets: [access], now: Date.now() + 1 });
 }
 
-/** @returns what is wrong, a sentence each; empty: all is as it must be */
-export async function quiet(world: World): Promise<readonly string[]> {
+/**
+ * @param withinMs until nothing is under way any more
+ * @returns what is wrong, a sentence each; empty: all is as it must be
+ */
+export async function quiet(world: World, withinMs: number): Promise<readonly string[]> {
   await heal(world);
   await closeAll(world);
-  await settled(world);
+  await settled(world, withinMs);
   const left = await leftOnTarget(world);
   const found = await findings(world);
   const troubles = world.troubles.splice(0);

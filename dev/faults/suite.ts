@@ -1,5 +1,6 @@
 /** Experiments in the order that a seed gives, each with its own chance, others' traffic beside it and the checker after it. */
 import { invariants } from '../../doctor/finding.ts';
+import { secondMs } from '../../domain/time.ts';
 import { messageOf } from '../trouble.ts';
 import { nameOf } from './experiments.ts';
 import type { Experiment } from './experiment.ts';
@@ -45,8 +46,9 @@ export function* turnsOf(seed: number, some: readonly Experiment[], rounds: numb
   }
 }
 
-/** An experiment that hangs is a finding like any other. */
+/** An experiment that hangs, or does not come to rest, is a finding like any other. */
 const patienceMs = 240_000;
+const patienceFor = ({ takes }: Experiment): number => Math.max(patienceMs, 2 * takes * secondMs);
 
 /** Plays one experiment, as the seed has it for this time, whatever was played before. */
 export async function play(world: World, seed: number, { experiment, id, time }: Turn): Promise<Outcome> {
@@ -58,13 +60,13 @@ export async function play(world: World, seed: number, { experiment, id, time }:
   const beside = scheduleOf(seeded(seedOf(seed, nameOf(experiment), time, 'beside')), experiment.busy ? 4 : 0);
   const traffic = startTraffic(world, beside);
   try {
-    await within(patienceMs, experiment.run(world, chance));
+    await within(patienceFor(experiment), experiment.run(world, chance));
   } catch (error) {
     wrong.push(messageOf(error));
   }
   try {
     await heal(world);
-    wrong.push(...(await traffic.over()), ...(await within(patienceMs, quiet(world))));
+    wrong.push(...(await traffic.over()), ...(await quiet(world, patienceFor(experiment))));
   } catch (error) {
     wrong.push(`it does not come to rest: ${messageOf(error)}`);
   }
@@ -76,6 +78,9 @@ export async function play(world: World, seed: number, { experiment, id, time }:
 function count(counts: Record<string, number>, names: readonly string[]): void {
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
 }
+
+/** No experiment is over sooner. */
+const shortestMs = 10 * secondMs;
 
 /** @param onOutcome told of each experiment as it ends */
 export async function runSuite(
@@ -90,7 +95,9 @@ export async function runSuite(
   const looked: Record<string, number> = {};
   const findings: Outcome[] = [];
   for (const turn of turns) {
-    if (performance.now() - startedAt > forMs) break;
+    const leftMs = forMs - (performance.now() - startedAt);
+    if (leftMs < shortestMs) break;
+    if (turn.experiment.takes * secondMs > leftMs) continue;
     const outcome = await play(world, seed, turn);
     count(faults, [`F${turn.experiment.fault}`]);
     count(looked, [...new Set([...invariants, ...turn.experiment.holds])]);
