@@ -159,7 +159,11 @@ export async function startWorker(
         ]);
   const reconciled = reconciling.keep(signal);
   const beaten = keepBeating(signal, async () => {
-    await beat(store, { name: config.identity, at: clock(), body: { queues: queues?.states() ?? {}, channels: kinds } });
+    await beat(store, {
+      name: config.identity,
+      at: clock(),
+      body: { queues: queues?.states() ?? {}, channels: kinds },
+    });
     storeAnsweredAt = clock();
     metrics.outboxWaiting.set((await backlog(store)).count);
   });
