@@ -112,7 +112,7 @@ const other = (text: string): string =>
   text.replace(
     '  - { name: read,',
     `  - { name: payments, match: { target: orders-prod, role: read }, requesters: [group:payments], limits: { max: 4h }, approvals: [{ name: controllers, from: [group:controllers, person:olga], need: 1 }] }
-- { name: read,`,
+  - { name: read,`,
   );
 
 test('another rule with other approvers is enough where those who approved are among them', async () => {
