@@ -48,6 +48,7 @@ const history = [
   'extension_decision',
   'extension_ticket',
   'extension_outcome',
+  'taint_answer',
 ];
 const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   request: ['curfew_api'],
@@ -55,6 +56,7 @@ const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   decision_void: ['curfew_api', 'curfew_directory', 'curfew_worker'],
   claim: ['curfew_api'],
   claim_code: ['curfew_api'],
+  taint_answer: ['curfew_api'],
   access_grant: ['curfew_worker'],
   receipt: ['curfew_worker'],
   revoke_intent: ['curfew_api', 'curfew_directory', 'curfew_worker'],
