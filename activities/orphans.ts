@@ -84,12 +84,8 @@ export async function closeUnheld(
   if (!(await projections.save(tx, requestId, { ...view, version, state: { kind: 'closed', outcome, cause } }, now)))
     return false;
   await append(tx, { kind: 'request.closed', actor, subject: requestId, body: { outcome, cause } });
-  await afterClose(tx, requestId, version, repaint);
-  return true;
-}
-
-/** What waited for the Workflow waits for nobody any more, and people see that it is over. */
-export async function afterClose(tx: Db, requestId: RequestId, version: number, repaint?: Repaint): Promise<void> {
+  // What waited for the Workflow waits for nobody any more, and people see that it is over.
   await dropMessages(tx, requestId);
   if (repaint) await enqueue(tx, repaint(requestId, version));
+  return true;
 }

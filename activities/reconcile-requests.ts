@@ -35,7 +35,7 @@ const settleMs = 2 * minuteMs;
 /** A Workflow that should have closed itself by then is asked, whatever Temporal's list says. */
 const overdueMs = 5 * minuteMs;
 /** Workflows asked one by one in a look, and at once; the next look asks the others. */
-const mostAsked = 5_000;
+const mostAsked = 2_000;
 const atOnce = 20;
 
 /** @returns one look; it throws where the store does not answer. Two looks at once do no harm */
@@ -69,7 +69,7 @@ async function look(deps: ReconcileRequestsDeps): Promise<Saw> {
   const ahead = running ? await aheadOfStore(deps, running, open, startedAt) : [];
   return {
     found: [...asked.found, ...ahead, ...nobodyKnows(asked.unknown)],
-    whole: running !== undefined && asked.unknown === 0,
+    whole: running !== undefined && asked.unknown === 0 && !asked.left,
   };
 }
 
@@ -86,17 +86,18 @@ async function openOnes({ store }: ReconcileRequestsDeps): Promise<readonly comp
   }
 }
 
-type Asked = { readonly found: readonly Found[]; readonly unknown: number };
+/** `left`: there are more, for the next look. */
+type Asked = { readonly found: readonly Found[]; readonly unknown: number; readonly left: boolean };
 
 /** NB. Whoever closed while Temporal was asked is in the store by now: a Workflow records its end before it is over. */
-async function stillOpen({ store }: ReconcileRequestsDeps, { found, unknown }: Asked): Promise<Asked> {
+async function stillOpen({ store }: ReconcileRequestsDeps, { found, ...asked }: Asked): Promise<Asked> {
   const ids = found.flatMap((one) => ('requestId' in one ? [one.requestId] : []));
   const closed = new Set<RequestId>();
   for (let from = 0; from < ids.length; from += compared.pageSize) {
     const known = await compared.knownOf(store, ids.slice(from, from + compared.pageSize));
     for (const { requestId, closedAt } of known) if (closedAt !== null) closed.add(requestId);
   }
-  return { found: found.filter((one) => !('requestId' in one && closed.has(one.requestId))), unknown };
+  return { found: found.filter((one) => !('requestId' in one && closed.has(one.requestId))), ...asked };
 }
 
 /** Where the first ones get no answer nobody else is asked: Temporal is away. */
@@ -114,7 +115,7 @@ async function ask(workflows: Workflows, due: readonly compared.OpenRequest[], n
       if (one) found.push(one);
     }
   }
-  return { found, unknown: due.length - answered };
+  return { found, unknown: Math.min(due.length, mostAsked) - answered, left: due.length > mostAsked };
 }
 
 async function foundOf(
@@ -146,6 +147,7 @@ async function aheadOfStore(
     const ids = others.slice(from, from + compared.pageSize);
     const known = new Map((await compared.knownOf(store, ids)).map((one) => [one.requestId, one]));
     for (const requestId of ids) {
+      if (found.length >= mostAsked) return found;
       const one = known.get(requestId);
       const closed = one?.closedAt != null && one.closedAt + settleMs < startedAt;
       if ((one && !closed) || (await workflows.fateOf(requestId)).kind !== 'running') continue;

@@ -1,6 +1,6 @@
 /** The store against each target's ledger and catalogs, both ways; what should not be there is ended, never adopted. */
 import type { RequestId, TargetName } from '../domain/ids.ts';
-import { minuteMs } from '../domain/time.ts';
+import { minuteMs, secondMs } from '../domain/time.ts';
 import type { End } from '../domain/request.ts';
 import { compareCluster, endsIt, requestOfRole, type ClusterLook } from '../doctor/reconcile/cluster.ts';
 import { rowOf, type Found } from '../doctor/reconcile/found.ts';
@@ -12,7 +12,6 @@ import { enqueue, type NewMessage } from '../store/outbox.ts';
 import type { Db, Store } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import * as targetChecks from '../store/target-checks.ts';
-import { greatestBatch } from '../targets/postgres/accessor.ts';
 import type { Catalogs } from '../targets/postgres/catalogs.ts';
 import type { Live } from '../targets/postgres/calls.ts';
 import type { Identity } from '../targets/postgres/connection.ts';
@@ -20,7 +19,7 @@ import type { Cluster } from './clusters.ts';
 import type { CurrentPolicy } from './current-policy.ts';
 import { Evidence } from './evidence.ts';
 import type { Log } from './failures.ts';
-import { afterClose, askEnd, lastView, revokingView, type Repaint } from './orphans.ts';
+import { askEnd, lastView, revokingView, type Repaint } from './orphans.ts';
 import { endFound } from './reconcile-requests.ts';
 import { endAndRecord } from './revoke.ts';
 
@@ -42,6 +41,11 @@ export type ReconcileTargetsDeps = {
   }) => NewMessage;
 };
 
+/** So many findings are one statement's work; and what follows from them takes so many at once, for so long at most. */
+const mostFound = 2_000;
+const atOnce = 100;
+const actingMs = 20 * secondMs;
+
 /** A Workflow that was told to end what is gone has this long to do it. */
 const patienceMs = 3 * minuteMs;
 
@@ -52,9 +56,13 @@ export function createReconcileTarget(
   const evidence = new Evidence();
   return async (cluster) => {
     const read = await readCluster(deps, cluster);
-    const found = [...read.found, ...(read.look ? compareCluster(read.look) : [])];
+    const all = [...read.found, ...(read.look ? compareCluster(read.look) : [])];
+    // What is more comes with the next look; until a look is whole nothing is called gone.
+    const found = all.slice(0, mostFound);
     const look = `cluster/${cluster.target.name}`;
-    await deps.store.transaction((tx) => findings.keep(tx, { look, found: found.map(rowOf), whole: read.whole }));
+    await deps.store.transaction((tx) =>
+      findings.keep(tx, { look, found: found.map(rowOf), whole: read.whole && all.length <= mostFound }),
+    );
     await endWhatShouldNotBe(deps, cluster, found);
     await tellGone(deps, found);
     await recordOrphans(deps, cluster, evidence);
@@ -156,18 +164,32 @@ async function endWhatShouldNotBe(
   for (const one of found) {
     const requestId =
       one.kind === 'member-of-grant' ? requestOfRole(one.role) : endsIt(one) ? one.requestId : undefined;
-    if (requestId === undefined || surplus.size >= greatestBatch) continue;
+    if (requestId === undefined) continue;
     const target = 'target' in one ? targets.find((name) => name === one.target) : undefined;
     surplus.set(requestId, { target: target ?? anywhere, kind: one.kind });
   }
-  for (const [requestId, { target, kind }] of surplus)
+  await inBatches(deps.clock, [...surplus], async ([requestId, { target, kind }]) => {
     await deps.store.transaction(async (tx) => {
       // Of a request that the store does not have it can hold no intent: each look ends it.
       if (!(await requests.byId(tx, requestId))) return;
       if (isGoingOn(kind)) await askEnd(tx, { requestId, target, finding: kind });
       await tellWorkflow(deps, tx, requestId, 'what was granted is not what its target has');
     });
-  await Promise.allSettled([...surplus.keys()].map((id) => revoker.end(id)));
+    await revoker.end(requestId);
+  });
+}
+
+/** What is left when the time is up comes with the next look. @returns of each item that was begun, what became of it */
+async function inBatches<Item>(
+  clock: () => number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<readonly PromiseSettledResult<void>[]> {
+  const endAt = clock() + actingMs;
+  const done: PromiseSettledResult<void>[] = [];
+  for (let from = 0; from < items.length && clock() < endAt; from += atOnce)
+    done.push(...(await Promise.allSettled(items.slice(from, from + atOnce).map(work))));
+  return done;
 }
 
 /** The others have ended already, or are about to: their end is asked for by what ended them. */
@@ -197,9 +219,9 @@ const orphaned = ['request-without-workflow', 'workflow-is-over', 'gone-grant'] 
 /** Ends what nobody else will record: verified on every node first, and then with receipt, entry and closed view. */
 async function recordOrphans(deps: ReconcileTargetsDeps, cluster: Reconciled, evidence: Evidence): Promise<void> {
   const { store, clock, log } = deps;
-  const open = await findings.openOf(store, orphaned, cluster.targets, greatestBatch);
+  const open = await findings.openOf(store, orphaned, cluster.targets, mostFound);
   const due = open.filter(({ kind, firstSeenAt }) => kind !== 'gone-grant' || firstSeenAt + patienceMs < clock());
-  const done = await Promise.allSettled(due.map((finding) => recordOne(deps, cluster, evidence, finding)));
+  const done = await inBatches(clock, due, (finding) => recordOne(deps, cluster, evidence, finding));
   for (const [index, one] of done.entries())
     if (one.status === 'rejected')
       log.warn({ err: one.reason, requestId: due[index]?.subject }, 'its end is not verified and recorded yet');
@@ -223,15 +245,21 @@ async function recordOne(
       : await endOfGone(deps, requestId);
   const order = { requestId, target: target as TargetName, view: revokingView(view, end), orphaned: true } as const;
   await endAndRecord({ ...deps, clusterOf: () => cluster }, evidence, order);
-  await store.transaction((tx) => afterClose(tx, requestId, view.version + 1, repaint));
+  // What is gone on its target alone may have a Workflow yet, that should hear what was said to it.
+  await store.transaction(async (tx) => {
+    if (kind !== 'gone-grant') await compared.dropMessages(tx, requestId);
+    if (repaint) await enqueue(tx, repaint(requestId, view.version + 1));
+  });
 }
 
 /** It was over before anybody recorded that: by its time, or because somebody asked for it. */
 async function endOfGone({ store, clock }: ReconcileTargetsDeps, requestId: RequestId): Promise<End> {
   const grant = await grants.byId(store, requestId);
-  if (grant && grant.endAt <= clock()) return { outcome: 'expired', cause: 'time is up' };
-  const asked = await intents.ofRequest(store, requestId);
-  return asked.length > 0
-    ? { outcome: 'revoked', cause: 'its end was asked for' }
-    : { outcome: 'failed', cause: 'it was not on its target any more' };
+  const [asked] = await intents.ofRequest(store, requestId);
+  if (grant && grant.endAt <= Math.min(asked?.askedAt ?? Infinity, clock()))
+    return { outcome: 'expired', cause: 'time is up' };
+  if (!asked) return { outcome: 'failed', cause: 'it was not on its target any more' };
+  return asked.cause === 'released'
+    ? { outcome: 'released', cause: 'the holder was done' }
+    : { outcome: 'revoked', cause: 'its end was asked for' };
 }
