@@ -38,6 +38,9 @@ export type Cluster = {
   readonly port: number;
   readonly dataDir: string;
   readonly superuserPassword: string;
+  /** As it was started with: a standby needs the same (`dev/standby.ts`). */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly hba: string;
   readonly logFile: string;
   /** Connection string of the superuser, or of the given login; of the database `postgres` where none is named. */
   readonly url: (options?: {
@@ -74,6 +77,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   const binaries = postgresBinaries(version);
   const user = await postgresUser();
   const folder: DataFolder = { dataDir, version, superuserPassword: options.superuserPassword, user };
+  const { settings = {}, hba = loopbackScramOnly } = options;
   let running: RunningProcess | null = null;
 
   const url: Cluster['url'] = ({
@@ -105,7 +109,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     await ensureDataFolder(folder, binaries);
     await releaseDeadLock(dataDir);
     await claimPort(options.port, `PostgreSQL (${options.name})`);
-    configure(folder, options.port, options.settings ?? {}, options.hba ?? loopbackScramOnly);
+    configure(folder, options.port, settings, hba);
     running = await startOverOrphans(launch, () => answers(url()));
   };
 
@@ -130,6 +134,8 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     port: options.port,
     dataDir,
     superuserPassword: options.superuserPassword,
+    settings,
+    hba,
     logFile,
     url,
     pid: () => (running?.alive() === true ? running.pid : null),
