@@ -5,7 +5,7 @@ import type { RequestId } from '../domain/ids.ts';
 import { roleOf } from '../domain/ids.ts';
 import * as alarms from '../store/alarms.ts';
 import { entriesOf } from '../store/audit.ts';
-import { leftBehind } from '../store/cleaning.ts';
+import { leftBehind, leftById } from '../store/cleaning.ts';
 import { stored } from './support/cleaned.ts';
 import { ordersProd, quiet, startGranting, type Claimed, type Granting } from './support/granting.ts';
 
@@ -89,6 +89,7 @@ test('what the holder made is listed before it changes hands, told once, and its
       ],
     },
   ]);
+  expect((await leftById(store(), left[0]?.id ?? ''))?.names).toEqual(left[0]?.names);
   expect(await kindsOf(id)).toEqual(['role.cleaned', 'role.cleaned', 'role.dropped']);
   expect((await stored(world, 'left-behind')).toSorted()).toEqual(left.map((one) => one.id).toSorted());
   const owner = `select distinct relowner::regrole::text as owner from pg_class where relnamespace = 'attic'::regnamespace`;

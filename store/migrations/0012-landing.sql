@@ -19,7 +19,7 @@ create table curfew.open_work (
   counted_at timestamptz not null);
 grant select, insert on curfew.open_work to curfew_worker;
 grant update (sessions, transactions, oldest_since, counted_at) on curfew.open_work to curfew_worker;
-grant select on curfew.open_work to curfew_api, curfew_admin, curfew_auditor;
+grant select on curfew.open_work to curfew_admin, curfew_auditor;
 
 -- == Cleaning ================================================================================================
 -- Logins whose time in the graveyard is over. Written before the target is asked, so that what it did is recorded although
@@ -50,7 +50,6 @@ create table curfew.left_behind (
   unique (grant_id, database));
 create index left_behind_found on curfew.left_behind (found_at desc) where total > 0;
 grant select on curfew.cleaning, curfew.left_behind to curfew_worker, curfew_admin, curfew_auditor;
-grant select on curfew.left_behind to curfew_api;
 grant insert on curfew.cleaning, curfew.left_behind to curfew_worker;
 grant update (state, cause, detail, changed_at) on curfew.cleaning to curfew_worker;
 grant update (handed_at) on curfew.left_behind to curfew_worker;
