@@ -6,7 +6,15 @@ import { controlDatabase, sampleTargets } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { slackIds } from '../slack/emulator.ts';
 import { stableId } from '../slack/stable-ids.ts';
-import { apiUrl, operatorEnvironment, slackApiUrl, slackEvents, storeUrl, superuserUrl } from './environments.ts';
+import {
+  apiUrl,
+  inboxUrl,
+  operatorEnvironment,
+  slackApiUrl,
+  slackEvents,
+  storeUrl,
+  superuserUrl,
+} from './environments.ts';
 import type { Stack } from './stack.ts';
 
 export type DevJson = {
@@ -27,6 +35,8 @@ export type DevJson = {
     readonly desk: { readonly url: string; readonly secret: string };
   };
   readonly hooks: Readonly<Record<'hr' | 'conditions', { readonly url: string; readonly secret: string }>>;
+  /** Alarms and break-glass, besides Slack: a listener of this stack's own that writes down what comes. */
+  readonly inbox: { readonly url: string; readonly secret: string; readonly log: string };
   readonly targets: readonly {
     readonly name: string;
     readonly host: string;
@@ -77,6 +87,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
       hr: { url: `${apiUrl(settings)}/hooks/hr/default`, secret: secrets.hrSecret },
       conditions: { url: `${apiUrl(settings)}/hooks/conditions`, secret: secrets.conditionsSecret },
     },
+    inbox: { url: inboxUrl(settings), secret: secrets.inboxSecret, log: stack.state.file('logs', 'inbox.log') },
     targets: sampleTargets.map(({ name, databases, templates }) => ({
       name,
       host: '127.0.0.1',

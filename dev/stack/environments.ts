@@ -20,6 +20,8 @@ export const apiUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${
 /** Where Slack posts commands, clicks, forms and events. */
 export const slackEvents = (settings: StackSettings): string => `${apiUrl(settings)}${slackPath}`;
 export const slackApiUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${ports.slack}/api/`;
+/** Where alarms and break-glass are told besides Slack. */
+export const inboxUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${ports.inbox}/`;
 export const temporalAddress = ({ ports }: StackSettings): string => `127.0.0.1:${ports.temporal}`;
 
 /** A login of the store as a connection string. */
@@ -73,6 +75,8 @@ export const workerEnvironment = (settings: StackSettings, options: EnvironmentO
   ...(options.slack ? slackWriter(settings) : {}),
   CURFEW_TARGETS: clustersAs(settings, 'curfew_worker', settings.secrets.targetWorker),
   CURFEW_CONDITIONS_FILE: options.conditions,
+  CURFEW_ALARM_WEBHOOK_URL: inboxUrl(settings),
+  CURFEW_ALARM_WEBHOOK_SECRET: settings.secrets.inboxSecret,
   CURFEW_PUBLIC_URL: apiUrl(settings),
   CURFEW_BUNDLE_CACHE: bundleCache,
   CURFEW_HEALTH_PORT: String(settings.ports.worker),

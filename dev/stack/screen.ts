@@ -21,6 +21,7 @@ export function screen(dev: DevJson): string {
     '',
     'The same on a terminal:  npm run as -- amara "orders-prod read 15m because INC-12 slow checkout"',
     `Targets:                 ${dev.targets.map((target) => target.name).join(', ')} at ${dev.targets[0]?.host}:${dev.targets[0]?.port}`,
+    'Alarms, besides Slack:   .curfew/logs/inbox.log',
     'Everything else:         .curfew/dev.json',
     '',
     'Ctrl-C stops everything; the state stays in .curfew/ (start over: npm start -- --fresh).',

@@ -12,6 +12,7 @@ const portNames = [
   'api',
   'worker',
   'reaper',
+  'inbox',
 ] as const;
 export type PortName = (typeof portNames)[number];
 
@@ -32,6 +33,8 @@ export type StackSettings = {
     /** `whsec_` and base64, as Standard Webhooks has it. */
     readonly hrSecret: string;
     readonly conditionsSecret: string;
+    /** Signs what Curfew tells the inbox. */
+    readonly inboxSecret: string;
     /** Opens the desk at which sample people's buttons are pressed (`dev/slack/desk.ts`). */
     readonly slackDesk: string;
   };
@@ -61,6 +64,7 @@ export async function settingsOf(state: StateFolder): Promise<StackSettings> {
       botToken: `xoxb-${state.secret('botToken')}`,
       hrSecret: `whsec_${base64('hrSecret')}`,
       conditionsSecret: `whsec_${base64('conditionsSecret')}`,
+      inboxSecret: `whsec_${base64('inboxSecret')}`,
       slackDesk: state.secret('slackDesk'),
     },
   };

@@ -1,11 +1,12 @@
 /**
  * The embedded stack: two PostgreSQL clusters, Temporal, the sample company's Slack, the API, the worker and the reaper,
- * each a process of its own that is supervised here. `npm start` keeps one in `.curfew/`; the tour makes its own in a
+ * each a process of its own that is supervised here; and the inbox of the webhook. `npm start` keeps one in `.curfew/`; the tour makes its own in a
  * temporary folder.
  */
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../postgres.ts';
+import { startInbox, type Inbox } from '../inbox.ts';
 import { startedThings } from '../processes.ts';
 import type { Progress } from '../progress.mjs';
 import type { StateFolder } from '../state.ts';
@@ -34,6 +35,8 @@ export type Stack = {
   readonly api: Service;
   readonly worker: Service;
   readonly reaper: Service;
+  /** What came through the webhook. */
+  readonly inbox: Inbox;
   /** Ends everything, in the opposite order of its start; the state stays. */
   readonly stop: () => Promise<void>;
 };
@@ -80,6 +83,9 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const site: Site = { settings, state, things, onUnexpectedExit };
   const source = await progress.step('Temporal found', (say) => findTemporal({ env: process.env, progress: say }));
   const lines = options.lines && things.add(await options.lines(settings));
+  const { inboxSecret } = settings.secrets;
+  const logFile = state.file('logs', 'inbox.log');
+  const inbox = things.add(await startInbox({ port: settings.ports.inbox, secret: inboxSecret, logFile }));
   const { api, worker, reaper } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
   const [store, target, temporal] = await allOrFirstFailure([
     progress.step('store: PostgreSQL 18, tables', () => startStore(site)),
@@ -99,7 +105,7 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   await allOrFirstFailure(
     [worker, reaper, api].map((each) => progress.step(each.name, () => things.add(each).start())),
   );
-  return { settings, state, store, target, temporal, api, worker, reaper, stop: () => things.stopAll() };
+  return { settings, state, store, target, temporal, api, worker, reaper, inbox, stop: () => things.stopAll() };
 }
 
 function servicesOf(
