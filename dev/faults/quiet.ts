@@ -26,8 +26,7 @@ export async function closeAll(world: World): Promise<void> {
   const live = await world.inStore<{ id: RequestId; person: PersonId; granted: boolean }>(
     `select r.id, r.person, exists (select from curfew.access_grant g where g.request_id = r.id) as granted
      from curfew.request r left join curfew.projection p on p.request_id = r.id
-     where coalesce(p.state, 'requested') <> 'closed' and r.id <> all($1::uuid[])`,
-    [[...world.excused]],
+     where coalesce(p.state, 'requested') <> 'closed' `,
   );
   const queue = live.values();
   const end = ({ id, person, granted }: (typeof live)[number]) =>
@@ -47,25 +46,21 @@ const lanes = 8;
 /** A store that is busy is asked again, as people would. */
 const tries = 5;
 
-/** Messages that wait, ends that a target owes, and requests that are not closed; what an operator broke is left out. */
+/** Messages that wait, ends that a target owes, and requests that are not closed. */
 const openText = `select array_remove(array[
-  (select 'outbox ' || count(*) from curfew.outbox where done_at is null
-      and not coalesce(payload ->> 'requestId' = any($2::text[]), false) having count(*) > 0),
+  (select 'outbox ' || count(*) from curfew.outbox where done_at is null having count(*) > 0),
   (select 'intents ' || count(*) from curfew.revoke_intent i join unnest($1::text[]) as t (name) on i.target is null or i.target = t.name
       where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name) having count(*) > 0),
   (select count(*) || ' requests, of them ' || min(r.id || ' ' || coalesce(p.state, 'requested'))
      from curfew.request r left join curfew.projection p on p.request_id = r.id
-     where coalesce(p.state, 'requested') <> 'closed' and r.id::text <> all($2::text[]) having count(*) > 0)], null) as open`;
+     where coalesce(p.state, 'requested') <> 'closed' having count(*) > 0)], null) as open`;
 
 async function settled(world: World, withinMs: number): Promise<void> {
   let open = 'nothing was read';
   await eventually(
     'nothing is under way',
     async () => {
-      const [row] = await world.inStore<{ open: string[] }>(openText, [
-        sampleTargets.map(({ name }) => name),
-        [...world.excused],
-      ]);
+      const [row] = await world.inStore<{ open: string[] }>(openText, [sampleTargets.map(({ name }) => name)]);
       open = row?.open.join('; ') ?? open;
       return open === '';
     },
@@ -115,9 +110,7 @@ export async function quiet(world: World, withinMs: number): Promise<readonly st
   const troubles = world.troubles.splice(0);
   return [
     ...left.map((what) => `left on the target: ${what}`),
-    ...found
-      .filter(({ code, subject }) => !(code === 'not-there' && world.excused.has(subject)))
-      .map(({ invariant, code, subject, detail }) => `${invariant} ${code} of ${subject}: ${detail}`),
+    ...found.map(({ invariant, code, subject, detail }) => `${invariant} ${code} of ${subject}: ${detail}`),
     ...troubles.map((what) => `a part ended by itself: ${what}`),
   ];
 }

@@ -52,8 +52,6 @@ export type World = {
   readonly claim: (code: string, withinMs?: number) => Promise<Login>;
   /** A session of a login, straight to the server. @throws DatabaseError where the server says no */
   readonly connect: (login: Login, options?: string) => Promise<Client>;
-  /** Requests of which the store may say what is no longer so, because an operator broke their Workflow. */
-  readonly excused: Set<string>;
   /** A number that was not given before. */
   readonly next: () => number;
   readonly end: (keep: boolean) => Promise<void>;
@@ -140,7 +138,6 @@ async function worldOn(
       return { ...login, databases, database: databases[0] ?? '' };
     },
     connect: (login, options) => connectAs(login, options, errors),
-    excused: new Set(),
     next: () => (given += 1),
     end: async (keep) => {
       await Promise.allSettled([own.close(), store.admin.close(), store.directory.close(), connection.close()]);

@@ -100,8 +100,7 @@ async function secretsSought(world: World): Promise<void> {
     [held.requestId],
   );
   const newest = await world.inStore<{ id: RequestId }>(
-    'select id from curfew.request where id <> all($1::uuid[]) order by opened_at desc limit 40',
-    [[...world.excused]],
+    'select id from curfew.request order by opened_at desc limit 40',
   );
   const there: RequestId[] = [];
   for (const { id } of newest) {

@@ -452,7 +452,7 @@ export const postgres: readonly Experiment[] = [
     name: 'what a grantee made gives nobody anything after the end',
     holds: ['I22'],
     busy: false,
-    takes: 15,
+    takes: 90,
     run: ownsThings,
   },
   {

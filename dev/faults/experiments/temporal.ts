@@ -229,7 +229,7 @@ export const temporal: readonly Experiment[] = [
     name: 'Temporal lost with all that it knew keeps nobody in',
     holds: ['I2', 'I3', 'I4', 'I19'],
     busy: false,
-    takes: 30,
+    takes: 160,
     run: totalLoss,
   },
   {
@@ -237,7 +237,7 @@ export const temporal: readonly Experiment[] = [
     name: 'a Workflow terminated in any state leaves access that ends on time, or when it is pulled',
     holds: ['I2', 'I3', 'I4'],
     busy: true,
-    takes: 20,
+    takes: 75,
     run: terminated,
   },
   {
