@@ -3,39 +3,42 @@ import { createHash } from 'node:crypto';
 import { Temporal } from 'temporal-polyfill';
 import { at } from '../directory/pointer.ts';
 import { handleOf, type EventShape, type SourceSpec } from '../directory/spec.ts';
-import { refuse, type Refusal } from '../domain/errors.ts';
+import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { isUuid } from '../domain/ids.ts';
+import { personIdFrom } from '../policy/digest.ts';
 import type { HrEvent } from '../service/deliver.ts';
 import type { Proven } from './hook-signature.ts';
 
 /** More people than this are no one event. */
 const mostEvents = 500;
 
-/**
- * @returns the events in their order, without those of a type that is not configured; or the first field that cannot be
- *   read, and then nothing of the delivery counts
- */
+export type ReadEvents = {
+  /** In their order, without those of a type that is not configured. */
+  readonly events: readonly HrEvent[];
+  /** The first thing that cannot be read. What can be counts all the same: no leaver waits for another's entry (I9). */
+  readonly refusal?: Refusal;
+};
+
 export function readEvents(
   body: unknown,
   shape: EventShape,
   spec: Pick<SourceSpec, 'domain'>,
   proven: Proven,
-): readonly HrEvent[] | Refusal {
+): ReadEvents {
   const whole = deliveryOf(body, shape, proven);
-  if (shape.each === undefined) {
-    const event = readEvent(body, shape, spec, proven, whole);
-    return event === undefined ? [] : 'delivery' in event ? [event] : event;
-  }
+  if (shape.each === undefined) return sorted([readEvent(body, shape, spec, proven, whole)]);
   const entries = at(body, shape.each);
-  if (!Array.isArray(entries) || entries.length > mostEvents) return wrong('the list of events');
-  const events: HrEvent[] = [];
-  for (const [index, entry] of entries.entries()) {
-    const event = readEvent(entry, shape, spec, proven, `${whole.slice(0, 90)}-${index}`);
-    if (event === undefined) continue;
-    if (!('delivery' in event)) return event;
-    events.push(event);
-  }
-  return events;
+  if (!Array.isArray(entries) || entries.length > mostEvents)
+    return { events: [], refusal: wrong('the list of events') };
+  // Whole, or as its hash: cut off, two deliveries could be one, and the second would get the first one's answer.
+  const start = whole.length > 90 ? hashOf(whole) : whole;
+  return sorted(entries.map((entry, index) => readEvent(entry, shape, spec, proven, `${start}-${index}`)));
+}
+
+function sorted(read: readonly (HrEvent | Refusal | undefined)[]): ReadEvents {
+  const refusal = read.find((each) => each !== undefined && isRefusal(each));
+  const events = read.filter((each): each is HrEvent => each !== undefined && !isRefusal(each));
+  return { events, ...(refusal !== undefined && isRefusal(refusal) ? { refusal } : {}) };
 }
 
 /** The id by which a repeat is known: one that is signed, or the hash of all that is. */
@@ -43,8 +46,10 @@ function deliveryOf(body: unknown, { delivery }: EventShape, { id, proof }: Prov
   const named = id ?? (delivery === undefined ? undefined : at(body, delivery));
   if (typeof named !== 'string' && typeof named !== 'number') return proof;
   const text = String(named);
-  return /^[A-Za-z0-9_-]{1,100}$/.test(text) ? text : createHash('sha256').update(text).digest('hex');
+  return /^[A-Za-z0-9_-]{1,100}$/.test(text) ? text : hashOf(text);
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** @returns undefined for a type that is not configured */
 function readEvent(
@@ -77,14 +82,17 @@ function readEvent(
 
 function whoOf(entry: unknown, shape: EventShape, spec: Pick<SourceSpec, 'domain'>): HrEvent['who'] | undefined {
   const named = at(entry, shape.handle ?? shape.id ?? '');
-  if (typeof named !== 'string') return undefined;
+  if (typeof named !== 'string' || named.trim() === '') return undefined;
   if (shape.handle === undefined) return isUuid(named.toLowerCase()) ? { id: named.toLowerCase() } : undefined;
-  return whoIs(handleOf(spec, named.trim()));
+  return whoIs(handleOf(spec, named));
 }
 
-/** Somebody by what a source calls them. */
-export const whoIs = (handle: string): HrEvent['who'] | undefined =>
-  handle.length <= 200 && /^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u.test(handle) ? { handle } : undefined;
+/**
+ * Somebody by what a source calls them. What can be nobody's handle is somebody whom nobody knows, with a tombstone and
+ * an alarm: whoever is `o'brien` there is somebody here, by another name.
+ */
+export const whoIs = (handle: string): HrEvent['who'] =>
+  handle.length <= 200 && /^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u.test(handle) ? { handle } : { id: personIdFrom(handle) };
 
 /** A counter, or the instant of a change. */
 function numberOf(version: unknown): number | undefined {

@@ -38,7 +38,8 @@ function holds(signature: Hmac, request: Request, body: Buffer, now: number): Pr
   const stamp = timestamp === undefined ? '' : (request.get(timestamp.header) ?? '');
   const given = request.get(header) ?? '';
   if (signature.id !== undefined && !/^[A-Za-z0-9_-]{1,100}$/.test(id)) return undefined;
-  if (timestamp && !/^\d{1,15}$/.test(stamp)) return undefined;
+  // No zero before it: where id and stamp stand side by side, it could be taken for the id's last, and so be another id.
+  if (timestamp && !/^[1-9]\d{0,14}$/.test(stamp)) return undefined;
   if (given.length > 500 || !given.startsWith(prefix)) return undefined;
   const stampedAt = timestamp && Number(stamp) * (timestamp.unit === 's' ? secondMs : 1);
   if (timestamp && Math.abs(now - (stampedAt ?? 0)) > timestamp.toleranceMs) return undefined;

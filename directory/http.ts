@@ -71,9 +71,9 @@ function personOf(
   const manager = ask.manager === undefined ? undefined : at(entry, ask.manager);
   const groups = ask.groups === undefined ? undefined : at(entry, ask.groups);
   return {
-    handle: handleOf(spec, named.trim()),
+    handle: handleOf(spec, named),
     state,
-    ...(typeof manager === 'string' && manager !== '' ? { manager: handleOf(spec, manager.trim()) } : {}),
+    ...(typeof manager === 'string' && manager !== '' ? { manager: handleOf(spec, manager) } : {}),
     ...(manager === null ? { manager } : {}),
     ...(Array.isArray(groups)
       ? { groups: groups.filter((group) => typeof group === 'string' && groupPattern.test(group)) as string[] }

@@ -73,9 +73,11 @@ export type SourceSpec = {
   readonly pull?: Pull;
 };
 
-/** The handle that a source's name of somebody stands for. */
+/**
+ * The handle that a source's name of somebody stands for. Handles are of small letters, and composed: a source that
+ * writes `Ada` means nobody else, and whoever is not found keeps what they have.
+ */
 export function handleOf({ domain }: Pick<SourceSpec, 'domain'>, name: string): string {
-  if (domain === undefined) return name;
-  const lower = name.toLowerCase();
-  return lower.endsWith(`@${domain}`) ? lower.slice(0, -domain.length - 1) : lower;
+  const whole = name.normalize('NFC').trim().toLowerCase();
+  return domain !== undefined && whole.endsWith(`@${domain}`) ? whole.slice(0, -domain.length - 1) : whole;
 }

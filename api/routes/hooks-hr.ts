@@ -1,8 +1,10 @@
 import { Router, type Response } from 'express';
 import { z } from 'zod';
+import { handleOf } from '../../directory/spec.ts';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
 import type { PersonState } from '../../domain/person.ts';
 import type { HrEvent, HrUseCases } from '../../service/deliver.ts';
+import { whoIs } from '../hook-events.ts';
 import { problemOf, sendProblem } from '../problem.ts';
 import { rawBody, readBody, sendBadSignature, signedBody, signedBy } from '../signed-webhook.ts';
 import { idOf } from '../trace.ts';
@@ -22,7 +24,7 @@ const eventBody = z.object({
         .string()
         .trim()
         .max(200)
-        .regex(/^[\p{L}\p{N}][\p{L}\p{N}._@+-]*$/u)
+        .regex(/^\P{Cc}+$/u)
         .optional(),
       id: z.uuid().toLowerCase().optional(),
       version: z.int().min(0).optional(),
@@ -71,7 +73,7 @@ function readEvent(text: string, delivery: string, stampedAt: number): HrEvent |
   return {
     delivery,
     state: states[read.value.type],
-    who: handle === undefined ? { id: id ?? '' } : { handle },
+    who: handle === undefined ? { id: id ?? '' } : whoIs(handleOf({}, handle)),
     version: version ?? stampedAt,
     ...(effectiveAt === undefined ? {} : { effectiveAt: Date.parse(effectiveAt) }),
   };

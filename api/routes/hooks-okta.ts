@@ -105,14 +105,19 @@ function eventsOf({ data }: z.output<typeof body>, spec: SourceSpec, { types }: 
     .flatMap(({ uuid, published, eventType, target: targets }): readonly HrEvent[] => {
       const state = types.get(eventType);
       const user = targets?.find(({ type }) => type === 'User');
-      const who = user && whoOf(user, spec);
+      const who = user && whoOf(user, spec, uuid);
       return state && who ? [{ delivery: uuid, state, who, version: Date.parse(published) }] : [];
     });
 }
 
-/** Their login, as Okta has it; where that is none of ours, an id that is. */
-function whoOf({ id, alternateId }: z.output<typeof target>, spec: SourceSpec): HrEvent['who'] | undefined {
-  const named = typeof alternateId === 'string' ? whoIs(handleOf(spec, alternateId.trim().toLowerCase())) : undefined;
-  if (named) return named;
-  return id !== undefined && isUuid(id.toLowerCase()) ? { id: id.toLowerCase() } : undefined;
+/**
+ * Their login, as Okta has it; where it says none, or none that can be ours, an id that is. Whoever is neither is
+ * somebody whom nobody knows, and no event to pass over: they may hold something by another name.
+ */
+function whoOf({ id, alternateId }: z.output<typeof target>, spec: SourceSpec, uuid: string): HrEvent['who'] {
+  const named = typeof alternateId === 'string' ? handleOf(spec, alternateId) : '';
+  const who = whoIs(named);
+  if ('handle' in who) return who;
+  if (id !== undefined && isUuid(id.toLowerCase())) return { id: id.toLowerCase() };
+  return named === '' ? whoIs(`/${id ?? uuid}`) : who;
 }

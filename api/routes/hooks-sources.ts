@@ -38,13 +38,15 @@ function addHook(router: Router, { spec, useCases: hr }: SourceHook, clock: () =
     const proven = proves(request, body);
     if (!proven) return refuseSignature(response, hr);
     const json = parsed(body);
-    const events = isRefusal(json) ? json : readEvents(json.value, hook.event, spec, proven);
-    if (isRefusal(events)) {
-      const answer = await hr.refuseEvent({ delivery: proven.id ?? proven.proof, refusal: events });
-      return sendProblem(response, problemOf(answer, idOf(response)));
-    }
+    const { events, refusal } = isRefusal(json)
+      ? { events: [], refusal: json }
+      : readEvents(json.value, hook.event, spec, proven);
     const answers = await delivered(hr, events);
     if (isRefusal(answers)) return sendProblem(response, problemOf(answers, idOf(response)));
+    if (refusal) {
+      const answer = await hr.refuseEvent({ delivery: proven.id ?? proven.proof, refusal });
+      return sendProblem(response, problemOf(answer, idOf(response)));
+    }
     const [only] = answers;
     response
       .set('Cache-Control', 'no-store')
