@@ -2,9 +2,6 @@
 import type { Chance } from './seeded.ts';
 import type { World } from './world.ts';
 
-export const families = ['process', 'temporal', 'postgres', 'network', 'people', 'abuse'] as const;
-export type Family = (typeof families)[number];
-
 export type Experiment = {
   /** The n of Fn: the number that the design gave the fault. */
   readonly fault: number;

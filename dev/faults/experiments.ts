@@ -1,5 +1,8 @@
-/** All experiments, a file for each family. */
+/** All experiments, a file for each kind of fault. */
 import { abuse } from './experiments/abuse.ts';
+import { administrators } from './experiments/administrator.ts';
+import { grantees } from './experiments/grantee.ts';
+import { leavers } from './experiments/leavers.ts';
 import { network } from './experiments/network.ts';
 import { people } from './experiments/people.ts';
 import { postgres } from './experiments/postgres.ts';
@@ -11,8 +14,11 @@ export const experiments: readonly Experiment[] = [
   ...processes,
   ...temporal,
   ...postgres,
+  ...grantees,
+  ...administrators,
   ...network,
   ...people,
+  ...leavers,
   ...abuse,
 ].toSorted((one, other) => one.fault - other.fault);
 

@@ -187,3 +187,11 @@ export const isClosed = (held: Held, withinMs: number): Promise<number> =>
 export function must(holds: unknown, what: string): asserts holds {
   if (!holds) throw new Error(what);
 }
+
+/** May its role log in? Undefined: there is none any more. */
+export const canLogin = async (world: World, requestId: RequestId): Promise<boolean | undefined> =>
+  (
+    await world.onTarget<{ can: boolean }>('select rolcanlogin as can from pg_roles where rolname = $1', [
+      roleOf(requestId),
+    ])
+  )[0]?.can;
