@@ -74,7 +74,8 @@ export async function startStandby(primary: Cluster, options: StandbyOptions): P
     }
   };
   const replayed: Standby['replayed'] = async (lsn) => {
-    const [written] = lsn === undefined ? await ask<{ lsn: string }>(primary, 'select pg_current_wal_lsn() as lsn') : [];
+    const [written] =
+      lsn === undefined ? await ask<{ lsn: string }>(primary, 'select pg_current_wal_lsn() as lsn') : [];
     const place = escapeLiteral(lsn ?? written?.lsn ?? '');
     await holds(`replayed ${place}`, `pg_last_wal_replay_lsn() >= ${place}::pg_lsn`);
   };

@@ -130,6 +130,7 @@ const functions = [
   'whoami',
   'reap',
   'reap_kill',
+  'sweep',
   'mark_store',
 ] as const;
 const ids = `array['${randomUUID()}']::uuid[]`;
@@ -151,15 +152,16 @@ const calls: Record<(typeof functions)[number], string> = {
   whoami: 'select * from curfew.whoami()',
   reap: 'select * from curfew.reap(1)',
   reap_kill: 'select * from curfew.reap_kill(1)',
+  sweep: 'select * from curfew.sweep(1)',
   mark_store: 'select curfew.mark_store(0)',
 };
 const logins = {
   curfew_worker: {
-    may: functions.filter((name) => !name.startsWith('reap') && name !== 'mark_store'),
+    may: functions.filter((name) => !name.startsWith('reap') && name !== 'sweep' && name !== 'mark_store'),
     password: () => workerPassword,
   },
   curfew_reaper: {
-    may: ['reap', 'reap_kill', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'mark_store', 'whoami'],
+    may: ['reap', 'reap_kill', 'sweep', 'revoke_many', 'kill_many', 'verify_many', 'live_of', 'mark_store', 'whoami'],
     password: () => reaperPassword,
   },
   holder: { may: [] as string[], password: () => holder.password },

@@ -12,6 +12,7 @@ import {
   reapKillStatement,
   reapStatement,
   revokeStatement,
+  sweepStatement,
   verifyStatement,
   type ExtendCall,
   type GrantCall,
@@ -24,6 +25,7 @@ import {
   type Reaped,
   type ReapKilled,
   type Revoked,
+  type Swept,
   type Verified,
 } from './calls.ts';
 import { askWhoami, openPool, type Identity, type NodePool, type OnStatement, type Statement } from './connection.ts';
@@ -91,6 +93,13 @@ export type Target = {
   /** The reaper's: ends up to `limit` (at most 1,000) of what is due or disagrees with the ledger. */
   reap(limit: number): Promise<readonly Reaped[]>;
   reapKill(waitMs: number): Promise<ReapKilled>;
+  /** The node that last took what only a primary takes. */
+  primary(): string;
+  /**
+   * The reaper's, on any node, with the primary dead as well: ends sessions of grants that are over there.
+   * @param late logins in flight, from earlier answers, that an honest one would long have been through with
+   */
+  sweep(node: string, waitMs: number, late?: readonly string[]): Promise<Swept>;
   /**
    * The reaper's: notes that the store is as far as its audit entry `index`.
    * @returns how far the target knows it to be: more than `index` only if another process has marked since it was read,
@@ -191,6 +200,8 @@ export function openTarget(settings: TargetSettings): Target {
     whoami: (node) => askWhoami(poolOf(node)),
     reap: (limit) => onPrimary<Reaped>(reapStatement(limit)),
     reapKill: (waitMs) => only(onPrimary<ReapKilled>(reapKillStatement(waitMs))),
+    primary: () => poolAt(primary).node.name,
+    sweep: (node, waitMs, late = []) => only(poolOf(node).run<Swept>(sweepStatement(waitMs, late))),
     markStore: async (index) => (await only(onPrimary<{ mark: number }>(markStoreStatement(index)))).mark,
     close: async () => {
       await Promise.all([...pools, ...elsewhere.values()].map((pool) => pool.end()));

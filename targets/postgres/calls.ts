@@ -210,3 +210,11 @@ export const reapKillStatement = (waitMs: number): Statement => ({
   text: 'select ended, sessions_left as "sessionsLeft", in_flight as "inFlight" from curfew.reap_kill($1)',
   values: [waitMs],
 });
+
+/** `inFlight`: logins under way there, anybody's, for the caller to remember. */
+export type Swept = { readonly ended: number; readonly sessionsLeft: number; readonly inFlight: readonly string[] };
+export const sweepStatement = (waitMs: number, late: readonly string[]): Statement => ({
+  call: 'sweep',
+  text: 'select ended, sessions_left as "sessionsLeft", in_flight as "inFlight" from curfew.sweep($1, $2)',
+  values: [waitMs, late],
+});

@@ -35,12 +35,27 @@ export async function endGrants(
   const book = new EvidenceBook(target.nodes, unique, startedAt, options.onEnded);
   const time = { clock, deadlineAt: options.deadlineAt };
 
-  const revoked = await beforeDeadline(target.revokeMany(unique), time);
-  if (revoked === undefined) throw new TargetError('TargetUnavailable', `${target.name}: revoke: no answer in time`);
+  const revoked = await beforeDeadline(target.revokeMany(unique), time).catch(async (error: unknown) => {
+    await beforeDeadline(closeAnyway(target, unique), time);
+    throw error;
+  });
+  if (revoked === undefined) {
+    void closeAnyway(target, unique);
+    throw new TargetError('TargetUnavailable', `${target.name}: revoke: no answer in time`);
+  }
   book.revoked(revoked);
   const nodes = target.nodes.map((node) => closeOnNode(target, node, book, time));
   await beforeDeadline(Promise.all([repeatRevoke(target, book, time), ...nodes]), time);
   return book.close();
+}
+
+/**
+ * Without a primary nothing is disabled, and whoever is on a standby goes on reading. Their sessions are closed all the
+ * same, each time that the revoke is tried; a standby takes that before the revoke has come there.
+ */
+async function closeAnyway(target: Target, ids: readonly string[]): Promise<void> {
+  if (target.nodes.length < 2) return;
+  await Promise.allSettled(target.nodes.map((node) => target.killMany(node, ids, 0)));
 }
 
 type Time = { readonly clock: () => number; readonly deadlineAt: number };

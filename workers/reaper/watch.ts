@@ -10,6 +10,7 @@ import type { Pulse } from './health.ts';
 import { followIntents } from './intents.ts';
 import { pace } from './pace.ts';
 import type { Reports } from './reports.ts';
+import { sweepStandbys } from './standbys.ts';
 import { createStoreMark, type StoreMark } from './store-mark.ts';
 
 export type WatchOptions = {
@@ -35,8 +36,9 @@ export type Watch = {
 };
 
 /**
- * Looks after one cluster until the signal: what is due, what has a revoke intent, how both of it goes, and how far
- * the store is. Four loops that wait for nothing of each other, so that a dead store holds up no expiry and a dead cluster no other cluster.
+ * Looks after one cluster until the signal: what is due, what has a revoke intent, how both of it goes, its standbys,
+ * and how far the store is. Loops that wait for nothing of each other, so that a dead store holds up no expiry, a dead
+ * primary no standby, and a dead cluster no other cluster.
  */
 export function watchCluster(options: WatchOptions): Watch {
   const { target, names, store, reports, everyMs, signal, clock, log } = options;
@@ -119,7 +121,21 @@ export function watchCluster(options: WatchOptions): Watch {
     // Who is dead is told by the loops above.
     () => (storeMark = undefined),
   );
-  const stopped = Promise.all([due, asked, watched, marked]).then(() => undefined);
+  const silent = new Set<string>();
+  const swept = sweepStandbys({
+    target,
+    everyMs,
+    signal,
+    clock,
+    onAnswer: (node) => {
+      if (silent.delete(node)) log.info({ target: target.name, node }, 'the node answers again');
+    },
+    onError: (err, node) => {
+      if (!silent.has(node)) log.error({ err, target: target.name, node }, 'the node cannot be looked after');
+      silent.add(node);
+    },
+  });
+  const stopped = Promise.all([due, asked, watched, marked, swept]).then(() => undefined);
   return { pulse, storeMark: () => storeMark, stopped };
 }
 

@@ -758,6 +758,41 @@ begin
   return next;
 end $$;
 
+-- The reaper's too, every second, for a node that reap does not reach: one that only reads, or one whose primary is dead.
+-- Ends the sessions of every grant that is over, be it by what was replayed there or by its end and this node's own
+-- clock. It writes nothing, so the caller remembers the logins in flight, and on a standby hands back as p_late those
+-- that it has met for 10 s.
+create or replace function curfew.sweep(p_wait_ms int default 1000, p_late text[] default '{}')
+returns table (ended int, sessions_left int, in_flight text[])
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_deadline timestamptz := clock_timestamp() + least(greatest(coalesce(p_wait_ms, 0), 0), 10000) * interval '1 ms';
+  v_pids int[]; v_seen int[] := '{}';
+begin
+  loop
+    perform pg_stat_clear_snapshot();
+    v_pids := array(select a.pid from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
+      where a.pid <> pg_backend_pid() and a.usesysid <> 0
+        and (exists (select from curfew.ledger l where l.role_oid = a.usesysid and (l.state <> 'active' or l.until <= clock_timestamp()))
+             or (p.rolname ~ '^cfw_' and not p.rolcanlogin)));
+    exit when cardinality(v_pids) = 0 or (cardinality(v_seen) > 0 and clock_timestamp() >= v_deadline);
+    perform curfew.end_pid(q) from unnest(v_pids) q;
+    v_seen := v_seen || v_pids;
+    perform pg_sleep(0.005);
+  end loop;
+  sessions_left := cardinality(v_pids);
+  ended := (select count(distinct q) from unnest(v_seen) q where q <> all (v_pids));
+
+  perform pg_stat_clear_snapshot();
+  in_flight := array(select f.pid || ':' || f.virtual_xid from curfew.logins_in_flight() f);
+  if pg_is_in_recovery() and exists (select from curfew.ledger l where l.state = 'revoked' and l.disabled_at > clock_timestamp() - (select graveyard from curfew.config)) then
+    perform curfew.end_pid(f.pid) from curfew.logins_in_flight() f where f.pid || ':' || f.virtual_xid = any(p_late);
+  end if;
+  return next;
+end $$;
+
 -- == For the reconciler ======================================================================================
 -- Every cfw_ role and every ledger row that is not dropped, side by side; either half may be null.
 drop function if exists curfew.list_live();   -- its columns were others once
@@ -838,7 +873,7 @@ grant execute on function
   curfew.open_work(uuid[]), curfew.list_live(), curfew.live_of(uuid), curfew.whoami() to curfew_worker;
 -- The reaper ends what is due or wrong, and what the store holds a revoke intent for; it can begin nothing.
 grant execute on function
-  curfew.reap(int), curfew.reap_kill(int), curfew.revoke_many(uuid[]), curfew.kill_many(uuid[], int),
+  curfew.reap(int), curfew.reap_kill(int), curfew.sweep(int, text[]), curfew.revoke_many(uuid[]), curfew.kill_many(uuid[], int),
   curfew.verify_many(uuid[], text[]), curfew.live_of(uuid), curfew.mark_store(bigint), curfew.whoami() to curfew_reaper;
 reset role;
 commit;
