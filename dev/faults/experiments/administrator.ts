@@ -1,7 +1,7 @@
 /** Faults of the administrators of a target, who change by hand what is not theirs. */
 import { eventually, until } from '../eventually.ts';
 import type { Experiment } from '../experiment.ts';
-import { granted, hold, isClosed, isOver, isShut, must, refusesLogin, releaseOf, type Held } from '../grants.ts';
+import { granted, hold, isClosed, isOver, isShut, refusesLogin, releaseOf, type Held } from '../grants.ts';
 import { oneOf, type Chance } from '../seeded.ts';
 import type { World } from '../world.ts';
 

@@ -6,7 +6,7 @@ import { superuserUrl } from '../../stack/environments.ts';
 import { eventually, until } from '../eventually.ts';
 import type { Experiment } from '../experiment.ts';
 import { canLogin, granted, hold, isClosed, isOver, must, refusesLogin, releaseOf, stateOf } from '../grants.ts';
-import { holdWith, start } from '../parts.ts';
+import { holdWith } from '../parts.ts';
 import type { World } from '../world.ts';
 
 /** Logins that hang between their check and their start, as a client may ask for: whoever gets through reads nothing. */
