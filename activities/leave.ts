@@ -75,7 +75,7 @@ async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, input: Leave
     if (untilAt === undefined) await taints.findAll(tx, personId, input, 'curfew_worker');
     return decisions.voidAllOf(tx, personId, cause, 'curfew_worker', untilAt);
   });
-  for (const { requestId } of voided) await saidOrOver(told.voidDecisions(requestId, { personId }));
+  for (const { requestId, person } of voided) await saidOrOver(told.voidDecisions(requestId, { personId: person }));
 }
 
 const isGone = async (store: Store, person: PersonId): Promise<boolean> =>

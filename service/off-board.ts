@@ -31,7 +31,7 @@ export type OffBoarded = {
 
 /**
  * Ends one account of whoever leaves: an intent for all that it holds and one for each open request, claimed or not;
- * what it approved and is not granted yet is void; it delegates to nobody and decides for nobody any more.
+ * what it approved, or a delegate in its place, and is not granted yet is void; it delegates to nobody and decides for nobody any more.
  * As many statements for a thousand requests as for one: their grants are to end within a second.
  */
 export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Promise<OffBoarded> {
@@ -46,8 +46,8 @@ export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Prom
     { kind: 'leave', payload: { personId: person, event, cause: state, learnedAt } },
     ...open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const),
     ...voided.map(
-      ({ id, requestId }) =>
-        ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId: person } } }) as const,
+      ({ id, requestId, person: personId }) =>
+        ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId } } }) as const,
     ),
   ];
   const resting = [...new Set(tainted.map(({ requestId }) => requestId))];

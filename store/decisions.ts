@@ -125,7 +125,8 @@ export async function voidOne(
 export type VoidedDecision = { readonly id: DecisionId; readonly requestId: RequestId };
 
 /**
- * Voids every decision of a person on requests that nothing was granted for yet, each with its entry `decision.voided`.
+ * Voids every decision of a person on requests that nothing was granted for yet, and every one that a delegate made in
+ * their place, each with its entry `decision.voided`.
  * @param cause in words without names, e.g. `left`
  * @param actor a person's id or a login's name
  * @param untilAt epoch ms; decisions that were made later stay
@@ -137,16 +138,21 @@ export async function voidAllOf(
   cause: string,
   actor: string,
   untilAt?: number,
-): Promise<readonly VoidedDecision[]> {
-  const voided = await tx.query<VoidedDecision>(
-    `with void as (
+): Promise<readonly (VoidedDecision & { readonly person: PersonId })[]> {
+  const voided = await tx.query<VoidedDecision & { readonly person: PersonId }>(
+    `with seated (id) as (
+       select $1::uuid union select a.delegate from curfew.absence a where a.person = $1 and a.delegate is not null),
+     void as (
        insert into curfew.decision_void (decision_id, cause, actor)
-       select d.id, $2, $3 from curfew.decision d left join curfew.projection p on p.request_id = d.request_id
-       where d.person = $1 and coalesce(p.state, 'requested') in ('requested', 'awaiting', 'approved', 'granting')
+       select d.id, $2, $3 from curfew.decision d join curfew.request r on r.id = d.request_id
+       left join curfew.projection p on p.request_id = d.request_id
+       where d.person in (select id from seated)
+         and (d.person = $1 or curfew.made_for($1, d.facts, r.plan -> 'stages' -> d.stage))
+         and coalesce(p.state, 'requested') in ('requested', 'awaiting', 'approved', 'granting')
          and not exists (select from curfew.access_grant g where g.request_id = d.request_id)
          and ($4::timestamptz is null or d.made_at <= $4)
        on conflict do nothing returning decision_id)
-     select d.id, d.request_id as "requestId" from void join curfew.decision d on d.id = void.decision_id order by d.id`,
+     select d.id, d.request_id as "requestId", d.person from void join curfew.decision d on d.id = void.decision_id order by d.id`,
     [person, cause, actor, untilAt === undefined ? null : new Date(untilAt)],
   );
   await appendAll(
@@ -161,10 +167,14 @@ export async function voidAllOf(
   return voided;
 }
 
-/** A person's decisions that became void at `sinceAt` (epoch ms) or later, for whatever cause. */
+/** Decisions of a person, or made in their place, that became void at `sinceAt` (epoch ms) or later, for whatever cause. */
 export const voidedSince = (db: Db, person: PersonId, sinceAt: number): Promise<readonly VoidedDecision[]> =>
   db.query(
-    `select d.id, d.request_id as "requestId" from curfew.decision d join curfew.decision_void v on v.decision_id = d.id
-     where d.person = $1 and v.voided_at >= $2 order by v.voided_at, d.id`,
+    `with seated (id) as (
+       select $1::uuid union select a.delegate from curfew.absence a where a.person = $1 and a.delegate is not null)
+     select d.id, d.request_id as "requestId" from curfew.decision d join curfew.decision_void v on v.decision_id = d.id
+     join curfew.request r on r.id = d.request_id
+     where d.person in (select id from seated)
+       and (d.person = $1 or curfew.made_for($1, d.facts, r.plan -> 'stages' -> d.stage)) and v.voided_at >= $2 order by v.voided_at, d.id`,
     [person, new Date(sinceAt)],
   );

@@ -1,4 +1,4 @@
-/** What lives on the approval of somebody who has left, or is suspended: found, asked, answered, settled; once each. */
+/** What lives on the approval of somebody who has left or is suspended, or on one given in their place: found, asked, answered, settled; once each. */
 import type { ExtensionId, PersonId, RequestId, TaintId } from '../domain/ids.ts';
 import type { ApproverFacts } from '../domain/decision.ts';
 import type { LeaverApprovals } from '../domain/taint.ts';
@@ -15,7 +15,7 @@ export type Taint = {
   readonly extensionId: ExtensionId | null;
   readonly decisionId: string;
   readonly stage: number;
-  /** Who approved and is gone. */
+  /** Who approved and is gone, or in whose place it was approved. */
   readonly person: PersonId;
   readonly cause: 'left' | 'suspended';
   readonly foundAt: number;
@@ -36,7 +36,7 @@ const from = 'curfew.taint t left join curfew.taint_answer a on a.taint_id = t.i
 export type FoundTaint = Pick<Taint, 'id' | 'requestId' | 'decisionId'>;
 
 /**
- * Notes what lives, or is about to, on the approvals of this person; each with its entry `taint.found`. Call it before
+ * Notes what lives, or is about to, on the approvals of this person, and on those given in their place; each with its entry `taint.found`. Call it before
  * their decisions are voided. What was noted before is not noted again.
  */
 export async function findAll(

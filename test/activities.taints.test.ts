@@ -229,3 +229,52 @@ test('a grant that was on its way when its approver left ends, whatever the poli
   expect(await endsOf(requestId)).toEqual(['tainted']);
   expect(await of(requestId)).toMatchObject([{ outcome: 'ended' }]);
 });
+
+/** Whoever is away, and decides nothing meanwhile: `delegate` does. */
+async function inThePlaceOf(handle: Handle, delegate: Handle): Promise<void> {
+  const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: company.now };
+  const span = { fromAt: company.now - 1_000, untilAt: company.now + hourMs };
+  ok(await company.use.away({ person: company.id(handle), delegate: company.id(delegate), account, ...span }));
+}
+async function heldBy(approver: Handle): Promise<RequestId> {
+  const { requestId } = await opened(company);
+  ok(await click(company, requestId, approver));
+  const { endAt } = await claimed(company, requestId);
+  await workerGrants(company, requestId, endAt);
+  return requestId;
+}
+
+test('what a delegate approved in the place of a leaver rests on the leaver too (F38)', async () => {
+  await withRule('revoke');
+  await inThePlaceOf('olga', 'nina');
+  const requestId = await heldBy('nina');
+  ok(await company.use.back({ person: company.id('olga') }));
+  expect((await says('olga', 'left')).tainted, 'the delegation is over, what it gave is not').toEqual([requestId]);
+  expect(await look()).toEqual({ asked: 0, settled: 1 });
+  expect(await of(requestId)).toMatchObject([{ person: company.id('olga'), outcome: 'ended' }]);
+  expect(await endsOf(requestId)).toEqual(['tainted']);
+});
+
+test('what a delegate may approve by themselves rests on them alone, whoever they stand in for', async () => {
+  await withRule('revoke');
+  await inThePlaceOf('olga', 'omar');
+  const own = await heldBy('omar');
+  await inThePlaceOf('carl', 'nina');
+  await inThePlaceOf('otto', 'nina');
+  const others = await heldBy('nina');
+  expect((await says('olga', 'left')).tainted, 'an owner anyway').toEqual([]);
+  expect((await says('carl', 'left')).tainted, 'who has no seat there').toEqual([]);
+  expect((await says('otto', 'left')).tainted).toEqual([others]);
+  expect(await of(own)).toEqual([]);
+});
+
+test('a delegate’s word does not count any more once the one whom they stand in for has left (I8)', async () => {
+  await inThePlaceOf('olga', 'nina');
+  const { requestId } = await opened(company);
+  ok(await click(company, requestId, 'nina'));
+  const { endAt } = await claimed(company, requestId);
+  expect((await says('olga', 'left')).voided).toBe(1);
+  await workerGrants(company, requestId, endAt);
+  await look();
+  expect(await endsOf(requestId), 'it was on its way').toEqual(['tainted']);
+});

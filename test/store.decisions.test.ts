@@ -101,7 +101,7 @@ test('a denial’s reason stands in the erasable table only', async () => {
 test('a void ends a decision once, with one entry, and the person may decide again', async () => {
   const id = sha256('to be void') as DecisionId;
   await decide(approver, { id });
-  expect(await voidAll(approver)).toEqual([{ id, requestId: request.id }]);
+  expect(await voidAll(approver)).toEqual([{ id, requestId: request.id, person: approver }]);
   expect(await voidAll(approver)).toEqual([]);
   expect(await decisions.voidsOf(api, request.id, approver)).toBe(1);
   expect((await decisions.of(api, request.id))[0]?.voidedAt).toBeTypeOf('number');

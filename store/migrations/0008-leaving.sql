@@ -67,7 +67,7 @@ create table curfew.taint (
   extension_id uuid references curfew.extension,      -- null: the approval was of the request itself
   decision_id text not null,
   stage int not null,
-  person uuid not null references curfew.person,      -- who approved
+  person uuid not null references curfew.person,      -- who approved, or in whose place it was approved
   cause text not null check (cause in ('left', 'suspended')),
   event text not null,
   found_at timestamptz not null default clock_timestamp(),
@@ -88,24 +88,57 @@ create table curfew.taint_answer (
   facts jsonb not null,
   made_at timestamptz not null);
 
--- Notes what lives, or is about to, on the approvals of this person. Repeatable; called before their decisions are
--- voided, for of what was void before nothing hangs on them.
+-- Is this somebody (as the facts of a decision have them) among those whom these selectors name?
+create function curfew.is_named(p_who jsonb, p_from jsonb) returns boolean
+language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from jsonb_array_elements(p_from) s where case s ->> 'kind'
+    when 'person' then s -> 'person' = p_who -> 'id'
+    when 'on-call' then p_who -> 'onCall' ? (s ->> 'schedule')
+    when 'group' then p_who -> 'groups' ? (s ->> 'group') end);
+$$;
+-- Was a decision made in this person's place? The delegation held at the click, they are among those who decide the
+-- stage, and whoever clicked is not. Where it cannot be told whose seat it was (it had escalated by then) it counts as
+-- theirs: asking once too often is the safe mistake.
+create function curfew.made_for(p_person uuid, p_facts jsonb, p_stage jsonb) returns boolean
+language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from jsonb_array_elements(p_facts -> 'person' -> 'standsInFor') a
+                 where a ->> 'id' = p_person::text
+                   and curfew.is_named(a, (p_stage -> 'from') || coalesce(p_stage -> 'escalate' -> 'to', '[]')))
+    and not curfew.is_named(p_facts -> 'person', p_stage -> 'from');
+$$;
+-- Whom a person has ever named to decide in their place.
+create index absence_delegated on curfew.absence (person) where delegate is not null;
+revoke all on function curfew.is_named(jsonb, jsonb), curfew.made_for(uuid, jsonb, jsonb) from public;
+grant execute on function curfew.is_named(jsonb, jsonb), curfew.made_for(uuid, jsonb, jsonb)
+  to curfew_directory, curfew_worker;
+
+-- Notes what lives, or is about to, on the approvals of this person, and on those that a delegate gave in their place.
+-- Repeatable; called before these are voided, for of what was void before nothing hangs on them.
 create function curfew.taint_all(p_person uuid, p_cause text, p_event text)
   returns table (id uuid, request_id uuid, decision_id text)
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$
-  with resting as (
+  with seated (id) as (
+      select p_person union select a.delegate from curfew.absence a where a.person = p_person and a.delegate is not null),
+  resting as (
       select d.request_id, null::uuid as extension_id, d.id as decision_id, d.stage
       from curfew.decision d join curfew.claim c on c.request_id = d.request_id
+      join curfew.request r on r.id = d.request_id
       left join curfew.projection p on p.request_id = d.request_id
-      where d.person = p_person and d.verdict = 'approve' and p.state is distinct from 'closed'
+      where d.person in (select id from seated)
+        and (d.person = p_person or curfew.made_for(p_person, d.facts, r.plan -> 'stages' -> d.stage))
+        and d.verdict = 'approve' and p.state is distinct from 'closed'
         and not exists (select from curfew.decision_void v where v.decision_id = d.id)
     union all
       select e.request_id, e.id, d.id, d.stage
       from curfew.extension_decision d join curfew.extension e on e.id = d.extension_id
       join curfew.extension_ticket t on t.extension_id = e.id
       left join curfew.projection p on p.request_id = e.request_id
-      where d.person = p_person and d.verdict = 'approve' and p.state is distinct from 'closed'
+      where d.person in (select id from seated)
+        and (d.person = p_person or curfew.made_for(p_person, d.facts, e.plan -> 'stages' -> d.stage))
+        and d.verdict = 'approve' and p.state is distinct from 'closed'
         and not exists (select from curfew.extension_outcome o where o.extension_id = e.id and o.kind <> 'extended')
     union all   -- whoever has said that it stays is who it rests on since
       select k.request_id, k.extension_id, k.decision_id, k.stage from curfew.taint k
