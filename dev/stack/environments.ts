@@ -14,6 +14,8 @@ import { codecKeyId, ticketKeyId, type StackSettings } from './settings.ts';
 export type Environment = Readonly<Record<string, string>>;
 
 export const namespace = 'curfew';
+/** What receipts call the target's second node. */
+export const standbyName = 'standby';
 export const storeDatabase = 'curfew';
 
 export const apiUrl = ({ ports }: StackSettings): string => `http://127.0.0.1:${ports.api}`;
@@ -102,7 +104,7 @@ export const operatorEnvironment = (settings: StackSettings): Environment => ({
 });
 
 /** Nodes of the sample cluster with one login: the process's own. */
-const clustersAs = ({ ports }: StackSettings, user: string, password: string): string =>
+const clustersAs = ({ ports, standby }: StackSettings, user: string, password: string): string =>
   JSON.stringify([
     {
       name: clusterName,
@@ -111,7 +113,10 @@ const clustersAs = ({ ports }: StackSettings, user: string, password: string): s
       database: controlDatabase,
       user,
       password,
-      nodes: [{ name: 'primary', host: '127.0.0.1', port: ports.target, primary: true }],
+      nodes: [
+        { name: 'primary', host: '127.0.0.1', port: ports.target, primary: true },
+        ...(standby ? [{ name: standbyName, host: '127.0.0.1', port: ports.standby }] : []),
+      ],
     },
   ]);
 

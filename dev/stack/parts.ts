@@ -7,10 +7,11 @@ import { checkSample, furnish } from '../company/databases.ts';
 import { settle } from '../company/directory.ts';
 import { startCluster, type Cluster } from '../postgres.ts';
 import type { startedThings } from '../processes.ts';
+import { startStandby, type Standby } from '../standby.ts';
 import { startOver, type StateFolder } from '../state.ts';
 import { startTemporal, type TemporalServer, type TemporalSource } from '../temporal.ts';
 import { Trouble, messageOf } from '../trouble.ts';
-import { namespace, storeDatabase, storeUrl, superuserUrl } from './environments.ts';
+import { namespace, standbyName, storeDatabase, storeUrl, superuserUrl } from './environments.ts';
 import { ticketKeyId, type StackSettings } from './settings.ts';
 
 /** What every part is given: where its ports, secrets and files are, and who stops it. */
@@ -42,6 +43,23 @@ export async function startTarget(site: Site, { mode, settings: own }: TargetSit
   const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser, own);
   await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }, mode));
   return cluster;
+}
+
+/** The target's second node, as it was when it was first asked for and all that came since; the target is down meanwhile. */
+export async function startTargetStandby(
+  { settings, state, things, onUnexpectedExit }: Site,
+  target: Cluster,
+): Promise<Standby> {
+  const standby = await startStandby(target, {
+    name: standbyName,
+    dataDir: state.file('target-standby'),
+    port: settings.ports.standby,
+    logFile: state.file('logs', 'target-standby.log'),
+    onUnexpectedExit,
+  });
+  things.add(standby.cluster);
+  await standby.replayed();
+  return standby;
 }
 
 const sampleTarget: TargetSite = { mode: 'createrole', settings: {} };

@@ -13,10 +13,13 @@ const portNames = [
   'worker',
   'reaper',
   'inbox',
+  'standby',
 ] as const;
 export type PortName = (typeof portNames)[number];
 
 export type StackSettings = {
+  /** Whether the target has a second node, which streams from the first. */
+  readonly standby: boolean;
   readonly ports: Readonly<Record<PortName, number>>;
   readonly secrets: {
     readonly storeSuperuser: string;
@@ -44,10 +47,11 @@ export const ticketKeyId = 'dev';
 export const codecKeyId = 'dev';
 
 /** The same for the life of the folder. */
-export async function settingsOf(state: StateFolder): Promise<StackSettings> {
+export async function settingsOf(state: StateFolder, standby = false): Promise<StackSettings> {
   const ports = await Promise.all(portNames.map(async (name) => [name, await state.port(name)] as const));
   const base64 = (name: string): string => Buffer.from(state.secret(name), 'base64url').toString('base64');
   return {
+    standby,
     ports: Object.fromEntries(ports) as Record<PortName, number>,
     secrets: {
       storeSuperuser: state.secret('storeSuperuser'),

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Cluster } from '../postgres.ts';
 import { startInbox, type Inbox } from '../inbox.ts';
 import { startedThings } from '../processes.ts';
+import type { Standby } from '../standby.ts';
 import type { Progress } from '../progress.mjs';
 import type { StateFolder } from '../state.ts';
 import { findTemporal, type TemporalServer, type TemporalSource } from '../temporal.ts';
@@ -20,7 +21,15 @@ import {
   workerEnvironment,
   type Environment,
 } from './environments.ts';
-import { introduce, startStore, startTarget, startWorkflowServer, type Site, type TargetSite } from './parts.ts';
+import {
+  introduce,
+  startStore,
+  startTarget,
+  startTargetStandby,
+  startWorkflowServer,
+  type Site,
+  type TargetSite,
+} from './parts.ts';
 import { service, type Service } from './service.ts';
 import { settingsOf, type StackSettings } from './settings.ts';
 
@@ -31,6 +40,8 @@ export type Stack = {
   readonly state: StateFolder;
   readonly store: Cluster;
   readonly target: Cluster;
+  /** Where the stack has one. */
+  readonly standby: Standby | null;
   readonly temporal: TemporalServer;
   readonly api: Service;
   readonly worker: Service;
@@ -54,6 +65,8 @@ export type StackOptions = {
   readonly notice: string;
   /** How Curfew is installed on the target, and the server's settings; as for `npm start` where absent. */
   readonly target?: TargetSite;
+  /** A second node of the target, `ports.standby`, which worker, reaper and operator know as well. */
+  readonly standby?: true;
   /** What each process takes for the ports of the servers: lines between them that somebody can break. */
   readonly lines?: (settings: StackSettings) => Promise<Lines>;
   /** Called when a part ends that nobody stopped. */
@@ -79,7 +92,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
 async function bringUp(options: StackOptions, things: Site['things']): Promise<Stack> {
   const { state, progress, onUnexpectedExit } = options;
-  const settings = await settingsOf(state);
+  const settings = await settingsOf(state, options.standby === true);
   const site: Site = { settings, state, things, onUnexpectedExit };
   const source = await progress.step('Temporal found', (say) => findTemporal({ env: process.env, progress: say }));
   const lines = options.lines && things.add(await options.lines(settings));
@@ -87,9 +100,13 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const logFile = state.file('logs', 'inbox.log');
   const inbox = things.add(await startInbox({ port: settings.ports.inbox, secret: inboxSecret, logFile }));
   const { api, worker, reaper } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
-  const [store, target, temporal] = await allOrFirstFailure([
+  const startNodes = async () => {
+    const target = await startTarget(site, options.target);
+    return { target, standby: settings.standby ? await startTargetStandby(site, target) : null };
+  };
+  const [store, { target, standby }, temporal] = await allOrFirstFailure([
     progress.step('store: PostgreSQL 18, tables', () => startStore(site)),
-    progress.step('target: PostgreSQL 18, orders and models', () => startTarget(site, options.target)),
+    progress.step('target: PostgreSQL 18, orders and models', startNodes),
     progress.step('Temporal', () => startWorkflowServer(site, source)),
     progress.step('Slack', async () => {
       if (options.slack) things.add(await options.slack(settings));
@@ -105,7 +122,19 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   await allOrFirstFailure(
     [worker, reaper, api].map((each) => progress.step(each.name, () => things.add(each).start())),
   );
-  return { settings, state, store, target, temporal, api, worker, reaper, inbox, stop: () => things.stopAll() };
+  return {
+    settings,
+    state,
+    store,
+    target,
+    standby,
+    temporal,
+    api,
+    worker,
+    reaper,
+    inbox,
+    stop: () => things.stopAll(),
+  };
 }
 
 function servicesOf(

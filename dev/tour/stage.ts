@@ -12,7 +12,7 @@ import { manifestScopes } from '../slack/manifest.ts';
 import { elementsOf } from '../slack/block-kit.ts';
 import { startWorkspace, type Workspace } from '../slack/workspace.ts';
 import { slackEvents, superuserUrl } from '../stack/environments.ts';
-import { startStack, type Stack } from '../stack/stack.ts';
+import { startStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import { openState } from '../state.ts';
 import type { Progress } from '../progress.mjs';
 import type { Trouble } from '../trouble.ts';
@@ -62,8 +62,8 @@ export type Stage = {
   readonly codeFor: (who: string, requestId: string) => Promise<string>;
   /** The same, then runs the claim client with that code. */
   readonly claim: (who: string, requestId: string) => Promise<Login>;
-  /** A session of a claimed login. */
-  readonly connect: (login: Login) => Promise<Client>;
+  /** A session of a claimed login, on the target's second node where that is named and the stack has it. */
+  readonly connect: (login: Login, node?: 'standby') => Promise<Client>;
   /** The code of the refusal that the audit log holds, newest first, for this request. */
   readonly refusalOf: (requestId: string, kind: string) => Promise<string>;
   readonly waitFor: <T>(
@@ -74,7 +74,10 @@ export type Stage = {
   readonly end: () => Promise<void>;
 };
 
-export async function openStage(progress: Pick<Progress, 'step' | 'say'>): Promise<Stage> {
+export async function openStage(
+  progress: Pick<Progress, 'step' | 'say'>,
+  options: Pick<StackOptions, 'standby'> = {},
+): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-tour-'));
   const state = await openState({ path: join(folder, 'state'), version: 1 });
   const broken: Trouble[] = [];
@@ -88,6 +91,7 @@ export async function openStage(progress: Pick<Progress, 'step' | 'say'>): Promi
   };
   try {
     const stack = await startStack({
+      ...options,
       state,
       progress,
       notice: '15m',
@@ -222,10 +226,10 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
       secrets.set(`ticket of ${requestId}`, claim.ticket);
       return login;
     },
-    connect: async ({ host, port, database, role, password }) => {
+    connect: async ({ host, port, database, role, password }, node) => {
       const client = new Client({
         host,
-        port,
+        port: node === undefined ? port : settings.ports.standby,
         database,
         user: role,
         password,

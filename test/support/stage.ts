@@ -12,7 +12,7 @@ import { dataConverterFor } from '../../temporal/codec.ts';
 import { clusterName, controlDatabase, sampleTargets } from '../../dev/company/targets.ts';
 import { elementsOf } from '../../dev/slack/block-kit.ts';
 import { codecKeyId } from '../../dev/stack/settings.ts';
-import { apiUrl, storeUrl, superuserUrl } from '../../dev/stack/environments.ts';
+import { apiUrl, standbyName, storeUrl, superuserUrl } from '../../dev/stack/environments.ts';
 import { openStage, type Login, type Stage } from '../../dev/tour/stage.ts';
 import { eventually } from './eventually.ts';
 
@@ -62,8 +62,8 @@ export type Theatre = Stage & {
 };
 
 /** Brings a stack of its own up: once a test file. */
-export async function openTheatre(): Promise<Theatre> {
-  const stage = await openStage({ step: (_name, work) => work(() => undefined), say: () => undefined });
+export async function openTheatre(options: Parameters<typeof openStage>[1] = {}): Promise<Theatre> {
+  const stage = await openStage({ step: (_name, work) => work(() => undefined), say: () => undefined }, options);
   const { stack } = stage;
   const { settings } = stack;
   const connection = Connection.lazy({ address: stack.temporal.address });
@@ -162,24 +162,23 @@ function looks(stage: Stage, admin: Store) {
       { withinMs: 60_000, everyMs: 100 },
     );
   };
+  const adminAt = (port: number) => ({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password: settings.secrets.targetSuperuser,
+  });
   const findings: Theatre['findings'] = () =>
     checkAll({
       store: admin,
       targets: [
-        openAccess(
-          {
-            host: '127.0.0.1',
-            port: settings.ports.target,
-            user: 'postgres',
-            password: settings.secrets.targetSuperuser,
-          },
-          {
-            cluster: clusterName,
-            targets: sampleTargets.map(({ name }) => name),
-            controlDatabase,
-            databases: sampleTargets.flatMap(({ databases }) => [...databases]),
-          },
-        ),
+        openAccess(adminAt(settings.ports.target), {
+          cluster: clusterName,
+          targets: sampleTargets.map(({ name }) => name),
+          controlDatabase,
+          databases: sampleTargets.flatMap(({ databases }) => [...databases]),
+          standbys: settings.standby ? [{ name: standbyName, admin: adminAt(settings.ports.standby) }] : [],
+        }),
       ],
       now: Date.now() + 1,
     });
