@@ -34,7 +34,6 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'pull-refused': 'page',
   'source-missing': 'notice',
   'person-unknown': 'notice',
-  'delivery-early': 'notice',
   'condition-unknown': 'notice',
   // What the reconciler found: the kinds of `doctor/reconcile/found.ts` that somebody has to look at now.
   'request-without-workflow': 'page',
