@@ -180,5 +180,3 @@ test("the script that says that somebody has left is understood by HR's hook, an
   expect(stdout).toContain("change: 'applied'");
   expect(stdout).toContain('safe: true');
 });
-  }
-});
