@@ -87,8 +87,8 @@ export async function openTheatre(options: Parameters<typeof openStage>[1] = {})
     ...theatre,
     claim,
     revive: async () => {
-      const { store, target, temporal: server, worker, api, reaper } = stack;
-      await Promise.all([store.start(), target.start(), server.start()]);
+      const { store, target, standby, temporal: server, worker, api, reaper } = stack;
+      await Promise.all([store.start(), target.start(), standby?.cluster.start(), server.start()]);
       await Promise.all([worker.start(), api.start(), reaper.start()]);
     },
     login: async (who, requestId) => claim(await stage.codeFor(who, requestId)),
