@@ -40,8 +40,8 @@ async function deadAcrossTheEnd(world: World): Promise<void> {
   await isOver(world, held.requestId, ['expired']);
 }
 
-/** Two looks of the reconciler, and what they may take. */
-const reconciledMs = 150 * secondMs;
+/** Two minutes in which the reconciler doubts, a look that ends, and one that sees it ended. */
+const reconciledMs = 270 * secondMs;
 
 /** Everything that Temporal knew is gone, for ever. */
 async function totalLoss(world: World): Promise<void> {
@@ -229,7 +229,7 @@ export const temporal: readonly Experiment[] = [
     name: 'Temporal lost with all that it knew keeps nobody in',
     holds: ['I2', 'I3', 'I4', 'I19'],
     busy: false,
-    takes: 160,
+    takes: 200,
     run: totalLoss,
   },
   {
