@@ -50,7 +50,7 @@ const badName = scimRefuse(
 const strangers = scimRefuse('invalidValue', 'members names somebody whom this source has not made.');
 
 const read = async (db: Db, source: string, id: string): Promise<ScimAnswer<ScimGroupRow>> =>
-  (isUuid(id) ? await scimGroups.byId(db, source, id) : undefined) ?? unknownGroup;
+  (isUuid(id.toLowerCase()) ? await scimGroups.byId(db, source, id) : undefined) ?? unknownGroup;
 
 const namesOf = (display: string, externalId: string | null): ScimGroupNames | undefined => {
   const name = groupNameFrom(display);

@@ -49,7 +49,8 @@ export function scimUserCases(scim: ScimContext): UserCases {
 }
 
 const read = async (db: Db, source: string, id: string): Promise<ScimAnswer<ScimUserRow>> =>
-  (isUuid(id) ? await scimUsers.byId(db, source, id as PersonId) : undefined) ?? unknownUser;
+  (isUuid(id.toLowerCase()) ? await scimUsers.byId(db, source, id.toLowerCase() as PersonId) : undefined) ??
+  unknownUser;
 
 async function create(
   { ctx, store, domain }: ScimContext,

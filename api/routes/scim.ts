@@ -34,8 +34,12 @@ export function scimRoutes(parts: ScimParts): Router {
 /** What the path names; the library's other doors (bulk, search, me) stay shut. */
 function askedFor(path: string): Asked | 'discovery' | 'shut' | undefined {
   const [, kind, id] = /^\/(users|groups)(?:\/([^/]+))?\/?$/i.exec(path) ?? [];
+  // Our ids are small: somebody whose id comes in capitals is nobody else.
   if (kind !== undefined && id?.toLowerCase() !== '.search')
-    return { kind: kind.toLowerCase() === 'users' ? 'Users' : 'Groups', ...(id === undefined ? {} : { id }) };
+    return {
+      kind: kind.toLowerCase() === 'users' ? 'Users' : 'Groups',
+      ...(id === undefined ? {} : { id: id.toLowerCase() }),
+    };
   if (/^\/(?:serviceproviderconfig|(?:schemas|resourcetypes)(?:\/[\w:.-]{1,200})?)\/?$/i.test(path)) return 'discovery';
   return /^(?:\/(?:users|groups))?\/(?:bulk|me|\.search)(?:\/|$)/i.test(path) ? 'shut' : undefined;
 }

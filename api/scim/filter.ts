@@ -156,12 +156,20 @@ function valuesAt(resource: Fields, path: string): readonly unknown[] {
   let found: readonly unknown[] = [resource];
   for (const part of path.split('.')) {
     found = found.filter(isFields).flatMap((each) => {
-      const entry = Object.entries(each).find(([key]) => attributeOf(key) === part);
+      const entry = Object.entries(each).find(([key]) => named(key) === part);
       return entry === undefined ? [] : Array.isArray(entry[1]) ? (entry[1] as readonly unknown[]) : [entry[1]];
     });
   }
   return found;
 }
+
+/** NB. Kept, for each term asks it of each resource. The names are our own resources', so they are few. */
+function named(key: string): string {
+  const known = names.get(key) ?? attributeOf(key);
+  names.set(key, known);
+  return known;
+}
+const names = new Map<string, string>();
 
 /** What a filter asks for by `eq` in every case, by attribute: those who have something else need not be read. */
 export function equalities(filter: Filter): ReadonlyMap<string, string> {

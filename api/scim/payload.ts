@@ -8,11 +8,14 @@ export const enterpriseUser = 'urn:ietf:params:scim:schemas:extension:enterprise
 const prefixes = ['user', 'group'].map((kind) => `urn:ietf:params:scim:schemas:core:2.0:${kind}`);
 const enterprise = enterpriseUser.toLowerCase();
 
-/** @returns undefined for what is no JSON, or JSON that is too deep to be a resource */
+/**
+ * NB. Some clients begin with a mark of the byte order, which RFC 8259 section 8.1 lets a parser ignore.
+ * @returns undefined for what is no JSON, or JSON that is too deep to be a resource
+ */
 export function parseJson(text: string): { readonly value: unknown } | undefined {
   if (depthOf(text) > deepest) return undefined;
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: JSON.parse(text.replace(/^\uFEFF/, '')) as unknown };
   } catch {
     return undefined;
   }
@@ -45,7 +48,7 @@ export const isFields = (value: unknown): value is Fields =>
  * schema is `core` or `enterprise`.
  */
 export function attributeOf(spelling: string): string {
-  const name = spelling.trim().toLowerCase();
+  const name = spelling.trim().replace(/^\//, '').toLowerCase();
   for (const prefix of prefixes) {
     if (name === prefix) return 'core';
     if (name.startsWith(`${prefix}:`) || name.startsWith(`${prefix}.`)) return name.slice(prefix.length + 1);
@@ -72,14 +75,16 @@ export type Operation = {
   readonly value: unknown;
 };
 
-/** The operations of a PATCH, whatever they are; what is no operation at all is passed over. */
+/**
+ * The operations of a PATCH, whatever they are; what is no operation at all is passed over. Read wherever somebody may
+ * have put them (a bare list as in RFC 6902, under the schema's name, JSON inside a text): to miss one is to leave a
+ * leaver active.
+ */
 export function operationsOf(body: unknown): readonly Operation[] {
-  if (!isFields(body)) return [];
-  const listed = fieldOf(body, 'operations');
-  const all: readonly unknown[] = Array.isArray(listed) ? listed : [listed];
-  return all.filter(isFields).map((each) => {
+  return listedIn(body).map((each) => {
     const op = fieldOf(each, 'op');
-    const spelling = fieldOf(each, 'path');
+    const named = fieldOf(each, 'path');
+    const spelling = Array.isArray(named) && named.length === 1 ? (named[0] as unknown) : named;
     const path = typeof spelling === 'string' ? attributeOf(spelling) : '';
     return {
       op: typeof op === 'string' ? op.trim().toLowerCase() : '',
@@ -89,6 +94,16 @@ export function operationsOf(body: unknown): readonly Operation[] {
   });
 }
 
+function listedIn(body: unknown): readonly Fields[] {
+  if (Array.isArray(body)) return body.filter(isFields);
+  if (!isFields(body)) return [];
+  const listed = fieldOf(body, 'operations') ?? fieldOf(body, `${patchOp}:operations`);
+  if (listed === undefined) return fieldOf(body, patchOp) === undefined ? [] : listedIn(fieldOf(body, patchOp));
+  const all = typeof listed === 'string' ? parseJson(listed)?.value : listed;
+  return (Array.isArray(all) ? all : [all]).filter(isFields);
+}
+const patchOp = 'urn:ietf:params:scim:api:messages:2.0:patchop';
+
 /** What a path-less operation sets, attribute by attribute: of an object, a list of them, or JSON inside a text. */
 export function settingsOf(value: unknown): readonly (readonly [name: string, value: unknown])[] {
   if (typeof value === 'string') return value.trimStart().startsWith('{') ? settingsOf(parseJson(value)?.value) : [];
@@ -96,11 +111,11 @@ export function settingsOf(value: unknown): readonly (readonly [name: string, va
   if (!isFields(value)) return [];
   const entries = Object.entries(value);
   const plain = (all: typeof entries) => all.flatMap(([key, each]) => within(attributeOf(key), each));
-  // The form {"name": "active", "value": false}; a resource has a name as well, but no value beside it.
-  const { name: named } = value;
-  if (typeof named !== 'string' || !('value' in value)) return plain(entries);
-  const others = entries.filter(([key]) => key !== 'name' && key !== 'value');
-  return [[attributeOf(named), value['value']], ...plain(others)];
+  // The form {"name": "active", "value": false}, or with a path; a resource has a name as well, but no value beside it.
+  const key = ['name', 'path'].find((each) => typeof value[each] === 'string');
+  if (key === undefined || !('value' in value)) return plain(entries);
+  const others = entries.filter(([name]) => name !== key && name !== 'value');
+  return [[attributeOf(String(value[key])), value['value']], ...plain(others)];
 }
 
 const within = (name: string, value: unknown): readonly (readonly [string, unknown])[] => {

@@ -57,7 +57,11 @@ export function userResource(body: unknown): UserPayload {
 
 export function userPatch(body: unknown): UserPayload {
   const draft = emptyDraft();
-  for (const { op, path, value } of operationsOf(body)) {
+  const operations = operationsOf(body);
+  const active = saidActive(body, 'patch');
+  // A client that is told "done" asks no more: what was not understood at all is refused.
+  if (operations.length === 0 && active === undefined) draft.wrong = 'Operations';
+  for (const { op, path, value } of operations) {
     if (path !== undefined && op === 'remove') remove(draft, path);
     else if (op !== 'add' && op !== 'replace') draft.wrong ??= 'op';
     else if (path !== undefined) set(draft, path, value);
@@ -68,7 +72,7 @@ export function userPatch(body: unknown): UserPayload {
   const removals = [...draft.removed].map((path) => ({ op: 'remove', path }));
   const all = [...replacements, ...parts, ...removals];
   // The library wants an operation; this one does nothing.
-  return finished(draft, saidActive(body, 'patch'), {
+  return finished(draft, active, {
     schemas: [patchOp],
     Operations: all.length > 0 ? all : [{ op: 'add', value: {} }],
   });
