@@ -35,9 +35,9 @@ const atOnce = 500;
 
 /** @returns one look at all that is open; it throws where the store does not answer, or no policy can be read */
 export function createTaints(deps: TaintDeps): () => Promise<Followed> {
-  const { store } = deps;
+  const { store, clock } = deps;
   return async () => {
-    const open = await taints.open(store, atOnce);
+    const open = await taints.toFollow(store, clock(), atOnce);
     let [asked, settled] = [0, 0];
     let strange: Error | undefined;
     for (const taint of open) {

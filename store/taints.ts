@@ -61,19 +61,30 @@ export async function findAll(
   return found;
 }
 
-/** What is open, oldest first, at most `limit`, each with where its request is and how its approver is now. */
-export const open = (db: Db, limit: number): Promise<readonly OpenTaint[]> =>
+/**
+ * What something is to be done about now, oldest first, at most `limit`, each with where its request is and how its
+ * approver is now. What only waits is left out: however much of it there is, it holds up nothing that is to end.
+ * @param now epoch ms
+ */
+export const toFollow = (db: Db, now: number, limit: number): Promise<readonly OpenTaint[]> =>
   db.query(
-    `select ${columns}, p.state = 'closed' as closed,
-       not exists (select from curfew.person x where x.state <> 'active'
-                     and x.id in (select curfew.accounts_of(t.person))) as back,
-       exists (select from curfew.taint k where k.decision_id = t.decision_id and k.person = t.person
-                 and k.cause = 'left' and t.cause = 'suspended') as superseded,
-       exists (select from curfew.decision_void v where v.decision_id = t.decision_id) as void,
-       exists (select from curfew.access_grant g where g.request_id = t.request_id) as granted
-     from ${from} left join curfew.projection p on p.request_id = t.request_id
-     where t.outcome is null order by t.found_at, t.id limit $1`,
-    [limit],
+    `with approver (id, back) as materialized (
+       select k.person, not exists (select from curfew.person x where x.state <> 'active'
+                                      and x.id in (select curfew.accounts_of(k.person)))
+       from (select distinct person from curfew.taint where outcome is null) k)
+     select * from (
+       select ${columns}, p.state = 'closed' as closed, w.back,
+         exists (select from curfew.taint k where k.decision_id = t.decision_id and k.person = t.person
+                   and k.cause = 'left' and t.cause = 'suspended') as superseded,
+         exists (select from curfew.decision_void v where v.decision_id = t.decision_id) as void,
+         exists (select from curfew.access_grant g where g.request_id = t.request_id) as granted
+       from ${from} join approver w on w.id = t.person left join curfew.projection p on p.request_id = t.request_id
+       where t.outcome is null) o
+     where o.closed or o.superseded
+       or case when o.void then o.granted when o.cause = 'suspended' then o.back
+          else o.rule is null or o.answer is not null or o."answerByAt" <= $1 end
+     order by o."foundAt", o.id limit $2`,
+    [new Date(now), limit],
   );
 export type OpenTaint = Taint & {
   readonly closed: boolean | null;
@@ -107,14 +118,20 @@ export async function countOf(db: Db, person: PersonId, event: string): Promise<
   return row?.count ?? 0;
 }
 
-/** Whoever else approved the same thing: the request, or the extension. They have had their word. */
-export async function approversOf(db: Db, { requestId, extensionId }: Taint): Promise<readonly PersonId[]> {
+/**
+ * Whoever else has had their word on the same thing, the request or the extension: who approved it, and who kept it in
+ * another leaver's place. N approvals stay N people's (I6).
+ */
+export async function approversOf(db: Db, { id, requestId, extensionId }: Taint): Promise<readonly PersonId[]> {
   const rows = await db.query<{ person: PersonId }>(
     `select d.person from curfew.decision d where $2::uuid is null and d.request_id = $1 and d.verdict = 'approve'
        and not exists (select from curfew.decision_void v where v.decision_id = d.id)
      union
-     select d.person from curfew.extension_decision d where d.extension_id = $2 and d.verdict = 'approve'`,
-    [requestId, extensionId],
+     select d.person from curfew.extension_decision d where d.extension_id = $2 and d.verdict = 'approve'
+     union
+     select a.person from curfew.taint k join curfew.taint_answer a on a.taint_id = k.id
+     where k.request_id = $1 and k.extension_id is not distinct from $2 and k.id <> $3 and a.verdict = 'keep'`,
+    [requestId, extensionId, id],
   );
   return rows.map(({ person }) => person);
 }

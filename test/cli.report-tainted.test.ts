@@ -34,7 +34,7 @@ test('nothing is listed while everybody is there; then what lives, by whom, and 
     new RegExp(`${request.id}\\s+ada\\s+orders-prod\\s+read\\s.*olga\\s+left\\s.*open`),
   );
 
-  const [found] = await taints.open(store.as.curfew_worker, 10);
+  const [found] = await taints.toFollow(store.as.curfew_worker, Date.now(), 10);
   const id = found?.id ?? expect.fail('nothing is open');
   await store.as.curfew_worker.transaction(async (tx) => {
     await taints.ask(tx, id, 'keep', null);
