@@ -1,5 +1,6 @@
 /** Word that takes effect later: kept until its day, replaced or cancelled by what its source says after it. */
 import { isUuid, type PersonId } from '../domain/ids.ts';
+import { secondMs } from '../domain/time.ts';
 import { personIdFrom } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
@@ -22,7 +23,7 @@ export type Kept = { readonly kind: 'later' | 'older' | 'unknown'; readonly pers
 
 /**
  * Keeps what takes effect later, and starts the Workflow `effective`, which sees to it that it does. A day that was said
- * before by the same source of the same person is replaced, whichever is the earlier. Somebody whom nobody knows is
+ * before by the same source of the same person is replaced, whichever is the earlier, unless this one is its end. Somebody whom nobody knows is
  * alarmed at once: there is time to find out who that is.
  */
 export async function keepForLater(ctx: Context, input: LaterInput): Promise<Kept> {
@@ -68,6 +69,8 @@ async function alarmOfUnknown(tx: Db, { who, source, event, state, actor: by }: 
 
 /** In one look; the next one is a second later. */
 const mostAtOnce = 500;
+/** For so long an answer counts for everybody whose day has come: a whole team may leave at five o'clock. */
+const answerHoldsMs = 10 * secondMs;
 
 /**
  * Makes word of what waits for a day that has come, each in a transaction of its own with all that follows from it.
@@ -78,11 +81,12 @@ const mostAtOnce = 500;
 export async function settleDue(ctx: Context, sources: ReadonlyMap<string, PersonSource> = new Map()): Promise<number> {
   const store = ctx.directory;
   if (!store) throw new Error('this process settles nothing: it has no directory login');
+  const ask = asking(sources, ctx.clock);
   let settled = 0;
   for (const next of await dues.coming(store, ctx.clock(), mostAtOnce)) {
     try {
-      const listing = await sources.get(next.source)?.list();
-      const queued = await store.transaction((tx) => settleOne(tx, next, listing, ctx.clock()));
+      const answer = await ask(next.source);
+      const queued = await store.transaction((tx) => settleOne(tx, next, answer, ctx.clock()));
       settled += queued === undefined ? 0 : 1;
       for (const message of queued ?? []) await sendNow(ctx, store, message);
     } catch (err) {
@@ -92,26 +96,51 @@ export async function settleDue(ctx: Context, sources: ReadonlyMap<string, Perso
   return settled;
 }
 
+/** `askedAt`: epoch ms. What it says is as old as the question, whatever has been said while it was on its way. */
+type Answer = { readonly listing: Listing; readonly askedAt: number };
+
+function asking(
+  sources: ReadonlyMap<string, PersonSource>,
+  clock: () => number,
+): (source: string) => Promise<Answer | undefined> {
+  const answers = new Map<string, Answer>();
+  return async (source) => {
+    const known = answers.get(source);
+    if (known && clock() - known.askedAt < answerHoldsMs) return known;
+    const askedAt = clock();
+    const listing = await sources.get(source)?.list();
+    if (!listing) return undefined;
+    answers.set(source, { listing, askedAt });
+    return { listing, askedAt };
+  };
+}
+
 /** @returns undefined where somebody else has settled or replaced it meanwhile */
 async function settleOne(
   tx: Db,
   next: Due,
-  listing: Listing | undefined,
+  answer: Answer | undefined,
   now: number,
 ): Promise<readonly Queued[] | undefined> {
   const due = await dues.takeDue(tx, next);
   if (!due) return undefined;
-  const holder = await dues.holderOf(tx, due.handleHash);
-  const said = listing && holder ? await afterAsking(tx, due, holder, listing, now) : due;
+  const holder = (await dues.holderOf(tx, due.handleHash)) ?? (await newcomer(tx, due.handleHash));
+  const said = answer && holder ? await afterAsking(tx, due, holder, answer) : due;
   return settle(tx, said, holder, now);
+}
+
+/** NB. Of nobody the word is kept in the newcomers' turn: whoever is made meanwhile would not have heard it. */
+async function newcomer(tx: Db, hash: string): Promise<Holder | undefined> {
+  await people.newcomersTurn(tx);
+  return dues.holderOf(tx, hash);
 }
 
 type Holder = { readonly id: PersonId; readonly handle: string };
 
-/** NB. What the source answers now is as old as the question, whatever it has said since the day was told. */
-async function afterAsking(tx: Db, due: Due, { id, handle }: Holder, listing: Listing, now: number): Promise<Due> {
+/** NB. An answer that is older than what was said with this day, or since, gives nothing back. */
+async function afterAsking(tx: Db, due: Due, { id, handle }: Holder, { listing, askedAt }: Answer): Promise<Due> {
   const listed = listing.kind === 'listed' ? listing.people.get(handle)?.state : undefined;
-  if (listed !== undefined) return { ...due, state: listed, version: now };
+  if (listed !== undefined) return { ...due, state: listed, version: askedAt };
   const known = due.state === 'active' ? (await people.directoryFactsOf(tx, id))?.state : undefined;
   return { ...due, state: stateAfterAsking(due.state, known, listing, handle) };
 }

@@ -20,7 +20,7 @@ import { directoryFactsOf, factsOf, factsOfMany, peopleMatching } from './people
 import { hear, isSpokenOf, operator } from './people-words.ts';
 import type { Db } from './pool.ts';
 
-export { directoryFactsOf, factsOf, factsOfMany, operator, peopleMatching };
+export { directoryFactsOf, factsOf, factsOfMany, newcomersTurn, operator, peopleMatching };
 export type { PersonChange };
 
 /** What may be shown of a person and must be erasable; nulls where the source did not say or it was erased. */

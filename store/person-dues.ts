@@ -1,6 +1,6 @@
 /**
- * What a source says of a person and of a day to come. It is no word yet: until its day nothing of it counts. At most
- * one waits for each person and source, in the order of that source's versions.
+ * What a source says of a person and of a day to come. It is no word yet: until its day nothing of it counts. What is
+ * newer replaces what waits for the same person from the same source, except that an absence may wait with its end.
  */
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
@@ -28,6 +28,14 @@ export type SettledDue = Due & { readonly settledAt: number | null; readonly out
 const columns = `source, event, handle_hash as "handleHash", state, version, effective_at as "effectiveAt"`;
 
 /**
+ * SQL: is `later` the end of what `first` begins? It takes less away, on a later day: both of them hold, each from its
+ * own day on. A return on the same day or before is a correction.
+ */
+const isEndOf = (later: string, first: string): string =>
+  `(array_position(array['active', 'suspended', 'left'], ${later}.state)
+      < array_position(array['active', 'suspended', 'left'], ${first}.state) and ${later}.effective_at > ${first}.effective_at)`;
+
+/**
  * Keeps it in place of what waited before for the same person from the same source.
  * @returns `older` where the source has said something newer before, and nothing is kept; else the events that it
  *   replaces. The same event again replaces nothing
@@ -38,19 +46,23 @@ export async function keep(tx: Db, due: Due): Promise<'older' | { readonly repla
     source,
     due.handleHash,
   ]);
+  const said = [source, due.handleHash, version, due.state, new Date(due.effectiveAt)];
   const newer = await tx.query(
-    `select from curfew.person_due where source = $1 and handle_hash = $2 and settled_at is null and version > $3
+    `select from curfew.person_due d, (select $4::text as state, $5::timestamptz as effective_at) n
+       where d.source = $1 and d.handle_hash = $2 and d.settled_at is null and d.version > $3 and not ${isEndOf('d', 'n')}
      union all select from curfew.person_word
        where source = $1 and handle_hash = $2 and version > $3 and state = 'active'`,
-    [source, due.handleHash, version],
+    said,
   );
   if (newer.length > 0) return 'older';
   const there = await tx.query('select from curfew.person_due where source = $1 and event = $2', [source, event]);
   if (there.length > 0) return { replaced: [] };
   const replaced = await tx.query<{ event: string }>(
-    `update curfew.person_due set settled_at = clock_timestamp(), outcome = 'replaced'
-     where source = $1 and handle_hash = $2 and settled_at is null returning event`,
-    [source, due.handleHash],
+    `update curfew.person_due d set settled_at = clock_timestamp(), outcome = 'replaced'
+     from (select $4::text as state, $5::timestamptz as effective_at) n
+     where d.source = $1 and d.handle_hash = $2 and d.settled_at is null and d.version <= $3 and not ${isEndOf('n', 'd')}
+     returning d.event`,
+    said,
   );
   await tx.query(
     `insert into curfew.person_due (source, event, handle_hash, state, version, effective_at)

@@ -8,7 +8,8 @@ alter table curfew.personal add constraint personal_kind_check check (kind in
 
 -- == Later ===================================================================================================
 -- What a source says of a person and of a day that has not come. Under the handle's hash, like the words of people who
--- are not known yet. One that waits for each person and source; settled once, and never changed after that.
+-- are not known yet. One of a state waits for each person and source: an absence may wait with its end. Settled once, and
+-- never changed after that.
 create table curfew.person_due (
   source text not null,
   event text not null,              -- the delivery's or command's id there
@@ -20,7 +21,7 @@ create table curfew.person_due (
   settled_at timestamptz,
   outcome text check (outcome in ('applied', 'replaced', 'overtaken', 'unknown')),
   primary key (source, event), check ((settled_at is null) = (outcome is null)));
-create unique index person_due_waiting on curfew.person_due (source, handle_hash) where settled_at is null;
+create unique index person_due_waiting on curfew.person_due (source, handle_hash, state) where settled_at is null;
 create index person_due_effective on curfew.person_due (effective_at) where settled_at is null;
 create trigger person_due_settled before update on curfew.person_due for each row
   when (old.settled_at is not null) execute function curfew.refuse_change('it is settled');
