@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
+import { stuckCode, stuckKey } from '../domain/alarms.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
@@ -33,6 +34,8 @@ export type RejudgeDeps = {
       readonly decisionId: DecisionId;
       readonly person: PersonId;
     }) => NewMessage;
+    /** Shows people what no Workflow says; once a `version`. */
+    readonly repaint: (of: { readonly requestId: RequestId; readonly version: number }) => NewMessage;
   } & EndMessages;
 };
 export type EndMessages = {
@@ -112,7 +115,7 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
     }
     const last = rows.at(-1);
     if (!last || rows.length < batch) {
-      if (!strange) await calm(deps.store, stuck);
+      if (!strange) await calm(deps, stuck);
       return { looked, voided, ended, strange };
     }
     after = last.id;
@@ -157,15 +160,13 @@ async function settle(deps: RejudgeDeps, tx: Db, policy: LoadedPolicy, row: Requ
     await enqueue(tx, deps.messages.void({ requestId: row.id, decisionId, person }));
     voided += 1;
   }
-  if (stuck !== null) await alarms.raise(tx, stuckAlarm(row.id, stuck));
+  if (stuck !== null && (await alarms.raise(tx, stuckAlarm(row.id, stuck)))) await show(deps, tx, row.id);
   return { voided, ended: 0, stuck: stuck !== null };
 }
 
 type Settled = { readonly voided: number; readonly ended: number; readonly stuck: boolean };
 const nothing: Settled = { voided: 0, ended: 0, stuck: false };
 
-const stuckCode = 'nobody-decides';
-const stuckKey = (id: RequestId): string => `${stuckCode}/${id}`;
 const stuckAlarm = (id: RequestId, stage: string): alarms.Alarm => ({
   key: stuckKey(id),
   code: stuckCode,
@@ -174,11 +175,18 @@ const stuckAlarm = (id: RequestId, stage: string): alarms.Alarm => ({
 });
 
 /** Somebody who may decide is there again, or it is over. */
-async function calm(db: Db, stuck: ReadonlySet<RequestId>): Promise<void> {
-  for (const { code, key, subject } of await alarms.open(db)) {
-    if (code === stuckCode && !stuck.has(subject as RequestId)) await alarms.resolve(db, key);
+async function calm(deps: RejudgeDeps, stuck: ReadonlySet<RequestId>): Promise<void> {
+  for (const { code, key, subject } of await alarms.open(deps.store)) {
+    if (code !== stuckCode || stuck.has(subject as RequestId)) continue;
+    await deps.store.transaction(async (tx) => {
+      if (await alarms.resolve(tx, key)) await show(deps, tx, subject as RequestId);
+    });
   }
 }
+
+/** The requester is told by the outbox: no Workflow has anything to do with it. */
+const show = ({ messages, clock }: RejudgeDeps, tx: Db, requestId: RequestId): Promise<number> =>
+  enqueue(tx, messages.repaint({ requestId, version: clock() }));
 
 /** Shown on the card and to those who decided: as much as fits there. */
 const longestCause = 250;

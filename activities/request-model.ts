@@ -1,4 +1,5 @@
 import { glassOf } from './glass-model.ts';
+import { stuckKey } from '../domain/alarms.ts';
 import type { ExtensionId, PersonId, RequestId } from '../domain/ids.ts';
 import { isRefusal } from '../domain/errors.ts';
 import type { PersonFacts } from '../domain/person.ts';
@@ -7,6 +8,8 @@ import { asOf, openNow } from '../domain/progress.ts';
 import type { RequestView } from '../domain/view.ts';
 import { seatOf } from '../policy/eligibility.ts';
 import type { DecisionLine, ExtensionLine, Nudge, Profile, RequestModel, Workspace } from '../slack/views/model.ts';
+import { stuckSlot } from '../slack/views/paint.ts';
+import * as alarms from '../store/alarms.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
 import { textOf } from '../store/erasable-texts.ts';
@@ -91,8 +94,16 @@ export async function requestModel(
     revokeReceipt: receipts.revoke ?? null,
     review: review ?? null,
     ...glass,
+    ...(await stuckOf(db, requestId, view)),
     ...(view.noticed ? { openWork: (await openWork.of(db, requestId)) ?? null } : {}),
   };
+}
+
+/** Too few could decide it, or its requester was told so. */
+async function stuckOf(db: Db, requestId: RequestId, { state }: RequestView): Promise<Pick<RequestModel, 'stuck'>> {
+  if (state.kind === 'awaiting' && (await alarms.isOpen(db, stuckKey(requestId)))) return { stuck: true };
+  const sent = await slackMessages.of(db, requestId);
+  return sent.some(({ slot }) => slot === stuckSlot) ? { stuck: false } : {};
 }
 
 async function lineOf(db: Db, decision: decisions.StoredDecision, { state }: RequestView): Promise<DecisionLine> {

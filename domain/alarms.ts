@@ -1,4 +1,5 @@
 /** Which alarms there are, how urgent each is, when one that goes on is said again, and when there are too many to say. */
+import type { RequestId } from './ids.ts';
 import { hourMs, minuteMs } from './units.ts';
 
 /** `page`: somebody has to look now. `notice`: today is soon enough, unless it escalates. */
@@ -69,6 +70,10 @@ export const toldOneByOne = 10;
 export const floodWindowMs = 10 * minuteMs;
 export const floodCode = 'alarm-flood';
 export const floodKey = (code: string): string => `flood/${code}`;
+
+/** Too few are left who could decide a request; its requester is told as well. */
+export const stuckCode = 'nobody-decides';
+export const stuckKey = (requestId: RequestId): string => `${stuckCode}/${requestId}`;
 
 /** What an operator raises to see that alarms are heard; it is over once every channel has taken it. */
 export const testCode = 'alarm-test';

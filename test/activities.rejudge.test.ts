@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { currentPolicy } from '../activities/current-policy.ts';
 import { createRejudge, type Rejudged } from '../activities/rejudge.ts';
+import { requestModel } from '../activities/request-model.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
+import { stuckSlot } from '../slack/views/paint.ts';
 import * as decisions from '../store/decisions.ts';
 import * as heartbeats from '../store/heartbeats.ts';
 import * as intents from '../store/intents.ts';
+import * as slackMessages from '../store/slack-messages.ts';
 import { fromRow, send } from '../temporal/messages.ts';
 import { keepRejudging, rejudgeMessages } from '../workers/worker/rejudging.ts';
 import {
@@ -20,6 +23,7 @@ import {
   workerCloses,
   type Company,
 } from './support/company.ts';
+import { workspace } from './support/slack-models.ts';
 
 let company: Company;
 beforeAll(async () => {
@@ -156,6 +160,43 @@ test('where the last who could decide has left somebody is told, until somebody 
   ok(await company.use.back({ person: company.id('olga') }));
 });
 
+test('its requester is told too where nobody is left who could decide, by the outbox, and again when somebody can', async () => {
+  await company.applyPolicy(
+    policyText((text) => text.replace('from: [group:owners], need: 1', 'from: [person:olga], need: 1')),
+  );
+  const { requestId } = await opened(company);
+  const repaints = async () =>
+    (
+      await company.store.admin.query<{ payload: object }>(
+        `select payload from curfew.outbox where kind = 'repaint' and payload ->> 'requestId' = $1`,
+        [requestId],
+      )
+    ).length;
+  const shown = async () => {
+    const view = company.temporal.view(requestId);
+    const model = await requestModel(company.store.as.curfew_worker, workspace, requestId, view, company.now);
+    return model?.stuck;
+  };
+  await look();
+  expect([await repaints(), await shown()]).toEqual([0, undefined]);
+  await company.change('olga', { source: 'hr', state: 'left' });
+  await look();
+  expect([await repaints(), await shown()]).toEqual([1, true]);
+  await company.change('eve', { groups: [] });
+  await look();
+  expect(await repaints(), 'once').toBe(1);
+  company.now += 10;
+  await company.change('olga', { source: 'hr', state: 'active' });
+  await look();
+  expect([await repaints(), await shown()], 'nothing was sent yet, so there is nothing to take back').toEqual([
+    2,
+    undefined,
+  ]);
+  const row = { requestId, slot: stuckSlot, channel: 'D0ADA', ts: '1.1', painted: 'x' };
+  await slackMessages.put(company.store.as.curfew_worker, row);
+  expect(await shown()).toBe(false);
+});
+
 test('somebody to whom no rule gives it any more loses what is under way', async () => {
   const requestId = await approved(company);
   await company.change('ada', { groups: [] });
@@ -256,4 +297,20 @@ test('the loop goes on after a look that failed, and stops at the signal', async
     stopping.signal,
   );
   expect({ looks, warnings }).toEqual({ looks: 2, warnings: ['what is open could not be judged again'] });
+});
+
+test('what somebody opened in the very moment in which they left is closed, and not left to lapse (I9, F38)', async () => {
+  const { requestId } = await opened(company, { person: company.id('eve') });
+  // The leaving, as it is where it read what was open before this was.
+  await company.store.admin.query(`update curfew.person set state = 'left', changed_at = clock_timestamp() where id = $1`, [
+    company.id('eve'),
+  ]);
+  await company.store.admin.query(
+    `insert into curfew.revoke_intent (id, person, actor, cause) values (gen_random_uuid(), $1, 'curfew_directory', 'left')`,
+    [company.id('eve')],
+  );
+  expect(await look()).toMatchObject({ ended: 1 });
+  expect(await look(), 'once').toMatchObject({ ended: 0 });
+  await relayed(requestId);
+  expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'closed' });
 });

@@ -320,6 +320,20 @@ describe('what stands in Slack', () => {
     expect(buttonsOf(inSlot(messages, 'dm:sent'))).toEqual([]);
   });
 
+  test('a requester whom nobody is left to decide for hears what it comes to and what to do (F38)', () => {
+    const message = inSlot(paint({ ...base, stuck: true }), 'dm:stuck');
+    expect(message).toMatchObject({ mode: 'send', to: { kind: 'user', user: 'U0ANA' } });
+    expect(message.text).toMatch(/Too few are left who could decide .* It lapses .* withdraw it and ask again/);
+    expect(buttonsOf(message)).toEqual([actions.withdraw]);
+    const again = inSlot(paint({ ...base, stuck: false }), 'dm:stuck');
+    expect(again).toMatchObject({ mode: 'edit' });
+    expect(again.text).toContain('There are enough again.');
+    const state = { kind: 'closed', outcome: 'lapsed', cause: 'nobody decided' };
+    const over = inSlot(paint(inState(state, { stuck: true })), 'dm:stuck');
+    expect(over).toMatchObject({ mode: 'edit' });
+    expect(buttonsOf(over)).toEqual([]);
+  });
+
   test('an active grant can be ended on the card, and by its holder, who hears from where it was claimed', () => {
     const messages = paint(inState({ kind: 'active', approvals: [], endAt: at }, { claim }));
     expect(buttonsOf(inSlot(messages, 'card'))).toEqual([actions.endNow]);

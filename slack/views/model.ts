@@ -97,6 +97,8 @@ export type RequestModel = {
   /** Of those who approved or could, who mostly approves the requester and is mostly approved by them. */
   readonly reciprocal?: readonly PersonId[];
   readonly nudges?: readonly Nudge[];
+  /** Too few are left who could decide it. False: the requester was told so, and it is no longer so. */
+  readonly stuck?: boolean;
   /** Oldest first. */
   readonly extensions?: readonly ExtensionLine[];
   /** Everybody named above. Somebody who is missing is shown as "somebody". */

@@ -12,11 +12,13 @@ import { content, section } from './kit.ts';
 import type { Content, Message } from './message.ts';
 import type { RequestModel, ReviewNudge } from './model.ts';
 import { decisionSentence, extensionSentence, progress } from './progress.ts';
-import { approved, ended, extended, held, notice, sent, startable } from './requester.ts';
+import { approved, ended, extended, held, notice, sent, startable, stuck } from './requester.ts';
 import { stagesOf } from '../../domain/plan.ts';
 
 /** The slot of the card. A break-glass request's card is its announcement, in the announcements' channel. */
 const cardSlot = 'card';
+/** Where the requester is told that nobody is left who could decide. */
+export const stuckSlot = 'dm:stuck';
 
 /**
  * @returns in the order in which to send them; what is in a thread comes after what it answers. Nothing for a request
@@ -77,6 +79,7 @@ function toRequester(model: RequestModel): readonly Message[] {
   const began = model.claim !== null;
   const shown: readonly (false | [slot: string, now: boolean, content: () => Content])[] = [
     model.plan.verdict === 'approvals' && ['dm:sent', kind === 'awaiting', () => sent(model)],
+    model.stuck !== undefined && [stuckSlot, kind === 'awaiting' && model.stuck, () => stuck(model)],
     ['dm:approved', kind === 'approved', () => approved(model)],
     model.view.started === true && ['dm:start', kind === 'approved', () => startable(model)],
     began && ['dm:held', kind === 'granting' || kind === 'active', () => held(model)],

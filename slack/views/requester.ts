@@ -27,6 +27,24 @@ export function sent(model: RequestModel): Content {
   );
 }
 
+/** Nobody can decide it any more, or too few can: what it comes to, and what to do. */
+export function stuck(model: RequestModel): Content {
+  const open = model.view.state.kind === 'awaiting';
+  const says =
+    model.stuck === true
+      ? mrkdwn`Too few are left who could decide your request for ${subject(model)}. It lapses ${when(lapsing(model))} unless somebody joins them.`
+      : mrkdwn`Your request for ${subject(model)} had too few left who could decide it. ${open ? mrkdwn`There are enough again.` : overtaken}`;
+  const todo = mrkdwn`An administrator knows. Or withdraw it and ask again: where too few can decide, it goes to the owners of the target as well.`;
+  const wait = model.stuck === true && open;
+  return content(
+    wait ? mrkdwn`${says} ${todo}` : says,
+    section(says),
+    ...(wait ? [section(todo)] : []),
+    reference(model),
+    row(...(wait ? [withdrawButton(model.requestId)] : [])),
+  );
+}
+
 /** Approved: claim it, or withdraw it. */
 export function approved(model: RequestModel): Content {
   const open = model.view.state.kind === 'approved';

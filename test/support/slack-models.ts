@@ -233,6 +233,7 @@ export const anyModel: fc.Arbitrary<RequestModel> = fc.record({
   people: anyPeople,
   claim: fc.option(fc.record({ acceptedAt: instant, endAt: instant, address: fc.option(anyText) })),
   openWork,
+  stuck: fc.boolean(),
   grantReceipt: fc.constant(null),
   revokeReceipt: fc.option(receipt),
   review: fc.option(

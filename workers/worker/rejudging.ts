@@ -15,6 +15,7 @@ export const rejudgeMessages: RejudgeDeps['messages'] & TaintDeps['messages'] = 
   taint: (payload) => toRow({ kind: 'taint', payload }),
   void: ({ requestId, decisionId, person }) =>
     toRow({ kind: 'void', payload: { requestId, decisionId, input: { personId: person } } }),
+  repaint: (payload) => toRow({ kind: 'repaint', payload }),
   revoke: ({ requestId, ...input }) => toRow({ kind: 'revoke', payload: { requestId, input } }),
 };
 
