@@ -156,10 +156,11 @@ test('the source that can be asked is asked as it is told there', async () => {
   expect(source('hibob').pull).toEqual({ everyMs: 86_400_000, missingPercent: 10 });
 });
 
+const answer = (delivery: string) => ({ delivery, change: 'applied', state: 'left' }) as HrAnswer;
+
 test("the script that says that somebody has left is understood by HR's hook, and so is its question", async () => {
   const secret = `whsec_${Buffer.alloc(24, 5).toString('base64')}`;
   const heard: unknown[] = [];
-  const answer = (delivery: string) => ({ delivery, change: 'applied', state: 'left' }) as HrAnswer;
   const hr: HrUseCases = {
     deliver: (event) => {
       heard.push({ state: event.state, who: event.who });

@@ -3,10 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { alarmCodes, severityOf } from '../domain/alarms.ts';
 import { curfew } from './support/terminal.ts';
 
 const root = join(import.meta.dirname, '..');
-const documents = ['README.md', 'docs/policy.md', 'docs/operations.md', 'docs/security-model.md', 'docs/decisions.md'];
+const documents = [
+  'README.md',
+  ...['policy', 'people', 'operations', 'security-model', 'decisions'].map((name) => `docs/${name}.md`),
+];
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 
 /** The fenced blocks of a document in one language. */
@@ -39,16 +43,47 @@ test('the example of docs/policy.md is a policy without a warning, and its cases
 test('every command of the documents is one, with the options that are given', async () => {
   const lines = documents.flatMap((name) =>
     blocks(read(name), 'sh').flatMap((block) =>
-      [...block.matchAll(/^(?:npm run curfew -- |curfew )([^#\n]*)/gm)].map(([, line]) => line?.trim() ?? ''),
+      [...block.matchAll(/^ *(?:[A-Z_]+=\S+ )*(?:npm run curfew -- |curfew )([^#\n]*)/gm)].map(
+        ([, line]) => line?.trim() ?? '',
+      ),
     ),
   );
   expect(lines.length).toBeGreaterThan(10);
   for (const line of new Set(lines)) {
-    const { out } = await curfew([...line.split(/\s+/).slice(0, 2), '--help']);
+    const words = line.split(/\s+/).slice(0, 3);
+    const { out } = await curfew([...words.filter((word) => !word.startsWith('-')), '--help']);
     const usage = /^Usage: curfew ([a-z- ]+?) \[options\]/m.exec(out)?.[1] ?? '';
-    expect(line.startsWith(usage) && usage !== '', line).toBe(true);
+    expect(`${line} `.startsWith(`${usage} `) && usage !== '', line).toBe(true);
     for (const [option] of line.matchAll(/--[a-z-]+/g)) expect(out, line).toContain(option);
   }
+});
+
+/** The rows of a page's tables: cells as they are written. */
+const rowsOf = (name: string): readonly (readonly string[])[] =>
+  read(name)
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
+test('docs/operations.md has every alarm and every finding, and says how urgent each is', () => {
+  const told = rowsOf('docs/operations.md').flatMap(([codes = '', severity = '']) =>
+    ['page', 'notice'].includes(severity)
+      ? [...codes.matchAll(/`([a-z-]+)`/g)].map(([, code]) => [code ?? '', severity] as const)
+      : [],
+  );
+  const found = [
+    ...read('doctor/reconcile/found.ts').matchAll(/^    case '([a-z-]+)':\n      return (?:high|low)\(/gm),
+  ];
+  const kinds = found.map(([, kind]) => kind ?? '');
+  expect(kinds.length).toBeGreaterThan(20);
+  const codes = [...new Set([...Object.keys(alarmCodes), ...kinds])].toSorted();
+  expect(told.map(([code]) => code).toSorted()).toEqual(codes);
+  for (const [code, severity] of told) expect([code, severity]).toEqual([code, severityOf(code)]);
 });
 
 /** As GitHub makes it. */
