@@ -30,7 +30,10 @@ export type StandbyOptions = {
 
 export type Standby = {
   readonly cluster: Cluster;
-  /** What the primary writes is received from then on, and not seen here. */
+  /** Nothing comes from the primary any more: a promotion would lose it. */
+  readonly disconnect: () => Promise<void>;
+  readonly reconnect: () => Promise<void>;
+  /** What the primary writes is received from then on, and not seen here; a promotion replays it. */
   readonly pauseReplay: () => Promise<void>;
   readonly resumeReplay: () => Promise<void>;
   /** Waits until what the primary wrote up to then, or up to that place of its log, is seen here. At most 15 s. */
@@ -79,8 +82,17 @@ export async function startStandby(primary: Cluster, options: StandbyOptions): P
     const place = escapeLiteral(lsn ?? written?.lsn ?? '');
     await holds(`replayed ${place}`, `pg_last_wal_replay_lsn() >= ${place}::pg_lsn`);
   };
+  const stream = async (setting: string): Promise<void> => {
+    await ask(cluster, `alter system ${setting}`);
+    await ask(cluster, 'select pg_reload_conf()');
+  };
   return {
     cluster,
+    disconnect: async () => {
+      await stream(`set primary_conninfo = ''`);
+      await holds('nothing is received', 'not exists (select from pg_stat_wal_receiver)');
+    },
+    reconnect: () => stream('reset primary_conninfo'),
     pauseReplay: async () => {
       await ask(cluster, 'select pg_wal_replay_pause()');
       await holds('replay is paused', `pg_get_wal_replay_pause_state() = 'paused'`);

@@ -75,7 +75,8 @@ export type Target = {
   grant(call: GrantCall, expected?: Expected): Promise<Granted>;
   /** @returns the new end, epoch ms */
   extend(call: ExtendCall, expected?: Expected): Promise<number>;
-  revokeMany(ids: readonly string[]): Promise<readonly Revoked[]>;
+  /** @param node the primary where absent. One that is a standby refuses (25006) */
+  revokeMany(ids: readonly string[], node?: string): Promise<readonly Revoked[]>;
   killMany(node: string, ids: readonly string[], waitMs: number): Promise<readonly Killed[]>;
   verifyMany(node: string, ids: readonly string[], watch?: readonly string[]): Promise<readonly Verified[]>;
   dropMany(ids: readonly string[]): Promise<readonly Dropped[]>;
@@ -185,7 +186,10 @@ export function openTarget(settings: TargetSettings): Target {
       grantedOf(await only(onPrimary<GrantRow>(grantStatement(call), admission(name, expected)))),
     extend: async (call, expected) =>
       (await only(onPrimary<{ until: Date }>(extendStatement(call), admission(name, expected)))).until.getTime(),
-    revokeMany: (ids) => onPrimary<Revoked>(revokeStatement(bounded(ids))),
+    revokeMany: (ids, node) => {
+      const statement = revokeStatement(bounded(ids));
+      return node === undefined ? onPrimary<Revoked>(statement) : poolOf(node).run<Revoked>(statement);
+    },
     killMany: (node, ids, waitMs) => poolOf(node).run<Killed>(killStatement(bounded(ids), waitMs)),
     verifyMany: (node, ids, watch) => poolOf(node).run<Verified>(verifyStatement(bounded(ids), watch)),
     dropMany: (ids) => onPrimary<Dropped>(dropStatement(bounded(ids))),

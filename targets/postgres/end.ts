@@ -97,6 +97,8 @@ async function closeOnNode(target: Target, node: string, book: EvidenceBook, tim
         // NB. A standby that has not replayed the revoke still lets the login in: whoever is in flight there now says nothing.
         for (const row of answers.filter(isOff)) if (!watched.has(row.grantId)) watched.set(row.grantId, row.inFlight);
         book.verified(node, ids, answers, time.clock());
+        const untold = answers.filter(isUntold).map(({ grantId }) => grantId);
+        if (untold.length > 0) await target.revokeMany(untold, node);
       }
     } catch (error) {
       book.problem(node, left, error instanceof TargetError ? error.message : 'unexpected failure');
@@ -106,6 +108,9 @@ async function closeOnNode(target: Target, node: string, book: EvidenceBook, tim
 }
 
 const isOff = ({ state, canLogin }: Verified): boolean => state !== 'active' && !canLogin;
+
+/** Two nodes take writes, as after a failover in which the old primary came back, and this one was not the one asked. */
+const isUntold = ({ state, inRecovery }: Verified): boolean => state === 'active' && !inRecovery;
 
 type Question = { readonly ids: readonly string[]; readonly watch: readonly string[] | undefined };
 

@@ -19,6 +19,7 @@ import type { GrantActivities, RevokeActivities } from '../../workflows/activiti
 import { approved, minted, ok, startCompany, ticketKey, type Company } from './company.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import { installSample, makeSample, openWorker, type Sample } from './target.ts';
+import type { TwoNodes } from './two-nodes.ts';
 
 export const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 export const ordersProd = 'orders-prod' as TargetName;
@@ -53,13 +54,17 @@ export type Granting = {
   end(): Promise<void>;
 };
 
-export async function startGranting(): Promise<Granting> {
-  const [company, postgres] = await Promise.all([startCompany(), startPostgres()]);
-  await makeSample(postgres);
-  const sample = await installSample(postgres, { ticketKeys: [{ keyId: 'k1', key: ticketKey }] });
+/** What the API's tickets are signed with, for a sample's installation. */
+export const grantingKeys = [{ keyId: 'k1', key: ticketKey }];
+
+/** @param two a target of two nodes, started with `grantingKeys`; the caller ends it. One of one node where absent */
+export async function startGranting(two?: TwoNodes): Promise<Granting> {
+  const [company, postgres] = await Promise.all([startCompany(), two?.on.primary ?? startPostgres()]);
+  if (!two) await makeSample(postgres);
+  const sample = two?.sample ?? (await installSample(postgres, { ticketKeys: grantingKeys }));
   const statements: StatementEvent[] = [];
-  const target = openWorker(postgres, (event) => statements.push(event));
-  const nodes = [{ name: 'primary', host: postgres.host, port: postgres.port }];
+  const target = two?.open('curfew_worker') ?? openWorker(postgres, (event) => statements.push(event));
+  const nodes = two?.nodes ?? [{ name: 'primary', host: postgres.host, port: postgres.port }];
   const cluster: Cluster = { target, revoker: createRevoker(target, { attemptMs: 2_000 }), nodes };
 
   const world: Granting = {
@@ -108,6 +113,7 @@ export async function startGranting(): Promise<Granting> {
       return rows[0]?.rolcanlogin;
     },
     async end() {
+      if (two) return company.end();
       await target.close();
       await sample.close();
       await Promise.all([company.end(), postgres.stop()]);
