@@ -51,10 +51,14 @@ export type Finding = {
   readonly stuck: string | null;
 };
 
+/** What they had open when they left was ended then; this came in between. */
+const notActive = 'Whoever asked for it is not active any more.';
+
 /** As of the opening, so that a condition on the hour ends nothing by itself: it is the policy that is compared. */
 export function judge(policy: LoadedPolicy, row: RequestRow, { facts, decisions: made }: Known): Finding {
   const requester = facts.get(row.person);
   if (!requester) return { fallen: [], reasons: [], stuck: null };
+  if (requester.state !== 'active') return { fallen: [], reasons: [notActive], stuck: null };
   const live = made.get(row.id) ?? [];
   const said = tally({ ...row, requester, stages: stagesOf(row.plan) }, live, facts);
   const planned = planFor(policy, { ...row, requester }, [...facts.values()], row.openedAt);

@@ -147,7 +147,9 @@ async function settle(deps: RejudgeDeps, tx: Db, policy: LoadedPolicy, row: Requ
   await requests.takeTurn(tx, row.id);
   const [now] = await requests.followedOf(tx, [row.id]);
   const open = now?.view && ['requested', 'awaiting', 'approved'].includes(now.view.state.kind);
-  if (open !== true || (await intents.ofRequest(tx, row.id)).length > 0) return nothing;
+  // Of what was asked of all that somebody has, this one's Workflow need not have heard: it may have been opened beside it.
+  const asked = await intents.ofRequest(tx, row.id);
+  if (open !== true || asked.some(({ scope }) => scope.kind === 'grant')) return nothing;
   const { fallen, reasons, stuck } = judge(policy, row, await read(tx, policy, [row]));
   if (reasons.length > 0) {
     await end(deps, tx, row, policy, reasons);
