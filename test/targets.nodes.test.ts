@@ -23,6 +23,7 @@ afterEach(async () => {
   for (const client of open.splice(0)) await client.end().catch(() => undefined);
   await two.primary.start();
   await two.standby.cluster.start();
+  if ((await worker.whoami('standby').catch(() => undefined))?.inRecovery === false) return;
   await two.standby.resumeReplay();
   await two.standby.replayed();
 });
@@ -267,4 +268,18 @@ describe('the reaper on a standby', () => {
     expect(await sqlstateOf(two.on.standby.query('control', 'select * from curfew.reap_kill(1)'))).toBe('25006');
     expect(await worker.whoami('standby')).toMatchObject({ inRecovery: true, timeline: 1 });
   });
+});
+
+test('where two nodes take writes, as when an old primary comes back, a revoke is carried out on both (F23, P10)', async () => {
+  const holder = await held();
+  const [here, there] = [await session(holder, 'primary'), await session(holder, 'standby')];
+  await two.standby.promote();
+  expect(await worker.whoami('standby')).toMatchObject({ inRecovery: false, timeline: 2 });
+  expect(await end(holder, 10_000)).toMatchObject({
+    ended: true,
+    nodes: [{ sessionsClosed: 1 }, { sessionsClosed: 1 }],
+  });
+  await closed(here);
+  await closed(there);
+  expect([await loginOn(holder, 'primary'), await loginOn(holder, 'standby')]).toEqual(['refused', 'refused']);
 });
