@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
 import type { Decision } from '../domain/decision.ts';
-import type { PersonId } from '../domain/ids.ts';
+import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { stagesOf, type GrantablePlan } from '../domain/plan.ts';
 import { minuteMs } from '../domain/time.ts';
@@ -53,26 +53,50 @@ export async function judgeMovers(
   const held = await moved.heldAmong(store, [...new Set(moves.flatMap(({ requests: theirs }) => theirs))]);
   let ended = 0;
   let strange: Error | undefined;
+  const stuck = new Set<RequestId>();
   for (let from = 0; from < held.length; from += batch) {
-    const some = held.slice(from, from + batch);
-    const known = await read(store, policy, some);
-    for (const row of some) {
+    for (const row of await suspects(store, policy, held.slice(from, from + batch))) {
       try {
-        if (reasonsOf(policy, row, known).length === 0) continue;
         if (await store.transaction((tx) => endIfStill(deps, tx, policy, row))) ended += 1;
       } catch (cause) {
         if (cause instanceof CurfewError) throw cause;
+        stuck.add(row.id);
         strange ??= new Error(`what is held of request ${row.id} could not be judged again`, { cause });
       }
     }
   }
-  const settled = moves.filter(({ seenAt }) => seenAt !== null && clock() - seenAt >= comesOutWithinMs);
+  // A move of which something could not be judged is looked at again; the others are not kept open by it.
+  const settled = moves.filter(
+    (move) =>
+      move.seenAt !== null &&
+      clock() - move.seenAt >= comesOutWithinMs &&
+      !move.requests.some((request) => stuck.has(request)),
+  );
   await moved.looked(
     store,
     moves.map(({ id }) => id),
-    strange ? [] : settled.map(({ id }) => id),
+    settled.map(({ id }) => id),
   );
   return { ended, strange };
+}
+
+/**
+ * Those of a batch that may have to end; a few statements for all of them. What cannot be judged is among them, and all
+ * are where they cannot be read together: each is looked at by itself then.
+ */
+async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<readonly RequestRow[]> {
+  const known = await read(db, policy, rows).catch((error: unknown) => {
+    if (error instanceof CurfewError) throw error;
+    return undefined;
+  });
+  if (!known) return rows;
+  return rows.filter((row) => {
+    try {
+      return reasonsOf(policy, row, known).length > 0;
+    } catch {
+      return true;
+    }
+  });
 }
 
 /** As of the opening, so that the hour ends nothing; by their own facts of today, and the approvers' of that day. */

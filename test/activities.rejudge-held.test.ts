@@ -165,3 +165,20 @@ test('somebody who holds and asks for nothing leaves no mark, and what is asked 
   await company.change('ada', { kind: 'employee' });
   ok(await company.use.preview(ask(company)));
 });
+
+test('one that cannot be judged holds up no other mover, and no other move stays open because of it', async () => {
+  const [strange, requestId] = [await held('ada'), await held('eve')];
+  await company.store.admin.query(`update curfew.request set plan = 'null' where id = $1`, [strange]);
+  await company.change('ada', { groups: [{ name: 'responders' }] });
+  await company.change('eve', { groups: [] });
+  await expect(look()).rejects.toThrow(strange);
+  expect(await endsOf(requestId)).toEqual(['moved']);
+  company.now += 5 * minuteMs;
+  await expect(look()).rejects.toThrow(strange);
+  const open = await company.store.admin.query<{ requests: readonly string[] }>(
+    'select requests from curfew.moved where settled_at is null',
+  );
+  expect(open.every(({ requests }) => requests.includes(strange))).toBe(true);
+  expect(open.length).toBeGreaterThan(0);
+  await company.store.admin.query(`update curfew.projection set state = 'closed' where request_id = $1`, [strange]);
+});

@@ -302,9 +302,10 @@ test('the loop goes on after a look that failed, and stops at the signal', async
 test('what somebody opened in the very moment in which they left is closed, and not left to lapse (I9, F38)', async () => {
   const { requestId } = await opened(company, { person: company.id('eve') });
   // The leaving, as it is where it read what was open before this was.
-  await company.store.admin.query(`update curfew.person set state = 'left', changed_at = clock_timestamp() where id = $1`, [
-    company.id('eve'),
-  ]);
+  await company.store.admin.query(
+    `update curfew.person set state = 'left', changed_at = clock_timestamp() where id = $1`,
+    [company.id('eve')],
+  );
   await company.store.admin.query(
     `insert into curfew.revoke_intent (id, person, actor, cause) values (gen_random_uuid(), $1, 'curfew_directory', 'left')`,
     [company.id('eve')],
