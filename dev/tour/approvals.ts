@@ -1,11 +1,10 @@
 /** What the form says before anybody is asked, and how two steps of approvals are filled: by whom, and by whom not. */
 import { actions, blocks, callbacks, command } from '../../slack/ids.ts';
-import type { Message } from '../slack/driver.ts';
 import { shownText } from '../slack/shown.ts';
 import { stateOf } from './first-request.ts';
 import { peopleWith } from './people.ts';
 import { must } from './report.ts';
-import { approvalsOf, approves, cardSays, formSays, refusedWord, say } from './review.ts';
+import { approvalsOf, approves, cardSays, formSays, postedAt, refusedWord, say } from './review.ts';
 import type { Stage } from './stage.ts';
 
 /** The form stays open, for the step after this one. */
@@ -120,15 +119,6 @@ export async function escalated(stage: Stage, afterMs: number) {
   await driver.submit('ingrid', { [actions.verdict]: 'approve' });
   const card = await cardSays(stage, requestId, /manager: 1 of 1 \(Ingrid Solheim, /);
   return { requestId, escalateAfterMs: afterMs, askedAfterMs, asked: 'ingrid', shown: progressLine(card) };
-}
-
-/** By the machine's clock: a message's own stamp has whole seconds in the emulator. */
-function postedAt({ workspace }: Stage, { ts, channel }: Message): number {
-  const call = workspace.recorder
-    .calls('chat.postMessage')
-    .find(({ reply }) => reply?.body['ts'] === ts && reply.body['channel'] === channel);
-  must(call, 'nobody posted this message');
-  return call.at;
 }
 
 const progressLine = (card: string): string => card.split('\n').find((line) => line.includes(' of 1')) ?? card;

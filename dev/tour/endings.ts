@@ -1,12 +1,12 @@
 /** All the other ways in which access ends, and what a stolen worker login cannot do. */
 import { Client, type DatabaseError } from 'pg';
-import { Webhook } from 'standardwebhooks';
 import { actions } from '../../slack/ids.ts';
 import { controlDatabase } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { elementsOf } from '../slack/block-kit.ts';
-import { apiUrl } from '../stack/environments.ts';
 import { receiptOf, refusedLogin, sessionsOf } from './first-request.ts';
+import { release } from './holding.ts';
+import { hrSays } from './hooks.ts';
 import { must, type Report } from './report.ts';
 import type { Login, Stage } from './stage.ts';
 
@@ -36,15 +36,7 @@ async function released(stage: Stage) {
   const login = await automatic(stage, 'mei', 600);
   const session = await stage.connect(login);
   const gone = new Promise((resolve) => session.once('end', resolve));
-  const { driver } = stage;
-  const message = await driver.eventually('the message with "I\'m done"', async () =>
-    (await driver.dms('mei')).find((one) =>
-      elementsOf(one['blocks']).some(
-        (element) => element.actionId === actions.release && element.element['value'] === login.requestId,
-      ),
-    ),
-  );
-  await driver.press('mei', message, actions.release);
+  await release(stage, 'mei', login.requestId);
   await gone;
   const { sqlstate } = await refusedLogin(stage, login);
   const { outcome, sessionsClosed } = await receiptOf(stage, login.requestId, 'released', 'mei');
@@ -144,22 +136,7 @@ async function leaverEnded(stage: Stage) {
   const session = await stage.connect(login);
   const gone = new Promise<number>((resolve) => session.once('end', () => resolve(Date.now())));
   const open = await stage.ask('diego', 'models-prod write 5m because relabelling');
-  const { secrets } = stage.stack.settings;
-  const id = `msg_${Date.now()}`;
-  const at = new Date();
-  const body = JSON.stringify({ type: 'person.left', data: { handle: 'diego', version: at.getTime() } });
-  const sentAt = Date.now();
-  const response = await fetch(`${apiUrl(stage.stack.settings)}/hooks/hr/default`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(secrets.hrSecret).sign(id, at, body),
-    },
-    body,
-  });
-  must(response.ok, `the hook answered ${response.status}: ${await response.text()}`);
+  const { sentAt, status } = await hrSays(stage, 'diego', 'left');
   const endedAt = await gone;
   await refusedLogin(stage, login);
   const { outcome } = await receiptOf(stage, login.requestId, 'revoked', 'diego');
@@ -171,7 +148,7 @@ async function leaverEnded(stage: Stage) {
     return row?.outcome;
   });
   must(withdrawn === 'withdrawn', `the open request closed as ${withdrawn}`);
-  return { hook: response.status, closedAfterMs: endedAt - sentAt, grant: outcome, openRequest: withdrawn };
+  return { hook: status, closedAfterMs: endedAt - sentAt, grant: outcome, openRequest: withdrawn };
 }
 
 /** No approval: announced first, short, and reviewed by somebody else. */

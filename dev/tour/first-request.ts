@@ -168,8 +168,8 @@ async function refusedBy(session: Client | undefined, sql: string, sqlstate: str
 }
 
 /** SQLSTATE class 28: the server itself says no. */
-export async function refusedLogin(stage: Stage, login: Login) {
-  const error = await stage.connect(login).then(
+export async function refusedLogin(stage: Stage, login: Login, node?: 'standby') {
+  const error = await stage.connect(login, node).then(
     async (session) => {
       await session.end();
       return null;
@@ -208,7 +208,9 @@ export async function receiptOf(stage: Stage, requestId: string, outcome: string
   );
   const told = await stage.driver.eventually('the receipt in Slack', async () => {
     const card = await stage.cardOf(requestId);
-    const dm = await stage.driver.newestDm(holder, 'verified');
+    const dm = (await stage.driver.dms(holder)).find(
+      (one) => one.text.includes('verified') && JSON.stringify(one).includes(requestId.slice(0, 8)),
+    );
     return card.text.toLowerCase().includes('ended') && dm ? { card: card.text, dm: dm.text } : null;
   });
   return {

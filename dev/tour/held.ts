@@ -1,12 +1,11 @@
 /** What is held may last longer, with the same login, or end sooner, with what it was given for. */
 import type { Client } from 'pg';
-import { Webhook } from 'standardwebhooks';
 import { actions } from '../../slack/ids.ts';
 import { controlDatabase } from '../company/targets.ts';
 import { elementsOf } from '../slack/block-kit.ts';
 import { shownText } from '../slack/shown.ts';
-import { apiUrl } from '../stack/environments.ts';
 import { receiptOf, refusedLogin } from './first-request.ts';
+import { incidentResolved } from './hooks.ts';
 import { must } from './report.ts';
 import { approves } from './review.ts';
 import type { Login, Stage } from './stage.ts';
@@ -94,9 +93,7 @@ export async function conditionEnded(stage: Stage, requestId: string | undefined
   const login = await stage.claim('jonas', requestId);
   const session = await stage.connect(login);
   const gone = new Promise<number>((resolve) => session.once('end', () => resolve(Date.now())));
-  const sentAt = Date.now();
-  const response = await tellResolved(stage, incident);
-  must(response.ok, `the hook answered ${response.status}: ${await response.text()}`);
+  const { sentAt, status } = await incidentResolved(stage, incident);
   const endedAt = await stage.waitFor('the session to end', () =>
     Promise.race([gone, new Promise<null>((later) => setTimeout(later, 50, null))]),
   );
@@ -107,25 +104,9 @@ export async function conditionEnded(stage: Stage, requestId: string | undefined
   return {
     requestId,
     until: incident,
-    hook: response.status,
+    hook: status,
     closedAfterMs: endedAt - sentAt,
     loginAfterwards: sqlstate,
     ...receipt,
   };
-}
-
-function tellResolved({ stack: { settings } }: Stage, key: string): Promise<Response> {
-  const id = `msg_${Date.now()}`;
-  const at = new Date();
-  const body = JSON.stringify({ type: 'incident.closed', data: { key } });
-  return fetch(`${apiUrl(settings)}/hooks/conditions`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(settings.secrets.conditionsSecret).sign(id, at, body),
-    },
-    body,
-  });
 }

@@ -1,11 +1,17 @@
 /** `npm run tour`: the whole story on a temporary stack of its own, through the real surfaces. `--json` for machines. */
 import { startProgress } from '../progress.mjs';
 import { Trouble, messageOf } from '../trouble.ts';
+import { breakGlass } from './break-glass.ts';
 import { endings } from './endings.ts';
 import { firstRequest } from './first-request.ts';
+import { leaving } from './leaving.ts';
 import { organisation } from './organisation.ts';
+import { reviewWithinMs } from './policy-change.ts';
 import { proofs } from './proofs.ts';
+import { recovery, terminated } from './recovery.ts';
 import { startReport } from './report.ts';
+import { scim } from './scim.ts';
+import { standbys } from './standby.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const words = process.argv.slice(2);
@@ -29,10 +35,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 const report = startReport(json, (text) => process.stdout.write(text));
 try {
-  stage = await openStage(progress);
+  stage = await openStage(progress, { standby: true });
   const first = await firstRequest(stage, report);
   await endings(stage, report);
   await organisation(stage, report);
+  const begun = terminated(stage);
+  await begun.catch(() => undefined);
+  await leaving(stage, report);
+  await scim(stage, report);
+  await breakGlass(stage, report, reviewWithinMs);
+  await recovery(stage, report, begun);
+  await standbys(stage, report);
   await proofs(stage, report, first);
 } catch (error) {
   process.stderr.write(`${error instanceof Trouble ? error.message : messageOf(error)}\n`);

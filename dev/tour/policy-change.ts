@@ -11,10 +11,15 @@ import { sent, type Word } from './review.ts';
 import type { Stage } from './stage.ts';
 
 export const escalateAfterMs = 4_000;
+/** Of a break-glass, after its end. */
+export const reviewWithinMs = 4_000;
 
 const operator = 'noor_ops';
 
-/** The sample's policy with seconds where it has an hour; and looser, with more time to decide. */
+/**
+ * The sample's policy with seconds where it has hours; looser, with more time to decide; and with a question to others
+ * where somebody has left on whose word access was given.
+ */
 export const tourPolicy = (): string =>
   changed(
     policyText(),
@@ -23,6 +28,9 @@ export const tourPolicy = (): string =>
       'name: data owner, from: [owner], need: 1, decideWithin: 4h',
       'name: data owner, from: [owner], need: 1, decideWithin: 6h',
     ],
+    ['within: 24h', `within: ${reviewWithinMs / 1_000}s`],
+    ['remindAfter: 1h\n      escalateAfter: 4h', 'remindAfter: 1s\n      escalateAfter: 2s'],
+    ['policyChange: two-people', 'leavers: { approvals: ask }\npolicyChange: two-people'],
   );
 
 /** Stricter: two data owners where one was enough. */

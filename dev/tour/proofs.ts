@@ -1,15 +1,14 @@
 /** What is true of the whole tour afterwards: nothing secret stands anywhere, and what the history costs. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { Client as TemporalClient, Connection } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { countActions, countEvents } from '../../bench/history.ts';
-import { dataConverterFor } from '../../temporal/codec.ts';
+import type { dataConverterFor } from '../../temporal/codec.ts';
 import { accessRequestId } from '../../workflows/contract.ts';
 import type { RequestId } from '../../domain/ids.ts';
-import { codecKeyId } from '../stack/settings.ts';
 import type { FirstRequest } from './first-request.ts';
 import { must, type Evidence, type Report } from './report.ts';
 import type { Stage } from './stage.ts';
+import { converterOf, withTemporal } from './temporal.ts';
 
 /** Measured on a quiet server and gated in the tests; the notice is not due in a request this short. */
 const budget = { actions: 11, events: 58 } as const;
@@ -117,24 +116,15 @@ function logs({ stack: { state } }: Pick<Stage, 'stack'>): string {
 type Fetched = { readonly requestId: string; readonly history: History; readonly decoded: unknown };
 
 /** As the server keeps them, and decoded with the stack's own key. */
-async function histories({ stack }: Pick<Stage, 'stack'>, requestIds: readonly string[]): Promise<readonly Fetched[]> {
-  const connection = await Connection.connect({ address: stack.temporal.address });
-  try {
-    const dataConverter = dataConverterFor([
-      { id: codecKeyId, key: Buffer.from(stack.settings.secrets.codecKey, 'base64') },
-    ]);
-    const client = new TemporalClient({ connection, namespace: stack.temporal.namespace, dataConverter });
-    return await Promise.all(
+const histories = (stage: Pick<Stage, 'stack'>, requestIds: readonly string[]): Promise<readonly Fetched[]> =>
+  withTemporal(stage, (client) =>
+    Promise.all(
       requestIds.map(async (requestId) => {
-        const handle = client.workflow.getHandle(accessRequestId(requestId as RequestId));
-        const history = await handle.fetchHistory();
-        return { requestId, history, decoded: await decodedPayloads(history, dataConverter) };
+        const history = await client.workflow.getHandle(accessRequestId(requestId as RequestId)).fetchHistory();
+        return { requestId, history, decoded: await decodedPayloads(history, converterOf(stage.stack)) };
       }),
-    );
-  } finally {
-    await connection.close();
-  }
-}
+    ),
+  );
 
 /** Every payload in the history, however deep it stands, in the clear. */
 async function decodedPayloads(

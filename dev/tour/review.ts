@@ -1,5 +1,6 @@
 /** One person's word in Review, pressed and sent in Slack; and what is to be read of a request afterwards. */
 import { actions, callbacks } from '../../slack/ids.ts';
+import type { Message } from '../slack/driver.ts';
 import { shownLine, shownText } from '../slack/shown.ts';
 import { must } from './report.ts';
 import type { Stage } from './stage.ts';
@@ -64,4 +65,13 @@ export async function approvalsOf(stage: Stage, requestId: string) {
     [requestId],
   );
   return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
+}
+
+/** By the machine's clock: a message's own stamp has whole seconds in the emulator. */
+export function postedAt({ workspace }: Stage, { ts, channel }: Message): number {
+  const call = workspace.recorder
+    .calls('chat.postMessage')
+    .find(({ reply }) => reply?.body['ts'] === ts && reply.body['channel'] === channel);
+  must(call, 'nobody posted this message');
+  return call.at;
 }
