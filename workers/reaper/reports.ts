@@ -44,6 +44,10 @@ const sentences: Readonly<Record<SurpriseCode, string>> = {
   'ended-before': 'A grant that had ended was live again, as after a restore or a failover; it was ended again.',
 };
 
+/** Without superuser mode Curfew may not touch what a superuser made. */
+const notDisabled =
+  'A login that Curfew did not make bears one of its names, and the target does not let Curfew disable it: somebody with more rights has to.';
+
 /** Kept while the store is dead; beyond it the oldest are only in the log. */
 const longestQueue = 10_000;
 
@@ -136,7 +140,7 @@ async function tellSurprise(store: Store, { cluster, subject, code, outcome, fou
     key: surpriseKey(cluster, subject, code),
     code: `reaper-${code}`,
     subject,
-    detail: sentences[code],
+    detail: code === 'stranger' && outcome === 'failed' ? notDisabled : sentences[code],
   };
   const entry: AuditEntry = {
     kind: 'reaper.surprised',
