@@ -55,6 +55,17 @@ export type RevokeReceipt = {
 export const graceOf = ({ graceMs = 0 }: Pick<Limits, 'graceMs'>, heldMs: number): number =>
   Math.min(graceMs, Math.max(Math.floor(heldMs / 2), 0));
 
+/**
+ * Until when a grant takes new logins, epoch ms: its end, without a grace. An extension moves both.
+ * @param claim as it fixed the end first
+ * @param endAt the end by now
+ */
+export const loginsStopAt = (
+  limits: Pick<Limits, 'graceMs'>,
+  claim: { readonly acceptedAt: number; readonly endAt: number },
+  endAt: number,
+): number => endAt - graceOf(limits, claim.endAt - claim.acceptedAt);
+
 export type Receipt = GrantReceipt | RevokeReceipt;
 
 /** Sessions that a revoke closed, over all nodes. */

@@ -1,4 +1,5 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { loginsStopAt } from '../domain/grant.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
 import * as claims from '../store/claims.ts';
 import type { ClaimRow } from '../store/claims.ts';
@@ -32,6 +33,7 @@ export async function claimedOf(ctx: Context, requestId: RequestId, claim: Claim
   const grant = await grants.byId(ctx.store, requestId);
   const kind = view?.state.kind;
   const over = kind === 'closed' || kind === 'revoking' || (grant !== undefined && grant.endedAt !== null);
+  const endAt = grant?.endAt ?? claim.endAt;
   const made = over ? 'ended' : 'active';
   return {
     requestId,
@@ -42,6 +44,7 @@ export async function claimedOf(ctx: Context, requestId: RequestId, claim: Claim
     host: place.host,
     port: place.port,
     databases: row.databases,
-    endAt: grant?.endAt ?? claim.endAt,
+    endAt,
+    loginsStopAt: loginsStopAt(row.plan.limits, claim, endAt),
   };
 }

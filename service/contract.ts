@@ -31,7 +31,12 @@ export type Ask = {
 };
 
 /** `key` is what makes a repeat the same request: the Slack view's or trigger's id, or an Idempotency-Key. */
-export type OpenInput = Ask & { readonly reason: string; readonly key: string };
+export type OpenInput = Ask & {
+  readonly reason: string;
+  readonly key: string;
+  /** Of a break-glass, which nobody approves: what is known of the account that asks. Absent: nothing is. */
+  readonly account?: Omit<AccountFacts, 'readAt'>;
+};
 export type Opened = {
   readonly requestId: RequestId;
   readonly plan: GrantablePlan;
@@ -134,6 +139,8 @@ export type Claimed = {
   readonly port: number;
   readonly databases: readonly string[];
   readonly endAt: number;
+  /** Until when new logins are let in: `endAt`, or its grace before it. */
+  readonly loginsStopAt: number;
 };
 
 /** `already`: it was ending or closed before this call, and nothing more had to be done. */
@@ -175,6 +182,8 @@ export type RequestStatus = {
   /** When it lapses, while it waits for approval. */
   readonly lapsesAt: number;
   readonly endAt: number | null;
+  /** Until when new logins are let in: `endAt`, or its grace before it; null until it is claimed. */
+  readonly loginsStopAt: number | null;
 };
 
 /** Whose word: a person about one request. */

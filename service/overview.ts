@@ -49,13 +49,11 @@ const isHeld = ({ state }: RequestStatus): boolean =>
   state === 'granting' || state === 'active' || state === 'revoking';
 
 async function statuses(ctx: Reading, rows: readonly FollowedRequest[]): Promise<ReadonlyMap<string, RequestStatus>> {
-  const ends = await requests.endsOf(
+  const spans = await requests.spansOf(
     ctx.store,
     rows.map(({ id }) => id),
   );
-  return new Map(
-    rows.map(({ view, ...row }) => [row.id, shown(row, view ?? firstView(row), ends.get(row.id) ?? null)]),
-  );
+  return new Map(rows.map(({ view, ...row }) => [row.id, shown(row, view ?? firstView(row), spans.get(row.id))]));
 }
 
 /** Requests, and requests whose extension, this person could decide on now and has not; oldest first. */

@@ -1,9 +1,10 @@
 import { isRefusal, type Refusal } from '../domain/errors.ts';
+import { loginsStopAt } from '../domain/grant.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { lapsesAt } from '../domain/progress.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as requests from '../store/requests.ts';
-import type { RequestRow } from '../store/requests.ts';
+import type { ClaimedSpan, RequestRow } from '../store/requests.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { RequestStatus, StatusInput } from './contract.ts';
@@ -21,11 +22,11 @@ export const status = (ctx: Context, { requestId, reader }: StatusInput): Promis
     if (isRefusal(standing)) return standing;
     if (reader !== undefined && !(await mayRead(ctx, standing, reader))) return noSuchRequest;
     const { row, view, state } = standing;
-    const endAt = (await requests.endsOf(ctx.store, [row.id])).get(row.id) ?? null;
-    return { ...shown(row, view, endAt), state: state.kind };
+    const span = (await requests.spansOf(ctx.store, [row.id])).get(row.id);
+    return { ...shown(row, view, span), state: state.kind };
   });
 
-export const shown = (row: RequestRow, view: RequestView, endAt: number | null): RequestStatus => {
+export const shown = (row: RequestRow, view: RequestView, span: ClaimedSpan | undefined): RequestStatus => {
   const { id: requestId, kind, person: requester, target, role, durationMs, startAt, openedAt, plan, decideByAt } = row;
   return {
     requestId,
@@ -44,6 +45,7 @@ export const shown = (row: RequestRow, view: RequestView, endAt: number | null):
       openedAt,
       decideByAt,
     ),
-    endAt,
+    endAt: span?.endAt ?? null,
+    loginsStopAt: span ? loginsStopAt(plan.limits, span.claim, span.endAt) : null,
   };
 };

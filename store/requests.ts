@@ -158,6 +158,24 @@ export const recent = (
     limit,
   ]);
 
+/** What was claimed: as the claim fixed it, and when it ends by now. Epoch ms. */
+export type ClaimedSpan = {
+  readonly claim: { readonly acceptedAt: number; readonly endAt: number };
+  readonly endAt: number;
+};
+
+/** Of those of these requests that were claimed. */
+export async function spansOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, ClaimedSpan>> {
+  const rows = await db.query<{ id: RequestId; acceptedAt: number; fixed: number; endAt: number }>(
+    `select c.request_id as id, c.accepted_at as "acceptedAt", c.end_at as fixed,
+       coalesce(g.end_at, c.end_at) as "endAt"
+     from curfew.claim c left join curfew.access_grant g on g.request_id = c.request_id
+     where c.request_id = any ($1::uuid[])`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, acceptedAt, fixed, endAt }) => [id, { claim: { acceptedAt, endAt: fixed }, endAt }]));
+}
+
 /** When what was claimed of these requests ends: as the grant's row has it, else as the claim fixed it. */
 export async function endsOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, number>> {
   const rows = await db.query<{ id: RequestId; endAt: number }>(

@@ -10,8 +10,10 @@ import {
   approved,
   minted,
   ok,
+  policyText,
   startCompany,
   verifier,
+  withGrace,
   workerEnds,
   workerGrants,
   type Company,
@@ -94,6 +96,33 @@ describe.skipIf(path === undefined)('the claim page in a real browser', () => {
     await page.clock.fastForward('01:01:00');
     await titled('This access is over');
     await accessible('over');
+  });
+
+  test('where logins stop before the end the page says until when, to everybody', async () => {
+    for (const [text, shown] of [
+      [withGrace(), true],
+      [policyText(), false],
+    ] as const) {
+      await company.applyPolicy(text);
+      const requestId = await approved(company);
+      const { code } = await minted(company, requestId);
+      await page.goto('about:blank');
+      await page.goto(`${api.origin}/claim#${code}`);
+      await page.getByRole('button', { name: 'Claim now' }).click();
+      const claim = await eventually('the claim', () => claims.of(company.store.admin, requestId));
+      await workerGrants(company, requestId, claim.endAt);
+      await titled('Your access is ready');
+      expect(await page.locator('#landing').isVisible()).toBe(shown);
+      if (shown) {
+        await accessible('with a grace');
+        const stop = await page.locator('#stop').getAttribute('datetime');
+        expect(stop).toBe(new Date(claim.endAt - 5 * minuteMs).toISOString());
+        expect(await page.locator('#landing').innerText()).toMatch(
+          /^New logins until .+\. Open sessions go on until the end\.$/,
+        );
+      }
+      await workerEnds(company, requestId);
+    }
   });
 
   test('a press makes a password here, and it logs in to PostgreSQL', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RequestId } from '../domain/ids.ts';
 import type { AccountFacts } from '../domain/person.ts';
-import { minuteMs } from '../domain/time.ts';
+import { formatInstant, minuteMs } from '../domain/time.ts';
 import { actingUseCases } from '../service/acting.ts';
 import {
   approved,
@@ -9,6 +9,8 @@ import {
   ok,
   policyText,
   startCompany,
+  withGrace,
+  workerEnds,
   workerGrants,
   type Company,
   type Handle,
@@ -69,6 +71,29 @@ test('somebody asks, sees where it is, and another approves what they were shown
   expect([approval.code, approval.out, approval.err]).toEqual([0, 'Approved.\n', '']);
   expect((await run('olga', ['approve', id, '--digest', digest])).out).toBe('You had said so already.\n');
   expect((await run('ada', ['status', id])).out).toContain('State: approved');
+});
+
+test('whoever holds access reads until when new logins are let in, where the policy has a grace', async () => {
+  for (const [text, says] of [
+    [withGrace(), /until (\S+ \S+ UTC|\S+); new logins until \S+/],
+    [policyText(), /until (\S+ \S+ UTC|\S+)\.?\n/],
+  ] as const) {
+    await company.applyPolicy(text);
+    const requestId = await approved(company);
+    const { endAt } = await claimed(company, requestId);
+    await workerGrants(company, requestId, endAt);
+    for (const words of [['status', requestId], ['mine']]) {
+      const { out } = await run('ada', words);
+      expect(out.split('\n').find((line) => line.includes('active')) + '\n').toMatch(says);
+    }
+    const json = JSON.parse((await run('ada', ['status', requestId, '--json'])).out) as object;
+    const grace = text === policyText() ? 0 : 5 * minuteMs;
+    expect(json).toMatchObject({ endAt, loginsStopAt: endAt - grace });
+    const admin = { CURFEW_ADMIN_STORE_URL: company.store.url('curfew_admin') };
+    const operator = JSON.parse((await curfew(['status', requestId, '--json'], { env: admin })).out) as object;
+    expect(operator).toMatchObject({ grant: { loginsStopAt: formatInstant(endAt - grace) } });
+    await workerEnds(company, requestId);
+  }
 });
 
 test('a responder breaks glass with a code, as long as the policy allows, and not for an incident that is over (I13)', async () => {

@@ -67,6 +67,8 @@ async function startApi(): Promise<FakeApi> {
 }
 
 const claims = new Map<string, object>();
+/** Milliseconds before the end. */
+let graceMs = 0;
 
 /** Makes the login once for a code, as the grant would; asked again it says the same. */
 async function claimed(text: string): Promise<object> {
@@ -85,6 +87,7 @@ async function claimed(text: string): Promise<object> {
     port,
     databases: ['orders', 'models'],
     endAt: call.endAt,
+    loginsStopAt: call.endAt - graceMs,
   };
   claims.set(code, body);
   return body;
@@ -106,6 +109,25 @@ const granting = (): Answer => ({
 const env = (): Record<string, string> => ({ CURFEW_API: api.url });
 let codes = 0;
 const newCode = (): string => `CODE-${(codes += 1)}`;
+
+test('where logins stop before the end it says so, and JSON says it always', async () => {
+  const plain = await curfew(['connect', newCode()], { env: env() });
+  expect(plain.out).not.toContain('New logins');
+  const read = async () =>
+    JSON.parse((await curfew(['connect', newCode(), '--json'], { env: env() })).out) as Record<
+      'endAt' | 'loginsStopAt',
+      string
+    >;
+  const without = await read();
+  expect(without.loginsStopAt).toBe(without.endAt);
+  graceMs = 300_000;
+  const withGrace = await read();
+  expect(Date.parse(withGrace.endAt) - Date.parse(withGrace.loginsStopAt)).toBe(graceMs);
+  expect((await curfew(['connect', newCode()], { env: env() })).out).toMatch(
+    /^Until .* New logins until .*\. The password/m,
+  );
+  graceMs = 0;
+});
 
 test('by itself it shows the psql line and the password, once, and the password logs in', async () => {
   const ran = await curfew(['connect', newCode()], { env: env() });

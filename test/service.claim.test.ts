@@ -86,6 +86,7 @@ test('a claim fixes the end, signs the ticket, and writes claim, audit entry and
     port: 5432,
     databases: ['orders'],
     endAt,
+    loginsStopAt: endAt,
   });
   const row = await claimOf(requestId);
   const text = ticketText({

@@ -65,6 +65,6 @@ describe('when a request lapses', () => {
   test('so does the status from which App Home and the command speak', () => {
     const plan = planOf([hurried, owner]);
     const row = { openedAt, decideByAt: openedAt + 14_400_000, startAt: null, plan } as RequestRow;
-    expect(shown(row, firstView(row), null).lapsesAt).toBe(openedAt + 3_600_000);
+    expect(shown(row, firstView(row), undefined).lapsesAt).toBe(openedAt + 3_600_000);
   });
 });

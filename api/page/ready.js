@@ -22,6 +22,8 @@ export function spanText(ms) {
   return parts.join(' ');
 }
 
+const instantText = (at) => new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
 /**
  * Fills the section; the caller shows it.
  * @param over called once, at the end of the access
@@ -29,9 +31,12 @@ export function spanText(ms) {
 export function fillReady(access, password, over) {
   byId('password').textContent = password;
   byId('lines').replaceChildren(...access.databases.map((name, index) => lineOf(psqlLine(access, name), index)));
-  const end = new Date(access.endAt);
-  byId('end').dateTime = end.toISOString();
-  byId('end').textContent = `at ${end.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' })}`;
+  byId('end').dateTime = new Date(access.endAt).toISOString();
+  byId('end').textContent = `at ${instantText(access.endAt)}`;
+  const stopAt = access.loginsStopAt ?? access.endAt;
+  byId('landing').hidden = stopAt === access.endAt;
+  byId('stop').dateTime = new Date(stopAt).toISOString();
+  byId('stop').textContent = instantText(stopAt);
   // Leaving loses the password for good, so the browser asks first, until it was copied.
   addEventListener('beforeunload', askFirst);
   tick(access.endAt, () => {

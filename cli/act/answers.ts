@@ -1,5 +1,6 @@
 /** What the API answers to commands that act for a person, as far as they show it. */
 import { z } from 'zod';
+import { formatInstant } from '../../domain/time.ts';
 
 const state = z.looseObject({ kind: z.string(), outcome: z.string().optional(), cause: z.string().optional() });
 const requestStatus = z.looseObject({
@@ -11,8 +12,13 @@ const requestStatus = z.looseObject({
   openedAt: z.number(),
   view: z.looseObject({ state, useByAt: z.number().nullable().optional() }),
   endAt: z.number().nullable(),
+  loginsStopAt: z.number().nullish(),
 });
 export type RequestStatus = z.output<typeof requestStatus>;
+
+/** `; new logins until ...` where they stop before the end; else nothing. */
+export const landing = ({ endAt, loginsStopAt }: Pick<RequestStatus, 'endAt' | 'loginsStopAt'>): string =>
+  loginsStopAt == null || loginsStopAt === endAt ? '' : `; new logins until ${formatInstant(loginsStopAt)}`;
 
 const names = z.record(z.string(), z.string());
 export const oneStatus = requestStatus.extend({ names });

@@ -60,18 +60,25 @@ async function connect(terminal: Terminal, given: string, options: Options, fini
   });
   const place = placeOf(terminal, login, options.database);
   if (psql !== undefined) {
-    terminal.err(`${place.role} on ${place.database}, until ${formatInstant(place.endAt)}.\n`);
+    terminal.err(`${place.role} on ${place.database}, until ${formatInstant(place.endAt)}.${landing(place)}\n`);
     return finish(await runPsql(terminal, psql, place));
   }
   if (options.query !== undefined) return printAnswer(terminal, place, options.query, options.json);
-  if (options.json) return printJson(terminal, { ...place, endAt: formatInstant(place.endAt), url: urlOf(place) });
+  if (options.json) {
+    const at = { endAt: formatInstant(place.endAt), loginsStopAt: formatInstant(place.loginsStopAt) };
+    return printJson(terminal, { ...place, ...at, url: urlOf(place) });
+  }
   if (options.env) return terminal.out(exportLines(place));
   if (options.url) return terminal.out(`${urlOf(place)}\n`);
   const left = formatSpan(Math.max(0, place.endAt - terminal.clock()));
   terminal.out(
-    `${psqlLine(place)}\npassword: ${place.password}\n\nUntil ${formatInstant(place.endAt)}, for ${left}. The password is shown this once.\n`,
+    `${psqlLine(place)}\npassword: ${place.password}\n\nUntil ${formatInstant(place.endAt)}, for ${left}.${landing(place)} The password is shown this once.\n`,
   );
 }
+
+/** Where the policy has a grace: whoever comes later than that is let in no more. */
+const landing = ({ endAt, loginsStopAt }: Place): string =>
+  loginsStopAt === endAt ? '' : ` New logins until ${formatInstant(loginsStopAt)}.`;
 
 function apiOf(terminal: Terminal, given: string | undefined, linked: string | undefined): string {
   const env = given === undefined ? terminal.env : { CURFEW_API: given };

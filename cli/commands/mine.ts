@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { isUuid } from '../../domain/ids.ts';
 import { formatInstant, formatSpan, parseSpan } from '../../domain/time.ts';
-import { ended, extended, overview, type RequestStatus } from '../act/answers.ts';
+import { ended, extended, landing, overview, type RequestStatus } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, withCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
@@ -98,8 +98,13 @@ async function held(terminal: Terminal, id: string | undefined, options: ActOpti
   return only.requestId;
 }
 
-function stateOf({ view: { state }, endAt, durationMs }: RequestStatus): string {
+function stateOf(one: RequestStatus): string {
+  const {
+    view: { state },
+    endAt,
+    durationMs,
+  } = one;
   if (state.kind === 'closed') return `${state.outcome ?? 'closed'}: ${state.cause ?? ''}`;
-  if (state.kind === 'active' && endAt !== null) return `active until ${formatInstant(endAt)}`;
+  if (state.kind === 'active' && endAt !== null) return `active until ${formatInstant(endAt)}${landing(one)}`;
   return `${state.kind}, for ${formatSpan(durationMs)}`;
 }

@@ -1,4 +1,4 @@
-import { sessionsClosed } from '../../domain/grant.ts';
+import { loginsStopAt, sessionsClosed } from '../../domain/grant.ts';
 import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { formatInstant, formatSpan } from '../../domain/time.ts';
 import * as decisions from '../../store/decisions.ts';
@@ -7,7 +7,7 @@ import * as intents from '../../store/intents.ts';
 import type { Store } from '../../store/pool.ts';
 import { viewOf } from '../../store/projections.ts';
 import * as requests from '../../store/requests.ts';
-import { oneStatus } from '../act/answers.ts';
+import { landing, oneStatus } from '../act/answers.ts';
 import { act, hasCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
@@ -48,20 +48,22 @@ async function printMine(terminal: Terminal, id: string, options: ActOptions): P
   const { state } = one.view;
   const who = oneLine(one.names[one.requester] ?? one.requester);
   terminal.out(
-    `${one.requestId}: ${who} asked for ${one.role} on ${one.target} for ${formatSpan(one.durationMs)} at ${formatInstant(one.openedAt)}.\nState: ${state.kind}${state.kind === 'closed' ? `, ${state.outcome ?? ''} (${oneLine(state.cause ?? '')})` : ''}${one.endAt === null ? '' : `, until ${formatInstant(one.endAt)}`}.\n`,
+    `${one.requestId}: ${who} asked for ${one.role} on ${one.target} for ${formatSpan(one.durationMs)} at ${formatInstant(one.openedAt)}.\nState: ${state.kind}${state.kind === 'closed' ? `, ${state.outcome ?? ''} (${oneLine(state.cause ?? '')})` : ''}${one.endAt === null ? '' : `, until ${formatInstant(one.endAt)}${landing(one)}`}.\n`,
   );
 }
 
 async function read(store: Store, id: RequestId) {
   const request = await requests.byId(store, id);
   if (!request) return undefined;
-  const [view, decided, grant, receipts, asked] = await Promise.all([
+  const [view, decided, grant, receipts, asked, spans] = await Promise.all([
     viewOf(store, id),
     decisions.of(store, id),
     grants.byId(store, id),
     grants.receipts(store, id),
     intents.ofRequest(store, id),
+    requests.spansOf(store, [id]),
   ]);
+  const span = spans.get(id);
   const handles = await handlesOf(store, [request.person, ...decided.map((decision) => decision.person)]);
   const handle = (person: PersonId): string => handles.get(person) ?? person;
   return {
@@ -84,6 +86,7 @@ async function read(store: Store, id: RequestId) {
       role: grant.role,
       grantedAt: formatInstant(grant.grantedAt),
       endAt: formatInstant(grant.endAt),
+      loginsStopAt: formatInstant(span ? loginsStopAt(request.plan.limits, span.claim, span.endAt) : grant.endAt),
       endedAt: grant.endedAt === null ? null : formatInstant(grant.endedAt),
     },
     asked: asked.map((intent) => ({
@@ -105,7 +108,9 @@ function print(terminal: Terminal, status: Status): void {
       (one) => `${one.void ? 'Void: ' : ''}${one.who}: ${one.verdict}, step ${one.stage + 1}, ${one.at}.`,
     ),
     ...(status.grant
-      ? [`Granted as ${status.grant.role} at ${status.grant.grantedAt}, until ${status.grant.endAt}.`]
+      ? [
+          `Granted as ${status.grant.role} at ${status.grant.grantedAt}, until ${status.grant.endAt}${status.grant.loginsStopAt === status.grant.endAt ? '' : `; new logins until ${status.grant.loginsStopAt}`}.`,
+        ]
       : []),
     ...status.asked.map((one) => `To end: ${one.cause}, ${one.at}${one.done ? '' : ', not done yet'}.`),
     ...(status.receipt

@@ -11,6 +11,8 @@ export type Login = {
   readonly port: number;
   readonly databases: readonly string[];
   readonly endAt: number;
+  /** Until when new logins are let in: `endAt`, or its grace before it. */
+  readonly loginsStopAt: number;
   readonly password: string;
 };
 
@@ -23,6 +25,7 @@ const claimed = z.object({
   port: z.int().min(1).max(65_535),
   databases: z.array(z.string().min(1)).min(1),
   endAt: z.number(),
+  loginsStopAt: z.number().optional(),
 });
 type Claimed = z.output<typeof claimed>;
 
@@ -68,8 +71,8 @@ export async function claim({ api, code, withinMs = 60_000, onWait }: ClaimOptio
   if (answer.state === 'ended') {
     throw new Stopped(`This access is over${answer.outcome ? ` (${answer.outcome})` : ''}. Ask for it again.`);
   }
-  const { requestId, role, host, port, databases, endAt } = answer;
-  return { requestId, role, host, port, databases, endAt, password };
+  const { requestId, role, host, port, databases, endAt, loginsStopAt = endAt } = answer;
+  return { requestId, role, host, port, databases, endAt, loginsStopAt, password };
 }
 
 /**

@@ -25,13 +25,17 @@ function standing(status: RequestStatus): Mrkdwn {
     case 'granting':
       return state.ending ? mrkdwn`ending` : mrkdwn`claimed; the login is being made`;
     case 'active':
-      return mrkdwn`active until ${when(state.endAt, 'seconds')}${asked(state.extension)}`;
+      return mrkdwn`active until ${when(state.endAt, 'seconds')}${landing(status)}${asked(state.extension)}`;
     case 'revoking':
       return mrkdwn`ending: not over until every node says that no session is left`;
     case 'closed':
       return mrkdwn`${outcomeWords[state.outcome].toLowerCase()}: ${state.cause}`;
   }
 }
+
+/** Where logins stop before the end. */
+const landing = ({ endAt, loginsStopAt }: RequestStatus): Mrkdwn =>
+  loginsStopAt === null || loginsStopAt === endAt ? nothing : mrkdwn`; logins stop ${when(loginsStopAt, 'seconds')}`;
 
 const from = ({ startAt }: RequestStatus): Mrkdwn => (startAt === null ? nothing : mrkdwn` from ${when(startAt)}`);
 

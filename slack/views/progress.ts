@@ -1,5 +1,5 @@
 /** Where a request is, in one or two sentences: for the card, its thread and the requester. */
-import { graceOf, sessionsClosed } from '../../domain/grant.ts';
+import { loginsStopAt as stopAtOf, sessionsClosed } from '../../domain/grant.ts';
 import { stagesOf } from '../../domain/plan.ts';
 import { lapsesAt, openNow } from '../../domain/progress.ts';
 import type { Approval, RequestState } from '../../domain/request.ts';
@@ -45,8 +45,8 @@ export function progress(model: RequestModel): Mrkdwn {
 
 /** When logins stop, if that is before the end; an extension moves both. */
 export function loginsStopAt({ plan, claim }: Pick<RequestModel, 'plan' | 'claim'>, endAt: number): number | undefined {
-  const graceMs = claim ? graceOf(plan.limits, claim.endAt - claim.acceptedAt) : 0;
-  return graceMs === 0 ? undefined : endAt - graceMs;
+  const stopAt = claim ? stopAtOf(plan.limits, claim, endAt) : endAt;
+  return stopAt === endAt ? undefined : stopAt;
 }
 
 function landing(model: RequestModel, endAt: number): Mrkdwn {

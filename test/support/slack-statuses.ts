@@ -43,6 +43,7 @@ export const statusOf = (requestId: RequestId, requester: PersonId, state: Reque
   view: { version: 1, state, decideByAt: statusAt + 1_800_000, useByAt: null, noticed: false },
   lapsesAt: statusAt + 1_800_000,
   endAt: state.kind === 'active' ? state.endAt : null,
+  loginsStopAt: state.kind === 'active' ? state.endAt - 300_000 : null,
 });
 
 /** Somebody with one of everything; `other` asks for what waits. */
@@ -70,6 +71,7 @@ export const anyStatus: fc.Arbitrary<RequestStatus> = anyReview.map((model) => (
   view: model.view,
   lapsesAt: model.view.decideByAt,
   endAt: model.startAt,
+  loginsStopAt: model.startAt,
 }));
 
 const statuses = fc.array(anyStatus, { maxLength: 25 });
