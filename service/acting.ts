@@ -89,7 +89,11 @@ export function actingUseCases(ctx: Context, use: Needed, account?: AskAccount):
     breakGlass: (code, { incident, ...input }) =>
       as(code, async (person) => {
         const durationMs = input.durationMs ?? (await longestBreakGlass(use, { ...input, person }));
-        return use.open({ ...input, durationMs, person, kind: 'break-glass', ticket: incident });
+        const hash = hashOfCode(code);
+        const row = await answering(ctx, 'act', async () => hash && (await valid(ctx.store, hash, ctx.clock())));
+        if (isRefusal(row)) return row;
+        const asked = { ...input, durationMs, person, kind: 'break-glass', ticket: incident } as const;
+        return use.open({ ...asked, ...(row ? { account: row.account } : {}) });
       }),
     mine: (code) => as(code, async (person) => named(await use.overview({ person }), requesters)),
     status: (code, requestId) =>

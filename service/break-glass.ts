@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from '../domain/errors.ts';
-import type { PersonFacts } from '../domain/person.ts';
+import type { AccountFacts, PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import * as alarms from '../store/alarms.ts';
 import * as announcements from '../store/announcements.ts';
@@ -13,6 +13,22 @@ import { queue } from './outbox.ts';
 
 /** Break-glass requests of one human that may be open at once. */
 const mostOpen = 2;
+
+/**
+ * Why an account breaks no glass: nobody else looks at who asks. One that was linked beside another, less than a day
+ * ago, may be somebody's who has got hold of a link code. NB. Where Slack does not answer nothing speaks against the
+ * account: an incident waits for no chat.
+ */
+export function unfitToBreak(account: Omit<AccountFacts, 'readAt'>): Refusal | undefined {
+  if (account.deleted || account.bot || account.restricted || account.stranger)
+    return refuse('NotAllowed', 'Only full members of this workspace may break glass: this account is none.');
+  return account.fresh === true
+    ? refuse(
+        'NotAllowed',
+        'This Slack account was linked to you less than a day ago, beside another one: break glass from that one, or confirm this one there.',
+      )
+    : undefined;
+}
 
 /**
  * Lets the transactions in which one human breaks glass take turns, under whichever of their accounts, until they end:

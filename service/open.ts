@@ -15,7 +15,7 @@ import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { AccessRequestInput } from '../workflows/contract.ts';
 import { answering, refused } from './answering.ts';
-import { announce, breakGlassLimit, incidentNow, takeHumansTurn } from './break-glass.ts';
+import { announce, breakGlassLimit, incidentNow, takeHumansTurn, unfitToBreak } from './break-glass.ts';
 import type { Context } from './context.ts';
 import type { Opened, OpenInput } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
@@ -65,6 +65,8 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const wrong = firstRefusal(text, ticket, durationMs);
   if (wrong || isRefusal(text) || isRefusal(ticket) || isRefusal(durationMs))
     return wrong ?? refuse('InvalidInput', 'Not valid.');
+  const unfit = input.kind === 'break-glass' && input.account && unfitToBreak(input.account);
+  if (unfit) return unfit;
   const behind = await notWhileBehind(ctx.store);
   if (behind) return behind;
   const policy = await ctx.policy();

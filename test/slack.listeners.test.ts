@@ -322,6 +322,17 @@ describe('asking', () => {
     expect(wrong.reply.text).toContain('The incident is missing');
   });
 
+  test('an account that was linked beside another a moment ago is named as such where it breaks glass (I6)', async () => {
+    const account = { team: desk.workspace.team.id, user: desk.workspace.userId('ana') };
+    const line = 'breakglass orders-prod write INC-12 "checkout down"';
+    desk.records.waits(account, Date.now() + 60_000);
+    await desk.driver.slash('ana', command, line);
+    expect(lastInput('open')).toMatchObject({ account: { fresh: true, stranger: false } });
+    desk.records.waits(account, 0);
+    await desk.driver.slash('ana', command, line);
+    expect(lastInput('open')).toMatchObject({ account: { fresh: false } });
+  });
+
   test('help, the shortcut and "ask again" lead where they say', async () => {
     expect((await desk.driver.slash('eve', command, 'help')).reply.text).toContain('breakglass orders-prod');
     await desk.driver.shortcut('ana', shortcut);

@@ -2,12 +2,13 @@
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
 import type { PersonId } from '../../domain/ids.ts';
 import { parseSpan } from '../../domain/time.ts';
+import type { OpenInput } from '../../service/contract.ts';
 import { actions, blocks } from '../ids.ts';
-import type { Desk } from '../service.ts';
+import type { Desk, SlackAccount } from '../service.ts';
 import { breakGlassForm, readGlass } from '../views/emergency.ts';
 import { unreadableSpan } from './asking.ts';
 import type { Field } from './form-values.ts';
-import type { Opener } from './turn.ts';
+import type { Clicker, Opener } from './turn.ts';
 
 /** @returns a refusal for whoever the policy lets break glass nowhere: the Home may have been older than the policy */
 export async function openBreakGlass(
@@ -25,10 +26,20 @@ export async function openBreakGlass(
   return undefined;
 }
 
+/**
+ * What is known of the account that asks. What Slack does not say in time speaks against nobody; since when an account
+ * is linked the store knows itself.
+ */
+export async function breakingAs(desk: Desk, account: SlackAccount): Promise<NonNullable<OpenInput['account']>> {
+  const [facts, from] = await Promise.all([desk.accounts.factsOf(account), desk.records.approvesFromOf(account)]);
+  const { deleted = false, bot = false, restricted = false, stranger = false } = facts ?? {};
+  return { deleted, bot, restricted, stranger, fresh: from !== null && from > desk.clock() };
+}
+
 /** @param key the view's id: the same form sent again is the same break-glass */
 export async function sendBreakGlass(
   desk: Desk,
-  person: PersonId,
+  { person, account: of }: Pick<Clicker, 'person' | 'account'>,
   field: Field,
   key: string,
 ): Promise<Refusal | undefined> {
@@ -38,6 +49,8 @@ export async function sendBreakGlass(
   if (durationMs === undefined) return refuse('InvalidInput', unreadableSpan, blocks.duration);
   const reason = field(blocks.reason, actions.reason);
   const ticket = field(blocks.ticket, actions.ticket);
-  const result = await desk.service.open({ person, kind: 'break-glass', ...what, durationMs, ticket, reason, key });
+  const account = await breakingAs(desk, of);
+  const asked = { person, account, kind: 'break-glass', ...what, durationMs, ticket, reason, key } as const;
+  const result = await desk.service.open(asked);
   return isRefusal(result) ? result : undefined;
 }

@@ -1,6 +1,5 @@
 import type { App } from '@slack/bolt';
 import { isRefusal, type Refusal } from '../../domain/errors.ts';
-import type { PersonId } from '../../domain/ids.ts';
 import { longestBreakGlass } from '../../service/options.ts';
 import { ephemeral, refused, say, tell, type Turn } from '../answers.ts';
 import { command } from '../ids.ts';
@@ -10,6 +9,7 @@ import { mrkdwn } from '../text.ts';
 import type { Content } from '../views/message.ts';
 import { help, told } from '../views/told.ts';
 import { openForm, opened } from './asking.ts';
+import { breakingAs } from './breaking.ts';
 import { carryOutWord, giveCode, linkAccount } from './words.ts';
 import { clickerOf, turnOf, type Clicker } from './turn.ts';
 
@@ -60,14 +60,14 @@ type Said = { readonly said: Content | Refusal; readonly kept: boolean };
 async function carryOut(desk: Desk, clicker: Clicker, key: string, line: Whole): Promise<Said> {
   if (line.kind === 'break-glass-help') return { said: help(mrkdwn`${line.problem}`), kept: true };
   if (line.kind === 'ask' || line.kind === 'break-glass') {
-    return { said: await ask(desk, clicker.person, key, line), kept: true };
+    return { said: await ask(desk, clicker, key, line), kept: true };
   }
   return { said: await carryOutWord(desk, clicker, line), kept: false };
 }
 
 type Asking = Extract<Line, { kind: 'ask' | 'break-glass' }>;
 
-async function ask(desk: Desk, person: PersonId, key: string, line: Asking): Promise<Content | Refusal> {
+async function ask(desk: Desk, { person, account }: Clicker, key: string, line: Asking): Promise<Content | Refusal> {
   const { target, role, reason } = line;
   const common = { person, target, role, reason, key };
   const result = await desk.service.open(
@@ -78,6 +78,7 @@ async function ask(desk: Desk, person: PersonId, key: string, line: Asking): Pro
           kind: 'break-glass',
           durationMs: line.durationMs ?? (await longestBreakGlass(desk.service, { person, target, role })),
           ticket: line.incident,
+          account: await breakingAs(desk, account),
         },
   );
   return isRefusal(result) ? result : opened({ target, role }, result);

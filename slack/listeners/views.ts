@@ -23,7 +23,7 @@ export function register(app: App, desk: Desk): void {
     await turn.answer(refusal && refusedAs(turn.delivery, refusal, turn.reference));
   });
   onSend(app, desk, callbacks.breakGlass, async (turn, clicker, field, view) => {
-    const refusal = await sendBreakGlass(desk, clicker.person, field, view.id);
+    const refusal = await sendBreakGlass(desk, clicker, field, view.id);
     await turn.answer(refusal && refusedAs(turn.delivery, refusal, turn.reference));
   });
   onSend(app, desk, callbacks.decide, async (turn, clicker, field, view) => {
