@@ -86,6 +86,7 @@ async function settle(
       return 'dropped';
     case 'deps': {
       const why = await cleanAll(deps, graveyard, grantId, (detail ?? '').split(','), person);
+      if (why === 'later') return 'waiting';
       if (why) return keep(deps, grantId, why.cause, why.detail);
       const [again] = await graveyard.target.dropMany([grantId]);
       if (again && again.outcome !== 'deps') return settle(deps, graveyard, again, person);
@@ -106,30 +107,41 @@ async function settle(
 
 type Why = { readonly cause: cleaning.KeptCause; readonly detail: string };
 
-/** @returns why it must stay; undefined where every database is clean, or says "later" */
+/**
+ * @returns why it must stay; `later` where a database did not answer, which holds up no other login; undefined where
+ *   every database is clean, or says "later" itself
+ */
 async function cleanAll(
   deps: CleaningDeps,
   { target }: Graveyard,
   grantId: string,
   databases: readonly string[],
   person: PersonId | undefined,
-): Promise<Why | undefined> {
+): Promise<Why | 'later' | undefined> {
   let why: Why | undefined;
+  let later = false;
   for (const database of databases) {
     const cleaned = await list(deps, target, grantId, database, person)
       .then(() => target.clean(grantId, database))
-      .catch((error: unknown): Cleaned => {
-        // Not there, or not allowed: a database without Curfew's part is the operator's to look at.
-        if (!(error instanceof TargetError) || error.code !== 'TargetRejected') throw error;
-        return { outcome: 'failed', detail: error.sqlstate ?? null };
+      .catch((error: unknown): Cleaned | undefined => {
+        if (!(error instanceof TargetError)) throw error;
+        // Not there, not allowed, or shut: a database without Curfew's part is the operator's to look at.
+        if (error.code === 'TargetRejected' || error.sqlstate === takesNoConnections)
+          return { outcome: 'failed', detail: error.sqlstate ?? null };
+        deps.log.warn({ err: error, grantId, database }, 'a database did not answer, and is cleaned later');
+        return undefined;
       });
-    if (cleaned.outcome === 'clean' || cleaned.outcome === 'absent') await handOver(deps, grantId, database);
+    if (!cleaned) later = true;
+    else if (cleaned.outcome === 'clean' || cleaned.outcome === 'absent') await handOver(deps, grantId, database);
     else if (cleaned.outcome === 'kept') why = { cause: 'shared', detail: database };
     else if (cleaned.outcome === 'failed')
       why ??= { cause: 'failed', detail: `${database} ${cleaned.detail ?? ''}`.trim() };
   }
-  return why;
+  return why ?? (later ? 'later' : undefined);
 }
+
+/** `allow_connections false`. */
+const takesNoConnections = '55000';
 
 /** Before it is cleaned: afterwards it is another's. The names are the grantee's own words, and can be erased. */
 async function list(

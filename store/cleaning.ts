@@ -27,7 +27,10 @@ export const targetsOf = (
 ): Promise<readonly { readonly grantId: string; readonly target: TargetName; readonly person: PersonId }[]> =>
   db.query('select id as "grantId", target, person from curfew.request where id = any($1)', [ids]);
 
-/** Noted, and nothing was recorded of it for a while: whoever noted it died in between, or it has to be tried again. */
+/**
+ * Noted, and nothing was recorded of it for a while: whoever noted it died in between, or it has to be tried again. Those
+ * whose turn is the longest ago, so that some that never come to an end keep no other from theirs.
+ */
 export const unfinished = async (
   db: Db,
   targets: readonly string[],
@@ -36,8 +39,10 @@ export const unfinished = async (
 ): Promise<readonly string[]> =>
   (
     await db.query<{ grantId: string }>(
-      `select grant_id as "grantId" from curfew.cleaning
-       where state = 'due' and target = any($1) and begun_at < $2 order by changed_at limit $3`,
+      `update curfew.cleaning c set changed_at = clock_timestamp() from (
+         select grant_id from curfew.cleaning where state = 'due' and target = any($1) and begun_at < $2
+         order by changed_at limit $3) d
+       where c.grant_id = d.grant_id and c.state = 'due' returning c.grant_id as "grantId"`,
       [targets, new Date(before), limit],
     )
   ).map(({ grantId }) => grantId);

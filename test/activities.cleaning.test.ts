@@ -30,7 +30,10 @@ const sweep = (more: Partial<Parameters<typeof createCleaning>[0]> = {}): Promis
 
 /** Granted, used, ended, and long enough in the graveyard. */
 async function buried(use: (holder: Claimed) => Promise<unknown> = () => Promise.resolve()): Promise<RequestId> {
-  const it = await world.claimed();
+  return bury(await world.claimed(), use);
+}
+
+async function bury(it: Claimed, use: (holder: Claimed) => Promise<unknown>): Promise<RequestId> {
   await world.run(world.activities().grant, it);
   await use(it);
   const { endAt } = it;
@@ -115,6 +118,30 @@ test('what an administrator must take is kept, alarmed once, and over when it is
   await rest(id);
   expect(await sweep()).toMatchObject({ dropped: 1, kept: 0 });
   expect(await kindsOf(id)).toEqual(['role.kept', 'role.cleaned', 'role.dropped']);
+  expect(await alarms.open(world.company.store.admin)).toEqual([]);
+});
+
+test('a database that lets nobody in keeps its own logins waiting, and no other login (I22)', async () => {
+  const [first, second] = [await world.claimed(), await world.claimed()].toSorted((a, b) =>
+    a.requestId < b.requestId ? -1 : 1,
+  );
+  if (!first || !second) expect.fail('two were claimed');
+  const shut = await bury(first, (it) => asHolder(it, 'models', 'create table attic.shut_in (x int)'));
+  const other = await bury(second, (it) => asHolder(it, 'orders', 'create table attic.other (x int)'));
+  await world.postgres.query('control', 'alter database models allow_connections false');
+  await world.postgres.query(
+    'control',
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = 'models'`,
+  );
+  try {
+    expect(await sweep()).toEqual({ dropped: 1, kept: 1, waiting: 0 });
+    expect([await roleIsThere(shut), await roleIsThere(other)]).toEqual([true, false]);
+  } finally {
+    await world.postgres.query('control', 'alter database models allow_connections true');
+  }
+  await rest(shut);
+  expect(await sweep()).toMatchObject({ dropped: 1 });
+  expect(await kindsOf(shut)).toEqual(['role.kept', 'role.cleaned', 'role.dropped']);
   expect(await alarms.open(world.company.store.admin)).toEqual([]);
 });
 
