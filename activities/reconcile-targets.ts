@@ -18,6 +18,7 @@ import type { Identity } from '../targets/postgres/connection.ts';
 import type { Cluster } from './clusters.ts';
 import type { CurrentPolicy } from './current-policy.ts';
 import { Evidence } from './evidence.ts';
+import { withSessionsOf } from './every-node.ts';
 import type { Log } from './failures.ts';
 import { askEnd, lastView, revokingView, type Repaint } from './orphans.ts';
 import { endFound } from './reconcile-requests.ts';
@@ -87,7 +88,7 @@ async function readCluster({ store, policyOf, clock, log }: ReconcileTargetsDeps
     log.warn({ err, target: target.name }, 'what is live there cannot be read');
     return undefined;
   });
-  const primary = [...identities.values()].find(({ inRecovery }) => !inRecovery);
+  const [writes, primary] = [...identities].find(([, { inRecovery }]) => !inRecovery) ?? [];
   if (!live || !primary) return { found: away, whole: false };
   let whole = away.length === 0;
   const orNothing = async <T>(what: string, reading: Promise<readonly T[]>): Promise<readonly T[]> =>
@@ -96,6 +97,8 @@ async function readCluster({ store, policyOf, clock, log }: ReconcileTargetsDeps
       whole = false;
       return [];
     });
+  const others = [...identities.keys()].filter((node) => node !== writes);
+  const everywhere = await orNothing('sessions', withSessionsOf(target, others, live));
   const shared = await orNothing('members', catalogs.sharedRoles());
   const lint = await orNothing('lint', lintOf(store, policyOf, cluster, live));
   const checks = new Map<TargetName, targetChecks.TargetCheck | undefined>();
@@ -106,7 +109,7 @@ async function readCluster({ store, policyOf, clock, log }: ReconcileTargetsDeps
     readAt,
     targetAt: primary.at,
     identities,
-    live,
+    live: everywhere.length === 0 ? live : everywhere,
     shared,
     lint,
     grants: await readGrants(store, targets, live),

@@ -9,6 +9,8 @@ export type AccessOptions = {
   readonly controlDatabase: string;
   readonly databases: readonly string[];
   readonly reviewedFunctions?: readonly string[];
+  /** What findings call the node of `admin`; `primary` where absent. */
+  readonly node?: string;
   /** Logins on the other nodes of the cluster. */
   readonly standbys?: readonly { readonly name: string; readonly admin: Administrator }[];
 };

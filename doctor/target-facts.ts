@@ -16,7 +16,9 @@ export type TargetAccess = {
   /** SECURITY DEFINER functions that somebody has reviewed, as for the target's check. */
   readonly reviewedFunctions?: readonly string[];
   readonly query: Ask;
-  /** Sessions live on standbys too. */
+  /** What findings call the node that `query` asks; `primary` where absent. */
+  readonly node?: string;
+  /** The other nodes: sessions live on standbys too. After a failover the primary is one of them. */
   readonly standbys?: readonly { readonly name: string; readonly query: Ask }[];
 };
 
@@ -143,7 +145,8 @@ const instantText = `select
  * Reads a cluster. Sessions first: whoever had one then has a ledger row in what is read after it.
  * @throws the database's own error where something cannot be read: a look that is not whole proves nothing
  */
-export async function readTarget(access: TargetAccess): Promise<TargetFacts> {
+export async function readTarget(given: TargetAccess): Promise<TargetFacts> {
+  const access = await primaryFirst(given);
   const control = <Row>(text: string): Promise<readonly Row[]> => access.query<Row>(access.controlDatabase, text);
   const sessions = await readSessions(access);
   const [instant] = await control<Pick<TargetFacts, 'ledger' | 'roles' | 'now'>>(instantText);
@@ -168,12 +171,30 @@ export async function readTarget(access: TargetAccess): Promise<TargetFacts> {
   return { cluster, targets, ...instant, sessions, templates, excess, lint, shared, storeMark: seen?.mark ?? 0 };
 }
 
+const isStandby = async ({ query }: Pick<TargetAccess, 'query'>, database: string): Promise<boolean> =>
+  (await query<{ behind: boolean }>(database, 'select pg_is_in_recovery() as behind'))[0]?.behind ?? true;
+
+/** What a standby says of ledger and roles was true some time ago: they are read where they are written. */
+async function primaryFirst(access: TargetAccess): Promise<TargetAccess> {
+  const { standbys = [], controlDatabase, cluster, query, node = 'primary' } = access;
+  if (standbys.length === 0 || !(await isStandby(access, controlDatabase))) return access;
+  for (const one of standbys) {
+    if (await isStandby(one, controlDatabase)) continue;
+    const others = standbys.filter(({ name }) => name !== one.name);
+    return { ...access, node: one.name, query: one.query, standbys: [{ name: node, query }, ...others] };
+  }
+  throw new Error(`${cluster} has no node that is a primary`);
+}
+
 type SessionRow = Omit<SessionFacts, 'node'>;
 
 async function readSessions(access: TargetAccess): Promise<readonly SessionFacts[]> {
   const found: SessionFacts[] = [];
-  for (const node of [{ name: 'primary', query: access.query }, ...(access.standbys ?? [])]) {
-    const rows = await node.query<SessionRow>(access.controlDatabase, sessionsText);
+  const { cluster, node: name = 'primary', query, standbys = [] } = access;
+  for (const node of [{ name, query }, ...standbys]) {
+    const rows = await node.query<SessionRow>(access.controlDatabase, sessionsText).catch((cause: unknown) => {
+      throw new Error(`${cluster}/${node.name} cannot be read, and what is open there is not known`, { cause });
+    });
     found.push(...rows.map((row) => ({ node: node.name, ...row })));
   }
   return found;

@@ -2,12 +2,14 @@
  * A target of two nodes between store and worker: a node out of reach is an alarm, and what a failover to a standby that
  * was behind, or a restored backup, brought back to life is found by one look of the reconciler and ended.
  */
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Cluster } from '../activities/clusters.ts';
 import { currentPolicy } from '../activities/current-policy.ts';
 import { createReconcileTarget } from '../activities/reconcile-targets.ts';
 import { takeBackup } from '../dev/standby.ts';
+import { openAccess } from '../doctor/access.ts';
+import { readTarget } from '../doctor/target-facts.ts';
 import { roleOf } from '../domain/ids.ts';
 import { minuteMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
@@ -157,6 +159,56 @@ test('a node out of reach keeps a grant revoking, alarms within the minute, and 
   ]);
   expect(await isOpen()).toBe(false);
   expect(await look(cluster)).not.toContain('target-unknown orders-prod/standby');
+});
+
+test('a session that outlived its grant on a standby is found there and closed, though the primary knows of none (I2, P9)', async () => {
+  const { cluster } = world;
+  const it = await held(cluster);
+  await two.standby.replayed();
+  await two.on.standby.as({ user: roleOf(it.requestId), password: it.password, database: 'orders' }, async (client) => {
+    const lost = new Promise((resolve) => client.on('error', resolve));
+    await two.on.primary.query('control', `alter role ${roleOf(it.requestId)} nologin`);
+    await two.on.primary.query(
+      'control',
+      `update curfew.ledger set state = 'revoked', revoked_at = clock_timestamp() - interval '1 minute' where grant_id = $1`,
+      [it.requestId],
+    );
+    await two.standby.replayed();
+    expect(await look(cluster)).toContain(`session-after-end ${it.requestId}`);
+    await lost;
+  });
+  await revoke(it, cluster);
+});
+
+test('the checker reads ledger and roles where they are written, and sessions on every node', async () => {
+  const { cluster } = world;
+  const read = (first: 'primary' | 'standby', other: 'primary' | 'standby') =>
+    readTarget(
+      openAccess(two.on[first].admin, {
+        cluster: 'main',
+        targets: [ordersProd],
+        controlDatabase: 'control',
+        databases: ['orders'],
+        node: first,
+        standbys: [{ name: other, admin: two.on[other].admin }],
+      }),
+    );
+  const it = await held(cluster);
+  await two.standby.replayed();
+  await two.on.standby.as({ user: roleOf(it.requestId), password: it.password, database: 'orders' }, async () => {
+    await two.standby.pauseReplay();
+    const newer = await held(cluster);
+    for (const facts of [await read('primary', 'standby'), await read('standby', 'primary')]) {
+      expect(facts.ledger.map(({ grantId }) => grantId)).toContain(newer.requestId);
+      expect(facts.sessions).toMatchObject([{ node: 'standby', role: roleOf(it.requestId) }]);
+    }
+    await two.standby.resumeReplay();
+    await two.standby.replayed();
+    for (const one of [it, newer]) await revoke(one, cluster);
+  });
+  await two.standby.cluster.crash();
+  await expect(read('primary', 'standby')).rejects.toThrow('main/standby cannot be read');
+  await two.standby.cluster.start();
 });
 
 test('a backup that was put back in the place of a target is the same to all but the reconciler, which ends what it brought back (F25, I19)', async () => {

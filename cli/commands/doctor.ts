@@ -76,6 +76,7 @@ function accessOf(cluster: Cluster, policy: LoadedPolicy, reviewedFunctions: rea
     controlDatabase: cluster.database,
     databases: [...new Set(databases)],
     reviewedFunctions,
+    node: primary.name,
     standbys: standbys.map((node) => ({ name: node.name, admin: administratorOf(cluster, node) })),
   });
 }

@@ -3,8 +3,8 @@ import type { Ending } from './ending.ts';
 import type { Pulse } from './health.ts';
 import { surpriseKey, type Reports } from './reports.ts';
 
-/** A revocation that is not over by then alarms (I17). */
-const lateMs = minuteMs;
+/** A revocation that is not over by then alarms, so that it is heard of within a minute (I17). */
+const lateMs = 45_000;
 /** A cluster that was not reached for this long alarms. */
 const blindMs = 30_000;
 /** A surprise that did not come again for this long is over. */
