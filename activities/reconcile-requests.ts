@@ -6,7 +6,8 @@ import type { RequestView } from '../domain/view.ts';
 import { rowOf, type Found, type Gone } from '../doctor/reconcile/found.ts';
 import * as compared from '../store/compared.ts';
 import * as findings from '../store/findings.ts';
-import type { Store } from '../store/pool.ts';
+import * as intents from '../store/intents.ts';
+import type { Db, Store } from '../store/pool.ts';
 import type { WorkflowFate } from '../workflows/contract.ts';
 import type { Log } from './failures.ts';
 import { askEnd, closeUnheld, endOf, type Repaint } from './orphans.ts';
@@ -187,9 +188,13 @@ async function act(
   const end = endFound(found);
   await store.transaction(async (tx) => {
     if (await closeUnheld(tx, requestId, end, clock(), repaint)) return;
-    if (found.held) await askEnd(tx, { requestId, target, finding: found.kind });
+    if (found.held && !(await wasAsked(tx, requestId))) await askEnd(tx, { requestId, target, finding: found.kind });
   });
 }
+
+/** Once for ever: its grant is over when the reaper has answered, however long nobody closes the request. */
+const wasAsked = async (tx: Db, requestId: RequestId): Promise<boolean> =>
+  (await intents.ofRequest(tx, requestId)).some(({ scope }) => scope.kind === 'grant');
 
 /** How a request is closed that its Workflow did not close, by what was found of it. */
 export const endFound = (

@@ -143,6 +143,22 @@ test('one with a claim is asked to end, and is closed only by whoever verified t
   expect((await kinds(requestId)).filter((kind) => kind === 'end.asked')).toHaveLength(1);
 });
 
+test('one that the reaper has ended, and that nobody has closed yet, is not asked to end every minute', async () => {
+  const requestId = await approved(company);
+  await claimed(company, requestId);
+  await workerGrants(company, requestId, Date.now() + 60 * minuteMs);
+  await later();
+  fates.set(requestId, { kind: 'gone', how: 'terminated' });
+  await look();
+  const [asked] = await intents.ofRequest(company.store.admin, requestId);
+  if (!asked) expect.fail('its end was not asked for');
+  const outcome = { intentId: asked.id, target: ordersProd, evidence: { by: 'reaper' } };
+  await intents.outcomes(company.store.as.curfew_reaper, [outcome]);
+  await look(4 * minuteMs);
+  await look(5 * minuteMs);
+  expect(await intents.ofRequest(company.store.admin, requestId)).toHaveLength(1);
+});
+
 test('where Temporal does not answer nothing is done, and that is an alarm of its own (I18)', async () => {
   const requestId = await approved(company);
   await claimed(company, requestId);
