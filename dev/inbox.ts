@@ -3,7 +3,7 @@
  * keeps what came, with the instant, one JSON object a line in its log.
  */
 import { appendFileSync, closeSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { claimPort } from './ports.ts';
@@ -67,16 +67,19 @@ export async function startInbox({ port, secret, logFile }: InboxOptions): Promi
     closeSync(log);
     throw error;
   });
+  let stopped: Promise<void> | undefined;
   return {
     name: 'inbox',
     received: () => [...kept],
-    stop: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-      closeSync(log);
-    },
+    stop: () => (stopped ??= stop(server, log)),
   };
+}
+
+async function stop(server: Server, log: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+  closeSync(log);
 }
 
 const headersOf = ({ headers }: IncomingMessage): Record<string, string> =>

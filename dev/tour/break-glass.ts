@@ -33,7 +33,7 @@ export async function breakGlass(stage: Stage, { step }: Report, owedAfterMs: nu
 /** Committed in the store, said in Slack and through the webhook; and only then a credential. */
 async function announcedFirst(stage: Stage) {
   const { driver, stack } = stage;
-  const requestId = await stage.ask(who, lineFor('6s'));
+  const requestId = await stage.ask(who, lineFor('8s'));
   const received = await driver.eventually('the webhook', async () =>
     stack.inbox.received().find(({ type, data }) => type === 'breakglass.announced' && data['request'] === requestId),
   );
