@@ -278,7 +278,9 @@ test('findings lists what the reconciler met and what was done, the open ones fi
   await beat(worker, { name: 'reconcile/cluster/main', at: Date.now(), body: {} });
   const ran = await curfew(['findings'], { env: env() });
   expect(ran).toMatchObject({ code: 1, err: expect.stringMatching(/looked last \d+ s ago/) });
-  expect(ran.out).toMatch(/high +stranger +cfw_x +main .*The reaper disables it where the target lets it\. It is not adopted\./);
+  expect(ran.out).toMatch(
+    /high +stranger +cfw_x +main .*The reaper disables it where the target lets it\. It is not adopted\./,
+  );
 
   await worker.transaction((tx) => findings.keep(tx, { look: 'cluster/main', found: [], whole: true }));
   expect(await curfew(['findings', '--json'], { env: env() })).toMatchObject({ code: 0, out: '[]\n' });

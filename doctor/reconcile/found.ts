@@ -108,7 +108,10 @@ export function wordsOf(found: Found): Words {
     case 'session-after-end':
       return high(`It has ended, and has ${found.sessions} sessions.`, 'They are closed.');
     case 'stranger':
-      return high('A role with the name of a grant that nobody made.', 'The reaper disables it where the target lets it. It is not adopted.');
+      return high(
+        'A role with the name of a grant that nobody made.',
+        'The reaper disables it where the target lets it. It is not adopted.',
+      );
     case 'login-gone':
       return high('The ledger has it active, and its role is gone, renamed or disabled.', ends);
     case 'login-back':
