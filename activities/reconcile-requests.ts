@@ -162,9 +162,9 @@ async function aheadOfStore(
 }
 
 async function waits({ store, targets }: ReconcileRequestsDeps): Promise<readonly Found[]> {
-  const { intents, messages, reviews } = await compared.waiting(store, targets);
+  const { intents: ends, messages, reviews } = await compared.waiting(store, targets);
   return [
-    ...(intents > 0 ? [{ kind: 'intents-wait', count: intents } as const] : []),
+    ...(ends > 0 ? [{ kind: 'intents-wait', count: ends } as const] : []),
     ...(messages > 0 ? [{ kind: 'outbox-waits', count: messages } as const] : []),
     ...(reviews > 0 ? [{ kind: 'review-debt', count: reviews } as const] : []),
   ];
