@@ -1,5 +1,5 @@
 import { CurfewError } from '../domain/errors.ts';
-import type { LinkId, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
+import type { LinkId, PersonId, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import { leftBehindNotice } from '../slack/views/left-behind.ts';
 import { leaverNotice, type LeaverModel } from '../slack/views/leaver.ts';
@@ -12,6 +12,7 @@ import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import * as requests from '../store/requests.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
+import { concernedBy } from './concerned.ts';
 import type { Log } from './failures.ts';
 import type { Painter } from './painter.ts';
 import { createNotices } from './notices.ts';
@@ -57,12 +58,14 @@ export type ChannelDeps = {
   readonly port: SlackPort;
   readonly painter: Painter;
   readonly turns?: Turns;
+  /** Paints the App Homes of these people soon; nobody waits for it. */
+  readonly homes?: (people: readonly PersonId[]) => void;
   readonly log: Log;
 };
 
 /** The announcements' channel. Everything said there is logged too. */
 export function slackChannels(deps: ChannelDeps): Announcements {
-  const { store, workspace, painter, log } = deps;
+  const { store, workspace, painter, homes, log } = deps;
   const port = inTurn(deps.port, deps.turns ?? unlimited);
   const quiet = loggedChannels(log);
   const notices = createNotices(deps);
@@ -70,11 +73,13 @@ export function slackChannels(deps: ChannelDeps): Announcements {
     await port.post(key, { channel: workspace.announcements, ...shows });
   };
   const paintNow = async (requestId: RequestId, show: (model: RequestModel) => readonly Message[]): Promise<void> => {
+    let model: RequestModel | undefined;
     const gone = await painter(store, requestId, async () => {
-      const model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
+      model = await requestModel(store, workspace, requestId, await viewOf(store, requestId), Date.now());
       if (!model) throw new CurfewError('UnknownRequest', 'The store has no such request.');
       return show(model);
     });
+    if (model && homes) homes(await concernedBy(store, model));
     if (gone.length > 0) throw new CurfewError('SlackGone', `The channel ${gone.join(', ')} takes no messages.`);
   };
   return {

@@ -217,13 +217,26 @@ export type ExtensionDecided = {
   readonly confirmed: boolean;
 };
 
-/** What App Home and `/curfew mine` show. Newest first; `waiting` oldest first. */
+/** A break-glass that is over and waits for somebody's review. `owed`: it is review debt by now (I13). */
+export type ReviewWaiting = {
+  readonly requestId: RequestId;
+  readonly requester: PersonId;
+  readonly target: string;
+  readonly role: string;
+  readonly incident: string | null;
+  readonly overAt: number;
+  readonly owed: boolean;
+};
+
+/** What App Home and `/curfew mine` show. Newest first; `waiting` and `toReview` oldest first. */
 export type Overview = {
   readonly person: PersonId;
   readonly grants: readonly RequestStatus[];
   readonly requests: readonly RequestStatus[];
   readonly recent: readonly RequestStatus[];
   readonly waiting: readonly RequestStatus[];
+  /** Break-glass that this person may review. */
+  readonly toReview: readonly ReviewWaiting[];
   readonly away: Away | null;
 };
 

@@ -15,6 +15,7 @@ import type { Overview, RequestStatus } from './contract.ts';
 import { sittingIn } from './extension-model.ts';
 import { activePerson } from './planning.ts';
 import { wouldSit } from './review-model.ts';
+import { reviewsFor } from './reviews-waiting.ts';
 import { peopleIn, sittingOf } from './sitting.ts';
 import { firstView, standingOf } from './standing.ts';
 import { shown } from './status.ts';
@@ -26,10 +27,11 @@ export const overview = (ctx: Reading, { person }: { readonly person: PersonId }
   answering(ctx, 'overview', async () => {
     const facts = await activePerson(ctx.store, person);
     if (isRefusal(facts)) return facts;
-    const [open, closed, waiting, away] = await Promise.all([
+    const [open, closed, waiting, toReview, away] = await Promise.all([
       requests.openOf(ctx.store, person),
       requests.closedOf(ctx.store, { person, limit: recentShown }),
       waitingFor(ctx, facts),
+      reviewsFor(ctx, facts),
       awayOf(ctx.store, person, ctx.clock()),
     ]);
     const all = await statuses(ctx, [...open, ...closed, ...waiting]);
@@ -41,6 +43,7 @@ export const overview = (ctx: Reading, { person }: { readonly person: PersonId }
       requests: of(open).filter((one) => !isHeld(one)),
       recent: of(closed),
       waiting: of(waiting),
+      toReview,
       away,
     };
   });

@@ -35,7 +35,10 @@ export function createHomes({ port, overview, mayBreakGlass, profiles, rows, tea
       return undefined;
     }
     const delegate = found.away?.delegate;
-    const named = [...found.waiting.map(({ requester }) => requester), ...(delegate ? [delegate] : [])];
+    const named = [
+      ...[...found.waiting, ...found.toReview].map(({ requester }) => requester),
+      ...(delegate ? [delegate] : []),
+    ];
     const shown = await profiles([...new Set(named)]);
     return homeView(found, shown, await mayBreakGlass(person));
   }

@@ -107,6 +107,30 @@ export async function caseOf(db: Db, requestId: RequestId): Promise<ReviewCase |
   return row;
 }
 
+/** A break-glass that is over and that nobody reviewed. `owed`: it is review debt by now. */
+export type Unreviewed = {
+  readonly requestId: RequestId;
+  readonly requester: PersonId;
+  readonly target: string;
+  readonly role: string;
+  readonly incident: string | null;
+  readonly review: ReviewRule;
+  readonly overAt: number;
+  readonly owed: boolean;
+};
+
+/** @param now epoch ms @returns the longest over first, at most a hundred */
+export const unreviewed = (db: Db, now: number): Promise<readonly Unreviewed[]> =>
+  db.query(
+    `select r.id as "requestId", r.person as requester, r.target, r.role, r.ticket as incident,
+       r.plan -> 'review' as review, coalesce(g.ended_at, g.end_at) as "overAt", ${owedFrom('r', 'g')} <= $1 as owed
+     from curfew.request r join curfew.access_grant g on g.request_id = r.id
+     where r.kind = 'break-glass' and coalesce(g.ended_at, g.end_at) <= $1
+       and not exists (select from curfew.review v where v.request_id = r.id)
+     order by coalesce(g.ended_at, g.end_at), r.id limit 100`,
+    [new Date(now)],
+  );
+
 /** @returns false where it was taken before */
 export async function takeStep(tx: Db, requestId: RequestId, step: ReviewStep): Promise<boolean> {
   const made = await tx.query(

@@ -13,6 +13,7 @@ import {
   startCompany,
   verifier,
   workerCloses,
+  workerEnds,
   workerGrants,
   type Company,
   type Handle,
@@ -228,4 +229,43 @@ test('Review names whoever mostly approves the requester and is mostly approved 
   expect(await reciprocalOf('eve')).toEqual([]);
   await company.change('omar', { groups: [{ name: 'engineers' }] });
   expect(await reciprocalOf('ben'), 'who could not decide here').toEqual([]);
+});
+
+test('a break-glass waits for the review of those who may give it, of more people later, until somebody has (I13)', async () => {
+  await company.applyPolicy(
+    policyText((text) =>
+      text.replace(
+        'from: [owner, group:controllers], within: 24h',
+        'from: [owner], within: 8h, escalateAfter: 4h, to: [group:controllers]',
+      ),
+    ),
+  );
+  const glass = { kind: 'break-glass', role: 'write', ticket: 'INC-12', durationMs: 30 * minuteMs } as const;
+  const { requestId } = await opened(company, glass);
+  const { endAt } = await claimed(company, requestId);
+  await workerGrants(company, requestId, endAt);
+  const toReview = async (handle: Handle) =>
+    (await overviewOf(handle)).toReview.find((one) => one.requestId === requestId);
+  expect(await toReview('olga'), 'it is not over yet').toBeUndefined();
+  const overAt = company.now;
+  await workerEnds(company, requestId);
+  expect(await toReview('olga')).toEqual({
+    requestId,
+    requester: company.id('ada'),
+    target: 'orders-prod',
+    role: 'write',
+    incident: 'INC-12',
+    overAt,
+    owed: false,
+  });
+  for (const handle of ['ada', 'ada-admin', 'eve', 'carl'] as const) {
+    expect(await toReview(handle), handle).toBeUndefined();
+  }
+  company.now = overAt + 4 * hourMs;
+  expect(await toReview('carl'), 'it has escalated').toMatchObject({ owed: false });
+  company.now = overAt + 8 * hourMs;
+  expect(await toReview('carl')).toMatchObject({ owed: true });
+  const said = { verdict: 'justified', note: 'the checkout was down', account: account() } as const;
+  ok(await company.use.review({ requestId, person: company.id('carl'), ...said }));
+  expect(await toReview('olga')).toBeUndefined();
 });

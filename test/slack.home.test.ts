@@ -132,6 +132,26 @@ describe('the App Home', () => {
     await home('ana', actions.claim);
   });
 
+  test('lists what waits for the review of whoever looks, and opens its form for nobody else (I13)', async () => {
+    await looks('ana');
+    const shown = await home('ana', 'Break-glass waiting for your review');
+    expect(shown).toContain('broke glass for *write* on *orders-prod*, incident INC-12');
+    expect(shown).toContain('Record the review of the break-glass of Person 2, write on orders-prod');
+    desk.service.answers('status', async () => statusOf(ids.glass, ben, states.closed));
+    await desk.driver.pressInHome('ana', actions.reviewBreakGlass, { value: ids.glass });
+    await modalSays('ana', 'Was it justified?');
+    await desk.driver.close('ana');
+    overview = { ...overview, toReview: [] };
+    await desk.driver.pressInHome('ana', actions.reviewBreakGlass, { value: ids.glass });
+    await desk.driver.eventually('a word', () => desk.driver.newestDm('ana', 'does not wait for your review'));
+    await looks('ana');
+    await desk.driver.eventually('it is gone', () => {
+      const now = JSON.stringify(desk.driver.home('ana')?.['blocks'] ?? '');
+      return now.includes('waiting for your review') ? null : now;
+    });
+    noProblems();
+  });
+
   test('a refusal reaches the person too', async () => {
     await looks('ana');
     await home('ana', "I'm done");

@@ -85,6 +85,7 @@ const overview = (more: Partial<Overview> = {}): Overview => ({
   requests: [],
   recent: [],
   waiting: [],
+  toReview: [],
   away: null,
   ...more,
 });

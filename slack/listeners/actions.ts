@@ -1,5 +1,5 @@
 import type { App, BlockButtonAction } from '@slack/bolt';
-import { isRefusal, type Refusal } from '../../domain/errors.ts';
+import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
 import type { ExtensionId } from '../../domain/ids.ts';
 import { refused, say, tell, type Turn } from '../answers.ts';
 import { actions } from '../ids.ts';
@@ -21,7 +21,7 @@ export function register(app: App, desk: Desk): void {
   onPress(app, desk, actions.withdraw, (press) => ended(desk.service.withdraw(mine(press)), 'Withdrawn.'), own);
   onPress(app, desk, actions.release, (press) => ended(desk.service.release(mine(press)), done), own);
   onPress(app, desk, actions.claim, (press) => claim(desk, press), { ...own, instead: notShown });
-  onPress(app, desk, actions.reviewBreakGlass, (press, opener) => openFindings(desk, press, opener));
+  onPress(app, desk, actions.reviewBreakGlass, (press, opener) => openFindings(desk, press, opener), own);
   onPress(app, desk, actions.endNow, (press) => revoke(desk, press, false));
   onPress(app, desk, actions.disownApproval, (press) => revoke(desk, press, true));
   onPress(app, desk, actions.disownClaim, (press) => revoke(desk, press, true));
@@ -86,6 +86,7 @@ export async function sayThere(
 const mine = ({ requestId, person }: Pressed): Pick<Pressed, 'requestId' | 'person'> => ({ requestId, person });
 
 async function openFindings(desk: Desk, press: Pressed, { client, triggerId }: Opener): Promise<Refusal | undefined> {
+  if (press.place.kind !== 'message' && !(await mayReview(desk, press))) return notYours;
   const status = await desk.service.status({ requestId: press.requestId });
   if (isRefusal(status)) return status;
   const asked = desk.accounts.factsOf(press.account);
@@ -94,6 +95,14 @@ async function openFindings(desk: Desk, press: Pressed, { client, triggerId }: O
   await asked;
   return undefined;
 }
+
+/** Outside of the channel where it was announced, a break-glass is shown to those who may review it. */
+async function mayReview(desk: Desk, { person, requestId }: Pressed): Promise<boolean> {
+  const overview = await desk.service.overview({ person });
+  return !isRefusal(overview) && overview.toReview.some((one) => one.requestId === requestId);
+}
+
+const notYours = refuse('NotPending', 'This does not wait for your review: it is reviewed by now, or others may.');
 
 async function askAgain(desk: Desk, press: Pressed, opener: Opener): Promise<Refusal | undefined> {
   const before = await desk.service.status({ requestId: press.requestId });

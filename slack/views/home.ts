@@ -6,7 +6,7 @@ import { emergency } from './emergency.ts';
 import { bareButton, context, divider, header, row, section } from './kit.ts';
 import type { Block, Home } from './message.ts';
 import type { People } from './model.ts';
-import { list, noGrants, noneWaiting, noRequests, ownLine, waitingLine } from './overview.ts';
+import { list, noGrants, noneWaiting, noRequests, ownLine, reviewLine, waitingLine } from './overview.ts';
 import { nameOf } from './words.ts';
 
 /** Painted from the newest state only; instants are date tokens, so that it stays true while nobody paints it again. */
@@ -18,6 +18,12 @@ export const homeView = (overview: Overview, people: People, mayBreakGlass = fal
     list('What you hold', overview.grants, ownLine, noGrants),
     divider,
     list('Waiting for you', overview.waiting, (one) => waitingLine(one, people), noneWaiting),
+    overview.toReview.length > 0
+      ? [
+          divider,
+          ...list('Break-glass waiting for your review', overview.toReview, (one) => reviewLine(one, people), nothing),
+        ]
+      : [],
     divider,
     list('What you asked for', overview.requests, ownLine, noRequests),
     divider,

@@ -1,7 +1,7 @@
 /** A person's own requests and those that wait for them, a line each with what can be done: App Home and `/curfew mine`. */
 import { shortId } from '../../domain/ids.ts';
 import { formatSpan } from '../../domain/time.ts';
-import type { Overview, RequestStatus } from '../../service/contract.ts';
+import type { Overview, RequestStatus, ReviewWaiting } from '../../service/contract.ts';
 import { actions } from '../ids.ts';
 import { mrkdwn, nothing, when, type Mrkdwn } from '../text.ts';
 import { askAgainButton, claimButton, doneButton, extendButton, withdrawButton } from './buttons.ts';
@@ -51,7 +51,8 @@ function asked(extension: { readonly kind: 'asked' | 'moving'; readonly endAt: n
 
 const incident = (status: RequestStatus): Mrkdwn => (status.kind === 'break-glass' ? mrkdwn`Break-glass: ` : nothing);
 
-const spokenOf = ({ role, target, requestId }: RequestStatus): string => `${role} on ${target}, ${shortId(requestId)}`;
+const spokenOf = ({ role, target, requestId }: Pick<ReviewWaiting, 'role' | 'target' | 'requestId'>): string =>
+  `${role} on ${target}, ${shortId(requestId)}`;
 
 /** One of a person's own: what it is, where it is, and what they can do. */
 export function ownLine(status: RequestStatus): readonly Block[] {
@@ -90,6 +91,24 @@ export function waitingLine(status: RequestStatus, people: People): readonly Blo
       mrkdwn`*${who}* asks for ${subject(status)} for ${formatSpan(status.durationMs)}${from(status)}, ${when(status.openedAt)}; lapses ${when(status.lapsesAt)}. Request ${shortId(requestId)}.`,
     ),
     ...row(button(actions.review, 'Review', requestId, { style: 'primary', spoken })),
+  ];
+}
+
+/** A break-glass that waits for this person's review. */
+export function reviewLine(waiting: ReviewWaiting, people: People): readonly Block[] {
+  const { requestId, overAt, incident: key, owed } = waiting;
+  const who = nameOf(people, waiting.requester);
+  const late = owed ? mrkdwn` Not in time: ${who} can neither break glass nor approve until then.` : nothing;
+  return [
+    section(
+      mrkdwn`*${who}* broke glass for ${subject(waiting)}, incident ${key ?? 'unknown'}; over since ${when(overAt)}.${late} Request ${shortId(requestId)}.`,
+    ),
+    ...row(
+      button(actions.reviewBreakGlass, 'Record review', requestId, {
+        style: 'primary',
+        spoken: `Record the review of the break-glass of ${who}, ${spokenOf(waiting)}`,
+      }),
+    ),
   ];
 }
 

@@ -14,6 +14,7 @@ export const ids = {
   waiting: '4a2b3c4d-0000-4000-8000-000000000004' as RequestId,
   longer: '5a2b3c4d-0000-4000-8000-000000000005' as RequestId,
   closed: '6a2b3c4d-0000-4000-8000-000000000006' as RequestId,
+  glass: '8a2b3c4d-0000-4000-8000-000000000008' as RequestId,
   extension: '7a2b3c4d-0000-4000-8000-000000000007' as ExtensionId,
 };
 
@@ -53,6 +54,17 @@ export const overviewOf = (person: PersonId, other: PersonId, more: Partial<Over
   requests: [statusOf(ids.approved, person, states.approved), statusOf(ids.open, person, states.awaiting)],
   recent: [statusOf(ids.closed, person, states.closed)],
   waiting: [statusOf(ids.waiting, other, states.awaiting), statusOf(ids.longer, other, states.longer)],
+  toReview: [
+    {
+      requestId: ids.glass,
+      requester: other,
+      target: 'orders-prod',
+      role: 'write',
+      incident: 'INC-12',
+      overAt: statusAt,
+      owed: false,
+    },
+  ],
   away: null,
   ...more,
 });
@@ -81,6 +93,18 @@ export const anyOverview: fc.Arbitrary<Overview> = fc.record({
   requests: statuses,
   recent: statuses,
   waiting: statuses,
+  toReview: fc.array(
+    anyReview.map(({ requestId, requester, target, role, ticket }) => ({
+      requestId,
+      requester,
+      target,
+      role,
+      incident: ticket,
+      overAt: statusAt,
+      owed: ticket === null,
+    })),
+    { maxLength: 25 },
+  ),
   away: fc.option(
     fc.record({
       fromAt: fc.nat(),

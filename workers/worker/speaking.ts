@@ -50,16 +50,17 @@ function slackOf({ slack }: WorkerConfig, reading: Reading, signal: AbortSignal)
     announcements: slack.opsChannel,
     policy: slack.policyChannel,
   };
+  const homes = paintingHomes({ ...reading, port, team: slack.teamId, signal });
   return {
     showing: {
       slack: {
         workspace,
         painter,
         repaint: (requestId, version) => toRow({ kind: 'repaint', payload: { requestId, version } }),
-        homes: paintingHomes({ ...reading, port, team: slack.teamId, signal }),
+        homes,
       },
     },
-    channels: slackChannels({ store, workspace, port, painter, turns, log }),
+    channels: slackChannels({ store, workspace, port, painter, turns, homes, log }),
     alarms: [slackAlarms({ store, port, turns, channel: slack.opsChannel })],
   };
 }
