@@ -7,6 +7,7 @@ import { network } from './experiments/network.ts';
 import { people } from './experiments/people.ts';
 import { postgres } from './experiments/postgres.ts';
 import { processes } from './experiments/process.ts';
+import { standbys } from './experiments/standbys.ts';
 import { temporal } from './experiments/temporal.ts';
 import type { Experiment } from './experiment.ts';
 
@@ -14,6 +15,7 @@ export const experiments: readonly Experiment[] = [
   ...processes,
   ...temporal,
   ...postgres,
+  ...standbys,
   ...grantees,
   ...administrators,
   ...network,

@@ -8,10 +8,12 @@ const ends = {
   'worker-store': 'store',
   'worker-temporal': 'temporal',
   'reaper-target': 'target',
+  'worker-standby': 'standby',
+  'reaper-standby': 'standby',
   'reaper-store': 'store',
   'api-store': 'store',
   'api-temporal': 'temporal',
-} as const satisfies Readonly<Record<string, 'target' | 'store' | 'temporal'>>;
+} as const satisfies Readonly<Record<string, 'target' | 'standby' | 'store' | 'temporal'>>;
 export type LineName = keyof typeof ends;
 export const lineNames = Object.keys(ends) as LineName[];
 

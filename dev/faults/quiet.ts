@@ -5,19 +5,21 @@ import type { Finding } from '../../doctor/finding.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { clusterName, controlDatabase, sampleTargets } from '../company/targets.ts';
+import { standbyName } from '../stack/environments.ts';
 import { eventually } from './eventually.ts';
 import { revokeOf } from './grants.ts';
 import type { World } from './world.ts';
 
 /** Every line honest, every part running. */
 export async function heal(world: World): Promise<void> {
-  const { lines, stack } = world;
+  const { lines, stack, standby } = world;
   lines.restore();
   for (const part of [stack.worker, stack.api, stack.reaper]) {
     const pid = part.pid();
     if (pid !== null) process.kill(pid, 'SIGCONT');
   }
-  await Promise.all([stack.store.start(), stack.target.start(), stack.temporal.start()]);
+  await Promise.all([stack.store.start(), stack.target.start(), standby.cluster.start(), stack.temporal.start()]);
+  await standby.resumeReplay();
   await Promise.all([stack.worker.start(), stack.api.start(), stack.reaper.start()]);
 }
 
@@ -70,29 +72,32 @@ async function settled(world: World, withinMs: number): Promise<void> {
   });
 }
 
-/** Logins and sessions that the target still has though all is over. */
+/** Logins and sessions that a node of the target still has though all is over. */
 async function leftOnTarget(world: World): Promise<readonly string[]> {
-  const rows = await world.onTarget<{ what: string }>(
-    `select 'login ' || rolname as what from pg_roles where rolname ~ '^cfw_' and rolcanlogin
-     union all select 'session ' || usename from pg_stat_activity where usename ~ '^cfw_'`,
-  );
-  return rows.map(({ what }) => what);
+  const text = `select 'login ' || rolname as what from pg_roles where rolname ~ '^cfw_' and rolcanlogin
+     union all select 'session ' || usename from pg_stat_activity where usename ~ '^cfw_'`;
+  await world.standby.replayed();
+  const [primary, standby] = [await world.onTarget<What>(text), await world.onStandby<What>(text)];
+  return [...primary.map(({ what }) => what), ...standby.map(({ what }) => `on the standby: ${what}`)];
 }
+
+type What = { readonly what: string };
 
 /** What the checker of the invariants finds. */
 export function findings(world: World): Promise<readonly Finding[]> {
   const { settings } = world.stack;
-  const administrator = {
+  const administratorAt = (port: number) => ({
     host: '127.0.0.1',
-    port: settings.ports.target,
+    port,
     user: 'postgres',
     password: settings.secrets.targetSuperuser,
-  };
-  const access = openAccess(administrator, {
+  });
+  const access = openAccess(administratorAt(settings.ports.target), {
     cluster: clusterName,
     targets: sampleTargets.map(({ name }) => name),
     controlDatabase,
     databases: sampleTargets.flatMap(({ databases }) => [...databases]),
+    standbys: [{ name: standbyName, admin: administratorAt(settings.ports.standby) }],
   });
   return checkAll({ store: world.store.admin, targets: [access], now: Date.now() + 1 });
 }

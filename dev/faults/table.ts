@@ -36,10 +36,7 @@ export const faultTable: Readonly<Record<number, Place>> = {
   21: suite,
   22: suite,
   23: shown('test/activities.reconcile-targets.test.ts', 'F23 F25, P10'),
-  24: shown(
-    'test/targets.end.test.ts',
-    'a login in flight on a node that had not replayed the revoke is watched from when it has',
-  ),
+  24: suite,
   25: shown('test/story.restored.test.ts', 'F25'),
   26: suite,
   27: suite,

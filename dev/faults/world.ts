@@ -13,6 +13,7 @@ import { dataConverterFor } from '../../temporal/codec.ts';
 import { apiUrl, storeUrl, superuserUrl } from '../stack/environments.ts';
 import { codecKeyId } from '../stack/settings.ts';
 import { startStack, type Stack } from '../stack/stack.ts';
+import type { Standby } from '../standby.ts';
 import { openState } from '../state.ts';
 import type { Progress } from '../progress.mjs';
 import { dying } from './dying.ts';
@@ -28,6 +29,8 @@ export type Api = (typeof apis)[number];
 
 export type World = {
   readonly stack: Stack;
+  /** The target's second node, from which people read as well. */
+  readonly standby: Standby;
   readonly lines: AllLines;
   readonly use: Readonly<Record<Api, UseCases>>;
   /** The use cases as they will be by a clock that is so much ahead, ms. */
@@ -49,6 +52,7 @@ export type World = {
     values?: readonly unknown[],
     database?: string,
   ) => Promise<Row[]>;
+  readonly onStandby: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
   readonly claim: (code: string, withinMs?: number) => Promise<Login>;
   /** A session of a login, straight to the server. @throws DatabaseError where the server says no */
   readonly connect: (login: Login, options?: string) => Promise<Client>;
@@ -73,11 +77,12 @@ export async function openWorld(progress: Pick<Progress, 'step' | 'say'>): Promi
       slack: null,
       notice: '0',
       target: { mode: 'createrole', settings: { max_connections: '60' } },
+      standby: true,
       onUnexpectedExit: (trouble) => void troubles.push(trouble.message),
       lines: async (settings) => (opened.lines = await openLines(settings)),
     });
-    if (!opened.lines) throw new Error('the stack came up without its lines');
-    return await worldOn(stack, opened.lines, troubles, endFolder);
+    if (!opened.lines || !stack.standby) throw new Error('the stack came up without its lines or its standby');
+    return await worldOn(stack, stack.standby, opened.lines, troubles, endFolder);
   } catch (error) {
     await endFolder(false);
     throw error;
@@ -86,6 +91,7 @@ export async function openWorld(progress: Pick<Progress, 'step' | 'say'>): Promi
 
 async function worldOn(
   stack: Stack,
+  standby: Standby,
   lines: AllLines,
   troubles: string[],
   endFolder: (keep: boolean) => Promise<void>,
@@ -114,6 +120,7 @@ async function worldOn(
   let given = 0;
   return {
     stack,
+    standby,
     lines,
     use: {
       prompt: history.recorded(own.useCases, 'prompt'),
@@ -131,6 +138,7 @@ async function worldOn(
     inStore,
     onTarget: (text, values = [], database = 'postgres') =>
       rows(superuserUrl(settings, 'target', database), text, values),
+    onStandby: (text, values = []) => rows(standby.cluster.url(), text, values),
     claim: async (code, withinMs = 60_000) => {
       const { databases, ...login } = await claimWith({ api: apiUrl(settings), code, withinMs });
       secrets.set(`password of ${login.requestId}`, login.password);

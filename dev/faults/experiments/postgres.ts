@@ -1,4 +1,4 @@
-/** Faults of PostgreSQL: it restarts, is full, waits for a standby, or one of its backends dies or hangs. */
+/** Faults of PostgreSQL: it restarts, is full, or one of its backends dies or hangs. */
 import { Client } from 'pg';
 import { wholeCall } from '../call-watch.ts';
 import { eventually, until } from '../eventually.ts';
@@ -105,25 +105,6 @@ async function backendFrozen(world: World): Promise<void> {
   await isOver(world, held.requestId, ['released']);
 }
 
-/** Every commit that waits for a standby that is not there would wait for ever. */
-async function deadStandby(world: World): Promise<void> {
-  world.history.write('fault', { standby: 'dead' });
-  await world.onTarget(`alter system set synchronous_standby_names = 'nobody'`);
-  await world.onTarget('select pg_reload_conf()');
-  try {
-    const held = await hold(world, 6);
-    await endsOnTime(world, held);
-    const released = await hold(world, 60);
-    granted(await releaseOf(world, released));
-    await isClosed(released, 10_000);
-    await isOver(world, released.requestId, ['released']);
-    await isOver(world, held.requestId, ['expired']);
-  } finally {
-    await world.onTarget('alter system reset synchronous_standby_names');
-    await world.onTarget('select pg_reload_conf()');
-  }
-}
-
 /** No place is left for an ordinary login: those who end access have theirs already, or a reserved one. */
 async function noPlaceLeft(world: World): Promise<void> {
   const held = await hold(world, 10);
@@ -196,14 +177,6 @@ export const postgres: readonly Experiment[] = [
     busy: false,
     takes: 80,
     run: backendFrozen,
-  },
-  {
-    fault: 22,
-    name: 'a dead synchronous standby holds up neither grants nor revokes',
-    holds: ['I2', 'I3'],
-    busy: false,
-    takes: 15,
-    run: deadStandby,
   },
   {
     fault: 32,
