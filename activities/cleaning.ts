@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { PersonId, TargetName } from '../domain/ids.ts';
-import { minuteMs, secondMs } from '../domain/time.ts';
+import { hourMs, minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import * as cleaning from '../store/cleaning.ts';
 import { enqueueAll, type NewMessage } from '../store/outbox.ts';
@@ -36,6 +36,8 @@ const mostBatches = 5;
 const lookMs = 20 * secondMs;
 /** What was noted this long ago and has no outcome was left by a process that died. */
 const abandonedMs = 2 * minuteMs;
+/** What a database has not answered for so long somebody has to look at. */
+const overdueMs = hourMs;
 const mostNamed = 200;
 
 /**
@@ -86,8 +88,8 @@ async function settle(
       return 'dropped';
     case 'deps': {
       const why = await cleanAll(deps, graveyard, grantId, (detail ?? '').split(','), person);
-      if (why === 'later') return 'waiting';
-      if (why) return keep(deps, grantId, why.cause, why.detail);
+      if (why?.cause === 'silent' && !(await isOverdue(deps, grantId))) return 'waiting';
+      if (why) return keep(deps, grantId, why.cause === 'silent' ? 'failed' : why.cause, why.detail);
       const [again] = await graveyard.target.dropMany([grantId]);
       if (again && again.outcome !== 'deps') return settle(deps, graveyard, again, person);
       return 'waiting';
@@ -105,21 +107,23 @@ async function settle(
   }
 }
 
-type Why = { readonly cause: cleaning.KeptCause; readonly detail: string };
+/** `silent`: a database did not answer in time. That may pass, and holds up no other login. */
+type Why = { readonly cause: cleaning.KeptCause | 'silent'; readonly detail: string };
 
-/**
- * @returns why it must stay; `later` where a database did not answer, which holds up no other login; undefined where
- *   every database is clean, or says "later" itself
- */
+/** NB. Whoever held it may have made more than one statement can take away: then somebody has to look. */
+const isOverdue = async ({ store, clock }: CleaningDeps, grantId: string): Promise<boolean> =>
+  clock() - ((await cleaning.begunAt(store, grantId)) ?? clock()) > overdueMs;
+
+/** @returns why it must stay; undefined where every database is clean, or says "later" itself */
 async function cleanAll(
   deps: CleaningDeps,
   { target }: Graveyard,
   grantId: string,
   databases: readonly string[],
   person: PersonId | undefined,
-): Promise<Why | 'later' | undefined> {
+): Promise<Why | undefined> {
   let why: Why | undefined;
-  let later = false;
+  let silent: Why | undefined;
   for (const database of databases) {
     const cleaned = await list(deps, target, grantId, database, person)
       .then(() => target.clean(grantId, database))
@@ -131,13 +135,13 @@ async function cleanAll(
         deps.log.warn({ err: error, grantId, database }, 'a database did not answer, and is cleaned later');
         return undefined;
       });
-    if (!cleaned) later = true;
+    if (!cleaned) silent = { cause: 'silent', detail: `${database} no answer` };
     else if (cleaned.outcome === 'clean' || cleaned.outcome === 'absent') await handOver(deps, grantId, database);
     else if (cleaned.outcome === 'kept') why = { cause: 'shared', detail: database };
     else if (cleaned.outcome === 'failed')
       why ??= { cause: 'failed', detail: `${database} ${cleaned.detail ?? ''}`.trim() };
   }
-  return why ?? (later ? 'later' : undefined);
+  return why ?? silent;
 }
 
 /** `allow_connections false`. */

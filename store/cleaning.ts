@@ -47,6 +47,15 @@ export const unfinished = async (
     )
   ).map(({ grantId }) => grantId);
 
+/** When it was first noted; epoch ms. */
+export async function begunAt(db: Db, grantId: string): Promise<number | undefined> {
+  const [row] = await db.query<{ begunAt: number }>(
+    'select begun_at as "begunAt" from curfew.cleaning where grant_id = $1',
+    [grantId],
+  );
+  return row?.begunAt;
+}
+
 /** They are gone: their rows, and the entry `role.dropped` of each; a repeat changes nothing. @returns those that are new */
 export async function dropped(tx: Db, ids: readonly string[]): Promise<readonly string[]> {
   const rows = await tx.query<{ grantId: string; target: string; kept: boolean }>(

@@ -4,6 +4,7 @@ import { createLanding } from '../activities/landing.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { roleOf } from '../domain/ids.ts';
 import * as alarms from '../store/alarms.ts';
+import { TargetError } from '../targets/postgres/failures.ts';
 import { entriesOf } from '../store/audit.ts';
 import { leftBehind, leftById } from '../store/cleaning.ts';
 import { stored } from './support/cleaned.ts';
@@ -19,14 +20,17 @@ afterAll(() => world.end());
 
 const store = () => world.company.store.as.curfew_worker;
 const graveyard = () => ({ target: world.cluster.target, targets: [ordersProd] });
-const sweep = (more: Partial<Parameters<typeof createCleaning>[0]> = {}): Promise<Swept> =>
+const sweep = (
+  more: Partial<Parameters<typeof createCleaning>[0]> = {},
+  target = world.cluster.target,
+): Promise<Swept> =>
   createCleaning({
     store: store(),
     clock: Date.now,
     log: quiet,
     left: (leftId) => ({ kind: 'left-behind', key: leftId, payload: { leftId } }),
     ...more,
-  })(graveyard());
+  })({ ...graveyard(), target });
 
 /** Granted, used, ended, and long enough in the graveyard. */
 async function buried(use: (holder: Claimed) => Promise<unknown> = () => Promise.resolve()): Promise<RequestId> {
@@ -142,6 +146,30 @@ test('a database that lets nobody in keeps its own logins waiting, and no other 
   await rest(shut);
   expect(await sweep()).toMatchObject({ dropped: 1 });
   expect(await kindsOf(shut)).toEqual(['role.kept', 'role.cleaned', 'role.dropped']);
+  expect(await alarms.open(world.company.store.admin)).toEqual([]);
+});
+
+test('one that cannot be cleaned in time waits, holds up no other, and is an alarm after an hour', async () => {
+  const [first, second] = [await world.claimed(), await world.claimed()].toSorted((a, b) =>
+    a.requestId < b.requestId ? -1 : 1,
+  );
+  if (!first || !second) expect.fail('two were claimed');
+  const slow = await bury(first, (it) => asHolder(it, 'orders', 'create table attic.slow (x int)'));
+  const other = await bury(second, (it) => asHolder(it, 'orders', 'create table attic.quick (x int)'));
+  const target = {
+    ...world.cluster.target,
+    clean: (id: string, database: string) =>
+      id === slow
+        ? Promise.reject(new TargetError('TargetUnavailable', 'orders-prod: clean: no answer in time'))
+        : world.cluster.target.clean(id, database),
+  };
+  expect(await sweep({}, target)).toEqual({ dropped: 1, kept: 0, waiting: 1 });
+  expect([await roleIsThere(slow), await roleIsThere(other)]).toEqual([true, false]);
+  expect(await alarms.open(world.company.store.admin)).toEqual([]);
+  expect(await sweep({ clock: () => Date.now() + 3_700_000 }, target)).toEqual({ dropped: 0, kept: 1, waiting: 0 });
+  expect(await alarms.open(world.company.store.admin)).toMatchObject([{ code: 'role-kept', subject: slow }]);
+  await rest(slow);
+  expect(await sweep()).toMatchObject({ dropped: 1 });
   expect(await alarms.open(world.company.store.admin)).toEqual([]);
 });
 
