@@ -35,6 +35,8 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'pull-refused': 'page',
   'source-missing': 'notice',
   'person-unknown': 'notice',
+  'delivery-unread': 'page',
+  'scim-token-over': 'page',
   'condition-unknown': 'notice',
   // What the reconciler found: the kinds of `doctor/reconcile/found.ts` that somebody has to look at now.
   'request-without-workflow': 'page',
@@ -64,6 +66,13 @@ export const severityOf = (code: string, level = 0): Severity =>
 /** One that is not over by then is said again, and from then on every hour. */
 export const escalatesAfterMs = 15 * minuteMs;
 export const escalatesEveryMs = hourMs;
+
+/**
+ * What happened, and does not go on: nothing that is looked at later could say that it is over. It is told once, and over
+ * by itself after an hour; where it happens again after that it is told again.
+ */
+export const newsCodes: readonly string[] = ['person-unknown', 'person-late', 'delivery-unread', 'scim-token-over'];
+export const newsLastsMs = hourMs;
 
 /** So many alarms of one code are said one by one within ten minutes; what is more is said as a number. */
 export const toldOneByOne = 10;

@@ -2,6 +2,7 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
+import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as people from '../store/people.ts';
@@ -46,7 +47,7 @@ export type HrAnswer = {
 export type HrUseCases = {
   deliver(event: HrEvent): Promise<HrAnswer | Refusal>;
   report(input: { readonly delivery: string }): Promise<HrReport | Refusal>;
-  /** Writes down that an event could not be understood. */
+  /** Writes down, and alarms, that an event could not be understood. */
   refuseEvent(input: { readonly delivery: string; readonly refusal: Refusal }): Promise<Refusal>;
   /** Writes down that a signature did not hold. */
   refuseSignature(): Promise<void>;
@@ -88,6 +89,7 @@ export function hrUseCases(ctx: Context, source: HrSource = defaultHrSource): Hr
       answering<never>(ctx, 'refuseEvent', async () => {
         const subject = `${deliveredBy}/${delivery}`;
         await append(store, { kind: 'delivery.refused', actor, subject, body: { code: refusal.code } });
+        await alarms.raise(store, unread(source));
         return refusal;
       }),
     refuseSignature: async () => {
@@ -101,6 +103,14 @@ export function hrUseCases(ctx: Context, source: HrSource = defaultHrSource): Hr
     },
   };
 }
+
+/** Whoever sent it may not look at the answer, and somebody of whom it speaks may have left. */
+const unread = ({ name, deliveredBy }: HrSource): alarms.Alarm => ({
+  key: `delivery-unread/${deliveredBy}`,
+  code: 'delivery-unread',
+  subject: `source/${name}`,
+  detail: `The source ${name} has sent something, signed as it should be, that cannot be read whole: somebody of whom it speaks may have left. Look at what it sends and at where its file says that things stand.`,
+});
 
 async function deliver(ctx: Context, store: Store, source: HrSource, event: HrEvent): Promise<HrAnswer | Refusal> {
   const { delivery } = event;

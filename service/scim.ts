@@ -2,6 +2,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { minuteMs } from '../domain/time.ts';
+import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import type { Store } from '../store/pool.ts';
 import * as tokens from '../store/scim-tokens.ts';
@@ -44,10 +45,20 @@ export function scimUseCases(ctx: Context, { scimUserDomain: domain }: ScimOptio
 async function authenticate(store: Store, shown: string): Promise<ScimCaller | undefined> {
   const hash = hashOfToken(shown);
   const token = hash && (await tokens.byHash(store, hash));
+  if (hash && !token) await alarmOfRunOut(store, hash);
   if (!hash || !token || !timingSafeEqual(hash, token.hash)) return undefined;
   if (!token.usedLately) await tokens.used(store, token.id);
   const { id, source, scopes, inactive } = token;
   return { id, source, scopes, inactive };
+}
+
+/** A token that runs out stops everything that its source says, leavings first, and the source tells nobody here. */
+async function alarmOfRunOut(store: Store, hash: Buffer): Promise<void> {
+  const over = await tokens.runOut(store, hash);
+  if (!over) return;
+  const { source } = over;
+  const detail = `${source} calls with a token that has run out, and with no other: whoever leaves is not known to have left. Make a new one: curfew scim token make --source ${source.replace('scim-', '')}.`;
+  await alarms.raise(store, { key: `scim-token-over/${source}`, code: 'scim-token-over', subject: source, detail });
 }
 
 function refuser(ctx: Context, store: Store): ScimUseCases['refuseToken'] {

@@ -5,6 +5,8 @@ import {
   floodCode,
   floodKey,
   floodWindowMs,
+  newsCodes,
+  newsLastsMs,
   type CodeCounts,
 } from '../domain/alarms.ts';
 import type { Db } from './pool.ts';
@@ -78,9 +80,9 @@ export async function follow(db: Db, channels: readonly string[]): Promise<void>
      select d.alarm, d.channel, 'escalated:' || (1 + floor((x.age - $2) / $3))::int
        from curfew.alarm a join curfew.alarm_delivery d on d.alarm = a.id and d.step = 'raised' and d.channel = any($1::text[])
        cross join lateral (select extract(epoch from clock_timestamp() - a.raised_at) * 1000 as age) x
-      where a.resolved_at is null and x.age >= $2 and d.delivered_at is not null
+      where a.resolved_at is null and x.age >= $2 and d.delivered_at is not null and a.code <> all ($4::text[])
      on conflict do nothing`,
-    [channels, escalatesAfterMs, escalatesEveryMs],
+    [channels, escalatesAfterMs, escalatesEveryMs, newsCodes],
   );
   await db.query(
     `update curfew.alarm_delivery d set passed_at = clock_timestamp() from curfew.alarm a
@@ -98,6 +100,25 @@ export async function follow(db: Db, channels: readonly string[]): Promise<void>
      on conflict do nothing`,
     [channels],
   );
+}
+
+/**
+ * Keys of open alarms that are news, and no news any more: told for an hour, by themselves or as a part of a flood. What
+ * some channel has still to take stays, so that nothing is over unheard.
+ */
+export async function oldNews(db: Db): Promise<readonly string[]> {
+  const rows = await db.query<{ key: string }>(
+    `select a.key from curfew.alarm a
+      where a.resolved_at is null and a.code = any ($1::text[]) and a.raised_at < clock_timestamp() - $2 * interval '1 ms'
+        and not exists (select from curfew.alarm_delivery d
+          where d.alarm = a.id and d.step = 'raised' and d.delivered_at is null and d.passed_at is null)
+        and exists (select from curfew.alarm_delivery d join curfew.alarm t on t.id = d.alarm
+          where (t.id = a.id or (t.code = $3 and t.subject = a.code and t.resolved_at is null))
+            and d.step = 'raised' and d.delivered_at < clock_timestamp() - $2 * interval '1 ms')
+      limit 1000`,
+    [newsCodes, newsLastsMs, floodCode],
+  );
+  return rows.map(({ key }) => key);
 }
 
 type DueRow = Omit<DueDelivery, 'step'> & { readonly step: string };

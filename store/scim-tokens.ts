@@ -62,6 +62,21 @@ export async function byHash(
   return row;
 }
 
+/**
+ * Whose token this is that has run out, where no other one of its source was in use within the hour: then nothing that
+ * this source says arrives. Undefined where that is not so.
+ */
+export async function runOut(db: Db, hash: Buffer): Promise<{ readonly source: string } | undefined> {
+  const [row] = await db.query<{ source: string }>(
+    `select t.source from curfew.scim_token t
+     where t.hash = $1 and t.revoked_at is null and t.expires_at <= clock_timestamp() and not exists (
+       select from curfew.scim_token o where o.source = t.source and o.revoked_at is null
+         and o.expires_at > clock_timestamp() and o.last_used_at > clock_timestamp() - interval '1 hour')`,
+    [hash],
+  );
+  return row;
+}
+
 /** Notes that it is in use; once a minute is enough to see which one may be revoked. */
 export async function used(db: Db, id: string): Promise<void> {
   await db.query(

@@ -106,6 +106,21 @@ test('what cannot be read keeps no leaver of the same delivery waiting; it is re
   }
 });
 
+test('what is signed and cannot be read is an alarm, one for each source: a vendor may not look at its answer', async () => {
+  const open = async (): Promise<readonly unknown[]> =>
+    company.store.admin.query(
+      `select key, subject from curfew.alarm where code = 'delivery-unread' and resolved_at is null order by key`,
+    );
+  await company.store.admin.query(`update curfew.alarm set resolved_at = clock_timestamp() where resolved_at is null`);
+  await send('acme', { type: 'person.left', data: {} });
+  await send('acme', { type: 7 });
+  await sendFirst({ type: 'person.left' });
+  expect(await open()).toEqual([
+    { key: 'delivery-unread/hr', subject: 'source/hr' },
+    { key: 'delivery-unread/hr/acme', subject: 'source/acme' },
+  ]);
+});
+
 test('a login at Okta that nobody here can be called leaves a tombstone and an alarm, and is not passed over', async () => {
   for (const target of [
     [{ id: '00u1', type: 'User', alternateId: "o'neill@acme.example" }],

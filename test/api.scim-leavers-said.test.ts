@@ -6,7 +6,7 @@ import type { PersonId } from '../domain/ids.ts';
 import type { ScimCaller, ScimUseCases } from '../service/contract-scim.ts';
 import type { ScimUserRow } from '../store/scim-users.ts';
 import { startCompany, type Company } from './support/company.ts';
-import { openScim, type ScimClient } from './support/scim.ts';
+import { openScim, plantToken, scimClient, type ScimClient } from './support/scim.ts';
 
 let company: Company;
 let scim: ScimClient;
@@ -59,6 +59,24 @@ test('a PATCH of which nothing is understood is no "done"', async () => {
   for (const body of [{}, { Operations: [] }, { Operations: 'x' }, [], { operation: [replace] }, 5])
     expect([body, (await scim.send('PATCH', `/Users/${id}`, body)).status]).toEqual([body, 400]);
   expect(await stateOf(name)).toBe('active');
+});
+
+test('a source whose token has run out is an alarm, until another one is used (I9)', async () => {
+  const about = async (source: string): Promise<number> =>
+    (await company.store.admin.query('select from curfew.alarm where key = $1', [`scim-token-over/${source}`])).length;
+  const runsOut = (id: string): Promise<unknown> =>
+    company.store.admin.query('update curfew.scim_token set expires_at = clock_timestamp() where id = $1', [id]);
+  const [alone, old] = [randomUUID(), randomUUID()];
+  const clients = [
+    await plantToken(company, { id: alone, source: 'scim-alone' }),
+    await plantToken(company, { id: old, source: 'scim-pair' }),
+    await plantToken(company, { source: 'scim-pair' }),
+  ].map((token) => scimClient(scim.api, token));
+  for (const client of clients) expect((await client.send('GET', '/Users')).status).toBe(200);
+  for (const id of [alone, old]) await runsOut(id);
+  expect((await clients[0]?.send('GET', '/Users'))?.status).toBe(401);
+  expect((await clients[1]?.send('GET', '/Users'))?.status).toBe(401);
+  expect([await about('scim-alone'), await about('scim-pair')]).toEqual([1, 0]);
 });
 
 const unnamed = {

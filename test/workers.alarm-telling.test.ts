@@ -195,6 +195,65 @@ test('a storm of ten thousand alarms is a few messages and a number, and its end
   ).toEqual(['alarm-flood', ...Array.from({ length: toldOneByOne }, () => 'revoke-late')]);
 });
 
+/** As if it had been told so long ago. */
+const toldBefore = (by: string): Promise<unknown> =>
+  store.admin.query(
+    `update curfew.alarm_delivery set delivered_at = delivered_at - $1::interval where delivered_at is not null`,
+    [by],
+  );
+
+test('what happened and does not go on is told once, never again, and over an hour later by itself', async () => {
+  const one = ear('one');
+  const round = telling(one.channel);
+  const news = alarm('person-unknown');
+  await raise(news);
+  await round();
+  await age(news, '50 minutes');
+  await toldBefore('50 minutes');
+  await round();
+  expect([one.what(), await alarms.isOpen(store.admin, news.key)]).toEqual([['raised'], true]);
+  await age(news, '11 minutes');
+  await toldBefore('11 minutes');
+  await round();
+  await round();
+  expect([one.what(), await alarms.isOpen(store.admin, news.key)]).toEqual([['raised', 'resolved'], false]);
+});
+
+test('news that nobody was there to tell is told all the same, and what a dead channel has not heard stays', async () => {
+  const [one, deaf] = [ear('one'), ear('deaf')];
+  deaf.state.fails = true;
+  const round = telling(one.channel, deaf.channel);
+  const news = alarm('person-unknown');
+  await raise(news);
+  await age(news, '5 hours');
+  await round();
+  await toldBefore('2 hours');
+  await round();
+  expect([one.what(), await alarms.isOpen(store.admin, news.key)]).toEqual([['raised'], true]);
+  deaf.state.fails = false;
+  await dueNow();
+  await round();
+  await round();
+  await round();
+  expect([deaf.what()[0], await alarms.isOpen(store.admin, news.key)]).toEqual(['raised', false]);
+});
+
+test('news that came as a flood is over with it', async () => {
+  const one = ear('one');
+  const round = telling(one.channel);
+  const all = Array.from({ length: 40 }, () => alarm('person-unknown'));
+  for (const each of all) await raise(each);
+  await round();
+  await round();
+  await store.admin.query(`update curfew.alarm set raised_at = raised_at - interval '2 hours'`);
+  await toldBefore('2 hours');
+  await round();
+  await eventually('the flood is over', async () => {
+    await round();
+    return (await alarms.open(store.admin)).length === 0;
+  });
+});
+
 test('a channel that is new hears what is open', async () => {
   const [first, second] = [ear('first'), ear('second')];
   await raise(alarm());

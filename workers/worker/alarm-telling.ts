@@ -47,6 +47,7 @@ export function createTelling({ store, channels, log }: TellingOptions): () => P
     await deliveries.tell(store, names, floodCode, batch);
     for (const key of await deliveries.heardBy(store, names, testCode, testPatienceMs))
       await alarms.resolve(store, key);
+    for (const key of await deliveries.oldNews(store)) await alarms.resolve(store, key);
     await deliveries.follow(store, names);
   }
 
