@@ -193,7 +193,8 @@ async function readSessions(access: TargetAccess): Promise<readonly SessionFacts
   const { cluster, node: name = 'primary', query, standbys = [] } = access;
   for (const node of [{ name, query }, ...standbys]) {
     const rows = await node.query<SessionRow>(access.controlDatabase, sessionsText).catch((cause: unknown) => {
-      throw new Error(`${cluster}/${node.name} cannot be read, and what is open there is not known`, { cause });
+      const why = cause instanceof Error ? cause.message : 'no answer';
+      throw new Error(`${cluster}/${node.name} cannot be read, and what is open there is not known: ${why}`, { cause });
     });
     found.push(...rows.map((row) => ({ node: node.name, ...row })));
   }
