@@ -1,7 +1,9 @@
 /** What the documents tell is tried here: the example policy with its cases, the commands with their options, the links. */
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { alarmCodes, severityOf } from '../domain/alarms.ts';
 import { curfew } from './support/terminal.ts';
@@ -55,6 +57,24 @@ test('every command of the documents is one, with the options that are given', a
     const usage = /^Usage: curfew ([a-z- ]+?) \[options\]/m.exec(out)?.[1] ?? '';
     expect(`${line} `.startsWith(`${usage} `) && usage !== '', line).toBe(true);
     for (const [option] of line.matchAll(/--[a-z-]+/g)) expect(out, line).toContain(option);
+  }
+});
+
+test('the suites that the documents start are there, with the options that are given', async () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const lines = documents.flatMap((name) =>
+    [...read(name).matchAll(/npm run (faults|bench|tour)\b([^#`\n]*)/g)].map(([, suite, rest]) => ({
+      suite: suite ?? '',
+      options: [...(rest ?? '').matchAll(/(?<= )--[a-z]+/g)].map(([option]) => option),
+    })),
+  );
+  expect(lines.length).toBeGreaterThan(6);
+  for (const { suite, options } of lines) {
+    const script = /launch\.mjs (\S+)$/.exec(scripts[suite] ?? '')?.[1] ?? '';
+    expect(script, suite).not.toBe('');
+    if (options.length === 0) continue;
+    const { stdout } = await promisify(execFile)(process.execPath, [script, '--help'], { cwd: root });
+    for (const option of options) expect(stdout, `${suite} ${option}`).toContain(option);
   }
 });
 
