@@ -96,3 +96,26 @@ test('"End now" ends it at once', async () => {
   );
   expect(company.temporal.view(requestId).state).toMatchObject({ kind: 'revoking' });
 });
+
+test('neither the holder, a leaver, somebody without a seat nor a copied or settled message changes anything (I6)', async () => {
+  const requestId = await asked();
+  const message = (await messageTo('otto')) ?? expect.fail('nobody was asked');
+  const refusals = async (): Promise<number> =>
+    (await company.store.admin.query(`select from audit.entry where kind in ('taint.refused', 'delivery.refused')`))
+      .length;
+  const before = await refusals();
+  for (const handle of ['ada', 'olga', 'eve'] as const)
+    for (const action of [actions.keepTaint, actions.endTaint]) await desk.driver.press(handle, message, action);
+  const copied = { ...message, channel: desk.workspace.channelId('approvals') };
+  await desk.driver.press('otto', copied, actions.endTaint);
+  await eventually('each is written down', async () => (await refusals()) === before + 7);
+  expect((await of(requestId))?.answer).toBeFalsy();
+
+  await desk.driver.press('otto', message, actions.keepTaint);
+  await eventually('the first word is recorded', async () => (await of(requestId))?.answer?.verdict === 'keep');
+  await desk.driver.press('otto', message, actions.endTaint);
+  await desk.driver.press('omar', (await messageTo('omar')) ?? expect.fail('nobody was asked'), actions.endTaint);
+  await eventually('these are too late', async () => (await refusals()) === before + 9);
+  expect(await of(requestId)).toMatchObject({ answer: { person: company.id('otto'), verdict: 'keep' } });
+  expect(await intents.ofRequest(company.store.admin, requestId)).toEqual([]);
+});
