@@ -7,7 +7,7 @@ import { shownText } from '../slack/shown.ts';
 import { storeUrl } from '../stack/environments.ts';
 import { stateOf } from './first-request.ts';
 import { must } from './report.ts';
-import { sent, type Word } from './review.ts';
+import { insisting, sent, type Word } from './review.ts';
 import type { Stage } from './stage.ts';
 
 export const escalateAfterMs = 4_000;
@@ -154,9 +154,11 @@ async function decide(stage: Stage, who: string, proposalId: string): Promise<Wo
       ),
     ),
   );
-  await driver.press(who, card, actions.reviewProposal);
-  await driver.waitForModal(who, callbacks.decideProposal);
-  return sent(stage, who);
+  return insisting(async () => {
+    await driver.press(who, card, actions.reviewProposal);
+    await driver.waitForModal(who, callbacks.decideProposal);
+    return sent(stage, who);
+  });
 }
 
 async function current({ inStore }: Stage): Promise<{ readonly number: number; readonly hash: string }> {
