@@ -64,6 +64,10 @@ async function cursorAndRole(world: World): Promise<void> {
 
 /** Two-phase commit is off on every target that is fit; an administrator who turns it on later meets this. */
 async function preparedTransaction(world: World): Promise<void> {
+  const { standby } = world;
+  // A standby follows only where it has room for as much as its primary.
+  await world.onStandby(`alter system set max_prepared_transactions = '5'`);
+  await standby.cluster.restart();
   await world.onTarget(`alter system set max_prepared_transactions = '5'`);
   await world.stack.target.restart();
   world.history.write('fault', { prepared: 'on' });
@@ -83,6 +87,9 @@ async function preparedTransaction(world: World): Promise<void> {
     await world.onTarget(`rollback prepared 'left behind'`, [], 'models').catch(() => undefined);
     await world.onTarget('alter system reset max_prepared_transactions');
     await world.stack.target.restart();
+    await standby.replayed();
+    await world.onStandby('alter system reset max_prepared_transactions');
+    await standby.cluster.restart();
   }
 }
 

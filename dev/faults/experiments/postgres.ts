@@ -65,7 +65,8 @@ const pidOf = async (session: Client): Promise<number> =>
 /** PostgreSQL ends every session then, and recovers. What the dead backend had made is an orphan. */
 async function backendKilled(world: World): Promise<void> {
   await world.onTarget('grant temporary on database models to models_read', [], 'models');
-  const held = await hold(world, 12);
+  // A server that was interrupted writes its whole folder to the disk first, which takes its time on a busy one.
+  const held = await hold(world, 30);
   await held.session.query('create temp table scratch as select generate_series(1, 1000) as n');
   await held.session.query('commit');
   await world.onTarget('revoke temporary on database models from models_read', [], 'models');
@@ -73,7 +74,7 @@ async function backendKilled(world: World): Promise<void> {
   world.history.write('fault', { kill: 'a backend' });
   await isClosed(held, 10_000);
   // The grant goes on: who has the password may come in again, until the end.
-  const again = await eventually('it comes in again', () => world.connect(held.login), { withinMs: 8_000 });
+  const again = await eventually('it comes in again', () => world.connect(held.login), { withinMs: 25_000 });
   await again.query('select 1');
   await until(held.login.endAt + 2_500);
   const over: unknown = await again.query('select 1').then(
@@ -167,7 +168,7 @@ export const postgres: readonly Experiment[] = [
     name: 'a backend killed with temporary tables takes no grant with it, and keeps none',
     holds: ['I2'],
     busy: true,
-    takes: 25,
+    takes: 45,
     run: backendKilled,
   },
   {
