@@ -27,6 +27,7 @@ export const directoryContext = (store: Store, clock: () => number, log: Log): C
     voidDecisions: leftToRelay,
     startLeave: leftToRelay,
     startReview: leftToRelay,
+    reviewed: leftToRelay,
     startEffective: leftToRelay,
     close: () => Promise.resolve(),
   },

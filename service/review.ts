@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { mayReview } from '../policy/powers.ts';
 import { append } from '../store/audit.ts';
+import { enqueue } from '../store/outbox.ts';
 import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as reviews from '../store/reviews.ts';
+import { toRow } from '../temporal/messages.ts';
 import { answering, refused } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Reviewed, ReviewInput } from './contract.ts';
@@ -62,6 +64,8 @@ async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewe
   if (inserted === 'recorded') {
     await append(tx, { kind: 'review.recorded', actor: person.id, subject: row.id, body: { verdict: input.verdict } });
     await queue(tx, { kind: 'reviewed', payload: { requestId: row.id } });
+    // NB. By the relay, for whoever sent the form waits for nobody; and at once, for no other process sends it.
+    await enqueue(tx, toRow({ kind: 'review-over', payload: { requestId: row.id } }));
   }
   return { recorded: inserted };
 }

@@ -28,6 +28,7 @@ import {
   requesterKey,
   revoke,
   targetKey,
+  reviewed,
   voidDecisions,
   withdraw,
   type AccessRequestInput,
@@ -80,6 +81,8 @@ export type Temporal = {
   voidDecisions(id: RequestId, input: { readonly personId: PersonId; readonly decisionId?: DecisionId }): Promise<void>;
   startLeave(input: LeaveInput): Promise<Started>;
   startReview(input: ReviewStart): Promise<Started>;
+  /** @throws CurfewError `NotPending` and the like where nobody asks for it any more, or nobody did yet */
+  reviewed(id: RequestId): Promise<void>;
   startEffective(input: EffectiveInput): Promise<Started>;
   close(): Promise<void>;
 };
@@ -178,6 +181,12 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     startEffective: (input) =>
       start(effectiveType, { workflowId: effectiveId(input.source, input.event), args: [input] }),
     startReview: (input) => start(reviewType, { workflowId: reviewId(input.requestId), args: [input] }),
+    reviewed: async (id) => {
+      const handle = client.workflow.getHandle(reviewId(id));
+      await inTime(() => handle.signal(reviewed)).catch((error: unknown) => {
+        throw toCurfewError(error);
+      });
+    },
     close,
   };
 }

@@ -53,6 +53,8 @@ export type Payloads = {
   readonly review: ReviewStart;
   /** Somebody reviewed a break-glass: its messages are painted once more, long after its Workflow closed. */
   readonly reviewed: { readonly requestId: RequestId };
+  /** The same, said to the Workflow that asks for it. Where that was not started yet, it will see by itself. */
+  readonly 'review-over': { readonly requestId: RequestId };
   /** What Slack could not be shown in time: its messages are painted once more, until it takes them. */
   readonly repaint: { readonly requestId: RequestId; readonly version: number };
   /** Everything of somebody who left or was suspended has ended. */
@@ -177,6 +179,11 @@ const ways: { readonly [Kind in OutboxKind]: Way<Payloads[Kind]> } = {
     ids: ['requestId'],
     send: ({ channels }, payload) => channels.reviewed(payload),
   },
+  'review-over': {
+    key: ({ requestId }) => `review-over:${requestId}`,
+    ids: ['requestId'],
+    send: ({ temporal }, { requestId }) => temporal.reviewed(requestId),
+  },
   repaint: {
     key: ({ requestId, version }) => `repaint:${requestId}:${version}`,
     ids: ['requestId'],
@@ -261,6 +268,7 @@ export const besideOthers: readonly OutboxKind[] = [
   'announce',
   'announce-webhook',
   'review',
+  'review-over',
   'reviewed',
   'repaint',
   'revoke',

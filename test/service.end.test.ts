@@ -218,6 +218,10 @@ test('a break-glass is reviewed after its end, by a second person, once', async 
     (await company.outbox()).filter(({ kind }) => kind === 'reviewed'),
     'its messages are painted again',
   ).toHaveLength(1);
+  expect(
+    (await company.outbox()).filter(({ kind }) => kind === 'review-over'),
+    'and whoever asks for it hears that it is given',
+  ).toHaveLength(1);
 });
 
 test('what was approved beforehand is not reviewed', async () => {

@@ -105,6 +105,29 @@ test('the review of a break-glass is asked for until somebody gives it, by one W
   expect(await world.place.temporal.startReview({ requestId }), 'and it is not asked for again').toBe('already-there');
 });
 
+test('once somebody has reviewed it, its Workflow is over at once; where none asks yet, or any more, nobody waits', async () => {
+  let given = false;
+  let looks = 0;
+  const reviewStep = async () => {
+    looks += 1;
+    return { nextAt: given ? null : Date.now() + 86_400_000 };
+  };
+  await world.serve({ reviewStep });
+  const requestId = randomUUID() as RequestId;
+  const early = await write({ kind: 'review-over', payload: { requestId: randomUUID() as RequestId } });
+  await write({ kind: 'review', payload: { requestId } });
+  await relayOnce(relay());
+  expect(await isDone(early), 'none was ever started').toBe(true);
+  await eventually('it waits for a day', () => looks === 1);
+  given = true;
+  const over = await write({ kind: 'review-over', payload: { requestId } });
+  await relayOnce(relay());
+  expect(await isDone(over)).toBe(true);
+  await world.real.client.workflow.getHandle(reviewId(requestId)).result();
+  expect(looks).toBe(2);
+  await expect(world.place.temporal.reviewed(requestId)).rejects.toMatchObject({ code: 'NotPending' });
+});
+
 test('what its writer sent meanwhile is not sent again, and what is not due is left alone', async () => {
   const input = await known();
   const sent = await write({ kind: 'start', payload: input });

@@ -81,6 +81,8 @@ export const revoke = defineSignal<[{ readonly actor: string; readonly cause: st
 /** `decisionId`: only if that decision is the one that counts; without it, whatever the person approved. */
 export const voidDecisions =
   defineSignal<[{ readonly personId: PersonId; readonly decisionId?: DecisionId }]>('voidDecisions');
+/** To `review`: somebody has given it. */
+export const reviewed = defineSignal('reviewed');
 /** For tests and support; lists and pages read the store. */
 export const status = defineQuery<RequestView>('status');
 

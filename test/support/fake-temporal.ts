@@ -165,6 +165,10 @@ export function fakeTemporal(): FakeTemporal {
         if (!there) reviews.push(input.requestId);
         return there ? 'already-there' : 'started';
       }),
+    reviewed: (id) =>
+      arrives(`reviewed ${id}`, () => {
+        if (!reviews.includes(id)) throw new CurfewError('NotPending', 'Nobody asks for it.');
+      }),
     startEffective: (input) =>
       arrives(`effective ${input.source}/${input.event}`, () => {
         const there = effectives.some(({ source, event }) => source === input.source && event === input.event);

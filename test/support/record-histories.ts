@@ -4,8 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RequestId } from '../../domain/ids.ts';
+import { hourMs } from '../../domain/time.ts';
 import { createCodec } from '../../temporal/codec.ts';
 import { effectiveId, leaveId, reconcileType, reviewId } from '../../workflows/contract.ts';
+import { eventually } from './eventually.ts';
 import { hasGolden, keepGolden } from './histories.ts';
 import { fakeActivities, newPersonId, request } from './requests.ts';
 import { running } from './running.ts';
@@ -61,15 +63,19 @@ async function recordLeave(real: TestTemporal): Promise<void> {
   });
 }
 
-/** Nobody reviews it at first; then somebody has. */
+/** Nobody reviews it at first; then somebody has, long before anything else is due. */
 async function recordReview(real: TestTemporal): Promise<void> {
   if (hasGolden('review', 'done')) return;
   let looks = 0;
-  const reviewStep = async () => ({ nextAt: (looks += 1) > 2 ? null : Date.now() + 200 });
+  const reviewStep = async () => ({
+    nextAt: (looks += 1) > 2 ? null : Date.now() + (looks === 2 ? hourMs : 200),
+  });
   await inPlace(real, fakeActivities({ reviewStep }), async ({ temporal }) => {
     const requestId = randomUUID() as RequestId;
     await temporal.startReview({ requestId });
     const handle = real.client.workflow.getHandle(reviewId(requestId));
+    await eventually('it waits', () => looks === 2);
+    await temporal.reviewed(requestId);
     await handle.result();
     await keepGolden('review', 'done', await handle.fetchHistory(), codec);
     process.stdout.write('review/done\n');
