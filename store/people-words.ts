@@ -17,7 +17,8 @@ export type Heard = {
   readonly state: PersonState | undefined;
 };
 
-type Word = { readonly version: number; readonly state: PersonState | null };
+/** `stateVersion`: which version said the state last. */
+type Word = { readonly version: number; readonly state: PersonState | null; readonly stateVersion: number };
 
 const restriction: Readonly<Record<PersonState, number>> = { active: 0, suspended: 1, left: 2 };
 
@@ -33,7 +34,8 @@ export const handleHash = (handle: string): string => createHash('sha256').updat
 
 /**
  * Keeps what a source says, in the order of its own versions. A state that takes more away counts whatever its version:
- * a leaver whom some clock or counter hides is worse than somebody who has to be let in again.
+ * a leaver whom some clock or counter hides is worse than somebody who has to be let in again. What was said before of a
+ * day that has come is held against what was said of the state since, and not of anything else.
  * NB. The caller holds the person's row, or the turn of newcomers where nobody has this handle.
  */
 export const hear = (tx: Db, { handle, source = operator, ...said }: PersonChange): Promise<Heard> =>
@@ -47,18 +49,23 @@ type Said = Pick<PersonChange, 'version' | 'state' | 'dated'> & {
 /** The same of somebody of whom only the handle's hash is known. */
 export async function hearOf(tx: Db, { handleHash: key, source, version, state, dated }: Said): Promise<Heard> {
   const [last] = await tx.query<Word>(
-    'select version, state from curfew.person_word where handle_hash = $1 and source = $2 for update',
+    `select version, state, coalesce(state_version, version) as "stateVersion" from curfew.person_word
+     where handle_hash = $1 and source = $2 for update`,
     [key, source],
   );
   const stricter = takesMoreAway(state, last?.state ?? null);
-  const inTurn = !last || version > last.version || (version === last.version && stricter);
+  const before = dated ? last?.stateVersion : last?.version;
+  const inTurn = !last || before === undefined || version > before || (version === before && stricter);
   const kind = inTurn || dated ? 'news' : 'late';
   if (!inTurn && (!stricter || (dated && last.state === 'active')))
     return { kind: 'stale', state: await stateOf(tx, key) };
   await tx.query(
-    `insert into curfew.person_word as w (handle_hash, source, version, state) values ($1, $2, $3, $4)
+    `insert into curfew.person_word as w (handle_hash, source, version, state, state_version)
+     values ($1, $2, $3::bigint, $4::text, case when $4::text is not null then $3::bigint end)
      on conflict (handle_hash, source) do update
-       set version = greatest(w.version, excluded.version), state = coalesce(excluded.state, w.state)`,
+       set version = greatest(w.version, excluded.version), state = coalesce(excluded.state, w.state),
+         state_version = case when excluded.state is null then coalesce(w.state_version, w.version)
+           else greatest(coalesce(w.state_version, w.version), excluded.version) end`,
     [key, source, version, state ?? null],
   );
   return { kind, state: await stateOf(tx, key) };

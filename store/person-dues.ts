@@ -51,7 +51,7 @@ export async function keep(tx: Db, due: Due): Promise<'older' | { readonly repla
     `select from curfew.person_due d, (select $4::text as state, $5::timestamptz as effective_at) n
        where d.source = $1 and d.handle_hash = $2 and d.settled_at is null and d.version > $3 and not ${isEndOf('d', 'n')}
      union all select from curfew.person_word
-       where source = $1 and handle_hash = $2 and version > $3 and state = 'active'`,
+       where source = $1 and handle_hash = $2 and coalesce(state_version, version) > $3 and state = 'active'`,
     said,
   );
   if (newer.length > 0) return 'older';

@@ -122,6 +122,24 @@ test('an announced return before the day of leaving is a correction, and cancels
   expect(await stateOf(handle)).toBe('active');
 });
 
+test('a list that says nothing of their state cancels no leaving', async () => {
+  const handle = await somebody();
+  const operator = sourceOf('operator');
+  await says(handle, 'left', { version: 2, at: inDays(2), from: operator });
+  await company.store.as.curfew_directory.transaction((tx) =>
+    apply(tx, { handle, version: 30, groups: [{ name: 'engineers' }] }, 'curfew_directory'),
+  );
+  await passes(3);
+  expect(await stateOf(handle)).toBe('left');
+  const corrected = await somebody();
+  await says(corrected, 'left', { version: 2, at: inDays(2), from: operator });
+  await company.store.as.curfew_directory.transaction((tx) =>
+    apply(tx, { handle: corrected, version: 30, state: 'active' }, 'curfew_directory'),
+  );
+  await passes(3);
+  expect(await stateOf(corrected), 'that one says that they stay').toBe('active');
+});
+
 test('whoever is imported in the very moment in which their leaving takes effect has left', async () => {
   const handle = `meanwhile-${(counter += 1)}`;
   await says(handle, 'left', { version: 1, at: inDays(1) });

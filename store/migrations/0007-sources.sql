@@ -26,6 +26,11 @@ create index person_due_effective on curfew.person_due (effective_at) where sett
 create trigger person_due_settled before update on curfew.person_due for each row
   when (old.settled_at is not null) execute function curfew.refuse_change('it is settled');
 
+-- Which version said the state last: a list that says everything else anew, and nothing of that, cancels no day to come.
+-- Null where it was said before this was kept: then it is the word's own.
+alter table curfew.person_word add state_version bigint;
+grant update (state_version) on curfew.person_word to curfew_directory;
+
 -- == Asked ===================================================================================================
 -- Whom a source has listed, so that somebody whom it lists no more is noticed.
 create table curfew.source_listing (
