@@ -54,7 +54,10 @@ const recover = (...words: readonly string[]): Promise<Ran> =>
         { ...cluster(), user: world.postgres.admin.user, password: world.postgres.admin.password },
       ]),
     },
-    files: { 'people.yaml': 'people:\n  - { handle: ada, name: Ada, email: ada@example.com, groups: [engineers] }\n' },
+    files: {
+      'people.yaml': 'people:\n  - { handle: ada, name: Ada, email: ada@example.com, groups: [engineers] }\n',
+      'broken.yaml': 'people:\n  - { handle: ada, state: gone }\n',
+    },
   });
 
 const grant = (it: Claimed): Promise<{ endAt: number }> => world.run(world.activities().grant, it);
@@ -199,6 +202,21 @@ test('a store that came back and grew past the mark between two looks is known b
   expect(await mark()).toBe(seen);
   expect((await recover('--no-people', '--because', 'a test')).code).toBe(0);
 }, 120_000);
+
+test('a people file that cannot be taken is told before anything has ended', async () => {
+  startReaping();
+  await marked();
+  const live = await world.claimed();
+  await grant(live);
+  const before = await latestRecovery(store().admin);
+  for (const file of ['broken.yaml', 'nowhere.yaml']) {
+    const ran = await recover('--force', '--people', file);
+    expect(ran.err).not.toContain(' ended');
+    expect(ran.code).not.toBe(0);
+  }
+  expect(await latestRecovery(store().admin)).toEqual(before);
+  expect(await mayLogin(live.requestId)).toBe(true);
+}, 60_000);
 
 test('doctor names a store that is behind', async () => {
   startReaping();

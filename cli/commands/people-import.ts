@@ -14,9 +14,7 @@ import { loginOf } from './people-link.ts';
  * whoever has moved is judged again.
  */
 export async function importFile(terminal: Terminal, file: string, options: { readonly json?: true }): Promise<void> {
-  const text = readFileOf(terminal, file);
-  // Once without the store, so that a mistake in the file is told without one.
-  sound(terminal, file, parsePeople(text, file));
+  const text = checkFile(terminal, file);
   const result = await withStore(settings(terminal, 'directoryStoreUrl').directoryStoreUrl, async (store) => {
     const list = await people.list(store);
     const policy = await lastUnderstood(store);
@@ -36,6 +34,17 @@ export async function importFile(terminal: Terminal, file: string, options: { re
   });
   if (options.json) return printJson(terminal, result);
   terminal.out(`${result.people} people: ${result.created} new, ${result.changed} changed, ${result.gone} gone.\n`);
+}
+
+/**
+ * Once without the store, so that a mistake in the file is told without one.
+ * @returns its text
+ * @throws Stopped after every issue was told
+ */
+export function checkFile(terminal: Terminal, file: string): string {
+  const text = readFileOf(terminal, file);
+  sound(terminal, file, parsePeople(text, file));
+  return text;
 }
 
 type Known = ReadonlyMap<string, PersonRecord>;

@@ -9,7 +9,7 @@ import type { Register } from '../program.ts';
 import { openSite, type Seen, type Site } from '../recover/clusters.ts';
 import { settings, withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
-import { importFile } from './people-import.ts';
+import { checkFile, importFile } from './people-import.ts';
 
 type Options = {
   readonly people?: string | false;
@@ -78,6 +78,7 @@ async function run(terminal: Terminal, store: Store, options: Options): Promise<
       return exitCodes.done;
     }
     const people = sourceOf(options);
+    checkImport(terminal, options);
     if (under?.completedAt === null) terminal.err(`Going on with the recovery of ${stamp(under.begunAt)}.\n`);
     const found = seen.map(({ cluster, mark }) => ({ cluster, mark, newest }));
     const begun = await recovery.beginRecovery(store, { id: randomUUID(), found, people });
@@ -102,6 +103,13 @@ function sourceOf({ people, because }: Options): string {
     'Say where the people come from: --people FILE, or --no-people --because TEXT where they are up to date already.',
     exitCodes.usage,
   );
+}
+
+/** Before anything has ended: what the import needs is the last thing that an operator wants to look for then. */
+function checkImport(terminal: Terminal, { people }: Options): void {
+  if (typeof people !== 'string') return;
+  settings(terminal, 'directoryStoreUrl');
+  checkFile(terminal, people);
 }
 
 type Done = { readonly asked: number; readonly ended: number; readonly stillOpen: number };
