@@ -35,6 +35,7 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'pull-refused': 'page',
   'source-missing': 'notice',
   'person-unknown': 'notice',
+  'scim-token-expiring': 'notice',
   'delivery-unread': 'page',
   'scim-token-over': 'page',
   'condition-unknown': 'notice',

@@ -77,6 +77,23 @@ export async function runOut(db: Db, hash: Buffer): Promise<{ readonly source: s
   return row;
 }
 
+/**
+ * Tokens that end within `withinMs` from `now` (epoch ms) and were in use in the `usedMs` before it, while no other one
+ * of their source that holds for longer was in use since: whoever changed it over has nothing to do any more.
+ */
+export const expiring = (
+  db: Db,
+  { now, withinMs, usedMs }: { readonly now: number; readonly withinMs: number; readonly usedMs: number },
+): Promise<readonly Pick<ScimToken, 'id' | 'source' | 'expiresAt'>[]> =>
+  db.query(
+    `select t.id, t.source, t.expires_at as "expiresAt" from curfew.scim_token t
+     where t.revoked_at is null and t.expires_at between $1 and $2 and t.last_used_at > $3 and not exists (
+       select from curfew.scim_token o where o.source = t.source and o.revoked_at is null and o.expires_at > $2
+         and o.last_used_at > t.last_used_at)
+     order by t.expires_at, t.id`,
+    [new Date(now), new Date(now + withinMs), new Date(now - usedMs)],
+  );
+
 /** Notes that it is in use; once a minute is enough to see which one may be revoked. */
 export async function used(db: Db, id: string): Promise<void> {
   await db.query(

@@ -34,6 +34,7 @@ import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { watchPulls } from './worker/pull-watch.ts';
+import { watchTokens } from './worker/token-watch.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
 import { openSpeaking, spokenThrough } from './worker/speaking.ts';
 import { openReconciling } from './worker/reconciling.ts';
@@ -127,6 +128,7 @@ export async function startWorker(
   const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
   const watched = keepWatching(reapers, signal);
   const pulled = config.serves === 'targets' ? Promise.resolve() : keepWatching(watchPulls({ store, clock }), signal);
+  const tokens = config.serves === 'targets' ? Promise.resolve() : keepWatching(watchTokens({ store, clock }), signal);
   const kinds = spokenThrough(config);
   if (config.serves !== 'targets' && kinds.length < announcementChannels.length)
     log.warn({ kinds }, 'break-glass is announced through fewer than two kinds of channel: set up Slack and a webhook');
@@ -186,6 +188,7 @@ export async function startWorker(
         beaten,
         watched,
         pulled,
+        tokens,
         announced,
         told,
         asked,

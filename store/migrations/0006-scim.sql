@@ -55,6 +55,8 @@ create index person_group_source on curfew.person_group (source, name);
 -- == Who may what ============================================================================================
 grant select (id, source, scopes, inactive, made_by, made_at, expires_at, revoked_at, last_used_at) on curfew.scim_token
   to curfew_admin, curfew_auditor;
+-- Says in time which of them run out.
+grant select (id, source, expires_at, revoked_at, last_used_at) on curfew.scim_token to curfew_worker;
 grant insert (id, source, hash, scopes, inactive, expires_at), update (revoked_at) on curfew.scim_token to curfew_admin;
 grant select, update (last_used_at) on curfew.scim_token to curfew_directory;
 grant usage on sequence curfew.scim_turn to curfew_directory;
