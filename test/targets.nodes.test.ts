@@ -106,7 +106,7 @@ describe('a standby that has not replayed the revoke', () => {
     });
     await closed(there);
     // Its password is good there until the node hears of the revoke: whoever comes in is met by the next round.
-    const again = await session(holder, 'standby');
+    const again = await until(() => session(holder, 'standby').catch(() => undefined), 'it is let in');
     expect(await end(holder, 1_000)).toMatchObject({ ended: false });
     await closed(again);
     await two.standby.resumeReplay();
