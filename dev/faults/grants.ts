@@ -6,6 +6,7 @@ import { roleOf, type RequestId } from '../../domain/ids.ts';
 import { secondMs } from '../../domain/time.ts';
 import type { Verdict } from '../../domain/decision.ts';
 import { controlDatabase } from '../company/targets.ts';
+import { whileBusy } from './busy.ts';
 import { eventually } from './eventually.ts';
 import { controllers, grantee, owners, type Person } from './staff.ts';
 import type { Api, Login, World } from './world.ts';
@@ -40,15 +41,17 @@ export async function ask(
 ): Promise<Asked> {
   const person = who ?? (await grantee(world));
   const { target, role } = wishes[wish];
-  const opened = await world.use[by].open({
-    person: person.id,
-    kind: 'access',
-    target,
-    role,
-    durationMs: seconds * secondMs,
-    reason: 'an experiment',
-    key,
-  });
+  const opened = await whileBusy(() =>
+    world.use[by].open({
+      person: person.id,
+      kind: 'access',
+      target,
+      role,
+      durationMs: seconds * secondMs,
+      reason: 'an experiment',
+      key,
+    }),
+  );
   return { requestId: granted(opened).requestId, who: person, wish };
 }
 
@@ -61,14 +64,16 @@ export async function decide(
   by: Api = 'prompt',
 ) {
   const [row] = await world.inStore<{ digest: string }>('select digest from curfew.request where id = $1', [requestId]);
-  return world.use[by].decide({
-    requestId,
-    person: person.id,
-    account: inOrder(),
-    digest: row?.digest ?? '',
-    verdict,
-    ...(verdict === 'deny' ? { reason: 'not now' } : {}),
-  });
+  return whileBusy(() =>
+    world.use[by].decide({
+      requestId,
+      person: person.id,
+      account: inOrder(),
+      digest: row?.digest ?? '',
+      verdict,
+      ...(verdict === 'deny' ? { reason: 'not now' } : {}),
+    }),
+  );
 }
 
 /** Asked for and, where somebody has to, approved. */
@@ -81,7 +86,7 @@ export async function approved(world: World, wish: Wish, seconds: number, who?: 
 
 /** The code of a one-time link. */
 export async function codeFor(world: World, { requestId, who }: Asked): Promise<string> {
-  return granted(await world.use.prompt.mintCode({ requestId, person: who.id })).code;
+  return granted(await whileBusy(() => world.use.prompt.mintCode({ requestId, person: who.id }))).code;
 }
 
 export type Held = Asked & {
@@ -108,11 +113,11 @@ export async function enter(world: World, asked: Asked, login: Login): Promise<H
 }
 
 export const releaseOf = (world: World, { requestId, who }: Asked, by: Api = 'prompt') =>
-  world.use[by].release({ requestId, person: who.id });
+  whileBusy(() => world.use[by].release({ requestId, person: who.id }));
 
 /** By somebody who may end any grant. */
 export const revokeOf = (world: World, requestId: RequestId, by: Api = 'prompt') =>
-  world.use[by].revoke({ requestId, person: controllers[0].id, account: inOrder() });
+  whileBusy(() => world.use[by].revoke({ requestId, person: controllers[0].id, account: inOrder() }));
 
 export const stateOf = async (world: World, requestId: RequestId): Promise<string> =>
   (await world.inStore<{ state: string }>('select state from curfew.projection where request_id = $1', [requestId]))[0]

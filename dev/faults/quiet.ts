@@ -2,10 +2,10 @@
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { isRefusal } from '../../domain/errors.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { clusterName, controlDatabase, sampleTargets } from '../company/targets.ts';
 import { standbyName } from '../stack/environments.ts';
+import { whileBusy } from './busy.ts';
 import { eventually } from './eventually.ts';
 import { revokeOf } from './grants.ts';
 import type { World } from './world.ts';
@@ -34,19 +34,12 @@ export async function closeAll(world: World): Promise<void> {
   const end = ({ id, person, granted }: (typeof live)[number]) =>
     granted ? revokeOf(world, id) : world.use.prompt.withdraw({ requestId: id, person });
   const lane = async (): Promise<void> => {
-    for (const one of queue) {
-      for (let tried = 0; tried < tries; tried += 1) {
-        const answer = await end(one);
-        if (!isRefusal(answer) || answer.code !== 'NotRecorded') break;
-      }
-    }
+    for (const one of queue) await whileBusy<unknown>(() => end(one));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 const lanes = 8;
-/** A store that is busy is asked again, as people would. */
-const tries = 5;
 
 /** Messages that wait, ends that a target owes, and requests that are not closed. */
 const openText = `select array_remove(array[

@@ -2,6 +2,8 @@
 import type { PersonId } from '../../domain/ids.ts';
 import { personIdFrom } from '../../policy/digest.ts';
 import { apply, type PersonChange } from '../../store/people.ts';
+import type { Db } from '../../store/pool.ts';
+import { whileBusy } from './busy.ts';
 import type { World } from './world.ts';
 
 export type Person = { readonly handle: string; readonly id: PersonId };
@@ -21,7 +23,7 @@ export type Job = keyof typeof groupsOf;
 /** New people, in one transaction. */
 export async function hire(world: World, job: Job, count: number, more: Partial<PersonChange> = {}): Promise<Person[]> {
   const hired = Array.from({ length: count }, () => named(`${job}-${world.next()}`));
-  await world.store.directory.transaction(async (tx) => {
+  const introduce = async (tx: Db): Promise<void> => {
     for (const { handle, id } of hired) {
       const groups = groupsOf[job].map((name) => ({ name }));
       const email = `${handle}@example.com`;
@@ -37,7 +39,8 @@ export async function hire(world: World, job: Job, count: number, more: Partial<
       } as const;
       await apply(tx, change, 'curfew_directory');
     }
-  });
+  };
+  await whileBusy(() => world.store.directory.transaction(introduce));
   return hired;
 }
 
