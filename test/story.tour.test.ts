@@ -81,4 +81,4 @@ test('the tour tells every step of the story, in order and all well, and leaves 
   expect(code).toBe(0);
   expect(started.seen().length).toBeGreaterThan(8);
   expect(await started.leftOver()).toEqual([]);
-}, 400_000);
+}, 600_000);
