@@ -109,6 +109,7 @@ export function slackChannels(deps: ChannelDeps): Announcements {
       await quiet.leftBehind(message);
       const found = await leftById(store, message.leftId);
       if (found) await post(`left-behind/${message.leftId}`, leftBehindNotice(found));
+      await notices.leftBehind(message);
     },
     async link(message) {
       await quiet.link(message);

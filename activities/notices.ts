@@ -1,17 +1,23 @@
-/** Messages about other things than requests: proposed policies, and Slack accounts that were linked beside others. */
+/**
+ * Messages about other things than requests: proposed policies, Slack accounts that were linked beside others, and what
+ * somebody left behind.
+ */
 import { createHash } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
 import type { LinkId, PersonId, ProposalId, TaintId } from '../domain/ids.ts';
+import { leftBehindNotice } from '../slack/views/left-behind.ts';
 import { linkNotice } from '../slack/views/link.ts';
 import type { Content, SlackPort } from '../slack/views/message.ts';
 import type { Workspace } from '../slack/views/model.ts';
 import { taintNotice } from '../slack/views/taint.ts';
 import { proposalCard } from '../slack/views/proposal.ts';
+import { leftById } from '../store/cleaning.ts';
 import * as links from '../store/link-codes.ts';
 import * as people from '../store/people.ts';
 import type { Store } from '../store/pool.ts';
 import * as proposals from '../store/proposals.ts';
 import * as notices from '../store/slack-notices.ts';
+import { currentPolicy } from './current-policy.ts';
 import type { Log } from './failures.ts';
 import { looksOf } from './painter.ts';
 import { askedOf } from './taint-asked.ts';
@@ -29,7 +35,12 @@ export type Notices = {
   proposal(message: { readonly proposalId: ProposalId }): Promise<void>;
   link(message: { readonly linkId: LinkId }): Promise<void>;
   taint(message: { readonly taintId: TaintId }): Promise<void>;
+  /** To the owners of its target, by direct message. */
+  leftBehind(message: { readonly leftId: string }): Promise<void>;
 };
+
+/** So many owners of a target are written to. */
+const mostOwners = 20;
 
 /** Each makes Slack show how it stands by now; so a message that comes late, or twice, shows nothing that is over. */
 export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): Notices {
@@ -47,7 +58,30 @@ export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): 
     await notices.put(store, { subject, slot, channel: sent.channel, ts: sent.ts, painted });
   }
 
+  const policyOf = currentPolicy();
+  /** The Slack accounts of those who own the target by the policy of now. */
+  async function ownersOf(target: string): Promise<readonly string[]> {
+    const owners = (await policyOf(store)).targets.get(target)?.owners ?? [];
+    const shown = await people.profiles(store, await people.peopleMatching(store, owners));
+    const users = [...shown.values()].flatMap(({ slackTeam, slackUser }) =>
+      slackTeam === workspace.team && slackUser !== undefined ? [slackUser] : [],
+    );
+    return users.slice(0, mostOwners);
+  }
+
   return {
+    async leftBehind({ leftId }) {
+      const left = await leftById(store, leftId);
+      if (!left) return;
+      const shows = leftBehindNotice(left);
+      for (const user of await ownersOf(left.target)) {
+        await paint(`left-behind/${leftId}`, slotOf(leftId, user), () => port.openDm(user), shows).catch((error) => {
+          // Whoever has no account any more keeps nobody else from being told.
+          if (!(error instanceof CurfewError) || error.code !== 'SlackGone') throw error;
+          log.warn({ leftId, err: error }, 'an owner of a target cannot be told what was left behind there');
+        });
+      }
+    },
     async proposal({ proposalId }) {
       const proposal = await proposals.byId(store, proposalId);
       if (!proposal) throw new CurfewError('UnknownRequest', 'The store has no such proposal.');
@@ -96,7 +130,7 @@ export function createNotices({ store, workspace, log, ...slack }: NoticeDeps): 
 }
 
 /** NB. Slack's ids of people stand in one table only, so a slot is named by a hash. */
-const slotOf = (id: LinkId | TaintId, user: string): string =>
+const slotOf = (id: string, user: string): string =>
   `dm:${createHash('sha256').update(`${id} ${user}`).digest('hex').slice(0, 16)}`;
 
 const listOf = (person: PersonId | null): readonly PersonId[] => (person === null ? [] : [person]);
