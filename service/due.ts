@@ -9,7 +9,7 @@ import type { Due, DueOutcome } from '../store/person-dues.ts';
 import * as people from '../store/people.ts';
 import { handleHash, hearOf } from '../store/people-words.ts';
 import type { Db } from '../store/pool.ts';
-import { changeIn } from './change-person.ts';
+import { changeIn, sendSome } from './change-person.ts';
 import type { Context } from './context.ts';
 import type { LeaveInputFromSource } from './contract-people.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
@@ -82,17 +82,20 @@ export async function settleDue(ctx: Context, sources: ReadonlyMap<string, Perso
   const store = ctx.directory;
   if (!store) throw new Error('this process settles nothing: it has no directory login');
   const ask = asking(sources, ctx.clock);
+  const toSend: Queued[] = [];
   let settled = 0;
   for (const next of await dues.coming(store, ctx.clock(), mostAtOnce)) {
     try {
       const answer = await ask(next.source);
       const queued = await store.transaction((tx) => settleOne(tx, next, answer, ctx.clock()));
       settled += queued === undefined ? 0 : 1;
-      for (const message of queued ?? []) await sendNow(ctx, store, message);
+      toSend.push(...(queued ?? []));
     } catch (err) {
       ctx.log.warn({ source: next.source, event: next.event, err }, 'due, and not settled yet');
     }
   }
+  // Everybody first: a Temporal that hangs keeps nobody. What this does not send the relay does.
+  await sendSome(ctx, store, toSend);
   return settled;
 }
 

@@ -1,5 +1,6 @@
 /** Days to come, against sources that answer slowly, absences with a beginning and an end, and people who come meanwhile. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CurfewError } from '../domain/errors.ts';
 import type { PersonState } from '../domain/person.ts';
 import { dayMs, hourMs, secondMs } from '../domain/time.ts';
 import { hrUseCases, type HrSource } from '../service/deliver.ts';
@@ -7,6 +8,7 @@ import { settleDue } from '../service/due.ts';
 import type { Listing, PersonSource } from '../service/person-source.ts';
 import { apply } from '../store/people.ts';
 import { ok, startCompany, type Company } from './support/company.ts';
+import { eventually } from './support/eventually.ts';
 import { addPerson } from './support/store-sample.ts';
 
 let company: Company;
@@ -138,6 +140,23 @@ test('a list that says nothing of their state cancels no leaving', async () => {
   );
   await passes(3);
   expect(await stateOf(corrected), 'that one says that they stay').toBe('active');
+});
+
+test('a Temporal that hangs keeps nobody whose day has come (I9)', async () => {
+  const handles = await Promise.all([somebody(), somebody(), somebody()]);
+  for (const handle of handles) await says(handle, 'left', { version: 2, at: inDays(1) });
+  company.now += 2 * dayMs;
+  const released = Promise.withResolvers<never>();
+  const temporal = new Proxy(company.ctx.temporal, { get: () => () => released.promise });
+  const settling = settleDue({ ...company.ctx, temporal });
+  try {
+    await eventually('all of them have left', async () =>
+      (await Promise.all(handles.map(stateOf))).every((state) => state === 'left'),
+    );
+  } finally {
+    released.reject(new CurfewError('NotConfirmed', 'Temporal did not answer.'));
+    await settling;
+  }
 });
 
 test('whoever is imported in the very moment in which their leaving takes effect has left', async () => {
