@@ -260,34 +260,18 @@ const at = (value: unknown, path: readonly string[]): unknown =>
 export const requestOf = ({ payload }: OutboxMessage): RequestId | undefined =>
   'requestId' in payload ? payload.requestId : undefined;
 
+/** What people see of one request. */
+const painted = ['announce', 'announce-webhook', 'reviewed', 'repaint'] as const;
+
 /**
  * Kinds that wait for nothing else of their request: what people must hear waits for no Workflow, no Workflow waits for
  * a channel, and an end waits for nobody.
  */
-export const besideOthers: readonly OutboxKind[] = [
-  'announce',
-  'announce-webhook',
-  'review',
-  'review-over',
-  'reviewed',
-  'repaint',
-  'revoke',
-];
+export const besideOthers: readonly OutboxKind[] = [...painted, 'review', 'review-over', 'revoke'];
 
 /** To be said to people, and not to a Workflow: whoever writes such a message leaves the sending to the worker. */
 export const isForPeople = ({ kind }: OutboxMessage): boolean => forPeople.includes(kind);
-const forPeople: readonly OutboxKind[] = [
-  'announce',
-  'announce-webhook',
-  'reviewed',
-  'repaint',
-  'left',
-  'alarm',
-  'proposal',
-  'link',
-  'taint',
-  'left-behind',
-];
+const forPeople: readonly OutboxKind[] = [...painted, 'left', 'alarm', 'proposal', 'link', 'taint', 'left-behind'];
 
 /**
  * Sends one message, however often.
