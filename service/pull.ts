@@ -2,15 +2,16 @@
  * Asks a source of people what it knows, because what it delivers by itself is best effort (F42): of everybody whom it
  * lists otherwise than the directory has them, and of whoever it lists no more.
  */
-import { isRefusal } from '../domain/errors.ts';
 import type { PersonId } from '../domain/ids.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import type { PersonChange } from '../store/people.ts';
+import type { Store } from '../store/pool.ts';
 import * as pulls from '../store/source-pulls.ts';
 import type { KnownPerson } from '../store/source-pulls.ts';
-import { changePerson } from './change-person.ts';
+import { changeIn, sendSome } from './change-person.ts';
 import type { Context } from './context.ts';
+import type { Queued } from './outbox.ts';
 import type { ListedPerson, PersonSource } from './person-source.ts';
 
 export type PullInput = {
@@ -75,7 +76,7 @@ export async function pullSource(ctx: Context, input: PullInput): Promise<Pulled
   } as const;
   if (dryRun) return { ...summary, failed: [] };
 
-  const failed = await applyAll(ctx, input, changes, askedAt);
+  const failed = await applyAll(ctx, store, input, changes, askedAt);
   await store.transaction(async (tx) => {
     const listed = known.filter(({ handle }) => listing.people.has(handle)).map(({ id }) => id);
     const kept = newlyMissing.filter(({ handle }) => !failed.includes(handle));
@@ -113,22 +114,32 @@ function differenceOf(
   return Object.keys(change).length === 0 ? undefined : { person, change };
 }
 
-/** @returns the handles of those whose change was not recorded */
+/**
+ * Everybody first, then what follows is sent: a Temporal that hangs keeps nobody. What this does not send the relay does.
+ * @returns the handles of those whose change was not recorded
+ */
 async function applyAll(
   ctx: Context,
+  store: Store,
   { source, actor }: PullInput,
   changes: readonly Difference[],
   askedAt: number,
 ): Promise<readonly string[]> {
   const failed: string[] = [];
+  const toSend: Queued[] = [];
   for (const { person, change } of changes) {
     const event = `pull-${source}-${askedAt}`;
     const whole = { ...change, handle: person.handle, version: askedAt };
-    const result = await changePerson(ctx, { source, event, actor, change: whole });
-    if (!isRefusal(result)) continue;
-    ctx.log.warn({ source, personId: person.id, code: result.code }, 'a pulled change was not recorded');
-    failed.push(person.handle);
+    try {
+      const input = { source, event, actor, change: whole };
+      const { queued } = await store.transaction((tx) => changeIn(tx, input, ctx.clock()));
+      toSend.push(...queued);
+    } catch (err) {
+      ctx.log.warn({ source, personId: person.id, err }, 'a pulled change was not recorded');
+      failed.push(person.handle);
+    }
   }
+  await sendSome(ctx, store, toSend);
   return failed;
 }
 

@@ -6,6 +6,7 @@ import { dayMs, hourMs, secondMs } from '../domain/time.ts';
 import { hrUseCases, type HrSource } from '../service/deliver.ts';
 import { settleDue } from '../service/due.ts';
 import type { Listing, PersonSource } from '../service/person-source.ts';
+import { pullSource } from '../service/pull.ts';
 import { apply } from '../store/people.ts';
 import { ok, startCompany, type Company } from './support/company.ts';
 import { eventually } from './support/eventually.ts';
@@ -142,22 +143,32 @@ test('a list that says nothing of their state cancels no leaving', async () => {
   expect(await stateOf(corrected), 'that one says that they stay').toBe('active');
 });
 
-test('a Temporal that hangs keeps nobody whose day has come (I9)', async () => {
-  const handles = await Promise.all([somebody(), somebody(), somebody()]);
-  for (const handle of handles) await says(handle, 'left', { version: 2, at: inDays(1) });
-  company.now += 2 * dayMs;
-  const released = Promise.withResolvers<never>();
-  const temporal = new Proxy(company.ctx.temporal, { get: () => () => released.promise });
-  const settling = settleDue({ ...company.ctx, temporal });
-  try {
-    await eventually('all of them have left', async () =>
-      (await Promise.all(handles.map(stateOf))).every((state) => state === 'left'),
-    );
-  } finally {
-    released.reject(new CurfewError('NotConfirmed', 'Temporal did not answer.'));
-    await settling;
-  }
-});
+test.each(['day has come', 'source lists them so'])(
+  'a Temporal that hangs keeps nobody whose %s (I9, F42)',
+  async (by) => {
+    const handles = await Promise.all([somebody(), somebody(), somebody()]);
+    const released = Promise.withResolvers<never>();
+    const temporal = new Proxy(company.ctx.temporal, { get: () => () => released.promise });
+    const hanging = { ...company.ctx, temporal };
+    const ask = { list: () => Promise.resolve(listed(Object.fromEntries(handles.map((one) => [one, 'left'])))) };
+    if (by === 'day has come') {
+      for (const handle of handles) await says(handle, 'left', { version: 2, at: inDays(1) });
+      company.now += 2 * dayMs;
+    }
+    const working: Promise<unknown> =
+      by === 'day has come'
+        ? settleDue(hanging)
+        : pullSource(hanging, { source: 'hangs', ask, missingPercent: 10, actor: 'curfew_directory' });
+    try {
+      await eventually('all of them have left', async () =>
+        (await Promise.all(handles.map(stateOf))).every((state) => state === 'left'),
+      );
+    } finally {
+      released.reject(new CurfewError('NotConfirmed', 'Temporal did not answer.'));
+      await working;
+    }
+  },
+);
 
 test('whoever is imported in the very moment in which their leaving takes effect has left', async () => {
   const handle = `meanwhile-${(counter += 1)}`;

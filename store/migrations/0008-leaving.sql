@@ -75,7 +75,7 @@ create table curfew.taint (
   answer_by timestamptz,
   outcome text check (outcome in ('kept', 'ended', 'unanswered', 'lifted', 'over')),
   settled_at timestamptz,
-  unique (decision_id, event));
+  unique (decision_id, event, person));
 create index taint_open on curfew.taint (found_at) where outcome is null;
 create index taint_person on curfew.taint (person);
 create trigger taint_settled before update on curfew.taint for each row
