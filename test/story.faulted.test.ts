@@ -9,7 +9,7 @@ import { openWorld, type World } from '../dev/faults/world.ts';
 
 const seed = 20_261_121;
 /** A few of each kind that are over soon; all the others are `npm run faults`. */
-const some = ['F1', 'F3', 'F27', 'F34d', 'F37', 'F49'];
+const some = ['F1', 'F3', 'F14', 'F27', 'F34d', 'F36', 'F37', 'F49'];
 
 let world: World;
 beforeAll(async () => {
