@@ -171,7 +171,7 @@ test('what does not fit together is told: a cluster without a key, a hook withou
 });
 
 /** Wrong values, each with a canary that no problem may repeat. */
-const wrong: readonly (readonly [keyof typeof apiShape | keyof typeof workerShape | 'CURFEW_REAP_EVERY', string])[] = [
+const wrongValues: readonly (readonly [keyof typeof apiShape | keyof typeof workerShape | 'CURFEW_REAP_EVERY', string])[] = [
   ['CURFEW_STORE_URL', 'mysql://canary:canary@db/x'],
   ['CURFEW_STORE_URL', 'postgres://db/x?canary'],
   ['CURFEW_STORE_URL', 'postgres://canary@db'],
@@ -199,7 +199,7 @@ const wrong: readonly (readonly [keyof typeof apiShape | keyof typeof workerShap
   ['CURFEW_DRAIN', '-1s canary'],
 ];
 
-test.each(wrong)('%s is refused when it is wrong (%#), and its value is told to nobody', (name, value) => {
+test.each(wrongValues)('%s is refused when it is wrong (%#), and its value is told to nobody', (name, value) => {
   const problems = problemsOf(readApiConfig({ ...api, [name]: value }));
   expect(problems.map((problem) => problem.variable)).toContain(name);
   expect(JSON.stringify(problems)).not.toContain('canary');

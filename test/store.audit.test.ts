@@ -147,7 +147,11 @@ test.each([
 
 test('not even the owner, nor a superuser who skips ordinary triggers, changes an entry', async () => {
   await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject: 'kept', body: {} });
-  for (const text of [`update audit.entry set actor = 'x'`, 'delete from audit.entry', 'truncate audit.entry cascade']) {
+  for (const text of [
+    `update audit.entry set actor = 'x'`,
+    'delete from audit.entry',
+    'truncate audit.entry cascade',
+  ]) {
     const asReplica = store.admin.transaction(async (tx) => {
       await tx.query(`set local session_replication_role = 'replica'`);
       await tx.query(text);

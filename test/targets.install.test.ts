@@ -32,6 +32,8 @@ const check = (more: Partial<CheckOptions> = {}): Promise<CheckResult> =>
   checkTarget(postgres.admin, { ...checked, ...more });
 const errorsOf = (result: CheckResult): string[] =>
   result.findings.filter((finding) => finding.severity === 'error').map((finding) => finding.code);
+const warningsNow = async () =>
+  (await check()).findings.filter(({ severity }) => severity === 'warning').map(({ code, what }) => [code, what]);
 const uninstall = () => uninstallTarget(postgres.admin, { controlDatabase: 'control', databases });
 /** Ends and drops whatever is live, past the graveyard, so that Curfew can be taken away. */
 async function sweep(sample: Sample): Promise<void> {
@@ -329,9 +331,7 @@ describe('on an installed target', () => {
   });
 
   test('the check asks for connections that are reserved for the reaper (F32)', async () => {
-    const warnings = async () =>
-      (await check()).findings.filter(({ severity }) => severity === 'warning').map(({ code, what }) => [code, what]);
-    expect(await warnings()).toContainEqual(['reserved-connections', '0']);
+    expect(await warningsNow()).toContainEqual(['reserved-connections', '0']);
     expect(
       await postgres.query(
         'postgres',
