@@ -16,6 +16,10 @@ export type History = {
   /** Entries from now on belong to this experiment. */
   readonly begin: (of: string) => void;
   readonly write: (op: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** A figure of the experiment that runs, which its outcome shows. */
+  readonly measured: (figures: Readonly<Record<string, number>>) => void;
+  /** The figures of the experiment that runs. */
+  readonly figures: () => Readonly<Record<string, number>>;
   /** How often each operation was done. */
   readonly counts: () => Readonly<Record<string, number>>;
   /** The use cases, each call written down with its answer. */
@@ -24,6 +28,7 @@ export type History = {
 
 export function openHistory(file: string): History {
   let of = 'start';
+  let figures: Readonly<Record<string, number>> = {};
   const counts = new Map<string, number>();
   const write: History['write'] = (op, fields = {}) => {
     counts.set(op, (counts.get(op) ?? 0) + 1);
@@ -51,8 +56,16 @@ export function openHistory(file: string): History {
     });
   return {
     file,
-    begin: (next) => (of = next),
+    begin: (next) => {
+      of = next;
+      figures = {};
+    },
     write,
+    measured: (more) => {
+      figures = { ...figures, ...more };
+      write('look', more);
+    },
+    figures: () => figures,
     counts: () => Object.fromEntries([...counts].toSorted(([one], [other]) => one.localeCompare(other))),
     recorded,
   };

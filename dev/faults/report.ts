@@ -4,8 +4,11 @@ import type { Outcome, Summary } from './suite.ts';
 export const replayOf = (seed: number, experiment: string): string =>
   `again: npm run faults -- --seed ${seed} --only ${experiment}`;
 
-export function told({ experiment, name, ok, ms, wrong }: Outcome, seed: number): string {
-  const line = `${ok ? 'ok    ' : 'BROKEN'} ${experiment.padEnd(7)} ${name} (${(ms / 1_000).toFixed(1)} s)`;
+export function told({ experiment, name, ok, ms, figures, wrong }: Outcome, seed: number): string {
+  const measured = Object.entries(figures)
+    .map(([what, figure]) => `; ${what} ${figure}`)
+    .join('');
+  const line = `${ok ? 'ok    ' : 'BROKEN'} ${experiment.padEnd(7)} ${name} (${(ms / 1_000).toFixed(1)} s${measured})`;
   return [
     line,
     ...wrong.map((what) => `         ${what}`),

@@ -16,6 +16,8 @@ export type Outcome = {
   readonly name: string;
   readonly ok: boolean;
   readonly ms: number;
+  /** What it measured, by name. */
+  readonly figures: Readonly<Record<string, number>>;
   /** What was wrong, a sentence each. */
   readonly wrong: readonly string[];
 };
@@ -72,7 +74,7 @@ export async function play(world: World, seed: number, { experiment, id, time }:
   }
   world.history.write('checked', { wrong });
   const ms = Math.round(performance.now() - startedAt);
-  return { experiment: id, name: experiment.name, ok: wrong.length === 0, ms, wrong };
+  return { experiment: id, name: experiment.name, ok: wrong.length === 0, ms, figures: world.history.figures(), wrong };
 }
 
 function count(counts: Record<string, number>, names: readonly string[]): void {

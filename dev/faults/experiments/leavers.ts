@@ -151,7 +151,7 @@ async function fleetLeaves(world: World): Promise<void> {
     },
     { withinMs: 60_000, everyMs: 100 },
   );
-  world.history.write('look', { safeAfterMs: Date.now() - saidAt });
+  world.history.measured({ safeAfterMs: Date.now() - saidAt });
 }
 
 /** HR's word is lost: the identity provider says so as well. */

@@ -104,7 +104,7 @@ async function outOfReach(world: World, chance: Chance): Promise<void> {
   const backAt = Date.now();
   await isClosed(held, 30_000);
   await refusesLogin(world, held.login);
-  world.history.write('fault over', { closedAfterMs: Date.now() - backAt });
+  world.history.measured({ closedAfterMs: Date.now() - backAt });
   await eventually('it is over', () => isOver(world, held.requestId, ['expired'], 90_000).then(() => true), {
     withinMs: 95_000,
   });
