@@ -171,7 +171,10 @@ test('what does not fit together is told: a cluster without a key, a hook withou
 });
 
 /** Wrong values, each with a canary that no problem may repeat. */
-const wrongValues: readonly (readonly [keyof typeof apiShape | keyof typeof workerShape | 'CURFEW_REAP_EVERY', string])[] = [
+const wrongValues: readonly (readonly [
+  keyof typeof apiShape | keyof typeof workerShape | 'CURFEW_REAP_EVERY',
+  string,
+])[] = [
   ['CURFEW_STORE_URL', 'mysql://canary:canary@db/x'],
   ['CURFEW_STORE_URL', 'postgres://db/x?canary'],
   ['CURFEW_STORE_URL', 'postgres://canary@db'],
