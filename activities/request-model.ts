@@ -9,7 +9,6 @@ import type { RequestView } from '../domain/view.ts';
 import { seatOf } from '../policy/eligibility.ts';
 import type { DecisionLine, ExtensionLine, Nudge, Profile, RequestModel, Workspace } from '../slack/views/model.ts';
 import { stuckSlot } from '../slack/views/paint.ts';
-import * as alarms from '../store/alarms.ts';
 import * as claims from '../store/claims.ts';
 import * as decisions from '../store/decisions.ts';
 import { textOf } from '../store/erasable-texts.ts';
@@ -99,11 +98,15 @@ export async function requestModel(
   };
 }
 
-/** Too few could decide it, or its requester was told so. */
+/** Too few could decide it, or its requester was told so: one statement, for every painting asks. */
 async function stuckOf(db: Db, requestId: RequestId, { state }: RequestView): Promise<Pick<RequestModel, 'stuck'>> {
-  if (state.kind === 'awaiting' && (await alarms.isOpen(db, stuckKey(requestId)))) return { stuck: true };
-  const sent = await slackMessages.of(db, requestId);
-  return sent.some(({ slot }) => slot === stuckSlot) ? { stuck: false } : {};
+  const [row] = await db.query<{ open: boolean; told: boolean }>(
+    `select exists (select from curfew.alarm where key = $1 and resolved_at is null) as open,
+       exists (select from curfew.slack_message where request_id = $2 and slot = $3) as told`,
+    [stuckKey(requestId), requestId, stuckSlot],
+  );
+  if (state.kind === 'awaiting' && row?.open === true) return { stuck: true };
+  return row?.told === true ? { stuck: false } : {};
 }
 
 async function lineOf(db: Db, decision: decisions.StoredDecision, { state }: RequestView): Promise<DecisionLine> {

@@ -265,7 +265,7 @@ test('what a request looks like is read in as many statements, however many coul
     return statements;
   };
   const waiting = await statementsNow();
-  expect(waiting).toBeLessThanOrEqual(13);
+  expect(waiting).toBeLessThanOrEqual(14);
   for (const handle of ['eve', 'nina', 'carl'] as const) await company.change(handle, { groups: [{ name: 'owners' }] });
   expect(await statementsNow()).toBe(waiting);
   ok(await click(company, requestId, 'olga'));
