@@ -19,7 +19,7 @@ import { scimUseCases } from '../service/scim.ts';
 import { bindUseCases } from '../service/use-cases.ts';
 import { createSlackApp } from '../slack/app.ts';
 import { requireMigrated } from '../store/migrations.ts';
-import { openStore, type Store } from '../store/pool.ts';
+import { directoryPatienceMs, openStore, type Store } from '../store/pool.ts';
 import { makeTicket, type TicketFields } from '../targets/postgres/ticket.ts';
 import { isVerifier } from '../targets/postgres/verifier.ts';
 import { createTemporal } from '../temporal/connection.ts';
@@ -45,7 +45,12 @@ export async function startApi(
   const directory =
     config.directoryUrl === undefined
       ? undefined
-      : openStore({ url: config.directoryUrl, applicationName: 'curfew-directory', max: 5 });
+      : openStore({
+          url: config.directoryUrl,
+          applicationName: 'curfew-directory',
+          max: 5,
+          statementTimeoutMs: directoryPatienceMs,
+        });
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const ctx: Context = {
     store,

@@ -37,6 +37,12 @@ export type StoreOptions = {
 
 const transactionTries = 3;
 
+/**
+ * Of the directory's login, ms: two hundred leavers at once wait for one another rather than being sent away, and each is
+ * answered before HR gives up.
+ */
+export const directoryPatienceMs = 8_000;
+
 /** Opens nothing yet: connections are made when they are needed, and again after a failure. */
 export function openStore({ url, applicationName, max = 10, statementTimeoutMs = 2_000 }: StoreOptions): Store {
   const pool = new Pool({

@@ -1,4 +1,4 @@
-import { openStore } from '../../store/pool.ts';
+import { directoryPatienceMs, openStore } from '../../store/pool.ts';
 import { requireMigrated } from '../../store/migrations.ts';
 import type { SourceSpec } from '../../directory/spec.ts';
 import type { Log } from '../../service/context.ts';
@@ -32,7 +32,11 @@ export async function startHooks(
   log: Log,
   clock: () => number = Date.now,
 ): Promise<Listening> {
-  const store = openStore({ url: options.directoryUrl, applicationName: 'curfew-hooks' });
+  const store = openStore({
+    url: options.directoryUrl,
+    applicationName: 'curfew-hooks',
+    statementTimeoutMs: directoryPatienceMs,
+  });
   const ctx = directoryContext(store, clock, log);
   const stopping = new AbortController();
   const directory = runDirectory(ctx, specs, stopping.signal);

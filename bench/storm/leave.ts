@@ -2,6 +2,7 @@
  * Somebody leaves who holds very much, or very many leave at once: from HR's signed webhook, sent to the real API, until
  * no login of theirs is let in and no session is left. The floor is the same number of bare roles with as many sessions.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { Client } from 'pg';
 import { apiUrl } from '../../dev/stack/environments.ts';
@@ -12,22 +13,25 @@ import { database, template, type Ground } from './ground.ts';
 import { enterMany, leave, makePeople, seed, type Person, type Seeded } from './seed.ts';
 import { leftOf, untilSafe } from './watch.ts';
 
-/** HR's word on one person. @throws Error where it is not taken */
+/** HR's word on one person, said again where the API is too busy, as HR does. @throws Error where it is not taken */
 export async function tellOfLeaver({ stack }: Ground, { handle }: Person): Promise<void> {
   const id = `msg_${handle}`;
   const madeAt = new Date();
   const body = JSON.stringify({ type: 'person.left', data: { handle, version: madeAt.getTime() } });
-  const answer = await fetch(`${apiUrl(stack.settings)}/hooks/hr/default`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(madeAt.getTime() / 1_000)),
-      'webhook-signature': new Webhook(stack.settings.secrets.hrSecret).sign(id, madeAt, body),
-    },
-    body,
-  });
-  if (!answer.ok) throw new Error(`the hook answered ${answer.status}: ${await answer.text()}`);
+  const headers = {
+    'content-type': 'application/json',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(madeAt.getTime() / 1_000)),
+    'webhook-signature': new Webhook(stack.settings.secrets.hrSecret).sign(id, madeAt, body),
+  };
+  for (let tried = 0; ; tried += 1) {
+    const answer = await fetch(`${apiUrl(stack.settings)}/hooks/hr/default`, { method: 'POST', headers, body });
+    if (answer.ok) return;
+    if (answer.status !== 503 || tried >= 20) {
+      throw new Error(`the hook answered ${answer.status}: ${await answer.text()}`);
+    }
+    await pause(500);
+  }
 }
 
 /** One person, many grants, with as many sessions as a tenth of them. @returns milliseconds from the webhook until safe */
