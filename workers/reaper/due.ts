@@ -39,10 +39,15 @@ export async function reapRound({ target, ending, clock, onFound }: DueOptions):
   for (let call = 0; call < longestRound; call += 1) {
     const found = await target.reap(batch);
     const begun = found.map((reaped) => begin(reaped, ending, clock(), onFound)).filter((each) => each !== undefined);
+    if (found.length === batch) {
+      // A storm. Nobody logs in any more, by VALID UNTIL; so those who are inside come before the roles that are left.
+      if (call === 0) await target.sweep(target.primary(), killWaitMs);
+      continue;
+    }
     if (begun.length > 0) await Promise.race([Promise.all(begun), pause(settleMs)]);
-    await target.reapKill(killWaitMs);
-    if (found.length < batch) return;
+    break;
   }
+  await target.reapKill(killWaitMs);
 }
 
 /** @returns what the round waits for: the end of a grant that it began to end itself */

@@ -760,8 +760,8 @@ end $$;
 
 -- The reaper's too, every second, for a node that reap does not reach: one that only reads, or one whose primary is dead.
 -- Ends the sessions of every grant that is over, be it by what was replayed there or by its end and this node's own
--- clock. It writes nothing, so the caller remembers the logins in flight, and on a standby hands back as p_late those
--- that it has met for 10 s.
+-- clock. On the primary it is for a storm: everybody's session ends before anybody's role is disabled. A standby notes
+-- nothing, so the caller remembers the logins in flight, and hands back there as p_late those that it has met for 10 s.
 create or replace function curfew.sweep(p_wait_ms int default 1000, p_late text[] default '{}')
 returns table (ended int, sessions_left int, in_flight text[])
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -769,16 +769,17 @@ as $$
 #variable_conflict use_column
 declare
   v_deadline timestamptz := clock_timestamp() + least(greatest(coalesce(p_wait_ms, 0), 0), 10000) * interval '1 ms';
-  v_pids int[]; v_seen int[] := '{}';
+  v_pids int[]; v_oids oid[]; v_seen int[] := '{}';
 begin
+  perform set_config('synchronous_commit', 'local', true);
   loop
     perform pg_stat_clear_snapshot();
-    v_pids := array(select a.pid from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
+    select coalesce(array_agg(a.pid), '{}'), array_agg(a.usesysid) into v_pids, v_oids from pg_stat_activity a left join pg_roles p on p.oid = a.usesysid
       where a.pid <> pg_backend_pid() and a.usesysid <> 0
         and (exists (select from curfew.ledger l where l.role_oid = a.usesysid and (l.state <> 'active' or l.until <= clock_timestamp()))
-             or (p.rolname ~ '^cfw_' and not p.rolcanlogin)));
+             or (p.rolname ~ '^cfw_' and not p.rolcanlogin));
     exit when cardinality(v_pids) = 0 or (cardinality(v_seen) > 0 and clock_timestamp() >= v_deadline);
-    perform curfew.end_pid(q) from unnest(v_pids) q;
+    perform curfew.end_session(q.oid, q.pid) from unnest(v_oids, v_pids) q(oid, pid);
     v_seen := v_seen || v_pids;
     perform pg_sleep(0.005);
   end loop;
