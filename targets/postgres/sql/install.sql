@@ -116,6 +116,7 @@ create table if not exists curfew.ledger (
   check (state <> 'active' or (role_oid is not null and until is not null and template is not null)));
 create index if not exists ledger_due on curfew.ledger (until) where state = 'active';
 create index if not exists ledger_person on curfew.ledger (person) where state = 'active';
+create index if not exists ledger_role on curfew.ledger (role_oid);   -- whose session it is, asked of every session
 create index if not exists ledger_kept on curfew.ledger (role_oid) where state <> 'active';
 
 -- What a first installation did not have yet. grace: logins stop this long before the end, so that whoever is inside can
