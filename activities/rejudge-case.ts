@@ -1,5 +1,6 @@
-/** What a request that is not granted yet is judged again by, and what comes of it. */
+/** What a request is judged again by, and what comes of one that is not granted yet. */
 import type { Decision } from '../domain/decision.ts';
+import { CurfewError } from '../domain/errors.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { stagesOf, type Stage } from '../domain/plan.ts';
@@ -43,6 +44,30 @@ export async function read(db: Db, policy: LoadedPolicy, rows: readonly RequestR
 
 const factsMap = async (db: Db, ids: readonly PersonId[]): Promise<ReadonlyMap<PersonId, PersonFacts>> =>
   new Map((await factsOfMany(db, [...new Set(ids)])).map((one) => [one.id, one]));
+
+/**
+ * Those of a batch of which something seems to have fallen; a few statements for all of them. What cannot be judged is
+ * among them, and all are where they cannot be read together: each is looked at by itself then.
+ */
+export async function suspectsOf(
+  db: Db,
+  policy: LoadedPolicy,
+  rows: readonly RequestRow[],
+  isSuspect: (row: RequestRow, known: Known) => boolean,
+): Promise<readonly RequestRow[]> {
+  const known = await read(db, policy, rows).catch((error: unknown) => {
+    if (error instanceof CurfewError) throw error;
+    return undefined;
+  });
+  if (!known) return rows;
+  return rows.filter((row) => {
+    try {
+      return isSuspect(row, known);
+    } catch {
+      return true;
+    }
+  });
+}
 
 export type Finding = {
   readonly fallen: Tally['fallen'];

@@ -3,7 +3,6 @@
  * they: a policy that became stricter ends nothing that somebody holds. Their requests under way are judged with
  * everybody else's (`rejudge.ts`).
  */
-import { randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
@@ -14,23 +13,18 @@ import { planFor } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { noLongerGiven } from '../policy/stricter.ts';
 import { tally } from '../policy/tally.ts';
-import { append } from '../store/audit.ts';
 import * as intents from '../store/intents.ts';
 import * as moved from '../store/moved.ts';
-import { enqueue } from '../store/outbox.ts';
 import type { Db, Store } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
-import type { EndMessages } from './rejudge.ts';
-import { read, type Known } from './rejudge-case.ts';
+import { read, suspectsOf, type Known } from './rejudge-case.ts';
+import { askTheEnd, type EndMessages } from './rejudge-end.ts';
 
-const actor = 'curfew_worker';
 const movesAtOnce = 1_000;
 const batch = 200;
 /** A claim that was judged before the move is granted within this, or never (`proxies.granting`). */
 const comesOutWithinMs = 2 * minuteMs;
-/** Shown on the card and to the holder: as much as fits there. */
-const longestCause = 250;
 
 export type HeldDeps = {
   /** The login `curfew_worker`. */
@@ -54,8 +48,9 @@ export async function judgeMovers(
   let ended = 0;
   let strange: Error | undefined;
   const stuck = new Set<RequestId>();
+  const mayEnd = (row: RequestRow, known: Known): boolean => reasonsOf(policy, row, known).length > 0;
   for (let from = 0; from < held.length; from += batch) {
-    for (const row of await suspects(store, policy, held.slice(from, from + batch))) {
+    for (const row of await suspectsOf(store, policy, held.slice(from, from + batch), mayEnd)) {
       try {
         if (await store.transaction((tx) => endIfStill(deps, tx, policy, row))) ended += 1;
       } catch (cause) {
@@ -78,25 +73,6 @@ export async function judgeMovers(
     settled.map(({ id }) => id),
   );
   return { ended, strange };
-}
-
-/**
- * Those of a batch that may have to end; a few statements for all of them. What cannot be judged is among them, and all
- * are where they cannot be read together: each is looked at by itself then.
- */
-async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<readonly RequestRow[]> {
-  const known = await read(db, policy, rows).catch((error: unknown) => {
-    if (error instanceof CurfewError) throw error;
-    return undefined;
-  });
-  if (!known) return rows;
-  return rows.filter((row) => {
-    try {
-      return reasonsOf(policy, row, known).length > 0;
-    } catch {
-      return true;
-    }
-  });
 }
 
 /** As of the opening, so that the hour ends nothing; by their own facts of today, and the approvers' of that day. */
@@ -130,13 +106,7 @@ async function endIfStill({ messages }: HeldDeps, tx: Db, policy: LoadedPolicy, 
   if ((await intents.ofRequest(tx, row.id)).length > 0) return false;
   const reasons = reasonsOf(policy, row, await read(tx, policy, [row]));
   if (reasons.length === 0) return false;
-  const { id: requestId, target } = row;
-  await intents.insert(tx, { id: randomUUID(), scope: { kind: 'grant', requestId, target }, actor, cause: 'moved' });
-  const body = { cause: 'moved', policy: policy.hash, reasons };
-  await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
-  // Whoever shows a cause ends the sentence.
-  const why = reasons.join(' ').slice(0, longestCause).replace(/\.$/, '');
-  const cause = `its holder has moved, and would not be given it now: ${why}`;
-  await enqueue(tx, messages.revoke({ requestId, actor, cause }));
+  const says = 'its holder has moved, and would not be given it now';
+  await askTheEnd(messages, tx, row, { cause: 'moved', says, policy, reasons });
   return true;
 }

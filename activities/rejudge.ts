@@ -3,14 +3,12 @@
  * approver may not decide any more waits for somebody else at once, and what a newer policy would not give so easily
  * ends at once, with the reason (I6, I7, I8). The claim and the grant judge all the same by themselves.
  */
-import { randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
 import { stuckCode, stuckKey } from '../domain/alarms.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import * as alarms from '../store/alarms.ts';
-import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import { beat, of as beatOf } from '../store/heartbeats.ts';
 import * as intents from '../store/intents.ts';
@@ -19,7 +17,8 @@ import type { Db, Store } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { CurrentPolicy } from './current-policy.ts';
-import { judge, read } from './rejudge-case.ts';
+import { judge, read, suspectsOf, type Known } from './rejudge-case.ts';
+import { askTheEnd, type EndMessages } from './rejudge-end.ts';
 import { judgeMovers } from './rejudge-held.ts';
 
 export type RejudgeDeps = {
@@ -37,13 +36,6 @@ export type RejudgeDeps = {
     /** Shows people what no Workflow says; once a `version`. */
     readonly repaint: (of: { readonly requestId: RequestId; readonly version: number }) => NewMessage;
   } & EndMessages;
-};
-export type EndMessages = {
-  readonly revoke: (of: {
-    readonly requestId: RequestId;
-    readonly actor: string;
-    readonly cause: string;
-  }) => NewMessage;
 };
 
 /** `looked`: at how many requests; null where nothing had changed. */
@@ -102,7 +94,7 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
   for (let after: RequestId | null = null; ;) {
     const rows: readonly RequestRow[] = await requests.ungranted(deps.store, { after, limit: batch });
     looked += rows.length;
-    for (const row of await suspects(deps.store, policy, rows)) {
+    for (const row of await suspectsOf(deps.store, policy, rows, isSuspect(policy))) {
       try {
         const changed = await deps.store.transaction((tx) => settle(deps, tx, policy, row));
         voided += changed.voided;
@@ -122,25 +114,12 @@ async function pass(deps: RejudgeDeps, policy: LoadedPolicy): Promise<Passed> {
   }
 }
 
-/**
- * Of a batch those of which something seems to have fallen; a few statements for all of them. What cannot be judged is
- * among them, and all are where they cannot be read together: each is looked at by itself then.
- */
-async function suspects(db: Db, policy: LoadedPolicy, rows: readonly RequestRow[]): Promise<readonly RequestRow[]> {
-  const known = await read(db, policy, rows).catch((error: unknown) => {
-    if (error instanceof CurfewError) throw error;
-    return undefined;
-  });
-  if (!known) return rows;
-  return rows.filter((row) => {
-    try {
-      const { fallen, reasons, stuck } = judge(policy, row, known);
-      return fallen.length > 0 || reasons.length > 0 || stuck !== null;
-    } catch {
-      return true;
-    }
-  });
-}
+const isSuspect =
+  (policy: LoadedPolicy) =>
+  (row: RequestRow, known: Known): boolean => {
+    const { fallen, reasons, stuck } = judge(policy, row, known);
+    return fallen.length > 0 || reasons.length > 0 || stuck !== null;
+  };
 
 /** In the request's turn, by what holds then: somebody may have claimed it, ended it or decided anew meanwhile. */
 async function settle(deps: RejudgeDeps, tx: Db, policy: LoadedPolicy, row: RequestRow): Promise<Settled> {
@@ -152,7 +131,8 @@ async function settle(deps: RejudgeDeps, tx: Db, policy: LoadedPolicy, row: Requ
   if (open !== true || asked.some(({ scope }) => scope.kind === 'grant')) return nothing;
   const { fallen, reasons, stuck } = judge(policy, row, await read(tx, policy, [row]));
   if (reasons.length > 0) {
-    await end(deps, tx, row, policy, reasons);
+    const says = 'the policy would not give it so any more';
+    await askTheEnd(deps.messages, tx, row, { cause: 'policy', says, policy, reasons });
     return { ...nothing, ended: 1 };
   }
   let voided = 0;
@@ -189,23 +169,3 @@ async function calm(deps: RejudgeDeps, stuck: ReadonlySet<RequestId>): Promise<v
 /** The requester is told by the outbox: no Workflow has anything to do with it. */
 const show = ({ messages, clock }: RejudgeDeps, tx: Db, requestId: RequestId): Promise<number> =>
   enqueue(tx, messages.repaint({ requestId, version: clock() }));
-
-/** Shown on the card and to those who decided: as much as fits there. */
-const longestCause = 250;
-
-async function end(
-  { messages }: RejudgeDeps,
-  tx: Db,
-  { id: requestId, target }: RequestRow,
-  policy: LoadedPolicy,
-  reasons: readonly string[],
-): Promise<void> {
-  const scope = { kind: 'grant', requestId, target } as const;
-  await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'policy' });
-  const body = { cause: 'policy', policy: policy.hash, reasons };
-  await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
-  // Whoever shows a cause ends the sentence.
-  const why = reasons.join(' ').slice(0, longestCause).replace(/\.$/, '');
-  const cause = `the policy would not give it so any more: ${why}`;
-  await enqueue(tx, messages.revoke({ requestId, actor, cause }));
-}

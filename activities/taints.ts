@@ -15,7 +15,7 @@ import * as requests from '../store/requests.ts';
 import * as taints from '../store/taints.ts';
 import type { OpenTaint, Taint, TaintOutcome } from '../store/taints.ts';
 import type { CurrentPolicy } from './current-policy.ts';
-import type { EndMessages } from './rejudge.ts';
+import type { EndMessages } from './rejudge-end.ts';
 
 export type TaintDeps = {
   /** The login `curfew_worker`. */

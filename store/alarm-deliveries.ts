@@ -9,24 +9,19 @@ import {
   newsLastsMs,
   type CodeCounts,
 } from '../domain/alarms.ts';
+import type { OpenAlarm } from './alarms.ts';
 import type { Db } from './pool.ts';
 
 /** `level`: how often it escalated by then. */
 export type Step =
   { readonly kind: 'raised' } | { readonly kind: 'escalated'; readonly level: number } | { readonly kind: 'resolved' };
 
-export type DueDelivery = {
+export type DueDelivery = Omit<OpenAlarm, 'id'> & {
   readonly alarm: string;
   readonly channel: string;
   readonly step: Step;
   /** How often it was tried, this time included. */
   readonly attempts: number;
-  readonly key: string;
-  readonly code: string;
-  readonly subject: string;
-  readonly detail: string;
-  readonly raisedBy: string;
-  readonly raisedAt: number;
   readonly resolvedAt: number | null;
 };
 
@@ -192,14 +187,7 @@ export async function heardBy(
   return rows.map(({ key }) => key);
 }
 
-export type ListedAlarm = {
-  readonly id: string;
-  readonly key: string;
-  readonly code: string;
-  readonly subject: string;
-  readonly detail: string;
-  readonly raisedBy: string;
-  readonly raisedAt: number;
+export type ListedAlarm = OpenAlarm & {
   readonly resolvedAt: number | null;
   readonly deliveries: readonly {
     readonly channel: string;

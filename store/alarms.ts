@@ -46,14 +46,6 @@ export async function resolve(db: Db, key: string): Promise<boolean> {
   return resolved.length > 0;
 }
 
-export async function isOpen(db: Db, key: string): Promise<boolean> {
-  const [row] = await db.query<{ open: boolean }>(
-    'select exists (select from curfew.alarm where key = $1 and resolved_at is null) as open',
-    [key],
-  );
-  return row?.open === true;
-}
-
 /** Open alarms, oldest first. */
 export const open = (db: Db): Promise<readonly OpenAlarm[]> =>
   db.query(

@@ -10,7 +10,7 @@ import type { UseCases } from '../../service/contract.ts';
 import { dropBare, endBare, makeBare } from '../peers/bare.ts';
 import { template, type Ground } from './ground.ts';
 import { enter, enterMany, leave, makePeople, seed, type Seeded } from './seed.ts';
-import { leftOf, untilSafe } from './watch.ts';
+import { leftOf, untilDisabled, untilSafe } from './watch.ts';
 import { idOf, realGrants } from './real.ts';
 
 /** Seeding one grant takes this long at most on a slow machine; what is left over is waited for. */
@@ -37,7 +37,7 @@ export async function measureExpiry(
   await pause(Math.max(0, endAt - Date.now()));
   const startedAt = performance.now();
   const safeMs = await untilSafe(ground.target, roles, startedAt);
-  const allOffMs = await untilDisabled(ground, roles, startedAt);
+  const allOffMs = await untilDisabled(ground.target, roles, startedAt, 300_000);
   const admitted = await knocking;
   await leave(inside);
   const lost = (await stillOn(ground, roles)) + (await unclosed(ground, others));
@@ -69,20 +69,6 @@ async function knock(ground: Ground, seeded: readonly Seeded[], endAt: number): 
   };
   await Promise.all(seeded.slice(-attempts).map(({ role }) => one(role)));
   return late;
-}
-
-/** Until each role is disabled in the catalog as well, and not only past its VALID UNTIL. */
-async function untilDisabled({ target }: Ground, roles: readonly string[], startedAt: number): Promise<number> {
-  for (;;) {
-    const { rows } = await target.query<{ n: number }>(
-      'select count(*)::int as n from pg_roles where rolname = any ($1::name[]) and rolcanlogin',
-      [roles],
-    );
-    const ms = performance.now() - startedAt;
-    if (rows[0]?.n === 0) return ms;
-    if (ms > 300_000) throw new Error(`after five minutes ${rows[0]?.n} roles may still log in but for VALID UNTIL`);
-    await pause(25);
-  }
 }
 
 async function stillOn(ground: Ground, roles: readonly string[]): Promise<number> {

@@ -6,7 +6,7 @@ import type { Metric } from '../metric.ts';
 import { count as asCount } from '../metric.ts';
 import type { Ground } from './ground.ts';
 import { makePeople, seed } from './seed.ts';
-import { untilSafe } from './watch.ts';
+import { untilDisabled, untilSafe } from './watch.ts';
 
 const watchedMs = 20 * secondMs;
 /** Of the kernel's clock, in which processes are billed; the same on every Linux that Node runs on. */
@@ -69,22 +69,8 @@ export async function measureRestart(ground: Ground, live: number, due: number):
   await pause(Math.max(0, endAt - Date.now()) + secondMs);
   const startedAt = performance.now();
   await stack.reaper.start();
-  const ms = await untilOff(ground, roles, startedAt);
+  const ms = await untilDisabled(ground.target, roles, startedAt, 120_000);
   await untilSafe(ground.target, roles, startedAt);
   await Promise.all([stack.worker.start(), stack.api.start()]);
   return asCount(`restart.${live}.safe.ms`, Math.round(ms), 30_000);
-}
-
-/** Until the catalog has each of them disabled: past their end they let nobody in anyhow. */
-async function untilOff({ target }: Ground, roles: readonly string[], startedAt: number): Promise<number> {
-  for (;;) {
-    const { rows } = await target.query<{ n: number }>(
-      'select count(*)::int as n from pg_roles where rolname = any ($1::name[]) and rolcanlogin',
-      [roles],
-    );
-    const ms = performance.now() - startedAt;
-    if (rows[0]?.n === 0) return ms;
-    if (ms > 120_000) throw new Error(`after two minutes ${rows[0]?.n} of those that were due are not disabled`);
-    await pause(25);
-  }
 }

@@ -33,3 +33,22 @@ export async function untilSafe(
     await pause(5);
   }
 }
+
+/** The same until each role is disabled in the catalog as well, and not only past its VALID UNTIL. */
+export async function untilDisabled(
+  target: Client,
+  roles: readonly string[],
+  startedAt: number,
+  withinMs: number,
+): Promise<number> {
+  for (;;) {
+    const { rows } = await target.query<{ n: number }>(
+      'select count(*)::int as n from pg_roles where rolname = any ($1::name[]) and rolcanlogin',
+      [roles],
+    );
+    const ms = performance.now() - startedAt;
+    if (rows[0]?.n === 0) return ms;
+    if (ms > withinMs) throw new Error(`after ${withinMs} ms ${rows[0]?.n} roles may still log in but for VALID UNTIL`);
+    await pause(25);
+  }
+}

@@ -55,7 +55,7 @@ export function holdTemplate(world: World, template: string): Promise<Hold> {
 }
 
 /** Keeps every writer of one of the store's tables waiting; readers pass. */
-export const holdTable = (world: World, table: string): Promise<Hold> =>
+export const holdTable = (world: Pick<World, 'stack'>, table: string): Promise<Hold> =>
   holdWith(superuserUrl(world.stack.settings, 'store', 'curfew'), [
     `lock table curfew.${table} in share row exclusive mode`,
   ]);
@@ -75,7 +75,7 @@ export async function holdWith(url: string, statements: readonly string[]): Prom
 }
 
 /** Waits until the worker's login waits for a lock on one of the clusters. */
-export const workerWaits = (world: World, on: 'target' | 'store'): Promise<true> =>
+export const workerWaits = (world: Pick<World, 'onTarget' | 'inStore'>, on: 'target' | 'store'): Promise<true> =>
   eventually(`the worker waits on the ${on}`, async () => {
     const look = on === 'target' ? world.onTarget : world.inStore;
     const rows = await look(

@@ -1,7 +1,6 @@
 /** The tour's stage for tests: the whole real stack, an operator's ways into it, and what became of a request. */
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import { Client as PgClient } from 'pg';
 import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import type { Finding } from '../../doctor/finding.ts';
@@ -9,6 +8,7 @@ import { claim as claimWith } from '../../cli/connect/claim.ts';
 import { actions } from '../../slack/ids.ts';
 import { openStore, type Store } from '../../store/pool.ts';
 import { dataConverterFor } from '../../temporal/codec.ts';
+import { holdTable, holdWith, workerWaits, type Hold } from '../../dev/faults/parts.ts';
 import { clusterName, controlDatabase, sampleTargets } from '../../dev/company/targets.ts';
 import { elementsOf } from '../../dev/slack/block-kit.ts';
 import { codecKeyId } from '../../dev/stack/settings.ts';
@@ -200,42 +200,11 @@ const openText = `select (select count(*) from curfew.outbox where done_at is nu
       where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = t.name))::int
   + (select count(*) from curfew.projection where state in ('granting', 'revoking'))::int as open`;
 
-/** Something that holds up whoever comes after, until it is let go or its server dies. */
-export type Held = { readonly release: () => Promise<void> };
-
 /** Keeps every change of a template's members waiting: a grant before its COMMIT, and a revoke after its NOLOGIN. */
-export const holdTemplate = (stage: Stage, template: string): Promise<Held> =>
-  hold(superuserUrl(stage.stack.settings, 'target', controlDatabase), [
+export const holdTemplate = (stage: Stage, template: string): Promise<Hold> =>
+  holdWith(superuserUrl(stage.stack.settings, 'target', controlDatabase), [
     'create role story_blocker nologin',
     `grant ${template} to story_blocker`,
   ]);
 
-/** Keeps every writer of one of the store's tables waiting; readers pass. */
-export const holdTable = (stage: Stage, table: string): Promise<Held> =>
-  hold(superuserUrl(stage.stack.settings, 'store', 'curfew'), [
-    `lock table curfew.${table} in share row exclusive mode`,
-  ]);
-
-async function hold(url: string, statements: readonly string[]): Promise<Held> {
-  const client = new PgClient({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query('begin');
-  for (const text of statements) await client.query(text);
-  return {
-    release: async () => {
-      await client.query('rollback').catch(() => undefined);
-      await client.end().catch(() => undefined);
-    },
-  };
-}
-
-/** Waits until the worker's login waits for a lock on one of the clusters. */
-export const workerWaits = (stage: Stage, on: 'target' | 'store'): Promise<true> =>
-  eventually(`the worker waits on the ${on}`, async () => {
-    const look = on === 'target' ? stage.onTarget : stage.inStore;
-    const rows = await look(
-      `select from pg_stat_activity where usename = 'curfew_worker' and wait_event_type = 'Lock'`,
-    );
-    return rows.length > 0;
-  });
+export { holdTable, workerWaits };
