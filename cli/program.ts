@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { hideSecrets } from '../config/log.ts';
 import { CurfewError } from '../domain/errors.ts';
+import { registerAudit } from './commands/audit.ts';
 import { registerBreakGlass } from './commands/breakglass.ts';
 import { registerConnect } from './commands/connect.ts';
 import { registerDecide } from './commands/decide.ts';
@@ -38,6 +39,7 @@ const registers: readonly Register[] = [
   registerOnCall,
   registerScim,
   registerReport,
+  registerAudit,
   registerPolicy,
   registerTarget,
   registerMigrate,

@@ -1,0 +1,19 @@
+/** `curfew audit`: what is done with the log itself. One `add` a command. */
+import type { Command } from 'commander';
+import type { Finish, Register } from '../program.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** Adds one command under `curfew audit`. */
+export type AddAudit = (audit: Command, terminal: Terminal, finish: Finish) => void;
+
+const adds: readonly AddAudit[] = [];
+
+export const registerAudit: Register = (program, terminal, finish) => {
+  const audit = program
+    .command('audit')
+    .summary('read, export and prove the log of what happened')
+    .description(
+      'The log of what happened: append-only, in a Merkle tree whose checkpoints are signed and kept elsewhere as well.',
+    );
+  for (const add of adds) add(audit, terminal, finish);
+};
