@@ -15,8 +15,12 @@ export function settings<Wanted extends keyof CliConfig>(
 }
 
 /** Opens a store, hands it over and closes it. A person waits here, so a statement may take longer than Slack's. */
-export async function withStore<T>(url: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openStore({ url, applicationName: 'curfew-cli', max: 2, statementTimeoutMs: 15_000 });
+export async function withStore<T>(
+  url: string,
+  work: (store: Store) => Promise<T>,
+  statementTimeoutMs = 15_000,
+): Promise<T> {
+  const store = openStore({ url, applicationName: 'curfew-cli', max: 2, statementTimeoutMs });
   try {
     return await work(store);
   } finally {
@@ -27,6 +31,23 @@ export async function withStore<T>(url: string, work: (store: Store) => Promise<
 /** The store as curfew_admin. */
 export const withAdminStore = <T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> =>
   withStore(settings(terminal, 'adminStoreUrl').adminStoreUrl, work);
+
+/** A year of a large company is read in one statement. */
+const reportTimeoutMs = 300_000;
+
+/**
+ * The store as an auditor, who may change nothing: curfew_auditor, or a login that is a member of it. An operator who has
+ * set no such login reads as curfew_admin.
+ */
+export function withAuditorStore<T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> {
+  const url =
+    terminal.env[auditorVariable] === undefined && terminal.env[adminVariable] !== undefined
+      ? settings(terminal, 'adminStoreUrl').adminStoreUrl
+      : settings(terminal, 'auditorStoreUrl').auditorStoreUrl;
+  return withStore(url, work, reportTimeoutMs);
+}
+const auditorVariable = 'CURFEW_AUDITOR_STORE_URL';
+const adminVariable = 'CURFEW_ADMIN_STORE_URL';
 
 /** A file that somebody named. @throws Stopped where it cannot be read */
 export function readFileOf(terminal: Terminal, path: string): string {

@@ -46,6 +46,10 @@ export const cliShape = {
     what: 'the store, as curfew_admin or the login of an operator: policy, target, doctor, alarms, recover, status, requests, breakglass, report, people link --code, scim',
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
+  CURFEW_AUDITOR_STORE_URL: optional(postgresUrl, {
+    what: 'the store, as curfew_auditor or the login of an auditor, who may change nothing: report, audit; unset: CURFEW_ADMIN_STORE_URL',
+    mend: 'Set it to postgres://curfew_auditor:PASSWORD@HOST:PORT/DATABASE.',
+  }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {
     what: 'the store, as curfew_directory or the login of an operator: people, oncall',
     mend: 'Set it to postgres://curfew_directory:PASSWORD@HOST:PORT/DATABASE.',
@@ -76,6 +80,7 @@ export const cliShape = {
 export type CliConfig = {
   readonly api?: string;
   readonly adminStoreUrl?: string;
+  readonly auditorStoreUrl?: string;
   readonly directoryStoreUrl?: string;
   /** Path of the file of sources of people. */
   readonly sources?: string;
@@ -89,6 +94,7 @@ export type CliConfig = {
 const cliNames = {
   api: 'CURFEW_API',
   adminStoreUrl: 'CURFEW_ADMIN_STORE_URL',
+  auditorStoreUrl: 'CURFEW_AUDITOR_STORE_URL',
   directoryStoreUrl: 'CURFEW_DIRECTORY_STORE_URL',
   sources: 'CURFEW_HR_SOURCES',
   targetAdminUrl: 'CURFEW_TARGET_ADMIN_URL',

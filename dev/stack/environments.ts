@@ -95,6 +95,7 @@ export const operatorEnvironment = (settings: StackSettings): Environment => ({
   CURFEW_MIGRATE_URL: superuserUrl(settings, 'store', storeDatabase),
   CURFEW_API: apiUrl(settings),
   CURFEW_ADMIN_STORE_URL: storeUrl(settings, 'curfew_admin'),
+  CURFEW_AUDITOR_STORE_URL: storeUrl(settings, 'curfew_auditor'),
   CURFEW_DIRECTORY_STORE_URL: storeUrl(settings, 'curfew_directory'),
   CURFEW_TARGET_ADMIN_URL: superuserUrl(settings, 'target', controlDatabase),
   CURFEW_TARGET_WORKER_PASSWORD: settings.secrets.targetWorker,
