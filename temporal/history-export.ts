@@ -1,0 +1,126 @@
+/** Reads what closed Workflows did, for whoever keeps it: Temporal forgets a history after its namespace's retention. */
+import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { NamespaceNotFoundError, WorkflowNotFoundError, type Payload, type PayloadCodec } from '@temporalio/common';
+import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.js';
+import canonicalize from 'canonicalize';
+import { secondMs } from '../domain/time.ts';
+import { accessRequestType, effectiveType, leaveType, reviewType } from '../workflows/contract.ts';
+import { createCodec, dataConverterFor } from './codec.ts';
+import { secured, type TemporalSettings } from './connection.ts';
+
+/** One run of a Workflow that is over, however it ended. */
+export type ClosedRun = {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly type: string;
+  /** Temporal's word for how, e.g. COMPLETED. */
+  readonly how: string;
+  /** Epoch ms. */
+  readonly closedAt: number;
+};
+
+/** The same history twice: with payloads in the clear, and as Temporal has it. Canonical JSON (RFC 8785), UTF-8. */
+export type FetchedHistory = { readonly clear: Buffer; readonly original: Buffer };
+
+export type Histories = {
+  /**
+   * Runs that closed after `at`, oldest first; all that Temporal still has where it is undefined. By Temporal's list,
+   * which lags: look again at what closed a while ago.
+   * @param types the Workflows' types
+   */
+  closedAfter(at: number | undefined, types: readonly string[]): Promise<readonly ClosedRun[]>;
+  /** The newest run of one Workflow. `gone`: Temporal does not know it (any more). */
+  find(workflowId: string): Promise<ClosedRun | 'running' | 'gone'>;
+  /** @throws where Temporal does not answer, or a payload was written with a key that is not there */
+  fetch(run: Pick<ClosedRun, 'workflowId' | 'runId'>): Promise<FetchedHistory>;
+  /** For how long after the close Temporal keeps a history, ms. */
+  retentionMs(): Promise<number>;
+  close(): Promise<void>;
+};
+
+/** Whose histories are kept; of a reconcile round, only where it did something. */
+export const keptTypes: readonly string[] = [accessRequestType, leaveType, reviewType, effectiveType];
+
+const listMs = 60 * secondMs;
+const fetchMs = 30 * secondMs;
+const callMs = 5 * secondMs;
+const listPage = 1_000;
+/** In one look; what is more is looked at in the next one. */
+const mostRuns = 200_000;
+
+/** Connects with the first call. */
+export function createHistories(settings: TemporalSettings): Histories {
+  const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
+  const { namespace, identity } = settings;
+  const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(settings.codecKeys) });
+  const codec = createCodec(settings.codecKeys);
+  const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
+
+  return {
+    closedAfter: (at, types) =>
+      within(listMs, async () => {
+        const runs: ClosedRun[] = [];
+        for await (const info of client.workflow.list({ query: queryOf(at, types), pageSize: listPage })) {
+          const run = runOf(info);
+          if (run) runs.push(run);
+          if (runs.length === mostRuns) break;
+        }
+        return runs.toSorted((one, other) => one.closedAt - other.closedAt);
+      }),
+    find: (workflowId) =>
+      within(callMs, () => client.workflow.getHandle(workflowId).describe()).then(
+        (info) => runOf(info) ?? 'running',
+        (error: unknown) => {
+          // A namespace that is not there says nothing of its Workflows.
+          if (error instanceof WorkflowNotFoundError && !(error instanceof NamespaceNotFoundError)) return 'gone';
+          throw error;
+        },
+      ),
+    fetch: ({ workflowId, runId }) =>
+      within(fetchMs, async () => {
+        const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+        return { clear: canonical(await inTheClear(history, codec)), original: canonical(history) };
+      }),
+    retentionMs: () =>
+      within(callMs, async () => {
+        const { config } = await connection.workflowService.describeNamespace({ namespace });
+        return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * secondMs;
+      }),
+    close: () => connection.close(),
+  };
+}
+
+function queryOf(at: number | undefined, types: readonly string[]): string {
+  const named = types.map((type) => `'${type}'`).join(', ');
+  const closed = at === undefined ? 'CloseTime IS NOT NULL' : `CloseTime > '${new Date(at).toISOString()}'`;
+  return `WorkflowType IN (${named}) AND ${closed}`;
+}
+
+type Listed = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'type' | 'status'> & {
+  readonly closeTime?: Date | undefined;
+};
+
+const runOf = ({ workflowId, runId, type, status, closeTime }: Listed): ClosedRun | undefined =>
+  closeTime && { workflowId, runId, type, how: status.name, closedAt: closeTime.getTime() };
+
+function canonical(history: History): Buffer {
+  const text = canonicalize(JSON.parse(historyToJSON(history)));
+  if (text === undefined) throw new TypeError('a history that is no JSON');
+  return Buffer.from(text, 'utf8');
+}
+
+/** A copy whose payloads are those that the Workflow saw, wherever in an event they stand. */
+export const inTheClear = async (history: History, codec: PayloadCodec): Promise<History> =>
+  (await decoded(history, codec)) as History;
+
+async function decoded(value: unknown, codec: PayloadCodec): Promise<unknown> {
+  if (Array.isArray(value)) return Promise.all(value.map((one) => decoded(one, codec)));
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (isPayload(value)) return (await codec.decode([value]))[0];
+  const copy = Object.create(Object.getPrototypeOf(value) as object) as Record<string, unknown>;
+  for (const [key, field] of Object.entries(value)) copy[key] = await decoded(field, codec);
+  return copy;
+}
+
+const isPayload = (value: object): value is Payload =>
+  'metadata' in value && typeof value.metadata === 'object' && value.metadata !== null && 'encoding' in value.metadata;
