@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { entryLine } from '../audit/entry-line.ts';
+import { leafHash, nodeHash, rootOf } from '../audit/merkle.ts';
+import { frontierOf } from '../audit/frontier.ts';
+import { append } from '../store/audit.ts';
+import * as log from '../store/log.ts';
+import type { Db } from '../store/pool.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import { until } from './support/postgres.ts';
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startStore({ config: { autovacuum: 'on', max_connections: '200' } });
+}, 60_000);
+afterAll(() => store.end());
+
+const opened = (db: Db, subject: string, body: Record<string, string> = {}): Promise<number> =>
+  append(db, { kind: 'request.opened', actor: subject, subject, body } as never);
+
+/** Until nothing waits: an entry whose transaction is still open is not waited for. */
+async function drain(): Promise<void> {
+  await until(async () => {
+    await log.sequence(store.as.curfew_worker, 500);
+    return (await log.waiting(store.as.curfew_worker)).entries === 0;
+  }, 'every entry has its place');
+}
+
+type Leaf = { readonly index: number; readonly entry: number };
+const leaves = (): Promise<readonly Leaf[]> =>
+  store.admin.query<Leaf>('select index, entry from audit.leaf order by index');
+
+/** No place is missing, no entry has two, and each entry has one. */
+async function expectWhole(): Promise<void> {
+  const placed = await leaves();
+  expect(placed.map(({ index }) => index)).toEqual(placed.map((_, index) => index));
+  const entries = await store.admin.query<{ id: number }>('select id from audit.entry order by id');
+  expect(placed.map(({ entry }) => entry).toSorted((one, other) => one - other)).toEqual(entries.map(({ id }) => id));
+}
+
+test('a thousand concurrent appends, of which some roll back, get gapless places from three sequencers, one of them killed in its batch (I11)', async () => {
+  const [api, worker] = [store.open('curfew_api', { max: 40 }), store.open('curfew_worker', { max: 4 })];
+  let writing = true;
+  const sequencing = Array.from({ length: 3 }, async () => {
+    while (writing) await log.sequence(worker, 37).catch(() => undefined);
+  });
+  const killing = (async () => {
+    let killed = 0;
+    while (writing) {
+      const ended = await store.admin.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where query like '%audit.sequence%' and usename = 'curfew_worker' and state = 'active' limit 1`,
+      );
+      killed += ended.length;
+    }
+    return killed;
+  })();
+  const wanted = Array.from({ length: 1_000 }, async (_, n) => {
+    const write = api.transaction(async (tx) => {
+      await opened(tx, randomUUID());
+      if (n % 10 === 0) throw new Error('rolled back');
+      return 1;
+    });
+    return await write.catch(() => 0);
+  });
+  const written = (await Promise.all(wanted)).reduce<number>((sum, one) => sum + one, 0);
+  writing = false;
+  await Promise.all(sequencing);
+  expect(await killing).toBeGreaterThan(0);
+  expect(written).toBe(900);
+  await drain();
+  await expectWhole();
+});
+
+test('an entry that drew a low id and commits late has its place later, once, and the horizon waits for it', async () => {
+  await drain();
+  const before = await log.sizeOf(store.admin);
+  let committed!: () => void;
+  const held = new Promise<void>((resolve) => (committed = resolve));
+  let drawn!: (id: number) => void;
+  const low = new Promise<number>((resolve) => (drawn = resolve));
+  const late = store.as.curfew_api.transaction(async (tx) => {
+    drawn(await opened(tx, 'late'));
+    await held;
+  });
+  const lowId = await low;
+  const highId = await opened(store.as.curfew_api, 'early');
+  for (let round = 0; round < 5; round += 1) await log.sequence(store.as.curfew_worker, 500);
+  expect(highId).toBeGreaterThan(lowId);
+  expect((await leaves()).slice(before).map(({ entry }) => entry)).toEqual([highId]);
+  const [state] = await store.admin.query<{ horizon: number }>('select horizon from audit.sequencer');
+  expect(state?.horizon).toBeLessThan(lowId);
+  committed();
+  await late;
+  for (let round = 0; round < 5; round += 1) await log.sequence(store.as.curfew_worker, 500);
+  expect((await leaves()).slice(before).map(({ entry }) => entry)).toEqual([highId, lowId]);
+  await until(async () => {
+    await log.sequence(store.as.curfew_worker, 500);
+    const [now] = await store.admin.query<{ horizon: number }>('select horizon from audit.sequencer');
+    return (now?.horizon ?? 0) >= highId;
+  }, 'the horizon has passed both');
+  await expectWhole();
+});
+
+test('a transaction that began before its neighbour and appends after it is not overtaken by the horizon', async () => {
+  await drain();
+  let go!: () => void;
+  const held = new Promise<void>((resolve) => (go = resolve));
+  let begun!: () => void;
+  const started = new Promise<void>((resolve) => (begun = resolve));
+  // Two that are under way at once: the one with the higher transaction id is over first.
+  const slow = store.as.curfew_api.transaction(async (tx) => {
+    await opened(tx, 'slow');
+    begun();
+    await held;
+    await opened(tx, 'slow');
+  });
+  await started;
+  for (let n = 0; n < 20; n += 1) {
+    await opened(store.as.curfew_api, 'quick');
+    await log.sequence(store.as.curfew_worker, 500);
+  }
+  go();
+  await slow;
+  await drain();
+  await expectWhole();
+});
+
+const nasty = [
+  'plain',
+  '"quotes" \\ back\\\\slash / slash',
+  'tab\t newline\n return\r back\b feed\f one\u0001 unit\u001f del\u007f',
+  'ünïcödé \u2028\u2029 \u{1F512} \ufeff é e\u0301',
+  '',
+];
+
+test('the line that the store makes is byte for byte the line that the auditor’s code makes, and its leaf is its hash', async () => {
+  for (const actor of nasty) {
+    for (const subject of nasty) await append(store.as.curfew_api, { kind: 'request.opened', actor, subject, body: { n: actor, at: subject } } as never);
+  }
+  await drain();
+  const placed = await log.linesBetween(store.as.curfew_auditor, 0, 1e6, 1e6);
+  const rows = new Map(
+    (
+      await store.admin.query<{ id: number; at: string; login: string; kind: string; actor: string; subject: string; body: Buffer }>(
+        `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, login, kind, actor, subject, body from audit.entry`,
+      )
+    ).map((row) => [row.id, row]),
+  );
+  expect(placed.length).toBeGreaterThan(nasty.length ** 2);
+  for (const { entry, line, hash } of placed) {
+    const row = rows.get(entry);
+    if (!row || !line) throw new Error('a leaf without its entry');
+    expect(line.toString('utf8')).toBe(entryLine(row as never).toString('utf8'));
+    expect(hash.equals(leafHash(line))).toBe(true);
+  }
+});
+
+test('every complete subtree that the store names is the tree’s, at every size on the way', async () => {
+  await drain();
+  const placed = await log.linesBetween(store.as.curfew_auditor, 0, 1e6, 1e6);
+  const tree = frontierOf(0);
+  for (const { index, hash } of placed) {
+    tree.push(hash);
+    if (index % 101 !== 0 && index !== placed.length - 1) continue;
+    const root = await rootOf(index + 1, (nodes) => log.readNodes(store.as.curfew_worker, nodes));
+    expect(root.equals(tree.root()), `at size ${index + 1}`).toBe(true);
+  }
+  const [left, right] = await log.readNodes(store.as.curfew_worker, [
+    { level: 8, index: 0 },
+    { level: 8, index: 1 },
+  ]);
+  const [both] = await log.readNodes(store.as.curfew_worker, [{ level: 9, index: 0 }]);
+  if (!left || !right || !both) throw new Error('too few entries for two tiles');
+  expect(both.equals(nodeHash(left, right))).toBe(true);
+  await expect(log.readNodes(store.as.curfew_worker, [{ level: 20, index: 0 }])).rejects.toThrow(log.TreeIncomplete);
+});
+
+test('a body with a control character is refused, because it would break its line', async () => {
+  const call = store.as.curfew_api.query(`select audit.append('request.opened', 'a', 'b', $1)`, [Buffer.from('{"a":\n1}')]);
+  await expect(call).rejects.toMatchObject({ sqlstate: 'CFA04' });
+});
