@@ -5,6 +5,7 @@
 import { dayMs, minuteMs } from '../domain/time.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
+import { rerunnable } from './reports.ts';
 
 /** Each approved the other this often in this time, and gave this share of all approvals that the other one got. */
 export const reciprocityRule = { withinMs: 90 * dayMs, atLeast: 3, share: 0.5 } as const;
@@ -54,18 +55,35 @@ const reciprocal = `least(a.times, b.times) >= $3 and a.times >= ga.times * $4::
 
 const rule = [reciprocityRule.atLeast, reciprocityRule.share];
 
+const pairsText = `
+    with recursive ${standsFor}, ${counted('all', '')}
+    select b.approver as one, b.requester as other, b.times as "oneApproved", a.times as "otherApproved",
+      ga.times as "oneGot", gb.times as "otherGot", ${reciprocal} as reciprocal
+    from all_given a join all_given b on b.requester = a.approver and b.approver = a.requester
+    join all_got ga on ga.requester = a.requester join all_got gb on gb.requester = b.requester
+    where a.requester < b.requester
+    order by reciprocal desc, a.times + b.times desc, one, other`;
+
 /** Every pair that approved each other in a period, the closest first. Complete: nothing is cut off. */
-export const pairs = (db: Db, { fromAt, toAt }: Period): Promise<readonly Pair[]> =>
-  db.query(
-    `with recursive ${standsFor}, ${counted('all', '')}
-     select b.approver as one, b.requester as other, b.times as "oneApproved", a.times as "otherApproved",
-       ga.times as "oneGot", gb.times as "otherGot", ${reciprocal} as reciprocal
-     from all_given a join all_given b on b.requester = a.approver and b.approver = a.requester
-     join all_got ga on ga.requester = a.requester join all_got gb on gb.requester = b.requester
-     where a.requester < b.requester
-     order by reciprocal desc, a.times + b.times desc, one, other`,
-    [new Date(fromAt), new Date(toAt), ...rule],
+export const pairs = (db: Db, period: Period): Promise<readonly Pair[]> => db.query(pairsText, pairsValues(period));
+
+const pairsValues = ({ fromAt, toAt }: Period): readonly (Date | number)[] => [
+  new Date(fromAt),
+  new Date(toAt),
+  ...rule,
+];
+
+/** The statement that lists the pairs of a period, to be run again. */
+export const pairsQuery = (period: Period): string => rerunnable(pairsText, pairsValues(period));
+
+/** Whose name all accounts of a human go by in a pair: this account's own, where there is no other. */
+export async function standsForHuman(db: Db, id: PersonId): Promise<PersonId> {
+  const [row] = await db.query<{ human: PersonId }>(
+    `with recursive ${standsFor} select human from stands where id = $1::uuid`,
+    [id],
   );
+  return row?.human ?? id;
+}
 
 /** How many approvals a period has in all, and how many people gave or got one: what the pairs are a part of. */
 export async function population(

@@ -3,7 +3,7 @@ import type { PersonId } from '../../domain/ids.ts';
 import type { Store } from '../../store/pool.ts';
 import { endsOf, followedOf } from '../../store/requests.ts';
 import * as taints from '../../store/taints.ts';
-import { withAdminStore } from '../settings.ts';
+import { withAuditorStore } from '../settings.ts';
 import { printJson, printTable, type Terminal } from '../terminal.ts';
 import type { Command } from 'commander';
 import { handlesOf } from './requests.ts';
@@ -24,7 +24,7 @@ export function addReportTainted(command: Command, terminal: Terminal): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExamples:\n  curfew report tainted\n  curfew report tainted --all --json')
     .action(async ({ all, json }: Options) => {
-      const found = await withAdminStore(terminal, (store) => read(store, all === true));
+      const found = await withAuditorStore(terminal, (store) => read(store, all === true));
       if (json) return printJson(terminal, found);
       if (found.length === 0) return terminal.out('Nothing lives on the approval of somebody who is gone.\n');
       printTable(

@@ -1,0 +1,58 @@
+/** What reports are asked with: a period, whose, of which target, and how they are written. */
+import { Option, type Command } from 'commander';
+import type { PersonId } from '../../domain/ids.ts';
+import { isUuid } from '../../domain/ids.ts';
+import { dayMs } from '../../domain/time.ts';
+import type { Db } from '../../store/pool.ts';
+import { parseDay, parseInstant } from '../instant.ts';
+import { exitCodes, Stopped } from '../terminal.ts';
+import { personOf } from './requests.ts';
+
+export const formats = ['table', 'csv', 'json'] as const;
+export type Format = (typeof formats)[number];
+
+export type PeriodOptions = { readonly from?: string; readonly to?: string };
+export type ReportOptions = PeriodOptions & {
+  readonly target?: string;
+  readonly person?: string;
+  readonly format?: Format;
+  readonly json?: true;
+};
+
+/** From the first instant until just before the second, epoch ms. */
+export type Period = { readonly fromAt: number; readonly toAt: number };
+
+const usualMs = 90 * dayMs;
+
+export const withPeriod = (command: Command): Command =>
+  command
+    .option('--from <instant>', 'from then on; unset: 90 days before the end')
+    .option('--to <instant>', 'until then; unset: now');
+
+export const withFormat = (command: Command): Command =>
+  command
+    .addOption(new Option('--format <format>', 'how it is written; unset: table').choices(formats))
+    .option('--json', 'the same as --format json');
+
+export const formatOf = ({ format, json }: ReportOptions): Format => format ?? (json ? 'json' : 'table');
+
+/** @throws Stopped where they are no instants, or in the wrong order */
+export function periodOf({ from, to }: PeriodOptions, now: number): Period {
+  const toAt = to === undefined ? now : instantOf(to, '--to');
+  const fromAt = from === undefined ? toAt - usualMs : instantOf(from, '--from');
+  if (fromAt >= toAt) throw new Stopped('--from must lie before --to.', exitCodes.usage);
+  return { fromAt, toAt };
+}
+
+function instantOf(text: string, option: string): number {
+  const at = parseDay(text) ?? parseInstant(text);
+  if (at !== undefined) return at;
+  throw new Stopped(
+    `${option} takes a day (in UTC) or an instant: 2026-07-01, 2026-07-01T09:00+02:00.`,
+    exitCodes.usage,
+  );
+}
+
+/** The person whom a handle or an id names: an id also where they were erased, for their acts are not. */
+export const whose = async (db: Db, named: string | undefined): Promise<PersonId | null> =>
+  named === undefined ? null : isUuid(named) ? (named as PersonId) : personOf(db, named);

@@ -1,0 +1,205 @@
+/** What auditors ask for: whole populations with their counts, and statements that give them again. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RequestId } from '../domain/ids.ts';
+import * as operatorLogins from '../store/operator-logins.ts';
+import {
+  approved,
+  ask,
+  claimed,
+  click,
+  ok,
+  opened,
+  startCompany,
+  workerEnds,
+  workerGrants,
+  type Company,
+} from './support/company.ts';
+import { curfew } from './support/terminal.ts';
+
+type Printed = { count: number; query: string; whole: boolean; sums: string[]; rows: Record<string, unknown>[] };
+
+let company: Company;
+let held: RequestId;
+let over: RequestId;
+const between = ['--from', '2026-01-01', '--to', '2099-01-01'];
+
+/** As curfew_auditor, who may change nothing. */
+const run = (words: readonly string[]) =>
+  curfew(['report', ...words], { env: { CURFEW_AUDITOR_STORE_URL: company.store.url('curfew_auditor') } });
+const report = async (name: string, ...words: string[]): Promise<Printed> => {
+  const ran = await run([name, ...between, ...words, '--format', 'json']);
+  expect(ran.code, ran.err).toBe(0);
+  return JSON.parse(ran.out) as Printed;
+};
+
+async function granted(): Promise<RequestId> {
+  const id = await approved(company);
+  const { endAt } = await claimed(company, id);
+  await workerGrants(company, id, endAt);
+  return id;
+}
+
+beforeAll(async () => {
+  company = await startCompany();
+  [over, held] = [await granted(), await granted()];
+  await workerEnds(company, over);
+});
+afterAll(() => company?.end());
+
+describe('curfew report', () => {
+  test('grants: each from the request to the verified end, by whose word, and whether it is what was approved', async () => {
+    const { count, rows, sums } = await report('grants');
+    expect(count).toBe(2);
+    expect(rows.find(({ request }) => request === over)).toMatchObject({
+      person_id: company.id('ada'),
+      person: 'Name of ada',
+      target: 'orders-prod',
+      reason: 'a slow query',
+      approver_ids: [company.id('olga')],
+      approvers: ['Name of olga'],
+      ended_as: 'expired',
+      as_approved: true,
+      granted_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      ended_at: expect.stringMatching(/Z$/),
+    });
+    expect(rows.find(({ request }) => request === held)).toMatchObject({ ended_at: null, ended_as: 'not ended' });
+    expect(sums).toEqual(['1 of them not known to have ended.', 'Each is what was approved, and no longer.']);
+    expect((await report('grants', '--target', 'models-prod')).count).toBe(0);
+    expect((await report('grants', '--person', 'ben')).count).toBe(0);
+    expect((await report('grants', '--person', company.id('ada'))).count).toBe(2);
+  });
+
+  test('grants: one that is not what was approved is named', async () => {
+    const receipt = (change: string) =>
+      company.store.admin.query(
+        `update curfew.receipt set body = body || $2 where request_id = $1 and kind = 'grant'`,
+        [held, change],
+      );
+    await receipt('{"template": "orders_write"}');
+    expect((await report('grants')).sums[1]).toBe(`1 NOT AS APPROVED: ${held}.`);
+    await receipt('{"template": "orders_read"}');
+  });
+
+  test('refusals: what was tried, by whom, with its code, and self-approval among it', async () => {
+    const { requestId } = await opened(company);
+    await click(company, requestId, 'ada');
+    await click(company, requestId, 'nina');
+    await company.use.open(ask(company, { person: company.id('nina') }));
+    const { rows, sums } = await report('refusals');
+    const tried = rows.map(({ kind, code, actor, target }) => [kind, code, actor, target]);
+    expect(tried).toContainEqual(['decision.refused', 'SelfApproval', company.id('ada'), 'orders-prod']);
+    expect(tried).toContainEqual(['decision.refused', 'ApproverNotEligible', company.id('nina'), 'orders-prod']);
+    expect(tried).toContainEqual(['request.refused', 'PolicyDenied', company.id('nina'), null]);
+    expect(sums).toContain('SelfApproval: 1.');
+    expect((await report('refusals', '--person', 'nina')).rows.every(({ person }) => person === 'Name of nina')).toBe(
+      true,
+    );
+  });
+
+  test('approvers: every word with whose request it was about, and the void ones with why', async () => {
+    const id = await approved(company);
+    const { store } = company;
+    const [{ decision } = { decision: '' }] = await store.admin.query<{ decision: string }>(
+      'select id as decision from curfew.decision where request_id = $1',
+      [id],
+    );
+    await store.as.curfew_worker.query(
+      `insert into curfew.decision_void (decision_id, cause, actor) values ($1, 'mistaken', 'curfew_worker')`,
+      [decision],
+    );
+    const { rows } = await report('approvers', '--person', 'olga');
+    expect(rows.every(({ approver_id: who }) => who === company.id('olga'))).toBe(true);
+    expect(rows.find(({ subject }) => subject === over)).toMatchObject({
+      what: 'request',
+      verdict: 'approve',
+      requester: 'Name of ada',
+      counts: true,
+    });
+    expect(rows.find(({ subject }) => subject === id)).toMatchObject({ counts: false, void_because: 'mistaken' });
+  });
+
+  test('policy-changes: each version with its proposer, and a proposal that waits', async () => {
+    const { rows } = await report('policy-changes');
+    expect(rows[0]).toMatchObject({ version: 1, state: 'held from then on', one_person: true, before: null });
+    expect(rows[0]?.hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('admins: logins with what they may, by membership too; policy approvers; and what each did', async () => {
+    await company.store.admin.query(
+      `create role ada_ops login password 'a-long-enough-word' in role curfew_admin; create role nobody_ops login`,
+    );
+    await company.store.as.curfew_admin.transaction((tx) => operatorLogins.link(tx, 'ada_ops', company.id('ada')));
+    const { rows } = await report('admins');
+    const who = (name: string) => rows.find((row) => row.who === name);
+    expect(who('ada_ops')).toMatchObject({ may: ['curfew_admin'], person: 'Name of ada', acts: 0 });
+    expect(who('nobody_ops')).toBeUndefined();
+    expect(who('curfew_auditor')).toBeUndefined();
+    expect(who('curfew_api')).toMatchObject({ may: ['curfew_api'], acts: expect.any(Number) });
+    expect(rows.some(({ may }) => (may as string[]).includes('superuser'))).toBe(true);
+  });
+
+  test('leavers: what was held at the word, against its verified end, the worst first; and what was not ended', async () => {
+    company.now += 1_000;
+    ok(
+      await company.use.leave({
+        who: { handle: 'ada' },
+        state: 'left',
+        source: 'hr',
+        event: 'event-1',
+        version: Date.now(),
+        actor: 'curfew_directory',
+        effectiveAt: company.now,
+      } as Parameters<Company['use']['leave']>[0]),
+    );
+    const open = await report('leavers', '--person', 'ada');
+    expect(open.rows).toMatchObject([{ word: 'left', person: 'Name of ada', request: held, became: 'NOT ENDED' }]);
+    expect(open.sums[1]).toBe(`The worst: NOT ENDED ${held}.`);
+    company.now = Date.now() + 700;
+    await workerEnds(company, held);
+    const ended = await report('leavers');
+    const row = ended.rows.find(({ request }) => request === held);
+    expect(row).toMatchObject({ became: 'ended', seconds: expect.any(Number) });
+    expect(ended.sums[1]).toBe(`The worst: ${String(row?.seconds)} s, request ${held}.`);
+  });
+
+  test('breakglass: the register with the review that is owed', async () => {
+    const { rows } = await report('breakglass');
+    expect(rows).toEqual([]);
+    expect((await run(['breakglass', ...between])).out).toContain('Nobody broke glass.\n');
+  });
+
+  test.each(['grants', 'leavers', 'breakglass', 'refusals', 'approvers', 'policy-changes', 'admins'])(
+    '%s: the statement gives the same rows again, as the auditor, and the table says how many',
+    async (name) => {
+      const { count, query, whole } = await report(name);
+      expect(whole).toBe(true);
+      expect(await company.store.as.curfew_auditor.query(query)).toHaveLength(count);
+      const table = await run([name, ...between]);
+      expect(table.out).toContain(`(UTC): ${count} `);
+      expect(table.out).toContain(`set time zone 'UTC';\n${query};\n`);
+    },
+  );
+
+  test('as CSV the population alone is on standard output, and what is said of it beside', async () => {
+    const { count } = await report('approvers');
+    const ran = await run(['approvers', ...between, '--format', 'csv']);
+    expect(ran.out.trimEnd().split('\r\n')).toHaveLength(count + 1);
+    expect(ran.out).toMatch(/^approver_id,approver,decided_at,/);
+    expect(ran.err).toContain(`${count} decisions, which is all of them.`);
+  });
+
+  test('somebody who was erased has an id and no name, and is counted as before', async () => {
+    const before = await report('grants');
+    await company.store.admin.query(`delete from curfew.personal where person = $1`, [company.id('ada')]);
+    const after = await report('grants');
+    expect(after.count).toBe(before.count);
+    expect(after.rows[0]).toMatchObject({ person_id: company.id('ada'), person: null, reason: null });
+  });
+
+  test('what is no instant, no format or no option of a report is said, and nothing is read', async () => {
+    expect((await run(['grants', '--from', 'yesterday'])).code).toBe(2);
+    expect((await run(['grants', '--format', 'xml'])).code).toBe(2);
+    expect((await run(['admins', '--target', 'orders-prod'])).code).toBe(2);
+    expect((await run(['grants', '--person', 'nobody'])).err).toContain('Nobody has the handle nobody.');
+  });
+});
