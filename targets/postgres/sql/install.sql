@@ -426,6 +426,7 @@ declare
   r record; m record;
   v_grants uuid[] := '{}'; v_oids oid[] := '{}';   -- side by side: the roles found
   v_enabled uuid[] := '{}'; v_blocked oid[] := '{}';
+  v_refused boolean; v_member name;
   v_timeout text := current_setting('lock_timeout');
 begin
   perform set_config('lock_timeout', '300ms', true);
@@ -459,19 +460,34 @@ begin
     where x.grant_id = any(p_grants) and (x.state = 'active' or x.disabled_at is null or x.grant_id = any(v_enabled));
 
   perform set_config('lock_timeout', '2s', true);
-  for m in select a.roleid, g.rolname as template, u.rolname as member, b.rolname as grantor
+  -- All that one grantor gave of a template in one statement: each REVOKE reads every membership of its template anew.
+  for m in select a.roleid, g.rolname as template, b.rolname as grantor, array_agg(u.rolname order by a.member) as members
              from pg_auth_members a join pg_roles g on g.oid = a.roleid join pg_roles u on u.oid = a.member join pg_roles b on b.oid = a.grantor
-            where a.member = any(v_oids) order by a.roleid, a.member loop
+            where a.member = any(v_oids) group by a.roleid, g.rolname, b.rolname order by a.roleid, b.rolname loop
     continue when m.roleid = any(v_blocked);
+    v_refused := false;
     begin
       -- Memberships are per grantor since 16: name each. CASCADE takes what the grantee passed on.
-      execute format('revoke %I from %I granted by %I cascade', m.template, m.member, m.grantor);
+      execute format('revoke %I from %s granted by %I cascade', m.template, (select string_agg(quote_ident(u), ', ') from unnest(m.members) u), m.grantor);
     exception
       when lock_not_available or deadlock_detected then
         v_blocked := v_blocked || m.roleid;
         perform set_config('lock_timeout', '100ms', true);   -- patience once, not per template: logins go off at COMMIT
-      when others then null;   -- a superuser's own grant, in createrole mode: counted below, gone with the role
+      when others then v_refused := cardinality(m.members) > 1;   -- a superuser's own grant, in createrole mode: counted below, gone with the role
     end;
+    continue when not v_refused;
+    -- One that cannot be taken, e.g. because it is gone already, must not keep the others.
+    foreach v_member in array m.members loop
+      begin
+        execute format('revoke %I from %I granted by %I cascade', m.template, v_member, m.grantor);
+      exception
+        when lock_not_available or deadlock_detected then
+          v_blocked := v_blocked || m.roleid;
+          perform set_config('lock_timeout', '100ms', true);
+          exit;
+        when others then null;
+      end;
+    end loop;
   end loop;
   perform set_config('lock_timeout', v_timeout, true);
 
