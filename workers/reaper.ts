@@ -6,11 +6,12 @@
 import { createLog, type Log } from '../config/log.ts';
 import { describeProblems } from '../config/field.ts';
 import { readReaperConfig, type ReaperConfig } from '../config/reaper.ts';
+import { hearIntents } from '../store/heard.ts';
 import { beat } from '../store/heartbeats.ts';
 import { openStore } from '../store/pool.ts';
 import { openTarget } from '../targets/postgres/accessor.ts';
 import { healthOf, serveHealth, type Health, type HealthServer } from './reaper/health.ts';
-import { pace, pause } from './reaper/pace.ts';
+import { createBell, pace, pause } from './reaper/pace.ts';
 import { createReports } from './reaper/reports.ts';
 import { watchCluster } from './reaper/watch.ts';
 
@@ -40,6 +41,7 @@ export function startReaper(config: ReaperConfig, log: Log, clock: () => number 
   const reports = createReports(store, clock);
   const targets = config.clusters.map((cluster) => ({
     names: cluster.targets,
+    asked: createBell(),
     target: openTarget({
       name: cluster.name,
       controlDatabase: cluster.database,
@@ -49,9 +51,14 @@ export function startReaper(config: ReaperConfig, log: Log, clock: () => number 
       applicationName: 'curfew-reaper',
     }),
   }));
-  const watches = targets.map(({ names, target }) =>
-    watchCluster({ target, names, store, reports, everyMs: config.everyMs, signal, clock, log }),
+  const watches = targets.map(({ names, asked, target }) =>
+    watchCluster({ target, names, store, reports, everyMs: config.everyMs, asked, signal, clock, log }),
   );
+  const hearing = hearIntents({
+    url: config.storeUrl,
+    applicationName: 'curfew-reaper',
+    onAsked: () => targets.forEach(({ asked }) => asked.ring()),
+  });
   const health = (): Health =>
     healthOf(
       watches.map((watch) => watch.pulse()),
@@ -76,7 +83,7 @@ export function startReaper(config: ReaperConfig, log: Log, clock: () => number 
       await Promise.race([drained, pause(config.drainMs)]);
       await listening.server?.close();
       await Promise.race([
-        Promise.all([store.close(), ...targets.map(({ target }) => target.close())]),
+        Promise.all([store.close(), hearing.close(), ...targets.map(({ target }) => target.close())]),
         pause(config.drainMs),
       ]);
     },

@@ -8,7 +8,7 @@ import { createEnding } from './ending.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Pulse } from './health.ts';
 import { followIntents } from './intents.ts';
-import { pace } from './pace.ts';
+import { pace, type Bell } from './pace.ts';
 import type { Reports } from './reports.ts';
 import { sweepStandbys } from './standbys.ts';
 import { createStoreMark, type StoreMark } from './store-mark.ts';
@@ -20,6 +20,8 @@ export type WatchOptions = {
   readonly store: Store;
   readonly reports: Reports;
   readonly everyMs: number;
+  /** Rung when somebody may have asked for an end. */
+  readonly asked: Bell;
   readonly signal: AbortSignal;
   readonly clock: () => number;
   readonly log: Log;
@@ -76,14 +78,17 @@ export function watchCluster(options: WatchOptions): Watch {
     },
   );
   let storeDead = false;
-  // What somebody asks to end is begun long before a second is over, and all that is owed is looked at each second.
-  let looks = 0;
+  // What somebody asks to end is begun at once where the store says so, long before a second is over where it does not,
+  // and all that is owed is looked at each second, however often somebody rings.
+  let allAt = -Infinity;
   const asked = pace(
     everyMs / looksARound,
     signal,
     async () => {
-      await intents.round(looks % looksARound === 0 ? 'all' : 'news');
-      looks += 1;
+      const at = performance.now();
+      const all = at - allAt >= everyMs - everyMs / looksARound / 2;
+      await intents.round(all ? 'all' : 'news');
+      if (all) allAt = at;
       storeDead = false;
     },
     (err) => {
@@ -91,6 +96,7 @@ export function watchCluster(options: WatchOptions): Watch {
         log.warn({ err, target: target.name }, 'revoke intents cannot be read; what is due is ended all the same');
       storeDead = true;
     },
+    options.asked,
   );
   const pulse = (): Pulse => ({ name: target.name, startedAt, lastSuccessAt, lastError });
   const alarms = new Alarms(target.name, reports, clock);
