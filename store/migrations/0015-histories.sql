@@ -29,7 +29,7 @@ create index projection_closed on curfew.projection (changed_at) where state = '
 
 -- How far Temporal's list was gone through: what closed before has been looked at. One row, which moves.
 create table curfew.history_mark (
-  only boolean primary key default true check (only),
+  one boolean primary key default true check (one),
   through timestamptz not null);
 
 create trigger bundle_kept before update or delete on curfew.bundle
