@@ -1,6 +1,8 @@
 import { CurfewError, isRefusal } from '../domain/errors.ts';
+import { extensionFailed, extensionMade } from '../domain/events/extension.ts';
 import { next } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
+import { evidenceHash } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
@@ -91,7 +93,7 @@ async function settle(deps: GrantDeps, cluster: Cluster, { extensionId, view }: 
   await deps.store.transaction(async (tx) => {
     if (!extension || !(await extensions.saveOutcome(tx, { extensionId, kind: 'failed', cause, evidence: null })))
       return;
-    await enter(tx, 'extension.failed', extension, { cause });
+    await append(tx, extensionFailed(extension.requester, extension.requestId, { ...madeOf(extension), cause }));
     await keepView(tx, deps, extension, view, { kind: 'extension-over', id: extensionId });
   });
   throw new CurfewError('NotPending', 'The extension did not come about.');
@@ -114,24 +116,19 @@ async function record(
   extension: ExtensionRow,
   evidence: NonNullable<Awaited<ReturnType<typeof readBack>>>,
 ): Promise<Moved> {
-  const { id, requestId, endAt } = extension;
+  const { id, requestId, requester, endAt } = extension;
+  const hash = evidenceHash(evidence);
   await deps.store.transaction(async (tx) => {
     const moved = await extensions.moveEnd(tx, requestId, endAt);
     const first = await extensions.saveOutcome(tx, { extensionId: id, kind: 'extended', cause: null, evidence });
     if (first !== moved) throw new CurfewError('NotPending', 'It was over when its extension was recorded.');
-    if (first) await enter(tx, 'extension.made', extension, { endAt });
+    if (first) await append(tx, extensionMade(requester, requestId, { ...madeOf(extension), endAt, evidence: hash }));
     await keepView(tx, deps, extension, view, { kind: 'extended', id, endAt });
   });
   return { endAt };
 }
 
-const enter = (
-  tx: Db,
-  kind: 'extension.made' | 'extension.failed',
-  { id, requestId, requester, number, fromAt }: ExtensionRow,
-  more: { readonly endAt: number } | { readonly cause: string },
-): Promise<unknown> =>
-  append(tx, { kind, actor: requester, subject: requestId, body: { extension: id, number, fromAt, ...more } });
+const madeOf = ({ id, number, fromAt }: ExtensionRow) => ({ extension: id, number, fromAt });
 
 async function keepView(
   tx: Db,

@@ -1,9 +1,10 @@
 import type { Conditions } from '../domain/condition.ts';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
+import { grantMade } from '../domain/events/grant.ts';
 import { graceOf, type Attestation, type GrantReceipt } from '../domain/grant.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
 import { next } from '../domain/request.ts';
-import type { RequestView } from '../domain/view.ts';
+import { evidenceHash } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as grants from '../store/grants.ts';
@@ -94,7 +95,7 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   const receipt = await readBack(deps, cluster, found, granted, grantedAt);
   // A login that was taken away between the call and the look is nothing to tell anybody of.
   if (!receipt.canLogin) throw endedMeanwhile();
-  await record(deps, input.view, found, receipt);
+  await record(deps, input, found, receipt);
   return { endAt: granted.endAt };
 }
 
@@ -157,7 +158,7 @@ const endedMeanwhile = (): CurfewError => new CurfewError('NotPending', 'It was 
 /** Grant, receipt, entry and view in one transaction (I11); a repeat finds them and changes nothing. */
 async function record(
   { store, clock }: GrantDeps,
-  view: RequestView,
+  { view, credentialId: credential }: Input,
   found: GrantCase,
   receipt: GrantReceipt,
 ): Promise<void> {
@@ -168,8 +169,9 @@ async function record(
     const inserted = await grants.insert(tx, row, receipt);
     if (inserted === 'over') throw endedMeanwhile();
     if (inserted === 'recorded') {
-      const body = { target, template, role, endAt, canLogin: receipt.canLogin, memberships: receipt.memberships };
-      await append(tx, { kind: 'grant.made', actor: request.person, subject: requestId, body });
+      const { canLogin, memberships } = receipt;
+      const seen = { target, template, role, credential, grantedAt, endAt, canLogin, memberships };
+      await append(tx, grantMade(request.person, requestId, { ...seen, receipt: evidenceHash(receipt) }));
     }
     const state = next(view.state, { kind: 'granted', endAt });
     if (!isRefusal(state))

@@ -1,10 +1,13 @@
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
+import { extensionFailed } from '../domain/events/extension.ts';
+import { grantEnded, grantFailed } from '../domain/events/grant.ts';
 import { sessionsClosed, type RevokeReceipt } from '../domain/grant.ts';
 import { roleOf, type RequestId, type TargetName } from '../domain/ids.ts';
 import { next } from '../domain/request.ts';
 import { secondMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
+import { evidenceHash } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as extensions from '../store/extensions.ts';
@@ -119,21 +122,14 @@ async function record(
 /** `grant.failed` too, where there never was a grant: that is all that tells an auditor why nobody had access. */
 async function enter(tx: Db, { view: { state }, orphaned }: Order, receipt: RevokeReceipt): Promise<void> {
   const { requestId, target, role, verifiedAt } = receipt;
-  const why = state.kind === 'revoking' ? state.end : { outcome: 'revoked', cause: 'unknown' };
-  const entry = { actor: 'curfew_worker', subject: requestId };
+  const why = state.kind === 'revoking' ? state.end : ({ outcome: 'revoked', cause: 'unknown' } as const);
   const made = orphaned === true && (await grants.byId(tx, requestId)) !== undefined;
   if (why.outcome === 'failed' && !made) {
-    await append(tx, { kind: 'grant.failed', ...entry, body: { target, cause: why.cause } });
+    await append(tx, grantFailed(actor, requestId, { target, cause: why.cause }));
   }
-  const body = {
-    target,
-    role,
-    outcome: why.outcome,
-    cause: why.cause,
-    verifiedAt,
-    sessionsClosed: sessionsClosed(receipt),
-  };
-  await append(tx, { kind: 'grant.ended', ...entry, body });
+  const { outcome, cause } = why;
+  const seen = { verifiedAt, sessionsClosed: sessionsClosed(receipt), receipt: evidenceHash(receipt) };
+  await append(tx, grantEnded(actor, requestId, { target, role, outcome, cause, ...seen }));
 }
 
 /** What asked for this one grant's end is answered; what asked for all of a person's is the reaper's to answer. */
@@ -154,10 +150,11 @@ async function closeExtensions(tx: Db, requestId: RequestId): Promise<void> {
   for (const { id, number, outcome } of await extensions.ofRequest(tx, requestId)) {
     if (outcome !== null) continue;
     if (!(await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause, evidence: null }))) continue;
-    const body = { extension: id, number, cause };
-    await append(tx, { kind: 'extension.failed', actor: 'curfew_worker', subject: requestId, body });
+    await append(tx, extensionFailed(actor, requestId, { extension: id, number, cause }));
   }
 }
+
+const actor = 'curfew_worker';
 
 const keyOf = (id: RequestId): string => `revoke/${id}`;
 

@@ -1,3 +1,12 @@
+import type { AuditValue, EntriesOf, Entry } from './events/entry.ts';
+import type { ExtensionBodies } from './events/extension.ts';
+import type { GrantBodies } from './events/grant.ts';
+import type { HistoryBodies } from './events/history.ts';
+import type { RequestBodies } from './events/request.ts';
+import type { ReviewBodies } from './events/review.ts';
+
+export type { AuditValue } from './events/entry.ts';
+
 /**
  * The kinds of audit entries, each with the logins that may append it. `audit.append` in the store refuses every other
  * pair, so that the worker cannot write "decided" and the reaper cannot write "granted"; a test holds this table
@@ -74,6 +83,7 @@ export const auditKinds = {
   'alarm.raised': ['curfew_api', 'curfew_directory', 'curfew_worker', 'curfew_reaper', 'curfew_admin'],
   'alarm.resolved': ['curfew_worker', 'curfew_reaper', 'curfew_admin'],
   'store.recovered': ['curfew_admin'],
+  'history.exported': ['curfew_worker'],
 } as const satisfies Record<string, readonly Login[]>;
 
 export const logins = [
@@ -88,17 +98,15 @@ export type Login = (typeof logins)[number];
 
 export type AuditKind = keyof typeof auditKinds;
 
-/** Values of an entry's body: what RFC 8785 can write without loss. */
-export type AuditValue =
-  string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue };
+/** What each kind says; kinds that are not there yet say anything. */
+type Bodies = RequestBodies & GrantBodies & ExtensionBodies & ReviewBodies & HistoryBodies;
+type Untyped = Exclude<AuditKind, keyof Bodies>;
 
 /**
- * One entry as its writer makes it. `actor` is a person's id, or the name of a login when no person acted;
- * `subject` is the id of the request, person, target or policy that it is about.
+ * An entry as it is read from the log. What a kind says grew over time, so an older entry may hold less than its kind
+ * has now.
  */
-export type AuditEntry = {
-  readonly kind: AuditKind;
-  readonly actor: string;
-  readonly subject: string;
-  readonly body: { readonly [key: string]: AuditValue };
-};
+export type ReadEntry = Entry<AuditKind, { readonly [key: string]: AuditValue }>;
+
+/** Every entry there can be, told apart by `kind`: what is appended. */
+export type AuditEntry = EntriesOf<Bodies> | EntriesOf<Record<Untyped, { readonly [key: string]: AuditValue }>>;

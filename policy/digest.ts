@@ -76,6 +76,16 @@ export const extensionDigestOf = ({ plan, ...fields }: ExtensionFields): Digest 
 /** SHA-256 over the RFC 8785 form of a plan; the policy's own hash stands in it. */
 export const planHash = (plan: Plan): string => hashOf('curfew-plan-1', plan);
 
+/**
+ * SHA-256 over the RFC 8785 form of a receipt or of other evidence: the same before it is stored and after, because
+ * that form knows neither the order of keys nor spaces. Without a tag, so that it can be made with any tool.
+ */
+export function evidenceHash(evidence: object): string {
+  const form = canonicalize(evidence);
+  if (form === undefined) throw new Error('only JSON can be hashed');
+  return createHash('sha256').update(form, 'utf8').digest('hex');
+}
+
 /** SHA-256 of a policy file's text, byte for byte: a comment more is another version. */
 export const policyHash = (text: string): PolicyHash =>
   createHash('sha256').update(text, 'utf8').digest('hex') as PolicyHash;

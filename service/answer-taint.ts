@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { knownAs } from '../domain/events/entry.ts';
+import { endAsked } from '../domain/events/grant.ts';
+import { taintAnswered, taintRefused, type TaintAnswered as AnsweredBody } from '../domain/events/review.ts';
 import { isUuid, type PersonId, type TaintId } from '../domain/ids.ts';
 import { judge } from '../policy/eligibility.ts';
 import { stageToAnswer } from '../policy/taint.ts';
@@ -28,8 +31,8 @@ export const answerTaint = (ctx: Context, input: AnswerTaint): Promise<TaintAnsw
     const done = await ctx.store.transaction(async (tx) => {
       const result = await record(ctx, tx, input);
       if (!isRefusal(result)) return result;
-      const body = { verdict: input.verdict };
-      return refused(tx, { kind: 'taint.refused', actor: input.person, subject: input.taintId, body }, result);
+      const { person, taintId, verdict } = input;
+      return refused(tx, (code) => taintRefused(person, taintId, { verdict, code }), result);
     });
     if (isRefusal(done)) return done;
     const sent = done.queued && (await sendNow(ctx, ctx.store, done.queued));
@@ -51,11 +54,11 @@ async function record(
   if (taint.outcome !== null || taint.rule !== 'ask' || (taint.answerByAt ?? 0) <= madeAt) return over;
   const facts = await factsOf(tx, person);
   if (!facts) return refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator to import you.');
-  const no = await notTheirs(tx, taint, { person: facts, account }, madeAt);
-  if (no) return no;
+  const judged = await judgedBy(tx, taint, { person: facts, account }, madeAt);
+  if (isRefusal(judged)) return judged;
   if (!(await taints.answer(tx, taint.id, { person, verdict, facts: { person: facts, account }, madeAt }))) return over;
-  const body = { taint: taint.id, decision: taint.decisionId, verdict };
-  await append(tx, { kind: 'taint.answered', actor: person, subject: taint.requestId, body });
+  const said = { taint: taint.id, decision: taint.decisionId, verdict, madeAt };
+  await append(tx, taintAnswered(person, taint.requestId, { ...said, facts: { person: facts, account }, ...judged }));
   return { queued: verdict === 'end' ? await end(tx, taint, person) : null };
 }
 
@@ -64,7 +67,13 @@ const same = ({ answer }: Taint, person: PersonId, verdict: string): boolean =>
 
 type Facts = Parameters<typeof judge>[1]['facts'];
 
-async function notTheirs(tx: Db, taint: Taint, facts: Facts, madeAt: number): Promise<Refusal | undefined> {
+/** @returns whom their word was judged against, or why it is not theirs to give */
+async function judgedBy(
+  tx: Db,
+  taint: Taint,
+  facts: Facts,
+  madeAt: number,
+): Promise<Pick<AnsweredBody, 'requester' | 'counted'> | Refusal> {
   const row = await requests.byId(tx, taint.requestId);
   const approved = taint.extensionId === null ? row : await extensions.byId(tx, taint.extensionId);
   const stage = approved && stageToAnswer(approved.plan, taint.stage);
@@ -73,7 +82,7 @@ async function notTheirs(tx: Db, taint: Taint, facts: Facts, madeAt: number): Pr
   const counted = await factsOfMany(tx, [...(await taints.approversOf(tx, taint)), taint.person]);
   const click = { verdict: 'approve', digest: row.digest, stage: 0, facts, madeAt } as const;
   const seat = judge({ requester, digest: row.digest, stages: [stage] }, click, counted);
-  return isRefusal(seat) ? seat : undefined;
+  return isRefusal(seat) ? seat : { requester: knownAs(requester), counted: counted.map(knownAs) };
 }
 
 /** At once, and with Temporal dead too, as whenever somebody ends something. */
@@ -82,8 +91,7 @@ async function end(tx: Db, { requestId, decisionId }: Taint, person: PersonId): 
   if (!row || (await intents.ofRequest(tx, requestId)).length > 0) return null;
   const scope = { kind: 'grant', requestId, target: row.target } as const;
   await intents.insert(tx, { id: randomUUID(), scope, actor: person, cause: 'tainted' });
-  const body = { cause: 'tainted', decision: decisionId };
-  await append(tx, { kind: 'end.asked', actor: person, subject: requestId, body });
+  await append(tx, endAsked(person, requestId, { cause: 'tainted', decision: decisionId }));
   const cause = 'an approver of it has left, and somebody else who may decide did not keep it';
   return queue(tx, { kind: 'revoke', payload: { requestId, input: { actor: person, cause } } });
 }

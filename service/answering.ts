@@ -1,5 +1,5 @@
-import { CurfewError, refuse, type Refusal } from '../domain/errors.ts';
-import type { AuditEntry, AuditValue } from '../domain/events.ts';
+import { CurfewError, refuse, type ErrorCode, type Refusal } from '../domain/errors.ts';
+import type { AuditEntry } from '../domain/events.ts';
 import { append } from '../store/audit.ts';
 import type { Db } from '../store/pool.ts';
 import type { Context } from './context.ts';
@@ -23,16 +23,15 @@ export async function answering<Result>(
 }
 
 /** What somebody tried: who, on what, and the codes and ids that tell it; never their words. */
-export type Attempt = Pick<AuditEntry, 'kind' | 'actor' | 'subject'> & {
-  readonly body?: Readonly<Record<string, AuditValue>>;
-};
+export type Attempt = (code: ErrorCode) => AuditEntry;
 
 /** What a payload names may be anything; the log takes this much of it. */
 const longestSubject = 100;
 
 /** Writes a refusal down, with its code, and hands it on. */
-export async function refused(db: Db, { body, subject, ...entry }: Attempt, refusal: Refusal): Promise<Refusal> {
-  const named = subject.toWellFormed().replaceAll('\0', '').slice(0, longestSubject);
-  await append(db, { ...entry, subject: named, body: { ...body, code: refusal.code } });
+export async function refused(db: Db, attempt: Attempt, refusal: Refusal): Promise<Refusal> {
+  const entry = attempt(refusal.code);
+  const subject = entry.subject.toWellFormed().replaceAll('\0', '').slice(0, longestSubject);
+  await append(db, { ...entry, subject });
   return refusal;
 }

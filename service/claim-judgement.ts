@@ -34,8 +34,12 @@ export function claimable({ row, state, view, intents, useByAt }: Standing, now:
   return useByAt !== null && now >= useByAt ? refuse('NotPending', 'The time to claim this is over.') : undefined;
 }
 
-/** Where the grant will be, and until when at most: the window closes. */
-export type Fit = { readonly place: TargetPlace; readonly closesAt: number };
+/** Where the grant will be, and until when at most: the window closes; and the people by whom it was judged. */
+export type Fit = {
+  readonly place: TargetPlace;
+  readonly closesAt: number;
+  readonly facts: { readonly requester: PersonFacts; readonly approvers: readonly PersonFacts[] };
+};
 
 /**
  * @returns where the grant will be, or why not: `NotPending`, `StaleView`, `ApproverNotEligible`, `PolicyDenied`,
@@ -56,8 +60,9 @@ export async function judgeClaim(
   }
   const requester = await activePerson(tx, row.person);
   if (isRefusal(requester)) return requester;
+  const seated = await tallyNow(tx, standing, requester);
   const wrong =
-    (await approversStand(tx, standing, requester)) ??
+    approversStand(seated) ??
     (await policyStands(tx, policy, standing, requester, now)) ??
     conditionStands(row.plan.until, condition);
   if (wrong) return wrong;
@@ -66,24 +71,27 @@ export async function judgeClaim(
   const place = await targetStands(ctx, tx, standing, now);
   if (isRefusal(place)) return place;
   const closesAt = closingOf(row.plan.limits.windows, now);
-  return isRefusal(closesAt) ? closesAt : { place, closesAt };
+  return isRefusal(closesAt) ? closesAt : { place, closesAt, facts: { requester, approvers: seated.people } };
 }
 
 /** Each stage still has its number of different people, every one of them active and eligible now (I6, I8). */
-async function approversStand(tx: Db, standing: Standing, requester: PersonFacts): Promise<Refusal | undefined> {
-  const { open } = await tallyNow(tx, standing, requester);
-  return open.length === 0
+const approversStand = ({ open }: Pick<Tally, 'open'>): Refusal | undefined =>
+  open.length === 0
     ? undefined
     : refuse(
         'ApproverNotEligible',
         'Somebody who approved this may not approve any more: it waits for another approval now.',
       );
-}
 
-/** Which decisions count by the directory of this moment. */
-export async function tallyNow(db: Db, { row, decisions }: Standing, requester: PersonFacts): Promise<Tally> {
-  const facts = new Map((await factsOfMany(db, namedIn(decisions))).map((one) => [one.id, one]));
-  return tally({ ...row, requester, stages: stagesOf(row.plan) }, decisions, facts);
+/** Which decisions count by the directory of this moment, and those of whom it was asked. */
+export async function tallyNow(
+  db: Db,
+  { row, decisions }: Standing,
+  requester: PersonFacts,
+): Promise<Tally & { readonly people: readonly PersonFacts[] }> {
+  const people = await factsOfMany(db, namedIn(decisions));
+  const facts = new Map(people.map((one) => [one.id, one]));
+  return { ...tally({ ...row, requester, stages: stagesOf(row.plan) }, decisions, facts), people };
 }
 
 /** Whoever decided, and in whose place. */

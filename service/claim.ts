@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { claimAccepted, claimRefused, endAsked } from '../domain/events/grant.ts';
 import type { CredentialId, RequestId } from '../domain/ids.ts';
 import { append } from '../store/audit.ts';
 import * as claims from '../store/claims.ts';
@@ -10,7 +11,7 @@ import * as intents from '../store/intents.ts';
 import type { Db } from '../store/pool.ts';
 import { keepText } from '../store/erasable-texts.ts';
 import * as requests from '../store/requests.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
 import { findCode, unknownCode, whySpent } from './claim-code.ts';
 import { judgeClaim, tallyNow } from './claim-judgement.ts';
@@ -37,7 +38,7 @@ export const claim = (ctx: Context, input: ClaimInput): Promise<Claimed | Refusa
     const found = await findCode(ctx.store, input.code);
     if (isRefusal(found)) return found;
     const { id: requestId, person } = found.row.request;
-    const attempt = { kind: 'claim.refused', actor: person, subject: requestId } as const;
+    const attempt: Attempt = (code) => claimRefused(person, requestId, { code });
     const policy = await answering(ctx, 'claim', () => ctx.policy());
     if (isRefusal(policy)) return refused(ctx.store, attempt, policy);
     const condition = await conditionOf(ctx, found.row.request);
@@ -100,8 +101,9 @@ async function accept(
     throw new Error('a claim that another one overtook while it had the turn');
   }
   await keepText(tx, { kind: 'claim', id: requestId, person, text: input.address, salt: randomBytes(16) });
-  const body = { credential: made.credentialId, endAt, ticketKey: ticket.keyId };
-  await append(tx, { kind: 'claim.accepted', actor: person, subject: requestId, body });
+  const { facts } = fit;
+  const accepted = { credential: made.credentialId, acceptedAt: now, endAt, ticketKey: ticket.keyId };
+  await append(tx, claimAccepted(person, requestId, { ...accepted, policy: asked.policy.hash, facts }));
   return { claim: made, queued: await queue(tx, messageOf(made)), repeated: false };
 }
 
@@ -130,7 +132,7 @@ async function bury(ctx: Context, { requestId, credentialId }: ClaimRow, { code 
     if (!row || (await grants.receipts(tx, requestId)).revoke) return;
     const scope = { kind: 'grant', requestId, target: row.target } as const;
     if (!(await intents.insert(tx, { id: credentialId, scope, actor, cause: 'revoked' }))) return;
-    await append(tx, { kind: 'end.asked', actor, subject: requestId, body: { cause: 'revoked', refused: code } });
+    await append(tx, endAsked(actor, requestId, { cause: 'revoked', refused: code }));
   });
 }
 

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Decision } from '../domain/decision.ts';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { knownAs } from '../domain/events/entry.ts';
+import { decisionMade, decisionRefused } from '../domain/events/request.ts';
 import type { Digest, PersonId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
-import { decisionId } from '../policy/digest.ts';
+import { decisionId, reasonHash } from '../policy/digest.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import type { Db } from '../store/pool.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Decided, DecideInputFromClick } from './contract.ts';
 import { queue, sendNow, type Queued } from './outbox.ts';
@@ -38,8 +40,10 @@ export const decide = (ctx: Context, input: DecideInputFromClick): Promise<Decid
     return { decided: recorded.decided, confirmed: sent.kind === 'confirmed', view: view ?? recorded.standing.view };
   });
 
-const attemptOf = ({ person, requestId, verdict }: DecideInputFromClick) =>
-  ({ kind: 'decision.refused', actor: person, subject: requestId, body: { verdict } }) as const;
+const attemptOf =
+  ({ person, requestId, verdict }: DecideInputFromClick): Attempt =>
+  (code) =>
+    decisionRefused(person, requestId, { verdict, code });
 
 /**
  * The Workflow's no to a new decision: it never counted, so it is void, and the seat is free for somebody else. One that
@@ -94,8 +98,11 @@ async function record(ctx: Context, tx: Db, input: DecideInputFromClick): Promis
   const inserted = await decisions.insert(tx, decision, voidsBefore, denial);
   if (inserted === 'other') return refuse('NotPending', 'You decided on this request already, and otherwise.');
   if (inserted === 'recorded') {
-    const body = { decision: decision.id, digest: decision.digest, stage, verdict: decision.verdict };
-    await append(tx, { kind: 'decision.made', actor: person.id, subject: standing.row.id, body });
+    const { verdict, facts } = decision;
+    const said = { decision: decision.id, digest, stage, verdict, madeAt, voidsBefore };
+    const hash = denial ? reasonHash(denial.salt, denial.text) : null;
+    const requester = knownAs(standing.requester);
+    await append(tx, decisionMade(person.id, requestId, { ...said, denial: hash, facts, requester }));
   }
   return { decided: inserted, decision, queued: await queue(tx, messageOf(decision)), standing };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { endAsked, endRefused } from '../domain/events/grant.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { sameHuman, type AccountFacts, type PersonFacts } from '../domain/person.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
@@ -83,7 +84,7 @@ const ending = (
       const why = isRefusal(standing) ? standing : await judge(tx, standing);
       if (isRefusal(standing) || isRefusal(why)) {
         const refusal = isRefusal(why) ? why : refuse('UnknownRequest', 'There is no such request.');
-        return refused(tx, { kind: 'end.refused', actor: person, subject: requestId }, refusal);
+        return refused(tx, (code) => endRefused(person, requestId, { code }), refusal);
       }
       return ask(tx, standing, person, why);
     });
@@ -107,7 +108,7 @@ async function ask(
   if (!already) {
     const scope = { kind: 'grant', requestId: row.id, target: row.target } as const;
     await intents.insert(tx, { id: randomUUID(), scope, actor: person, cause });
-    await append(tx, { kind: 'end.asked', actor: person, subject: row.id, body: { cause } });
+    await append(tx, endAsked(person, row.id, { cause }));
   }
   return { already, queued: await queue(tx, message) };
 }

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { AskFacts } from '../domain/events/entry.ts';
+import { extensionAsked, extensionRefused } from '../domain/events/extension.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import { stagesOf } from '../domain/plan.ts';
 import { formatInstant, secondMs } from '../domain/time.ts';
 import { extensionDigestOf, extensionIdFrom, reasonHash } from '../policy/digest.ts';
+import { seatedFor } from '../policy/seated.ts';
 import { asksForMore } from '../policy/stricter.ts';
 import { append } from '../store/audit.ts';
 import type { SaltedText } from '../store/erasable-texts.ts';
@@ -11,7 +14,7 @@ import * as extensions from '../store/extensions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
 import type { StoredGrant } from '../store/grants.ts';
 import type { Db } from '../store/pool.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import { conditionOf, shiftEndsAt, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import type { ExtendAsk, Extended } from './contract.ts';
@@ -33,7 +36,7 @@ import { readDuration, readText } from './texts.ts';
 export const extend = (ctx: Context, input: ExtendAsk): Promise<Extended | Refusal> =>
   answering(ctx, 'extend', async () => {
     const { requestId, person } = input;
-    const attempt = { kind: 'extension.refused', actor: person, subject: requestId } as const;
+    const attempt: Attempt = (code) => extensionRefused(person, requestId, { code });
     const before = await standingOf(ctx.store, requestId);
     if (isRefusal(before)) return refused(ctx.store, attempt, before);
     const policy = await answering(ctx, 'extend', () => ctx.policy());
@@ -62,7 +65,7 @@ async function record(ctx: Context, tx: Db, asked: AskedBefore, input: ExtendAsk
   if (standing.row.person !== input.person) return refuse('NotAllowed', 'Only whoever holds this can extend it.');
   const judged = await judge(ctx, tx, asked, standing, input);
   if (isRefusal(judged)) return judged;
-  const { reason, ...rest } = judged;
+  const { reason, judgedMs, facts, ...rest } = judged;
   const salted: SaltedText | undefined = reason === undefined ? undefined : { text: reason, salt: randomBytes(16) };
   const hash = salted ? reasonHash(salted.salt, salted.text) : null;
   const digest = extensionDigestOf({
@@ -78,14 +81,16 @@ async function record(ctx: Context, tx: Db, asked: AskedBefore, input: ExtendAsk
   if (isRefusal(ticket)) return ticket;
   if ((await extensions.insert(tx, row, salted)) !== 'asked') throw new Error('an extension that another one overtook');
   if (ticket) await extensions.insertTicket(tx, ticket);
-  const { number, kind, fromAt, endAt } = row;
-  const body = { extension: id, number, kind, fromAt, endAt, digest, reason: hash };
-  await append(tx, { kind: 'extension.asked', actor: requester, subject: requestId, body });
+  const { number, kind, fromAt, endAt, askedAt, plan } = row;
+  const said = { extension: id, number, kind, fromAt, endAt, askedAt, digest, reason: hash };
+  await append(tx, extensionAsked(requester, requestId, { ...said, judgedMs, plan, facts }));
   return { row, queued: await queue(tx, stepOf(row)) };
 }
 
 type Judged = Pick<ExtensionRow, 'number' | 'kind' | 'fromAt' | 'endAt' | 'plan' | 'askedAt'> & {
   readonly reason: string | undefined;
+  readonly judgedMs: number;
+  readonly facts: AskFacts;
 };
 
 async function judge(
@@ -106,7 +111,7 @@ async function judge(
   if (isRefusal(byMs)) return byMs;
   const planned = await planFor(ctx, tx, asked, standing, { grant, byMs, now });
   if (isRefusal(planned)) return planned;
-  const { plan, short } = planned;
+  const { plan, short, ask, people } = planned;
   const endAt = Math.min(planned.endAt, await shiftEndsAt(tx, standing.row, now));
   if (endAt < grant.endAt + secondMs) {
     const until = formatInstant(grant.endAt);
@@ -126,7 +131,9 @@ async function judge(
   const said = input.reason?.trim() ?? '';
   const reason = kind === 'asked' || said !== '' ? readText(said, 'reason', 'why you need it for longer') : undefined;
   if (isRefusal(reason)) return reason;
-  return { number: earlier.length + 1, kind, fromAt: grant.endAt, endAt, plan, askedAt: now, reason };
+  const facts = { requester: ask.requester, people: seatedFor(asked.policy, ask, people, now) };
+  const judged = { plan, askedAt: now, judgedMs: ask.durationMs, facts };
+  return { number: earlier.length + 1, kind, fromAt: grant.endAt, endAt, reason, ...judged };
 }
 
 type Longer = { readonly grant: StoredGrant; readonly byMs: number; readonly now: number };

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { knownAs } from '../domain/events/entry.ts';
+import { extensionDecided, extensionRefused } from '../domain/events/extension.ts';
 import type { Digest } from '../domain/ids.ts';
-import { decisionId } from '../policy/digest.ts';
+import { decisionId, reasonHash } from '../policy/digest.ts';
 import { append } from '../store/audit.ts';
 import * as extensionDecisions from '../store/extension-decisions.ts';
 import * as extensions from '../store/extensions.ts';
@@ -9,7 +11,7 @@ import type { ExtensionDecision } from '../store/extension-decisions.ts';
 import type { ExtensionRow } from '../store/extensions.ts';
 import { factsOfMany } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import { conditionOf, type AskedBefore } from './bounds.ts';
 import type { Context } from './context.ts';
 import type { DecideExtension, ExtensionDecided } from './contract.ts';
@@ -31,10 +33,10 @@ import { readText } from './texts.ts';
 export const decideExtension = (ctx: Context, input: DecideExtension): Promise<ExtensionDecided | Refusal> =>
   answering(ctx, 'decideExtension', async () => {
     const { person, verdict } = input;
-    const body = { verdict, extension: input.extensionId };
     const extension = await extensionOf(ctx.store, input.extensionId);
     const subject = isRefusal(extension) ? input.extensionId : extension.requestId;
-    const attempt = { kind: 'extension.refused', actor: person, subject, body } as const;
+    const attempt: Attempt = (code) =>
+      extensionRefused(person, subject, { verdict, extension: input.extensionId, code });
     const before = isRefusal(extension) ? extension : await standingOf(ctx.store, extension.requestId);
     if (isRefusal(extension) || isRefusal(before)) return refused(ctx.store, attempt, noExtension);
     const policy = await ctx.policy();
@@ -85,8 +87,10 @@ async function record(
     return refuse('NotPending', 'You decided on this extension already, and otherwise.');
   }
   const { stage, verdict } = decision;
-  const body = { extension: extension.id, decision: id, digest, stage, verdict };
-  await append(tx, { kind: 'extension.decided', actor: input.person, subject: requestId, body });
+  const said = { extension: extension.id, decision: id, digest, stage, verdict, madeAt: decision.madeAt, facts };
+  const hash = denial ? reasonHash(denial.salt, denial.text) : null;
+  const requester = knownAs(standing.requester);
+  await append(tx, extensionDecided(input.person, requestId, { ...said, denial: hash, requester }));
   if (settles === 'denied') {
     await extensions.saveOutcome(tx, { extensionId: extension.id, kind: 'denied', cause: null, evidence: null });
   } else if (settles !== 'open') await extensions.insertTicket(tx, settles);

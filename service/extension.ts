@@ -1,7 +1,9 @@
 /** What asking for an extension, deciding on one and showing one have in common: the rules of a later end. */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { extensionFailed } from '../domain/events/extension.ts';
+import type { PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
-import { givenToWhomever, type Gives, type Planned } from '../policy/plan.ts';
+import { givenToWhomever, type Ask, type Gives, type Planned } from '../policy/plan.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { boundAnew, stricter } from '../policy/stricter.ts';
 import { append } from '../store/audit.ts';
@@ -28,7 +30,13 @@ export async function heldNow(db: Db, standing: Standing, now: number): Promise<
 }
 
 /** `short`: too few people could decide on it just now. */
-export type PlanNow = { readonly plan: GrantablePlan; readonly short: Refusal | undefined };
+export type PlanNow = {
+  readonly plan: GrantablePlan;
+  readonly short: Refusal | undefined;
+  /** What the policy judged, and everybody whom it could have asked. */
+  readonly ask: Ask;
+  readonly people: readonly PersonFacts[];
+};
 
 /**
  * What the policy of this moment says of the same ask: its stages decide on an extension. Whoever asks is still active,
@@ -50,7 +58,8 @@ export async function planOfNow(
   if (bound) return bound;
   const { kind, target, role, ticket } = row;
   const durationMs = Math.max(row.durationMs, addedMs);
-  const planned = await planNow(db, policy, { kind, requester, target, role, durationMs, ticket, startAt: null }, now);
+  const ask: Ask = { kind, requester, target, role, durationMs, ticket, startAt: null };
+  const planned = await planNow(db, policy, ask, now);
   const said = inPrinciple(planned);
   if (isRefusal(said)) return said;
   const [anew] = boundAnew(row.plan, said.plan);
@@ -60,11 +69,12 @@ export async function planOfNow(
   if (!ctx.targets.some(({ name }) => name === target)) {
     return refuse('UnknownTarget', 'This installation does not serve that target any more.');
   }
-  return said;
+  const { plan, short } = said;
+  return { plan, short, ask, people: planned.people };
 }
 
 /** NB. That too few people are there to decide is no reason to refuse what nobody has to decide. */
-function inPrinciple(planned: Planned): (PlanNow & { gives: Gives }) | Refusal {
+function inPrinciple(planned: Planned): (Pick<PlanNow, 'plan' | 'short'> & { gives: Gives }) | Refusal {
   const said = givenToWhomever(planned);
   const { plan } = planned;
   const short = plan.verdict === 'denied' ? refuse('PolicyDenied', plan.reasons.join(' ')) : undefined;
@@ -131,6 +141,5 @@ export const notMoved = (ctx: Context, { id, number, requestId }: ExtensionRow, 
     await takeTurn(tx, requestId);
     const cause = `refused: ${code}`;
     if (!(await extensions.saveOutcome(tx, { extensionId: id, kind: 'failed', cause, evidence: null }))) return;
-    const body = { extension: id, number, cause };
-    await append(tx, { kind: 'extension.failed', actor: 'curfew_api', subject: requestId, body });
+    await append(tx, extensionFailed('curfew_api', requestId, { extension: id, number, cause }));
   });

@@ -44,7 +44,7 @@ const takenAlready = refuse(
 );
 
 const refusedLink = (tx: Db, subject: string, refusal: Refusal): Promise<Refusal> =>
-  refused(tx, { kind: 'link.refused', actor: 'curfew_api', subject }, refusal);
+  refused(tx, (code) => ({ kind: 'link.refused', actor: 'curfew_api', subject, body: { code } }), refusal);
 
 /**
  * The old account's word on a new one: `approve` lets it approve from now on, `deny` takes it away.
@@ -62,7 +62,11 @@ export const confirmLink = (
       const settled = isRefusal(no) ? undefined : await links.settle(tx, linkId, { team, user }, verdict);
       if (!settled) {
         const refusal = isRefusal(no) ? no : foreign;
-        return refused(tx, { kind: 'link.refused', actor: person, subject: linkId, body: { verdict } }, refusal);
+        return refused(
+          tx,
+          (code) => ({ kind: 'link.refused', actor: person, subject: linkId, body: { verdict, code } }),
+          refusal,
+        );
       }
       // The account that is taken away may have asked for a code a moment ago.
       if (verdict === 'deny') await codes.endAll(tx, settled.person, ctx.clock());

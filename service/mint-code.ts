@@ -1,4 +1,5 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { codeMinted, codeRefused } from '../domain/events/grant.ts';
 import { append } from '../store/audit.ts';
 import * as claims from '../store/claims.ts';
 import type { Db } from '../store/pool.ts';
@@ -19,9 +20,7 @@ export const mintCode = (ctx: Context, { requestId, person }: Mine): Promise<Min
   answering(ctx, 'mintCode', () =>
     ctx.store.transaction(async (tx) => {
       const minted = await mint(ctx, tx, { requestId, person });
-      return isRefusal(minted)
-        ? refused(tx, { kind: 'code.refused', actor: person, subject: requestId }, minted)
-        : minted;
+      return isRefusal(minted) ? refused(tx, (code) => codeRefused(person, requestId, { code }), minted) : minted;
     }),
   );
 
@@ -39,6 +38,6 @@ async function mint(ctx: Context, tx: Db, { requestId, person }: Mine): Promise<
   const expiresAt = Math.min(mintedAt + codeLifeMs, standing.useByAt ?? Number.POSITIVE_INFINITY);
   const { shown, hash } = makeCode();
   await claims.mint(tx, { hash, requestId: standing.row.id, person, mintedAt, expiresAt });
-  await append(tx, { kind: 'code.minted', actor: person, subject: requestId, body: { expiresAt } });
+  await append(tx, codeMinted(person, requestId, { expiresAt }));
   return { code: shown, url: `${ctx.publicUrl}/claim#${shown}`, expiresAt };
 }

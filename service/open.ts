@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import type { AskFacts } from '../domain/events/entry.ts';
+import { requestOpened, requestRefused } from '../domain/events/request.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import { minuteMs } from '../domain/time.ts';
 import { digestOf, reasonHash, requestIdFrom } from '../policy/digest.ts';
+import type { Ask } from '../policy/plan.ts';
+import { seatedFor } from '../policy/seated.ts';
 import { append } from '../store/audit.ts';
 import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
@@ -14,7 +18,7 @@ import type { SaltedText } from '../store/erasable-texts.ts';
 import * as requests from '../store/requests.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { AccessRequestInput } from '../workflows/contract.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import { announce, breakGlassLimit, incidentNow, takeHumansTurn, unfitToBreak } from './break-glass.ts';
 import type { Context } from './context.ts';
 import type { Opened, OpenInput } from './contract.ts';
@@ -37,7 +41,7 @@ export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> 
     const id = requestIdFrom(`${input.kind} ${input.person} ${input.key}`);
     const first = await requests.byId(ctx.store, id);
     if (first) return startAgain(ctx, first);
-    const attempt = { kind: 'request.refused', actor: input.person, subject: id, body: { ask: input.kind } } as const;
+    const attempt: Attempt = (code) => requestRefused(input.person, id, { ask: input.kind, code });
     const judged = await judge(ctx, input, id);
     if (isRefusal(judged)) return refused(ctx.store, attempt, judged);
     const started = await ctx.store.transaction((tx) => record(ctx, tx, judged));
@@ -53,6 +57,7 @@ export const open = (ctx: Context, input: OpenInput): Promise<Opened | Refusal> 
 type Judged = {
   readonly row: RequestRow;
   readonly reason: SaltedText;
+  readonly facts: AskFacts;
   readonly start: AccessRequestInput;
   /** Of a break-glass: what is known of its incident. */
   readonly incident?: IncidentKnown;
@@ -75,12 +80,10 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const requester = await activePerson(ctx.store, input.person);
   if (isRefusal(requester)) return requester;
   const { target, role } = place;
-  const { plan, gives, fields } = await planNow(
-    ctx.store,
-    policy,
-    { kind: input.kind, requester, target, role, durationMs, ticket, startAt: input.startAt ?? null },
-    ctx.clock(),
-  );
+  const ask: Ask = { kind: input.kind, requester, target, role, durationMs, ticket, startAt: input.startAt ?? null };
+  // NB. What is recorded is the very instant by which it was judged, so that anybody can judge it again.
+  const openedAt = ctx.clock();
+  const { plan, gives, fields, people } = await planNow(ctx.store, policy, ask, openedAt);
   if (plan.verdict === 'denied') {
     const field = fields?.find((one) => one !== null) ?? undefined;
     return refuse('PolicyDenied', plan.reasons.join(' '), field);
@@ -89,7 +92,6 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
   const incident = await incidentNow(ctx, plan, requester);
   if (isRefusal(incident)) return incident;
   const salt = randomBytes(16);
-  const openedAt = ctx.clock();
   const shown = {
     requestId: id,
     requester: requester.id,
@@ -98,7 +100,7 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     durationMs,
     ticket,
     plan,
-    startAt: input.startAt ?? null,
+    startAt: ask.startAt,
     ...gives,
     reasonHash: reasonHash(salt, text),
   };
@@ -121,18 +123,19 @@ async function judge(ctx: Context, input: OpenInput, id: RequestId): Promise<Jud
     decideByAt: openedAt + plan.limits.decideWithinMs,
   };
   const known = incident === undefined ? {} : { incident };
-  return { row, reason: { text, salt }, start: startOf(ctx, row, requester, place.place), ...known };
+  const facts = { requester, people: seatedFor(policy, ask, people, openedAt) };
+  return { row, reason: { text, salt }, facts, start: startOf(ctx, row, requester, place.place), ...known };
 }
 
 /** Everything that opening writes; nothing of it is there without the rest, and of a refusal there is nothing. */
 async function record(ctx: Context, tx: Db, judged: Judged): Promise<Queued | 'repeated' | Refusal> {
-  const { row, reason, start, incident } = judged;
+  const { row, reason, facts, start, incident } = judged;
   if (row.kind === 'break-glass') {
     const limit = await limitInTurn(ctx, tx, row);
     if (limit) return limit;
   }
   if ((await requests.insert(tx, row, reason)) === 'repeated') return 'repeated';
-  await append(tx, { kind: 'request.opened', actor: row.person, subject: row.id, body: openedBody(row) });
+  await append(tx, requestOpened(row.person, row.id, openedBody(row, facts)));
   if (incident !== undefined) await announce(tx, row, incident);
   await projections.save(tx, row.id, firstView(row), ctx.clock());
   return queue(tx, { kind: 'start', payload: start });
@@ -147,18 +150,13 @@ async function limitInTurn(ctx: Context, tx: Db, row: RequestRow): Promise<'repe
   return breakGlassLimit(tx, requester, ctx.clock());
 }
 
-const openedBody = (row: RequestRow) => ({
-  kind: row.kind,
-  target: row.target,
-  role: row.role,
-  template: row.template,
-  durationMs: row.durationMs,
-  digest: row.digest,
-  policy: row.policyHash,
-  rule: row.plan.rule,
-  verdict: row.plan.verdict,
-  reason: row.reasonHash,
-});
+function openedBody(row: RequestRow, facts: AskFacts) {
+  const { kind, target, databases, role, template, durationMs, ticket, startAt, digest, openedAt, decideByAt } = row;
+  const { plan, policyHash: policy, reasonHash: reason } = row;
+  const asked = { kind, target, databases, role, template, durationMs, ticket, startAt, reason };
+  const judged = { policy, rule: plan.rule, verdict: plan.verdict, plan, facts };
+  return { ...asked, digest, openedAt, decideByAt, ...judged };
+}
 
 /** A request that is there already: the first answer, and its start once more in case nobody took it. */
 async function startAgain(ctx: Context, row: RequestRow): Promise<Opened | Refusal> {

@@ -65,8 +65,12 @@ export const decideProposal = (ctx: Context, input: DecideProposal): Promise<Pro
       await proposals.takePolicyTurn(tx);
       const result = await record(ctx, tx, policy, input);
       if (!isRefusal(result)) return result;
-      const body = { verdict: input.verdict };
-      return refused(tx, { kind: 'policy.refused', actor: input.person, subject: input.proposalId, body }, result);
+      const { person, proposalId, verdict } = input;
+      return refused(
+        tx,
+        (code) => ({ kind: 'policy.refused', actor: person, subject: proposalId, body: { verdict, code } }),
+        result,
+      );
     });
   });
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { reviewRecorded, reviewRefused } from '../domain/events/review.ts';
 import { mayReview } from '../policy/powers.ts';
 import { append } from '../store/audit.ts';
 import { enqueue } from '../store/outbox.ts';
@@ -7,7 +8,7 @@ import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
 import * as reviews from '../store/reviews.ts';
 import { toRow } from '../temporal/messages.ts';
-import { answering, refused } from './answering.ts';
+import { answering, refused, type Attempt } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Reviewed, ReviewInput } from './contract.ts';
 import { queue } from './outbox.ts';
@@ -24,7 +25,7 @@ export const review = (ctx: Context, input: ReviewInput): Promise<Reviewed | Ref
     ctx.store.transaction(async (tx) => {
       await takeTurn(tx, input.requestId);
       const result = await record(ctx, tx, input);
-      const attempt = { kind: 'review.refused', actor: input.person, subject: input.requestId } as const;
+      const attempt: Attempt = (code) => reviewRefused(input.person, input.requestId, { code });
       return isRefusal(result) ? refused(tx, attempt, result) : result;
     }),
   );
@@ -62,7 +63,8 @@ async function record(ctx: Context, tx: Db, input: ReviewInput): Promise<Reviewe
   const inserted = await reviews.insert(tx, reviewed, { text: note, salt: randomBytes(16) });
   if (inserted === 'other') return refuse('NotPending', 'This was reviewed already.');
   if (inserted === 'recorded') {
-    await append(tx, { kind: 'review.recorded', actor: person.id, subject: row.id, body: { verdict: input.verdict } });
+    const said = { verdict: input.verdict, reviewedAt: now, overMs, facts: { person, responder } };
+    await append(tx, reviewRecorded(person.id, row.id, said));
     await queue(tx, { kind: 'reviewed', payload: { requestId: row.id } });
     // NB. By the relay, for whoever sent the form waits for nobody; and at once, for no other process sends it.
     await enqueue(tx, toRow({ kind: 'review-over', payload: { requestId: row.id } }));

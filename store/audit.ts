@@ -3,10 +3,10 @@
  * transaction; with every other, the entry is the caller's, in the same transaction (I11).
  */
 import canonicalize from 'canonicalize';
-import type { AuditEntry, AuditKind } from '../domain/events.ts';
+import type { AuditEntry, AuditKind, ReadEntry } from '../domain/events.ts';
 import type { Db } from './pool.ts';
 
-export type StoredEntry = AuditEntry & {
+export type StoredEntry = ReadEntry & {
   readonly id: number;
   readonly at: number;
   /** As the server stamped it: a login of a process, or an operator's own. */
@@ -95,6 +95,6 @@ export const entriesAfter = async (db: Db, id: number, limit: number): Promise<r
 
 const stored = ({ body, ...row }: EntryRow): StoredEntry => ({
   ...row,
-  body: JSON.parse(body.toString('utf8')) as AuditEntry['body'],
+  body: JSON.parse(body.toString('utf8')) as StoredEntry['body'],
   bytes: body,
 });

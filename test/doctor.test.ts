@@ -30,6 +30,7 @@ import {
   plantRequest,
   plantView,
 } from './support/planted.ts';
+import { oddEntry } from './support/entries.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import {
@@ -318,7 +319,8 @@ test('I9: a leaver who holds a login after a minute, and one whose request is op
 test('I10: a claim that was accepted twice', async () => {
   const { id } = await plantPerson(store);
   const subject = randomUUID();
-  for (const body of [{}, {}]) await append(store.as.curfew_api, { kind: 'claim.accepted', actor: id, subject, body });
+  for (const body of [{}, {}])
+    await append(store.as.curfew_api, oddEntry({ kind: 'claim.accepted', actor: id, subject, body }));
   await expectFinding('I10', subject);
 });
 
@@ -680,7 +682,7 @@ test('I10: an extension that was made twice', async () => {
   const subject = randomUUID();
   const body = { extension: randomUUID() };
   for (const actor of [randomUUID(), randomUUID()])
-    await append(store.as.curfew_worker, { kind: 'extension.made', actor, subject, body });
+    await append(store.as.curfew_worker, oddEntry({ kind: 'extension.made', actor, subject, body }));
   await expectFinding('I10', subject);
 });
 

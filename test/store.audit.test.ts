@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditKinds, logins, type AuditKind, type Login } from '../domain/events.ts';
 import { append, bodyBytes, entriesAfter, entriesOf } from '../store/audit.ts';
 import { openStore, type Store } from '../store/pool.ts';
+import { oddEntry } from './support/entries.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
 let store: TestStore;
@@ -16,7 +17,7 @@ const may = (kind: AuditKind, login: Login): boolean => (auditKinds[kind] as rea
 test.each(logins)('%s appends its own kinds, under its own name, and no other kind', async (login) => {
   const subject = randomUUID();
   for (const kind of Object.keys(auditKinds) as AuditKind[]) {
-    const appended = append(store.as[login], { kind, actor: 'curfew_admin', subject, body: {} });
+    const appended = append(store.as[login], oddEntry({ kind, actor: 'curfew_admin', subject, body: {} }));
     if (may(kind, login)) await expect(appended, kind).resolves.toBeTypeOf('number');
     // The auditor may not even call the function.
     else
@@ -60,7 +61,7 @@ test.each([
   try {
     const subject = randomUUID();
     for (const kind of Object.keys(auditKinds) as AuditKind[]) {
-      const appended = append(ada, { kind, actor: name, subject, body: {} });
+      const appended = append(ada, oddEntry({ kind, actor: name, subject, body: {} }));
       if (may(kind, of)) await expect(appended, kind).resolves.toBeTypeOf('number');
       else await expect(appended, kind).rejects.toMatchObject({ sqlstate: 'CFA01' });
     }
@@ -87,7 +88,7 @@ test('neither being a superuser nor being a service login makes an operator', as
 
 test('an entry is in its change’s transaction: a rollback takes it away, a commit keeps both (I11)', async () => {
   const subject = randomUUID();
-  const entry = { kind: 'request.opened', actor: subject, subject, body: { n: 1 } } as const;
+  const entry = oddEntry({ kind: 'request.opened', actor: subject, subject, body: { n: 1 } });
   const failing = store.as.curfew_api.transaction(async (tx) => {
     await append(tx, entry);
     throw new Error('the change failed');
@@ -102,7 +103,7 @@ test('a refused entry takes its change away (I11)', async () => {
   const before = await store.admin.query('select count(*) from curfew.heartbeat');
   const failing = store.as.curfew_worker.transaction(async (tx) => {
     await tx.query(`insert into curfew.heartbeat values ('x', now(), '{}')`);
-    await append(tx, { kind: 'decision.made', actor: 'x', subject: 'x', body: {} });
+    await append(tx, oddEntry({ kind: 'decision.made', actor: 'x', subject: 'x', body: {} }));
   });
   await expect(failing).rejects.toMatchObject({ sqlstate: 'CFA01' });
   expect(await store.admin.query('select count(*) from curfew.heartbeat')).toEqual(before);
@@ -111,7 +112,7 @@ test('a refused entry takes its change away (I11)', async () => {
 test('a body is kept byte for byte in RFC 8785 form', async () => {
   const subject = randomUUID();
   const body = { z: 1, a: [true, null, 1e21, 0.1], '\u20ac': 'ö\n"\u2028', A: { c: 1, b: 2 } };
-  await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject, body });
+  await append(store.as.curfew_api, oddEntry({ kind: 'request.opened', actor: 'x', subject, body }));
   const [entry] = await entriesOf(store.as.curfew_admin, subject);
   expect(entry?.bytes.toString('utf8')).toBe('{"A":{"b":2,"c":1},"a":[true,null,1e+21,0.1],"z":1,"€":"ö\\n\\"\u2028"}');
   expect(entry?.body).toEqual(body);
@@ -146,7 +147,7 @@ test.each([
 });
 
 test('not even the owner, nor a superuser who skips ordinary triggers, changes an entry', async () => {
-  await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject: 'kept', body: {} });
+  await append(store.as.curfew_api, oddEntry({ kind: 'request.opened', actor: 'x', subject: 'kept', body: {} }));
   for (const text of [
     `update audit.entry set actor = 'x'`,
     'delete from audit.entry',

@@ -32,6 +32,7 @@ import * as grants from '../../store/grants.ts';
 import { save } from '../../store/projections.ts';
 import * as requests from '../../store/requests.ts';
 import type { RequestRow } from '../../store/requests.ts';
+import { oddEntry } from './entries.ts';
 import { makeVerifier } from '../../targets/postgres/verifier.ts';
 import type { TestStore } from './store.ts';
 
@@ -90,12 +91,15 @@ export const breakGlassPlan = (incident: 'required' | 'flagged' = 'required'): G
 export const plantAnnouncement = (store: TestStore, request: RequestRow): Promise<void> =>
   store.as.curfew_api.transaction(async (tx) => {
     const body = { incident: request.ticket };
-    const entry = await append(tx, {
-      kind: 'breakglass.announced',
-      actor: request.person,
-      subject: request.id,
-      body,
-    });
+    const entry = await append(
+      tx,
+      oddEntry({
+        kind: 'breakglass.announced',
+        actor: request.person,
+        subject: request.id,
+        body,
+      }),
+    );
     await announcements.commit(tx, request.id, entry, 'holds');
   });
 
@@ -129,7 +133,7 @@ export async function plantRequest(
   };
   await store.as.curfew_api.transaction(async (tx) => {
     await requests.insert(tx, row, { text, salt });
-    await append(tx, { kind: 'request.opened', actor: person, subject: id, body: { digest: row.digest } });
+    await append(tx, oddEntry({ kind: 'request.opened', actor: person, subject: id, body: { digest: row.digest } }));
   });
   await plantView(store, row, { kind: 'awaiting', needs: [1], stage: 0, approvals: [] }, 1);
   return row;
@@ -169,7 +173,10 @@ export async function plantDecision(
   };
   await store.as.curfew_api.transaction(async (tx) => {
     await decisions.insert(tx, decision, 0);
-    await append(tx, { kind: 'decision.made', actor: by.id, subject: request.id, body: { decision: decision.id } });
+    await append(
+      tx,
+      oddEntry({ kind: 'decision.made', actor: by.id, subject: request.id, body: { decision: decision.id } }),
+    );
   });
   return decision;
 }
@@ -193,7 +200,7 @@ export async function plantClaim(store: TestStore, request: RequestRow, endAt: n
       ticketKey: 'key-1',
       acceptedAt: Date.now(),
     });
-    await append(tx, { kind: 'claim.accepted', actor: request.person, subject: request.id, body: { endAt } });
+    await append(tx, oddEntry({ kind: 'claim.accepted', actor: request.person, subject: request.id, body: { endAt } }));
   });
   return { ...claim, password };
 }
@@ -232,7 +239,7 @@ export async function plantGrant(
       },
       receipt,
     );
-    await append(tx, { kind: 'grant.made', actor: 'curfew_worker', subject: request.id, body: { endAt } });
+    await append(tx, oddEntry({ kind: 'grant.made', actor: 'curfew_worker', subject: request.id, body: { endAt } }));
   });
   await plantView(store, request, { kind: 'active', approvals: [], endAt }, 5);
 }
@@ -269,12 +276,15 @@ export async function plantExtension(
   const api = store.as.curfew_api;
   await api.transaction(async (tx) => {
     await extensions.insert(tx, row);
-    await append(tx, {
-      kind: 'extension.asked',
-      actor: row.requester,
-      subject: request.id,
-      body: { extension: row.id },
-    });
+    await append(
+      tx,
+      oddEntry({
+        kind: 'extension.asked',
+        actor: row.requester,
+        subject: request.id,
+        body: { extension: row.id },
+      }),
+    );
   });
   for (const person of approvers) {
     const id = hash('extension', row.id, person.id) as DecisionId;
@@ -298,7 +308,7 @@ export async function plantExtension(
       if (outcome !== 'extended') return;
       await extensions.moveEnd(tx, request.id, row.endAt);
       const body = { extension: row.id, endAt: row.endAt };
-      await append(tx, { kind: 'extension.made', actor: row.requester, subject: request.id, body });
+      await append(tx, oddEntry({ kind: 'extension.made', actor: row.requester, subject: request.id, body }));
     });
   }
   return row;
@@ -327,7 +337,10 @@ export async function plantEnd(
   };
   await store.as.curfew_worker.transaction(async (tx) => {
     await grants.end(tx, request.id, receipt);
-    await append(tx, { kind: 'grant.ended', actor: 'curfew_worker', subject: request.id, body: { verifiedAt } });
+    await append(
+      tx,
+      oddEntry({ kind: 'grant.ended', actor: 'curfew_worker', subject: request.id, body: { verifiedAt } }),
+    );
   });
   await plantView(store, request, { kind: 'closed', outcome: 'expired', cause: 'time is up' }, 9);
   return receipt;

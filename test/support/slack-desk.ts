@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { startDriver, type Driver } from '../../dev/slack/driver.ts';
 import { startWorkspace, type Workspace } from '../../dev/slack/workspace.ts';
 import { refuse } from '../../domain/errors.ts';
-import type { AuditEntry } from '../../domain/events.ts';
+import type { ReadEntry } from '../../domain/events.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { assembleSlackApp, type SlackApp } from '../../slack/app.ts';
 import { validateCall } from '../../slack/blocks.ts';
@@ -78,7 +78,7 @@ export function fakeService(): FakeService {
 }
 
 export type FakeRecords = Records & {
-  readonly entries: readonly AuditEntry[];
+  readonly entries: readonly ReadEntry[];
   link(account: { team: string; user: string }, person: PersonId): void;
   unlink(account: { team: string; user: string }): void;
   post(message: { channel: string; ts: string }, request: RequestId): void;
@@ -101,7 +101,7 @@ export function fakeRecords(): FakeRecords {
   const deliveries = new Map<string, { answer?: unknown; answered: boolean }>();
   const notices = new Map<string, string>();
   const fresh = new Map<string, number>();
-  const entries: AuditEntry[] = [];
+  const entries: ReadEntry[] = [];
   const asked: string[] = [];
   const painted = new Map<PersonId, string>();
   const records: FakeRecords = {

@@ -1,4 +1,3 @@
-import type { AuditValue } from '../../domain/events.ts';
 import type { NodeEvidence } from '../../domain/grant.ts';
 import type { EndReceipt } from '../../targets/postgres/end.ts';
 
@@ -32,6 +31,3 @@ export function evidenceOf(receipt: EndReceipt): Evidence {
     nodes,
   };
 }
-
-/** The same as an audit entry's body. */
-export const bodyOf = (evidence: Evidence): { readonly [key: string]: AuditValue } => ({ ...evidence });

@@ -1,10 +1,10 @@
-import type { AuditEntry } from '../../domain/events.ts';
+import { reaperEnded, reaperSurprised } from '../../domain/events/grant.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import { raise, resolve, type Alarm } from '../../store/alarms.ts';
 import { append } from '../../store/audit.ts';
 import { byId } from '../../store/grants.ts';
 import type { Store } from '../../store/pool.ts';
-import { bodyOf, type Evidence } from './evidence.ts';
+import type { Evidence } from './evidence.ts';
 
 /** What the reaper has to tell the store. `doubt`: the store did not know the grant yet, and is asked once more. */
 export type Report =
@@ -32,6 +32,8 @@ export type Report =
  * ledger had it and the store did not. `ended-before`: the store calls it ended, so it came back (P10).
  */
 export type SurpriseCode = 'repair' | 'stranger' | 'unknown-grant' | 'ended-before';
+
+const actor = 'curfew_reaper';
 
 /** One alarm a role and kind of surprise. */
 export const surpriseKey = (cluster: string, subject: string, code: SurpriseCode): string =>
@@ -119,12 +121,7 @@ async function tellEnded(
   { cluster, evidence, foundAt }: Extract<Report, { kind: 'ended' }>,
 ): Promise<readonly Doubt[]> {
   const known = await byId(store, evidence.grantId as RequestId);
-  await append(store, {
-    kind: 'reaper.ended',
-    actor: 'curfew_reaper',
-    subject: evidence.grantId,
-    body: { cluster, cause: 'due', foundAt, ...bodyOf(evidence) },
-  });
+  await append(store, reaperEnded(actor, evidence.grantId, { cluster, cause: 'due', foundAt, ...evidence }));
   const about = { cluster, subject: evidence.grantId, outcome: evidence.outcome, foundAt };
   if (!known) return [{ kind: 'doubt', ...about }];
   // A receipt that the worker wrote while the reaper was at it is no surprise: only one from before is.
@@ -142,12 +139,7 @@ async function tellSurprise(store: Store, { cluster, subject, code, outcome, fou
     subject,
     detail: code === 'stranger' && outcome === 'failed' ? notDisabled : sentences[code],
   };
-  const entry: AuditEntry = {
-    kind: 'reaper.surprised',
-    actor: 'curfew_reaper',
-    subject,
-    body: { cluster, code, outcome, foundAt },
-  };
+  const entry = reaperSurprised(actor, subject, { cluster, code, outcome, foundAt });
   await store.transaction(async (tx) => {
     if (await raise(tx, alarm)) await append(tx, entry);
   });

@@ -1,0 +1,113 @@
+/** Entries of a request's claim, its grant and its end. */
+import type { NodeEvidence } from '../grant.ts';
+import type { CredentialId, PolicyHash, TargetName, TemplateName } from '../ids.ts';
+import type { PersonFacts } from '../person.ts';
+import type { Outcome } from '../request.ts';
+import { constructorsOf, type RefusedBody } from './entry.ts';
+
+/** `facts`: of everybody who decided, and in whose place, as the directory had them when the claim was judged (I8). */
+type ClaimAccepted = {
+  readonly credential: CredentialId;
+  readonly acceptedAt: number;
+  readonly endAt: number;
+  /** Names the key that signed the ticket; the ticket itself is a secret. */
+  readonly ticketKey: string;
+  /** The policy that held, which may be another one than the plan's. */
+  readonly policy: PolicyHash;
+  readonly facts: { readonly requester: PersonFacts; readonly approvers: readonly PersonFacts[] };
+};
+
+type GrantMade = {
+  readonly target: TargetName;
+  readonly template: TemplateName;
+  readonly role: string;
+  readonly credential: CredentialId;
+  readonly grantedAt: number;
+  readonly endAt: number;
+  readonly canLogin: boolean;
+  readonly memberships: number;
+  /** SHA-256 over the RFC 8785 form of the grant's receipt, as it is stored. */
+  readonly receipt: string;
+};
+
+type GrantEnded = {
+  readonly target: TargetName;
+  readonly role: string;
+  readonly outcome: Outcome;
+  readonly cause: string;
+  readonly verifiedAt: number;
+  readonly sessionsClosed: number;
+  /** SHA-256 over the RFC 8785 form of the revoke's receipt, as it is stored. */
+  readonly receipt: string;
+};
+
+/** Why an end was asked for, and what tells more of it: whose word, which finding, which decision. */
+type EndAsked = {
+  readonly cause: string;
+  readonly refused?: string;
+  readonly finding?: string;
+  readonly decision?: string;
+  readonly policy?: PolicyHash;
+  readonly reasons?: readonly string[];
+  readonly recovery?: string;
+  readonly event?: string;
+  /** Of a person: how many of their requests are to end as well, each with its own entry. */
+  readonly requests?: number;
+};
+
+/** A grant that was due, ended with nothing but the target; the evidence stands here whole, for no receipt has it. */
+type ReaperEnded = {
+  readonly cluster: string;
+  readonly cause: 'due';
+  readonly foundAt: number;
+  readonly grantId: string;
+  readonly outcome: string;
+  readonly startedAt: number;
+  readonly verifiedAt: number;
+  readonly sessionsClosed: number;
+  readonly nodes: readonly NodeEvidence[];
+};
+
+export type GrantBodies = {
+  readonly 'code.minted': { readonly expiresAt: number };
+  readonly 'code.refused': RefusedBody;
+  readonly 'claim.accepted': ClaimAccepted;
+  readonly 'claim.refused': RefusedBody;
+  readonly 'grant.made': GrantMade;
+  readonly 'grant.failed': { readonly target: TargetName; readonly cause: string };
+  readonly 'end.asked': EndAsked;
+  readonly 'end.refused': RefusedBody;
+  readonly 'grant.ended': GrantEnded;
+  readonly 'reaper.ended': ReaperEnded;
+  readonly 'reaper.surprised': {
+    readonly cluster: string;
+    readonly code: string;
+    readonly outcome: string;
+    readonly foundAt: number;
+  };
+};
+
+const entry = constructorsOf<GrantBodies>();
+
+/** A one-time code was made for the requester. Subject: the request. */
+export const codeMinted = entry('code.minted');
+/** No code was made. Subject: the request. */
+export const codeRefused = entry('code.refused');
+/** The claim that fixes the end and signs the ticket. Subject: the request. */
+export const claimAccepted = entry('claim.accepted');
+/** A claim with one of our codes came to nothing. Subject: the request. */
+export const claimRefused = entry('claim.refused');
+/** The login is there, as a later transaction read it. Subject: the request; actor: its holder. */
+export const grantMade = entry('grant.made');
+/** No login came about. Subject: the request. */
+export const grantFailed = entry('grant.failed');
+/** Somebody or something asked that it ends now. Subject: the request, or the person of whom all is to end. */
+export const endAsked = entry('end.asked');
+/** Somebody asked for an end that is not theirs to ask. Subject: the request. */
+export const endRefused = entry('end.refused');
+/** Nothing is left on any node (I16). Subject: the request. */
+export const grantEnded = entry('grant.ended');
+/** The reaper ended what was due. Subject: the grant, which is the request. */
+export const reaperEnded = entry('reaper.ended');
+/** The reaper ended, or could not end, what nobody expected. Subject: the grant, or the login. */
+export const reaperSurprised = entry('reaper.surprised');
