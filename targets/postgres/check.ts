@@ -3,6 +3,7 @@ import { asAdministrator, type Administrator } from './administrator.ts';
 import { greatestSkewMs } from './accessor.ts';
 import { identityOf, whoamiText, type Identity } from './connection.ts';
 import { previewPrivileges, type Reach } from './preview.ts';
+import { checkSessionLog } from './session-log.ts';
 import { shippedHashes } from './shipped.ts';
 import { script } from './sql.ts';
 
@@ -59,6 +60,7 @@ export async function checkTarget(admin: Administrator, options: CheckOptions): 
   const preview: Reach[] = [];
   const identity = await asAdministrator(admin, options.controlDatabase, async (client) => {
     found.push(...(await preflight(client, options.controlDatabase, 'control')));
+    found.push(...(await checkSessionLog(client, options.databases)));
     return whoIs(client, clock);
   });
   for (const database of options.databases) {
@@ -156,7 +158,9 @@ function hashFindings(found: readonly Finding[]): readonly Finding[] {
   return found
     .filter(
       ({ code, what }) =>
-        Object.hasOwn(shippedHashes, code) && what !== shippedHashes[code as keyof typeof shippedHashes],
+        code.endsWith('functions-hash') &&
+        Object.hasOwn(shippedHashes, code) &&
+        what !== shippedHashes[code as keyof typeof shippedHashes],
     )
     .map(({ what, database }) => ({
       severity: 'error',
@@ -171,7 +175,9 @@ function hashFindings(found: readonly Finding[]): readonly Finding[] {
 function distinct(found: readonly Finding[]): readonly Finding[] {
   const seen = new Map<string, Finding>();
   for (const finding of found) {
-    const key = JSON.stringify([finding.severity, finding.code, finding.what]);
+    // What the log tells is each database's own.
+    const where = finding.code === 'session-evidence' ? finding.database : '';
+    const key = JSON.stringify([finding.severity, finding.code, finding.what, where]);
     if (!seen.has(key)) seen.set(key, finding);
   }
   return [...seen.values()];

@@ -1,6 +1,7 @@
 import { escapeIdentifier, escapeLiteral, type Client } from 'pg';
 import { z } from 'zod';
 import { asAdministrator, type Administrator } from './administrator.ts';
+import { installSessionLog } from './session-log.ts';
 import { script } from './sql.ts';
 import { shortestTicketKey } from './ticket.ts';
 import { makeVerifier } from './verifier.ts';
@@ -44,6 +45,8 @@ export const installSchema = z.strictObject({
   ),
   workerPassword: password,
   reaperPassword: password,
+  /** Of the login that reads the server's log; absent: nothing of session evidence is installed. */
+  collectorPassword: password.optional(),
   /** PostgreSQL 17 and later, superuser: refuses a login that was in flight when its role was disabled. */
   loginTrigger: z.boolean().default(false),
 });
@@ -75,6 +78,9 @@ export async function installTarget(admin: Administrator, options: InstallOption
       ]);
     }
     await allowConnect(client, plan.controlDatabase, ['curfew_worker', 'curfew_reaper']);
+    if (plan.collectorPassword !== undefined) {
+      notes.push(...(await installSessionLog(client, plan.controlDatabase, plan.collectorPassword)));
+    }
   });
   for (const database of plan.databases) {
     await asAdministrator(admin, database, async (client) => {

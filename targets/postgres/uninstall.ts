@@ -76,7 +76,14 @@ async function takeFromDatabase(client: Client): Promise<void> {
 /** Each on its own, so that one which still owns something does not keep the others. */
 async function dropRoles(client: Client): Promise<readonly string[]> {
   const kept: string[] = [];
-  for (const role of ['curfew_worker', 'curfew_reaper', 'curfew_owner', 'curfew_quarantine']) {
+  for (const role of [
+    'curfew_worker',
+    'curfew_reaper',
+    'curfew_collector',
+    'curfew_logreader',
+    'curfew_owner',
+    'curfew_quarantine',
+  ]) {
     try {
       await client.query(`drop role if exists ${role}`);
     } catch (error) {

@@ -37,6 +37,8 @@ export type Postgres = {
   readonly host: string;
   readonly port: number;
   readonly admin: Administrator;
+  /** Its data directory. */
+  readonly data: string;
   /** Everything that the server wrote to its log so far. */
   log(): string;
   /** Opens a connection, hands it over, closes it. */
@@ -66,7 +68,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   writeFileSync(join(data, 'pg_hba.conf'), options.hba ?? baseHba);
 
   const chunks: Buffer[] = [];
-  let child = await launch(server.postgres, data, chunks);
+  const quiet = config['logging_collector'] === 'on' ? port : undefined;
+  let child = await launch(server.postgres, data, chunks, quiet);
   const onExit = (): void => {
     child.kill('SIGQUIT');
     rmSync(home, { recursive: true, force: true });
@@ -88,13 +91,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     host,
     port,
     admin,
+    data,
     log: () => Buffer.concat(chunks).toString('utf8'),
     as,
     query: <Row extends QueryResultRow>(database: string, text: string, values: readonly unknown[] = []) =>
       as({ database }, async (client) => (await client.query<Row>(text, [...values])).rows),
     async crash() {
       await end(child, 'SIGQUIT');
-      child = await launch(server.postgres, data, chunks);
+      child = await launch(server.postgres, data, chunks, quiet);
     },
     async stop() {
       await end(child, 'SIGINT');
@@ -179,7 +183,8 @@ function freePort(): Promise<number> {
   });
 }
 
-function launch(postgres: string, data: string, chunks: Buffer[]): Promise<ChildProcess> {
+/** @param quiet the port of a server that keeps its log to itself, and is asked whether it is ready */
+function launch(postgres: string, data: string, chunks: Buffer[], quiet?: number): Promise<ChildProcess> {
   const child = spawn(postgres, ['-D', data], { ...serverUser, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
   guardChild(child, { signal: 'SIGQUIT', withinMs: 2_000 });
   return new Promise((resolve, reject) => {
@@ -192,11 +197,30 @@ function launch(postgres: string, data: string, chunks: Buffer[]): Promise<Child
       clearTimeout(late);
       resolve(child);
     });
+    if (quiet !== undefined) {
+      void until(() => answers(quiet), 'the server answers', 30_000).then(() => {
+        clearTimeout(late);
+        resolve(child);
+      }, reject);
+    }
     child.once('exit', (code) => {
       clearTimeout(late);
       reject(new Error(`postgres ended with ${code} before it was ready:\n${seen}`));
     });
   });
+}
+
+async function answers(port: number): Promise<boolean> {
+  const client = new Client({ host, port, user: 'postgres', password: superuserPassword, database: 'postgres' });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
 
 function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

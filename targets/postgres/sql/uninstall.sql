@@ -23,7 +23,8 @@ begin
     execute format('revoke %I from curfew_owner', v_template);
   end loop;
   drop schema if exists curfew cascade;
-  foreach v_role in array array['curfew_worker', 'curfew_reaper', 'curfew_owner']::name[] loop
+  drop schema if exists curfew_log cascade;
+  foreach v_role in array array['curfew_worker', 'curfew_reaper', 'curfew_collector', 'curfew_logreader', 'curfew_owner']::name[] loop
     if exists (select from pg_catalog.pg_roles where rolname = v_role) then
       -- DROP OWNED asks for the role's own rights; whoever made the role, and is no superuser, may lend them to itself.
       if not pg_catalog.pg_has_role(v_role, 'usage') then execute format('grant %I to current_user with inherit true', v_role); end if;
