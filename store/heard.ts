@@ -51,7 +51,8 @@ export function hearIntents({ url, applicationName, onAsked, againMs = 1_000 }: 
         if (!over.aborted) await client.query('select');
       }
     } finally {
-      await client.end().catch(() => undefined);
+      // A line on which nothing comes back must not keep the next one from being opened.
+      await Promise.race([client.end().catch(() => undefined), sleep(connectMs, undefined, { ref: false })]);
     }
   }
 

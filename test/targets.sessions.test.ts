@@ -290,6 +290,23 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await postgres.query('postgres', 'drop role third');
   });
 
+  test('memberships that cannot be taken from some of a batch keep nobody else in theirs (F31, I17)', async () => {
+    const [clean, ...given] = await Promise.all([1, 2, 3].map(() => granted(sample.worker)));
+    if (!clean) throw new Error('nobody was granted');
+    const roles = given.map(({ role }) => role).join(', ');
+    await postgres.query('postgres', `grant orders_write to ${roles}`);
+    const ids = [clean, ...given].map(({ call }) => call.grantId);
+    const revoked = new Map((await sample.worker.revokeMany(ids)).map((row) => [row.grantId, row]));
+    expect(revoked.get(clean.call.grantId)).toMatchObject({ outcome: 'disabled', memberships: 0 });
+    for (const { call } of given) {
+      // Its template's membership is gone; the superuser's own stays in createrole mode, and is counted (P20).
+      const left = mode === 'superuser' ? 0 : 1;
+      expect(revoked.get(call.grantId)).toMatchObject({ outcome: 'disabled', memberships: left });
+    }
+    await postgres.query('postgres', `revoke orders_write from ${roles} cascade`);
+    for (const holder of [clean, ...given]) expect(await end(holder)).toMatchObject({ ended: true, memberships: 0 });
+  });
+
   test('re-enabled, extended or unknown roles are disabled by the next reap, and never adopted (F31)', async () => {
     const ended = await granted(sample.worker);
     const moved = await granted(sample.worker);

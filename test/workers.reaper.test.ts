@@ -201,6 +201,22 @@ test('a revoke intent is carried out within two seconds, with its evidence in th
   });
 });
 
+test('and so is one of which nobody tells the reaper, for it looks all the same (I9)', async () => {
+  await store.admin.query('alter table curfew.revoke_intent disable trigger revoke_intent_told');
+  try {
+    const holder = await recorded();
+    start();
+    const { gone } = await holdOpen(holder);
+    const askedAt = performance.now();
+    await ask({ kind: 'grant', requestId: holder.id, target: orders });
+    await gone;
+    await eventually('the login is ended', () => ended(holder.role));
+    expect(performance.now() - askedAt).toBeLessThan(2_000);
+  } finally {
+    await store.admin.query('alter table curfew.revoke_intent enable trigger revoke_intent_told');
+  }
+});
+
 test.each(['grant', 'person'] as const)(
   'an outcome that somebody wrote without ending anything silences no intent about a %s',
   async (kind) => {
