@@ -1,4 +1,5 @@
 /** The Temporal worker's process. */
+import { auditOf, auditShape, type AuditConfig } from './audit.ts';
 import { conditionsOf, conditionsShape, type ConditionsConfig } from './conditions.ts';
 import {
   defaulted,
@@ -34,6 +35,7 @@ export const workerShape = {
   ...slackWriterShape,
   ...conditionsShape,
   ...webhookShape,
+  ...auditShape,
   CURFEW_PUBLIC_URL: required(webOrigin, {
     what: 'address under which people open the claim page',
     mend: "Set it to the API's CURFEW_PUBLIC_URL.",
@@ -62,6 +64,7 @@ export type WorkerConfig = {
   readonly slack?: SlackWriterConfig;
   readonly conditions: ConditionsConfig;
   readonly webhook?: WebhookConfig;
+  readonly audit: AuditConfig;
   readonly publicUrl: string;
   readonly bundleCache?: string;
   readonly host: string;
@@ -81,13 +84,15 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
       const slack = slackWriterOf(values);
       const conditions = conditionsOf(values);
       const webhook = webhookOf(values);
+      const audit = auditOf(values);
       const problems: Problem[] = [
         ...('problems' in conditions ? conditions.problems : []),
         ...('problems' in temporal ? temporal.problems : []),
         ...(slack && 'problems' in slack ? slack.problems : []),
         ...(webhook && 'problems' in webhook ? webhook.problems : []),
+        ...('problems' in audit ? audit.problems : []),
       ];
-      if ('problems' in temporal || 'problems' in conditions) return { problems };
+      if ('problems' in temporal || 'problems' in conditions || 'problems' in audit) return { problems };
       if ((slack && 'problems' in slack) || (webhook && 'problems' in webhook)) return { problems };
       return {
         storeUrl: values.CURFEW_STORE_URL,
@@ -98,6 +103,7 @@ export const readWorkerConfig = (environment: Environment, readText?: ReadText):
         ...(slack === undefined ? {} : { slack }),
         conditions,
         ...(webhook === undefined ? {} : { webhook }),
+        audit,
         publicUrl: values.CURFEW_PUBLIC_URL,
         ...(values.CURFEW_BUNDLE_CACHE === undefined ? {} : { bundleCache: values.CURFEW_BUNDLE_CACHE }),
         host: values.CURFEW_HOST,

@@ -19,6 +19,9 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   // Nothing is granted, or nobody knows what is.
   'store-behind': 'page',
   'reconcile-silent': 'page',
+  // Nobody could prove what happened.
+  'log-unsigned': 'notice',
+  'witness-behind': 'notice',
   'breakglass-late': 'page',
   'breakglass-one-channel': 'notice',
   'breakglass-flagged': 'notice',

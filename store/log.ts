@@ -122,10 +122,9 @@ export async function keepCheckpoint(db: Db, made: StoredCheckpoint): Promise<St
     'insert into audit.checkpoint (size, epoch, note, at) values ($1, $2, $3, $4) on conflict (size) do nothing',
     [made.size, made.epoch, made.note, new Date(made.at)],
   );
-  const [kept] = await db.query<StoredCheckpoint>(
-    `select ${checkpointColumns} from audit.checkpoint where size = $1`,
-    [made.size],
-  );
+  const [kept] = await db.query<StoredCheckpoint>(`select ${checkpointColumns} from audit.checkpoint where size = $1`, [
+    made.size,
+  ]);
   if (!kept) throw new Error('a checkpoint that was written is gone');
   return kept;
 }

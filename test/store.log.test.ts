@@ -40,13 +40,14 @@ async function expectWhole(): Promise<void> {
 
 test('a thousand concurrent appends, of which some roll back, get gapless places from three sequencers, one of them killed in its batch (I11)', async () => {
   const [api, worker] = [store.open('curfew_api', { max: 40 }), store.open('curfew_worker', { max: 4 })];
-  let writing = true;
+  const writing = new AbortController();
+  const isOver = (): boolean => writing.signal.aborted;
   const sequencing = Array.from({ length: 3 }, async () => {
-    while (writing) await log.sequence(worker, 37).catch(() => undefined);
+    while (!isOver()) await log.sequence(worker, 37).catch(() => undefined);
   });
   const killing = (async () => {
     let killed = 0;
-    while (writing) {
+    while (!isOver()) {
       const ended = await store.admin.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where query like '%audit.sequence%' and usename = 'curfew_worker' and state = 'active' limit 1`,
       );
@@ -63,7 +64,7 @@ test('a thousand concurrent appends, of which some roll back, get gapless places
     return await write.catch(() => 0);
   });
   const written = (await Promise.all(wanted)).reduce<number>((sum, one) => sum + one, 0);
-  writing = false;
+  writing.abort();
   await Promise.all(sequencing);
   expect(await killing).toBeGreaterThan(0);
   expect(written).toBe(900);
@@ -135,13 +136,27 @@ const nasty = [
 
 test('the line that the store makes is byte for byte the line that the auditor’s code makes, and its leaf is its hash', async () => {
   for (const actor of nasty) {
-    for (const subject of nasty) await append(store.as.curfew_api, { kind: 'request.opened', actor, subject, body: { n: actor, at: subject } } as never);
+    for (const subject of nasty)
+      await append(store.as.curfew_api, {
+        kind: 'request.opened',
+        actor,
+        subject,
+        body: { n: actor, at: subject },
+      } as never);
   }
   await drain();
   const placed = await log.linesBetween(store.as.curfew_auditor, 0, 1e6, 1e6);
   const rows = new Map(
     (
-      await store.admin.query<{ id: number; at: string; login: string; kind: string; actor: string; subject: string; body: Buffer }>(
+      await store.admin.query<{
+        id: number;
+        at: string;
+        login: string;
+        kind: string;
+        actor: string;
+        subject: string;
+        body: Buffer;
+      }>(
         `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, login, kind, actor, subject, body from audit.entry`,
       )
     ).map((row) => [row.id, row]),
@@ -176,6 +191,8 @@ test('every complete subtree that the store names is the tree’s, at every size
 });
 
 test('a body with a control character is refused, because it would break its line', async () => {
-  const call = store.as.curfew_api.query(`select audit.append('request.opened', 'a', 'b', $1)`, [Buffer.from('{"a":\n1}')]);
+  const call = store.as.curfew_api.query(`select audit.append('request.opened', 'a', 'b', $1)`, [
+    Buffer.from('{"a":\n1}'),
+  ]);
   await expect(call).rejects.toMatchObject({ sqlstate: 'CFA04' });
 });

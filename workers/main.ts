@@ -31,6 +31,7 @@ import { createTelling, keepTelling } from './worker/alarm-telling.ts';
 import { watchAnnouncements } from './worker/announcement-watch.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
+import { keepLog } from './worker/log-keeping.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
 import { installRuntime, openQueues, type Queues, type Served } from './worker/queues.ts';
 import { watchPulls } from './worker/pull-watch.ts';
@@ -100,7 +101,7 @@ export async function startWorker(
       zones.map((zone) => [
         zone,
         {
-          ...createTargetActivities({ store, clock, log, clusterOf, conditions }),
+          ...createTargetActivities({ store, clock, log, clusterOf, conditions, toldBy: (id) => `revoke:${id}` }),
           ...reconciling.targets(zone),
         },
       ]),
@@ -159,6 +160,8 @@ export async function startWorker(
           keepRejudging(createRejudge(judging), log, signal),
           keepFollowingTaints(createTaints(judging), log, signal),
         ]);
+  const sequenced =
+    config.serves === 'targets' ? Promise.resolve() : keepLog({ ...config.audit, store, clock, log, signal });
   const reconciled = reconciling.keep(signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, {
@@ -193,6 +196,7 @@ export async function startWorker(
         told,
         asked,
         rejudged,
+        sequenced,
         reconciled,
       ]);
       // The SDK gives up at the drain's end itself; a second more, and the process goes without it.
