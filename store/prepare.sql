@@ -4,7 +4,7 @@ do $$
 declare v_login name;
 begin
   foreach v_login in array array['curfew_store', 'curfew_api', 'curfew_directory', 'curfew_admin', 'curfew_worker',
-                                 'curfew_reaper', 'curfew_auditor']::name[] loop
+                                 'curfew_reaper', 'curfew_collector', 'curfew_auditor']::name[] loop
     begin
       execute format('create role %I nologin', v_login);
     exception when duplicate_object or unique_violation then null;
@@ -29,6 +29,6 @@ create table if not exists migration.applied (
   sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
   applied_at timestamptz not null default clock_timestamp());
 grant usage on schema migration
-  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_reaper, curfew_auditor;
+  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_reaper, curfew_collector, curfew_auditor;
 grant select on migration.applied
-  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_reaper, curfew_auditor;
+  to curfew_api, curfew_directory, curfew_admin, curfew_worker, curfew_reaper, curfew_collector, curfew_auditor;

@@ -27,6 +27,7 @@ describe('a line of the log', () => {
       grantId: '01234567-89ab-cdef-0123-456789abcdef',
       database: 'orders',
       event: { kind: 'closed' },
+      ends: true,
     });
   });
 
@@ -68,6 +69,14 @@ describe('a line of the log', () => {
     expect(eventOf({ message, state_code: '23505' })).toEqual({ kind: 'failed', error: '23505' });
     const quoting = eventOf({ message: 'statement: select secret', state_code: '22P02' });
     expect(quoting).toEqual({ kind: 'failed', error: '22P02' });
+  });
+
+  test('who is ended, or refused after the login, has no session any more', () => {
+    expect(parseLine(line({ message: 'x', state_code: '57P01', error_severity: 'FATAL' }))).toMatchObject({
+      event: { kind: 'failed', error: '57P01' },
+      ends: true,
+    });
+    expect(parseLine(line({ message: 'x', state_code: '42P01', error_severity: 'ERROR' }))?.ends).toBe(false);
   });
 
   test.each([

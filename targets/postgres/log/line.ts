@@ -37,6 +37,8 @@ export type LogLine = {
   readonly grantId: string;
   readonly database: string;
   readonly event: LogEvent;
+  /** Whether the session is over with it, be there a line that says so or not: it was ended, or refused after its login. */
+  readonly ends: boolean;
 };
 
 const shape = z.object({
@@ -44,6 +46,7 @@ const shape = z.object({
   dbname: z.string(),
   session_id: z.string().regex(/^[0-9a-f]{1,16}\.[0-9a-f]{1,8}$/),
   line_num: z.int().positive(),
+  error_severity: z.string().optional(),
   state_code: z.string().optional(),
   message: z.string().default(''),
   detail: z.string().optional(),
@@ -65,6 +68,7 @@ export function parseLine(bytes: Uint8Array): LogLine | undefined {
     grantId: grantIdOf(fields.user),
     database: fields.dbname,
     event,
+    ends: event.kind === 'closed' || /^(?:FATAL|PANIC)$/.test(fields.error_severity ?? ''),
   };
 }
 
@@ -78,7 +82,7 @@ export function parseCutLine(bytes: Uint8Array): LogLine | undefined {
   const line = Number(of('line_num', '\\d+'));
   if (user === undefined || session === undefined || !Number.isSafeInteger(line)) return undefined;
   const event = statement({ via: 'statement' });
-  return { session, line, grantId: grantIdOf(user), database: of('dbname', '[^"]*') ?? '', event };
+  return { session, line, grantId: grantIdOf(user), database: of('dbname', '[^"]*') ?? '', event, ends: false };
 }
 
 const grantIdOf = (role: string): string =>
