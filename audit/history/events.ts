@@ -56,16 +56,21 @@ function valueOf(payload: unknown): unknown {
 }
 
 /**
- * Scripts that ran the Workflow, by hash, each once, in their order. Temporal's library says with each task that it
- * completes which script did it: `buildId` is its own name and version, and `+` SHA-256 of the script.
- * (`addBuildIdIfMissing` in `@temporalio/worker`; a test holds it to that.)
+ * What a worker tells Temporal that it is, and Temporal writes into the history with each task that it completes.
+ * @param hash SHA-256 of its script, hex. NB. The library's own default is no use: it hashes the script only after it
+ *   has put its working folder into it (`parseWorkflowCode` in `@temporalio/worker`).
+ */
+export const buildIdOf = (hash: string): string => `curfew+${hash}`;
+
+/**
+ * Scripts that ran the Workflow, by hash, each once, in their order.
  * @returns `last`: the one that completed the last task; undefined where nobody completed any, or did not say by what
  */
 export function bundlesOf({ events }: History): { readonly all: readonly string[]; readonly last: string | undefined } {
   const named = events.flatMap((event) => {
     if (event.eventType !== 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED') return [];
     const build = at(attributesOf(event), 'workerVersion', 'buildId');
-    return [typeof build === 'string' ? /\+([0-9a-f]{64})$/.exec(build)?.[1] : undefined];
+    return [typeof build === 'string' ? /^curfew\+([0-9a-f]{64})$/.exec(build)?.[1] : undefined];
   });
   return { all: [...new Set(named.filter((hash) => hash !== undefined))], last: named.at(-1) };
 }
