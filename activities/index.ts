@@ -5,6 +5,7 @@ import type {
   LeaveActivities,
   RevokeActivities,
   SettlingActivities,
+  TogetherActivities,
 } from '../workflows/activities.ts';
 import type { Conditions } from '../domain/condition.ts';
 import type { NewMessage } from '../store/outbox.ts';
@@ -18,6 +19,7 @@ import { createReviewStep } from './review-step.ts';
 import { createSettling } from './settling.ts';
 import { createRevoke } from './revoke.ts';
 import { createTell, type TellDeps } from './tell.ts';
+import { createTogether, type TogetherDeps } from './end-together.ts';
 
 export type ActivityDeps = TellDeps & {
   readonly requests: Requests;
@@ -34,11 +36,12 @@ export const createMainActivities = (deps: ActivityDeps): BoundedActivities & Le
 
 /** For the queue of a zone: whoever serves it holds the credentials of the targets in it. */
 export const createTargetActivities = (
-  deps: Pick<ActivityDeps, 'store' | 'clock' | 'log'> & {
-    readonly clusterOf: ClusterOf;
-    readonly conditions: Conditions;
-  },
-): GrantActivities & RevokeActivities => {
+  deps: Pick<ActivityDeps, 'store' | 'clock' | 'log'> &
+    Pick<TogetherDeps, 'toldBy'> & {
+      readonly clusterOf: ClusterOf;
+      readonly conditions: Conditions;
+    },
+): GrantActivities & RevokeActivities & TogetherActivities => {
   const judging = { ...deps, policyOf: currentPolicy() };
-  return { ...createGrant(judging), ...createExtend(judging), ...createRevoke(deps) };
+  return { ...createGrant(judging), ...createExtend(judging), ...createRevoke(deps), ...createTogether(deps) };
 };

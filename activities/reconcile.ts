@@ -67,7 +67,10 @@ const wrapped = <Output>({ log }: ReconcileDeps, activity: string, work: () => P
 };
 
 /** Workers say which queues they serve; one that was silent for a minute serves none. */
-async function servedZones({ store, clock }: ReconcileDeps): Promise<readonly string[]> {
+export async function servedZones({
+  store,
+  clock,
+}: Pick<ReconcileDeps, 'store' | 'clock'>): Promise<readonly string[]> {
   const beats = await all(store);
   return beats.flatMap(({ at, body }) => {
     const queues = (body as { readonly queues?: Readonly<Record<string, string>> } | null)?.queues ?? {};

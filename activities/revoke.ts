@@ -4,7 +4,8 @@ import { extensionFailed } from '../domain/events/extension.ts';
 import { grantEnded, grantFailed } from '../domain/events/grant.ts';
 import { sessionsClosed, type RevokeReceipt } from '../domain/grant.ts';
 import { roleOf, type RequestId, type TargetName } from '../domain/ids.ts';
-import { next } from '../domain/request.ts';
+import type { AuditEntry } from '../domain/events.ts';
+import { next, type End } from '../domain/request.ts';
 import { secondMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
 import { evidenceHash } from '../policy/digest.ts';
@@ -121,15 +122,20 @@ async function record(
 
 /** `grant.failed` too, where there never was a grant: that is all that tells an auditor why nobody had access. */
 async function enter(tx: Db, { view: { state }, orphaned }: Order, receipt: RevokeReceipt): Promise<void> {
-  const { requestId, target, role, verifiedAt } = receipt;
+  const { requestId, target } = receipt;
   const why = state.kind === 'revoking' ? state.end : ({ outcome: 'revoked', cause: 'unknown' } as const);
   const made = orphaned === true && (await grants.byId(tx, requestId)) !== undefined;
   if (why.outcome === 'failed' && !made) {
     await append(tx, grantFailed(actor, requestId, { target, cause: why.cause }));
   }
-  const { outcome, cause } = why;
+  await append(tx, endedEntry(receipt, why));
+}
+
+/** What the audit log says of a grant that is over. */
+export function endedEntry(receipt: RevokeReceipt, { outcome, cause }: Pick<End, 'outcome' | 'cause'>): AuditEntry {
+  const { requestId, target, role, verifiedAt } = receipt;
   const seen = { verifiedAt, sessionsClosed: sessionsClosed(receipt), receipt: evidenceHash(receipt) };
-  await append(tx, grantEnded(actor, requestId, { target, role, outcome, cause, ...seen }));
+  return grantEnded(actor, requestId, { target, role, outcome, cause, ...seen });
 }
 
 /** What asked for this one grant's end is answered; what asked for all of a person's is the reaper's to answer. */
@@ -145,7 +151,7 @@ async function closeIntents(tx: Db, { requestId, target, nodes, verifiedAt }: Re
 }
 
 /** An extension that nothing has come of ends with its grant. */
-async function closeExtensions(tx: Db, requestId: RequestId): Promise<void> {
+export async function closeExtensions(tx: Db, requestId: RequestId): Promise<void> {
   const cause = 'the grant has ended';
   for (const { id, number, outcome } of await extensions.ofRequest(tx, requestId)) {
     if (outcome !== null) continue;
@@ -156,7 +162,8 @@ async function closeExtensions(tx: Db, requestId: RequestId): Promise<void> {
 
 const actor = 'curfew_worker';
 
-const keyOf = (id: RequestId): string => `revoke/${id}`;
+/** Of the alarm that one does not come to an end. */
+export const keyOf = (id: RequestId): string => `revoke/${id}`;
 
 async function alarmIfLate(
   { store, clock, log }: RevokeDeps,

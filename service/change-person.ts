@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '../domain/errors.ts';
 import type { RequestId } from '../domain/ids.ts';
+import { secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
@@ -21,10 +22,20 @@ import { queueAll, sendNow, type Queued } from './outbox.ts';
 export type { PersonChangeInput };
 
 /** What has changed, and the messages that are in the outbox because of it. */
-export type Changed = { readonly left: Omit<Left, 'confirmed'>; readonly queued: readonly Queued[] };
+export type Changed = {
+  readonly left: Omit<Left, 'confirmed'>;
+  readonly queued: readonly Queued[];
+  /** There are more, which the relay sends. */
+  readonly waits: boolean;
+};
 
 /** Messages that this process sends itself; the relay does the rest, so that nobody is kept waiting. */
 const sentAtOnce = 25;
+/**
+ * Workflows of somebody who held very much are told by then at the latest. Their grants are over within a second
+ * whatever becomes of that; a worker that has recorded it has them told at once.
+ */
+const laterMs = 20 * secondMs;
 
 /**
  * Takes the change and does at once what follows from it: of somebody who is not active any more, in any of their
@@ -37,8 +48,8 @@ export const changePerson = (ctx: Context, input: PersonChangeInput): Promise<Le
   answering(ctx, 'changePerson', async () => {
     const store = ctx.directory;
     if (!store) throw new Error('this process changes nobody: it has no directory login');
-    const { left, queued } = await store.transaction((tx) => changeIn(tx, input, ctx.clock()));
-    return { ...left, confirmed: await sendSome(ctx, store, queued) };
+    const { left, queued, waits } = await store.transaction((tx) => changeIn(tx, input, ctx.clock()));
+    return { ...left, confirmed: (await sendSome(ctx, store, queued)) && !waits };
   });
 
 /**
@@ -49,7 +60,8 @@ export const changePerson = (ctx: Context, input: PersonChangeInput): Promise<Le
 export async function changeIn(tx: Db, input: PersonChangeInput, learnedAt: number): Promise<Changed> {
   const { source, actor, change } = input;
   const applied = await people.apply(tx, { ...change, source }, actor);
-  if (isOldNews(applied) && !(await holdsAnything(tx, applied))) return { left: leftOf(applied), queued: [] };
+  if (isOldNews(applied) && !(await holdsAnything(tx, applied)))
+    return { left: leftOf(applied), queued: [], waits: false };
   return follow(tx, input, applied, learnedAt);
 }
 
@@ -63,19 +75,23 @@ export async function follow(
   const { id: person, aliases, state } = applied.after;
   const base = leftOf(applied);
   if (applied.late) await alarmOfLateWord(tx, source, applied);
-  if (state === 'active') return { left: base, queued: [] };
+  if (state === 'active') return { left: base, queued: [], waits: false };
   const closing: RequestId[] = [];
   const messages: OutboxMessage[] = [];
+  const later: OutboxMessage[] = [];
   const tainted: RequestId[] = [];
   let voided = 0;
   for (const account of [person, ...aliases]) {
     const ended = await offBoard(tx, { state, actor, event, learnedAt }, account);
     closing.push(...ended.requests);
     messages.push(...ended.messages);
+    later.push(...ended.later);
     tainted.push(...ended.tainted);
     voided += ended.voided;
   }
-  return { left: { ...base, requests: closing, voided, tainted }, queued: await queueAll(tx, messages) };
+  const queued = await queueAll(tx, messages);
+  await queueAll(tx, later, laterMs);
+  return { left: { ...base, requests: closing, voided, tainted }, queued, waits: later.length > 0 };
 }
 
 /** Sends the first of them now. @returns whether all of them have arrived */

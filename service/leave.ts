@@ -1,4 +1,5 @@
 import type { Refusal } from '../domain/errors.ts';
+import { personUnknown } from '../domain/events/people.ts';
 import { isUuid, type PersonId } from '../domain/ids.ts';
 import { personIdFrom } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
@@ -25,10 +26,10 @@ export const leave = (ctx: Context, input: LeaveInputFromSource): Promise<Left |
     const store = ctx.directory;
     if (!store) throw new Error('this process takes no HR events: it has no directory login');
     const handle = await handleOf(store, input);
-    const { left, queued } = await store.transaction((tx) =>
+    const { left, queued, waits } = await store.transaction((tx) =>
       handle === undefined ? unknown(tx, input, ctx.clock()) : known(tx, input, handle, ctx.clock()),
     );
-    return { ...left, confirmed: await sendSome(ctx, store, queued) };
+    return { ...left, confirmed: (await sendSome(ctx, store, queued)) && !waits };
   });
 
 /** @returns the source's key of somebody who is known, else undefined */
@@ -50,9 +51,13 @@ async function unknown(tx: Db, input: LeaveInputFromSource, learnedAt: number): 
   }
   // Of a handle the log keeps what it would be as an id: a handle is a name.
   const subject = 'handle' in who ? personIdFrom(who.handle) : who.id;
-  await append(tx, { kind: 'person.unknown', actor, subject, body: { event, state } });
+  await append(tx, personUnknown(actor, subject, { event, state }));
   const key = `person-unknown/${subject}`;
   const detail = `An event of ${source} says "${state}" of somebody whom the directory does not know.`;
   await alarms.raise(tx, { key, code: 'person-unknown', subject, detail });
-  return { left: { person: null, change: 'unknown', state, requests: [], voided: 0, tainted: [] }, queued: [] };
+  return {
+    left: { person: null, change: 'unknown', state, requests: [], voided: 0, tainted: [] },
+    queued: [],
+    waits: false,
+  };
 }

@@ -1,5 +1,7 @@
 /** What ends in the very transaction in which somebody's leaving or suspension is learned (I9). */
 import { randomUUID } from 'node:crypto';
+import { absenceEnded } from '../domain/events/people.ts';
+import { endAsked } from '../domain/events/grant.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import * as absences from '../store/absences.ts';
 import { appendAll } from '../store/audit.ts';
@@ -27,7 +29,12 @@ export type OffBoarded = {
   readonly tainted: readonly RequestId[];
   /** For the Workflows, which only keep books. */
   readonly messages: readonly OutboxMessage[];
+  /** For theirs too, where they are many: told once all is ended and recorded together, or else a moment later. */
+  readonly later: readonly OutboxMessage[];
 };
+
+/** Whoever has more open has it ended and recorded together; less than that their Workflows do in a moment. */
+const many = 25;
 
 /**
  * Ends one account of whoever leaves: an intent for all that it holds and one for each open request, claimed or not;
@@ -42,16 +49,27 @@ export async function offBoard(tx: Db, leaving: Leaving, person: PersonId): Prom
   const voided = await decisions.voidAllOf(tx, person, state, actor);
   await endAbsences(tx, leaving, person);
   const cause = state === 'left' ? 'the person left' : 'the person was suspended';
+  const isMany = open.length > many;
+  const told = open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const);
   const messages: readonly OutboxMessage[] = [
-    { kind: 'leave', payload: { personId: person, event, cause: state, learnedAt } },
-    ...open.map(({ id }) => ({ kind: 'revoke', payload: { requestId: id, input: { actor, cause } } }) as const),
+    {
+      kind: 'leave',
+      payload: { personId: person, event, cause: state, learnedAt, ...(isMany ? { many: true as const } : {}) },
+    },
+    ...(isMany ? [] : told),
     ...voided.map(
       ({ id, requestId, person: personId }) =>
         ({ kind: 'void', payload: { requestId, decisionId: id, input: { personId } } }) as const,
     ),
   ];
   const resting = [...new Set(tainted.map(({ requestId }) => requestId))];
-  return { requests: open.map(({ id }) => id), messages, voided: voided.length, tainted: resting };
+  return {
+    requests: open.map(({ id }) => id),
+    messages,
+    later: isMany ? told : [],
+    voided: voided.length,
+    tainted: resting,
+  };
 }
 
 /** They decide for nobody any more, and nobody for them (I9). */
@@ -59,12 +77,9 @@ async function endAbsences(tx: Db, { actor, state, event }: Leaving, person: Per
   const ended = await absences.endAllWith(tx, person);
   await appendAll(
     tx,
-    ended.map(({ person: subject, delegate, fromAt, untilAt }) => ({
-      kind: 'absence.ended',
-      actor,
-      subject,
-      body: { delegate, fromAt, untilAt, cause: state, event },
-    })),
+    ended.map(({ person: subject, delegate, fromAt, untilAt }) =>
+      absenceEnded(actor, subject, { delegate, fromAt, untilAt, cause: state, event }),
+    ),
   );
 }
 
@@ -85,11 +100,10 @@ async function askForTheEnd(
   );
   await appendAll(
     tx,
-    scopes.map((scope) => ({
-      kind: 'end.asked',
-      actor,
-      subject: scope.kind === 'person' ? person : scope.requestId,
-      body: scope.kind === 'person' ? { cause, event, requests: open.length } : { cause, event },
-    })),
+    scopes.map((scope) =>
+      scope.kind === 'person'
+        ? endAsked(actor, person, { cause, event, requests: open.length })
+        : endAsked(actor, scope.requestId, { cause, event }),
+    ),
   );
 }

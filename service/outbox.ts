@@ -23,10 +23,14 @@ export async function queue(tx: Db, message: OutboxMessage): Promise<Queued> {
 }
 
 /** The same for many, in one go; in their order. */
-export async function queueAll(tx: Db, messages: readonly OutboxMessage[]): Promise<readonly Queued[]> {
+export async function queueAll(
+  tx: Db,
+  messages: readonly OutboxMessage[],
+  delayMs = leftToWriterMs,
+): Promise<readonly Queued[]> {
   const ids = await rows.enqueueAll(
     tx,
-    messages.map((message) => ({ ...toRow(message), delayMs: isForPeople(message) ? 0 : leftToWriterMs })),
+    messages.map((message) => ({ ...toRow(message), delayMs: isForPeople(message) ? 0 : delayMs })),
   );
   return messages.flatMap((message, index): readonly Queued[] => {
     const id = ids[index];

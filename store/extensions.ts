@@ -78,6 +78,16 @@ export type FollowedExtension = ExtensionRow & {
   readonly cause: string | null;
 };
 
+/** Those of these requests that have an extension of which nothing has come yet. */
+export async function openAmong(db: Db, ids: readonly RequestId[]): Promise<readonly RequestId[]> {
+  const rows = await db.query<{ id: RequestId }>(
+    `select distinct e.request_id as id from curfew.extension e where e.request_id = any ($1::uuid[])
+       and not exists (select from curfew.extension_outcome o where o.extension_id = e.id)`,
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Those that people have still to decide, of requests that are not closed, oldest first. */
 export const awaiting = (db: Db): Promise<readonly ExtensionRow[]> =>
   db.query(

@@ -62,6 +62,39 @@ export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt):
   return (await keep(tx, receipt, receipt.verifiedAt)) ? 'recorded' : 'repeated';
 }
 
+/** The same for many, in their turns, in as many statements as for one. @returns those whose end was not recorded yet */
+export async function endAll(tx: Db, ended: readonly RevokeReceipt[]): Promise<ReadonlySet<RequestId>> {
+  const ids = ended.map(({ requestId }) => requestId);
+  const verified = ended.map(({ verifiedAt }) => new Date(verifiedAt));
+  await tx.query(
+    `select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || i.id, 0))
+     from (select id from unnest($1::text[]) as n (id) order by id) i`,
+    [ids],
+  );
+  await tx.query(
+    `update curfew.access_grant g set ended_at = n.at from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
+     where g.request_id = n.id and g.ended_at is null`,
+    [ids, verified],
+  );
+  const made = await tx.query<{ id: RequestId }>(
+    `insert into curfew.receipt (request_id, kind, body, made_at)
+     select n.id, 'revoke', n.body, n.at from unnest($1::uuid[], $2::jsonb[], $3::timestamptz[]) as n (id, body, at)
+     on conflict (request_id, kind) do nothing returning request_id as id`,
+    [ids, ended.map((receipt) => JSON.stringify(receipt)), verified],
+  );
+  return new Set(made.map(({ id }) => id));
+}
+
+/** Those of these requests whose end is recorded. */
+export async function endedAmong(db: Db, ids: readonly RequestId[]): Promise<ReadonlySet<RequestId>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db.query<{ id: RequestId }>(
+    `select request_id as id from curfew.receipt where kind = 'revoke' and request_id = any ($1::uuid[])`,
+    [ids],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** Recording a grant and recording its end take turns: the second one sees what the first one wrote. */
 const takeTurn = (tx: Db, requestId: RequestId): Promise<unknown> =>
   tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || $1, 0))`, [requestId]);

@@ -214,6 +214,19 @@ export async function ofRequest(db: Db, requestId: RequestId): Promise<readonly 
   }));
 }
 
+/** Intents about one of these requests itself that nobody has answered for this target. */
+export async function unanswered(
+  db: Db,
+  ids: readonly RequestId[],
+  target: TargetName,
+): Promise<readonly { readonly id: string; readonly requestId: RequestId }[]> {
+  return db.query(
+    `select i.id, i.request_id as "requestId" from curfew.revoke_intent i where i.request_id = any ($1::uuid[])
+       and not exists (select from curfew.revoke_outcome o where o.intent_id = i.id and o.target = $2)`,
+    [ids, target],
+  );
+}
+
 /** Was the end of all that this account has ever asked for, because its human left or was suspended? */
 export async function wasAskedToGo(db: Db, person: PersonId): Promise<boolean> {
   const asked = await db.query(

@@ -112,6 +112,15 @@ const isOlder = (e: string, row: string, beside: string): string =>
   `${e}.done_at is null and ${e}.id < ${row}.id and ${e}.kind <> all(${beside}::text[])
      and ${e}.payload ->> 'requestId' = ${row}.payload ->> 'requestId'`;
 
+/** What waits for its time is due now. */
+export async function hasten(db: Db, kind: string, keys: readonly string[]): Promise<void> {
+  await db.query(
+    `update curfew.outbox set next_at = clock_timestamp()
+     where kind = $1 and key = any ($2::text[]) and done_at is null and attempts = 0 and next_at > clock_timestamp()`,
+    [kind, keys],
+  );
+}
+
 export async function done(db: Db, id: number): Promise<void> {
   await db.query(
     'update curfew.outbox set done_at = clock_timestamp(), last_error = null where id = $1 and done_at is null',

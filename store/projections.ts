@@ -36,3 +36,32 @@ export async function save(db: Db, id: RequestId, view: RequestView, at: number)
   );
   return kept.length > 0;
 }
+
+export async function viewsOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, RequestView>> {
+  const rows = await db.query<{ id: RequestId; view: RequestView }>(
+    'select request_id as id, view from curfew.projection where request_id = any ($1::uuid[])',
+    [ids],
+  );
+  return new Map(rows.map(({ id, view }) => [id, view]));
+}
+
+/** `save` of many closed views, in one statement. */
+export async function closeAll(
+  db: Db,
+  views: ReadonlyMap<RequestId, RequestView & { readonly state: { readonly kind: 'closed' } }>,
+  at: number,
+): Promise<void> {
+  const all = [...views];
+  await db.query(
+    `update curfew.projection as kept set version = n.version, state = 'closed', outcome = n.view -> 'state' ->> 'outcome',
+       view = n.view, changed_at = $4
+     from unnest($1::uuid[], $2::int[], $3::jsonb[]) as n (id, version, view)
+     where kept.request_id = n.id and kept.version < n.version`,
+    [
+      all.map(([id]) => id),
+      all.map(([, { version }]) => version),
+      all.map(([, view]) => JSON.stringify(view)),
+      new Date(at),
+    ],
+  );
+}

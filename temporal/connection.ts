@@ -23,6 +23,7 @@ import {
   reviewId,
   reviewType,
   type ReviewStart,
+  type RevokeInput,
   mainQueue,
   release,
   requesterKey,
@@ -77,7 +78,7 @@ export type Temporal = {
   release(id: RequestId, input: { readonly actor: PersonId }): Promise<RequestView>;
   withdraw(id: RequestId, input: { readonly actor: PersonId }): Promise<RequestView>;
   /** Taken even with no worker up. */
-  revoke(id: RequestId, input: { readonly actor: string; readonly cause: string }): Promise<void>;
+  revoke(id: RequestId, input: RevokeInput): Promise<void>;
   voidDecisions(id: RequestId, input: { readonly personId: PersonId; readonly decisionId?: DecisionId }): Promise<void>;
   startLeave(input: LeaveInput): Promise<Started>;
   startReview(input: ReviewStart): Promise<Started>;

@@ -25,6 +25,7 @@ import {
   type ExtendInput,
   type LeaveInput,
   type ReviewStart,
+  type RevokeInput,
 } from '../workflows/contract.ts';
 import { extendKey, type Temporal } from './connection.ts';
 
@@ -39,7 +40,7 @@ export type Payloads = {
   readonly extend: About<ExtendInput>;
   readonly release: About<{ readonly actor: PersonId }>;
   readonly withdraw: About<{ readonly actor: PersonId }>;
-  readonly revoke: About<{ readonly actor: string; readonly cause: string }>;
+  readonly revoke: About<RevokeInput>;
   /** One for each decision that was voided: a person may decide again, and be voided again. */
   readonly void: About<{ readonly personId: PersonId }> & { readonly decisionId: DecisionId };
   readonly leave: LeaveInput;

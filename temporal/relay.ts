@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CurfewError, NotYourTurn } from '../domain/errors.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
+import * as grants from '../store/grants.ts';
 import * as outbox from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
@@ -75,7 +76,10 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
   try {
     const rows = await outbox.take(options.store, batch, leaseMs, besideOthers);
     const lanes = Map.groupBy(
-      rows.map((row): Work => ({ row, message: fromRow(row) })),
+      await knowingEnds(
+        options.store,
+        rows.map((row): Work => ({ row, message: fromRow(row) })),
+      ),
       ({ row, message }) =>
         (!isUnreadable(message) && !besideOthers.includes(message.kind) && requestOf(message)) || `row ${row.id}`,
     );
@@ -89,6 +93,20 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
 }
 
 type Work = { readonly row: outbox.OutboxRow; readonly message: OutboxMessage | NotReadable };
+
+/** Whoever is told to end what is over by its receipt hears that as well: then it has nothing left to revoke. */
+async function knowingEnds(store: Store, work: readonly Work[]): Promise<readonly Work[]> {
+  const ids = work.flatMap(({ message }) =>
+    !isUnreadable(message) && message.kind === 'revoke' ? [message.payload.requestId] : [],
+  );
+  const ended = await grants.endedAmong(store, ids);
+  return work.map(({ row, message }) => {
+    if (isUnreadable(message) || message.kind !== 'revoke' || !ended.has(message.payload.requestId))
+      return { row, message };
+    const { requestId, input } = message.payload;
+    return { row, message: { kind: 'revoke', payload: { requestId, input: { ...input, recorded: true } } } };
+  });
+}
 
 const isUnreadable = (message: OutboxMessage | NotReadable): message is NotReadable => typeof message === 'string';
 

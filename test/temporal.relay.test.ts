@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CurfewError } from '../domain/errors.ts';
-import type { CredentialId, Digest, ExtensionId, RequestId } from '../domain/ids.ts';
+import { roleOf, type CredentialId, type Digest, type ExtensionId, type RequestId } from '../domain/ids.ts';
 import type { RequestView } from '../domain/view.ts';
 import * as alarms from '../store/alarms.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
+import * as grants from '../store/grants.ts';
 import * as extensions from '../store/extensions.ts';
 import * as intents from '../store/intents.ts';
 import * as outbox from '../store/outbox.ts';
@@ -15,7 +16,7 @@ import { toRow, type Channels, type OutboxMessage } from '../temporal/messages.t
 import { relayOnce, runRelay, type RelayOptions } from '../temporal/relay.ts';
 import { reviewId, status, type AccessRequestInput } from '../workflows/contract.ts';
 import { lives } from './support/life.ts';
-import { approvals, decision, person, request, stage } from './support/requests.ts';
+import { approvals, automatic, decision, person, request, stage } from './support/requests.ts';
 import { running } from './support/running.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { addPerson, openRequest } from './support/store-sample.ts';
@@ -91,6 +92,32 @@ test('a process that died between its commit and the start loses nothing: it is 
   const { runId } = await it.handle.describe();
   expect((await it.approve()).state.kind).toBe('approved');
   expect((await it.handle.describe()).runId).toBe(runId);
+});
+
+test('whoever is told to end what has its receipt already hears that too, and revokes nothing', async () => {
+  const { calls } = await world.serve({ holdMs: 60_000 });
+  const input = { ...(await known()), plan: automatic() };
+  await world.place.temporal.startRequest(input);
+  const it = running(world.real, world.place.temporal, input);
+  await it.claim();
+  await it.is('active');
+  const { requestId, target } = input;
+  const at = Date.now();
+  const receipt = {
+    kind: 'revoke',
+    requestId,
+    target,
+    role: roleOf(requestId),
+    startedAt: at,
+    verifiedAt: at,
+  } as const;
+  await stored.as.curfew_worker.transaction((tx) =>
+    grants.end(tx, requestId, { ...receipt, rounds: 1, nodes: [], attestations: [] }),
+  );
+  await write({ kind: 'revoke', payload: { requestId, input: { actor: 'curfew_api', cause: 'the person left' } } });
+  await relayOnce(relay());
+  expect(await it.outcome()).toBe('revoked');
+  expect(calls.revokes).toEqual([]);
 });
 
 test('the review of a break-glass is asked for until somebody gives it, by one Workflow however often it is sent', async () => {

@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  patched,
   setHandler,
   sleep,
   TimeoutFailure,
@@ -133,8 +134,15 @@ async function moveEnd({ requestId, target, zone }: AccessRequestInput, life: Li
   life.happened(moved ? { kind: 'extended', id, endAt: moved.endAt } : { kind: 'extension-over', id });
 }
 
-/** The only way out of a grant, without end (I17). The activity returns once every node said that nothing is left (I16). */
+/**
+ * The only way out of a grant, without end (I17). The activity returns once every node said that nothing is left (I16);
+ * where many were ended together, that was said and recorded before this was told.
+ */
 async function end({ requestId, target, zone }: AccessRequestInput, life: Life): Promise<void> {
+  if (life.endRecorded && patched('end-recorded')) {
+    life.happened({ kind: 'verified' });
+    return;
+  }
   const order = { requestId, target, view: life.view() };
   try {
     await revokingOnce(zone).revoke(order);

@@ -58,6 +58,16 @@ export type RevokeActivities = {
   }) => Promise<void>;
 };
 
+/** On the target's own queue. */
+export type TogetherActivities = {
+  /**
+   * Ends everything that somebody who left holds on the targets that this worker serves, and records it as `revoke`
+   * does, with the evidence of every node, many in one transaction. What does not end now is left to its own Workflow.
+   * @returns how many were recorded
+   */
+  readonly endTogether: (input: LeaveInput) => Promise<{ readonly ended: number }>;
+};
+
 export type SettlingActivities = {
   /**
    * Waits until a process with the directory's login has settled what was due, and alarms where that takes long.
@@ -67,6 +77,8 @@ export type SettlingActivities = {
 };
 
 export type LeaveActivities = {
+  /** The zones whose targets somebody serves. */
+  readonly zonesServed: () => Promise<{ readonly zones: readonly string[] }>;
   /** Voids the person's open approvals, tells the requests' Workflows, waits for the evidence, writes the report. */
   readonly closeRequestsOf: (input: LeaveInput) => Promise<LeaveReport>;
 };

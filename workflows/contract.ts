@@ -76,8 +76,12 @@ export type ExtendInput = {
 export const extend = defineUpdate<RequestView, [ExtendInput]>('extend');
 export const release = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('release');
 export const withdraw = defineUpdate<RequestView, [{ readonly actor: PersonId }]>('withdraw');
-/** `cause` in words without names, e.g. `ended by an approver`, `the person left`. */
-export const revoke = defineSignal<[{ readonly actor: string; readonly cause: string }]>('revoke');
+/**
+ * `cause` in words without names, e.g. `ended by an approver`, `the person left`. `recorded`: the receipt of its end is
+ * in the store already, so that only the Workflow is left to close.
+ */
+export type RevokeInput = { readonly actor: string; readonly cause: string; readonly recorded?: true };
+export const revoke = defineSignal<[RevokeInput]>('revoke');
 /** `decisionId`: only if that decision is the one that counts; without it, whatever the person approved. */
 export const voidDecisions =
   defineSignal<[{ readonly personId: PersonId; readonly decisionId?: DecisionId }]>('voidDecisions');
@@ -92,6 +96,8 @@ export type LeaveInput = {
   readonly event: string;
   readonly cause: 'left' | 'suspended';
   readonly learnedAt: number;
+  /** They hold so much that it is ended and recorded together, before the Workflows are told. */
+  readonly many?: true;
 };
 /** Input of `effective`: what a source says of a day to come waits in the store. Epoch ms. */
 export type EffectiveInput = { readonly source: string; readonly event: string; readonly effectiveAt: number };

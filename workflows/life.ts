@@ -36,6 +36,8 @@ export class Life {
   untold = false;
   /** True once it closed without a revoke, which would have recorded that: then telling is also the record. */
   closedUnrecorded = false;
+  /** True once it is over on its target and the store has the receipt: then there is nothing left to revoke. */
+  endRecorded = false;
 
   constructor(input: AccessRequestInput) {
     this.#input = input;
@@ -189,7 +191,9 @@ export class Life {
   // == Signal handlers: nobody waits for an answer, redelivery is harmless, and what does not fit is ignored. ===
 
   /** NB. A malformed revoke is a revoke all the same: ending too much is the safe mistake. */
-  readonly revoke = (input?: { readonly cause?: unknown }): void => {
+  readonly revoke = (input?: { readonly cause?: unknown; readonly recorded?: unknown }): void => {
+    // Only of what is held: what is still being granted, or moved, is revoked after that, whoever has recorded an end.
+    if (this.is('active') && !this.moving()) this.endRecorded = input?.recorded === true;
     this.happened({ kind: 'ended', cause: hasTexts(input, 'cause') ? String(input?.cause) : 'it was ended' });
   };
 

@@ -7,6 +7,7 @@ import type {
   ReconcileTargetActivities,
   RevokeActivities,
   SettlingActivities,
+  TogetherActivities,
 } from './activities.ts';
 import { targetQueue } from './contract.ts';
 
@@ -65,6 +66,16 @@ export const revokingUntilDone = (zone: string): ActivityInterfaceFor<RevokeActi
     startToCloseTimeout: '30s',
     heartbeatTimeout: '10s',
     retry: { initialInterval: '1s', maximumInterval: '30s' },
+  });
+
+/** A help and no more: bounded, and not waited for where nobody serves the zone. */
+export const endingTogether = (zone: string): ActivityInterfaceFor<TogetherActivities> =>
+  proxyActivities<TogetherActivities>({
+    taskQueue: targetQueue(zone),
+    scheduleToStartTimeout: '5s',
+    startToCloseTimeout: '60s',
+    heartbeatTimeout: '10s',
+    retry: { maximumAttempts: 2 },
   });
 
 /** Waits for another process, so it says with heartbeats that it lives. */

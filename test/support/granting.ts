@@ -80,6 +80,7 @@ export async function startGranting(two?: TwoNodes): Promise<Granting> {
         clock: more.clock ?? Date.now,
         conditions: more.conditions ?? (() => Promise.resolve(company.condition)),
         log: quiet,
+        toldBy: (id) => `revoke:${id}`,
       }),
     run: runActivity,
     async claimed(change = {}) {

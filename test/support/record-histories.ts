@@ -51,15 +51,19 @@ async function recordRequest(real: TestTemporal, name: string): Promise<void> {
   });
 }
 
-async function recordLeave(real: TestTemporal): Promise<void> {
-  if (hasGolden('leave', 'done')) return;
-  await inPlace(real, fakeActivities(), async ({ temporal }) => {
-    const input = { personId: newPersonId(), event: 'event-1', cause: 'left' as const, learnedAt: Date.now() };
+async function recordLeave(real: TestTemporal, name: 'done' | 'together'): Promise<void> {
+  if (hasGolden('leave', name)) return;
+  let served: readonly string[] = [];
+  const zonesServed = () => Promise.resolve({ zones: served });
+  await inPlace(real, fakeActivities({ zonesServed }), async ({ temporal, zone }) => {
+    served = [zone];
+    const many = name === 'together' ? { many: true as const } : {};
+    const input = { personId: newPersonId(), event: 'event-1', cause: 'left' as const, learnedAt: Date.now(), ...many };
     await temporal.startLeave(input);
     const handle = real.client.workflow.getHandle(leaveId(input.personId, input.event));
     await handle.result();
-    await keepGolden('leave', 'done', await handle.fetchHistory(), codec);
-    process.stdout.write('leave/done\n');
+    await keepGolden('leave', name, await handle.fetchHistory(), codec);
+    process.stdout.write(`leave/${name}\n`);
   });
 }
 
@@ -115,7 +119,7 @@ async function recordEffective(real: TestTemporal): Promise<void> {
 const real = await startTestTemporal();
 try {
   for (const name of Object.keys(accessRequestScenarios)) await recordRequest(real, name);
-  await recordLeave(real);
+  for (const name of ['done', 'together'] as const) await recordLeave(real, name);
   await recordEffective(real);
   await recordReconcile(real);
   await recordReview(real);

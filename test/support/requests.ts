@@ -137,6 +137,8 @@ export function fakeActivities({
     untilSettled: async (input) => own.untilSettled?.(input) ?? 'applied',
     reconcileRequests: async () => own.reconcileRequests?.() ?? { zones: [] },
     reconcileTargets: async () => own.reconcileTargets?.(),
+    zonesServed: async () => own.zonesServed?.() ?? { zones: [] },
+    endTogether: async (input) => own.endTogether?.(input) ?? { ended: 0 },
     closeRequestsOf: async (input) => {
       calls.left.push(input);
       return own.closeRequestsOf ? own.closeRequestsOf(input) : { closed: [], voided: [], safeAfterMs: 0 };

@@ -90,6 +90,16 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
       await temporal.revoke(it.input.requestId, { actor: 'curfew_api', cause: 'ended by an owner' });
     },
   },
+  'revoked-as-recorded': {
+    outcome: 'revoked',
+    activities: { holdMs: 60_000 },
+    input: () => ({ plan: automatic() }),
+    drive: async (it, _, temporal) => {
+      await it.claim();
+      await it.is('active');
+      await temporal.revoke(it.input.requestId, { actor: 'curfew_worker', cause: 'the person left', recorded: true });
+    },
+  },
   withdrawn: {
     outcome: 'withdrawn',
     drive: (it, _, temporal) => temporal.withdraw(it.input.requestId, { actor: it.input.requester.id }),

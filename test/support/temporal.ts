@@ -17,6 +17,7 @@ import type {
   ReconcileTargetActivities,
   RevokeActivities,
   SettlingActivities,
+  TogetherActivities,
 } from '../../workflows/activities.ts';
 import { bundleWorkflows, type WorkflowBundle } from '../../workers/bundle.ts';
 
@@ -26,7 +27,8 @@ export type Activities = BoundedActivities &
   LeaveActivities &
   SettlingActivities &
   ReconcileActivities &
-  ReconcileTargetActivities;
+  ReconcileTargetActivities &
+  TogetherActivities;
 
 export const testKeys: readonly CodecKey[] = [{ id: 'test-1', key: Buffer.alloc(32, 7) }];
 
