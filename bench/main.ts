@@ -19,7 +19,7 @@ import { measureTarget } from './target.ts';
 const usage = `npm run bench -- quick            counts and ratios of one request, on a temporary stack (about a minute)
 npm run bench -- storm            leavers, expiries and restarts by the thousand, on a temporary stack (half an hour)
         --scale 0.1               a tenth of each number
-        --only leave,expiry       some of: leave, closed, fleet, expiry, flat, idle, restart
+        --only leave,expiry       some of: leave, closed, fleet, expiry, flat, idle, reconcile, restart
         --json                    one JSON object a metric: {metric, value, budget, ok}
 
 Exit code 1 when a count is not what bench/baselines.json says.

@@ -23,7 +23,7 @@ export type Ground = {
 };
 
 /** Of the server: as many sessions as a storm has, and nobody's cleaning up in the middle of a measurement. */
-const room = { max_connections: '400', autovacuum: 'off', max_locks_per_transaction: '256' };
+export const room = { max_connections: '400', autovacuum: 'off', max_locks_per_transaction: '256' };
 
 /** The template of all seeded grants, and its database. */
 export const template = 'models_read';

@@ -4,11 +4,14 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { controlDatabase } from '../../dev/company/targets.ts';
 import { ticketKeyId } from '../../dev/stack/settings.ts';
 import { roleOf, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { minuteMs } from '../../domain/time.ts';
+import type { GrantCall } from '../../targets/postgres/calls.ts';
 import { makeTicket } from '../../targets/postgres/ticket.ts';
 import { makeVerifier } from '../../targets/postgres/verifier.ts';
+import { grantMany } from './grant-many.ts';
 import { database, template, type Ground } from './ground.ts';
 
 export type Person = { readonly id: PersonId; readonly handle: string };
@@ -18,8 +21,6 @@ const password = 'a-password-of-the-bench';
 /** One verifier for all: its making is the client's, and no part of what is measured. */
 const verifier = makeVerifier(password);
 const targetName = 'models-prod';
-/** Connections that grant at once. */
-const hands = 2;
 const batch = 1_000;
 
 /** People whom only the bench knows, active, in no group. */
@@ -49,13 +50,9 @@ export async function seed(
   for (let from = 0; from < count; from += batch) {
     const some = all.slice(from, from + batch);
     await record(ground, some);
-    await Promise.all(
-      Array.from({ length: hands }, async (_, hand) => {
-        for (let n = hand; n < some.length; n += hands) {
-          const one = some[n];
-          if (one) await grant(ground, one);
-        }
-      }),
+    await grantMany(
+      loginOf(ground),
+      some.map((one) => orderOf(ground, one)),
     );
     if (count > batch)
       ground.say(`${Math.min(from + batch, count).toLocaleString('en')} of ${count.toLocaleString('en')} granted`);
@@ -63,17 +60,25 @@ export async function seed(
   return all;
 }
 
-async function grant({ worker, stack }: Ground, { id, person, endAt }: Seeded): Promise<void> {
+const loginOf = ({ stack: { settings } }: Ground) => ({
+  host: '127.0.0.1',
+  port: settings.ports.target,
+  database: controlDatabase,
+  user: 'curfew_worker',
+  password: settings.secrets.targetWorker,
+});
+
+function orderOf({ stack }: Ground, { id, person, endAt }: Seeded): GrantCall {
   const key = Buffer.from(stack.settings.secrets.ticketKey, 'base64');
   const fields = { grantId: id, personId: person.id, template, verifier, endAt };
-  await worker.grant({
+  return {
     ...fields,
-    attemptDeadlineAt: Date.now() + minuteMs,
+    attemptDeadlineAt: Date.now() + 2 * minuteMs,
     keyId: ticketKeyId,
     ticket: makeTicket({ ...fields, key, op: 'grant' }),
     graceMs: 0,
     storeIndex: Number.MAX_SAFE_INTEGER,
-  });
+  };
 }
 
 /** Requests in `active`, claimed and granted, of a plan that took nobody. */
