@@ -1,5 +1,7 @@
 /** Requests that have no Workflow any more to end them: how they are closed, by whoever finds them. */
 import { randomUUID } from 'node:crypto';
+import { requestClosed } from '../domain/events/request.ts';
+import { endAsked } from '../domain/events/grant.ts';
 import type { RequestId, TargetName } from '../domain/ids.ts';
 import type { End } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
@@ -43,7 +45,7 @@ export async function askEnd(
   if (owed) return;
   const scope = { kind: 'grant', requestId, target } as const;
   await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'revoked' });
-  await append(tx, { kind: 'end.asked', actor, subject: requestId, body: { cause: 'revoked', finding } });
+  await append(tx, endAsked(actor, requestId, { cause: 'revoked', finding }));
 }
 
 /** What the store last heard of a request; of one that never said a word, that it was opened. */
@@ -83,7 +85,7 @@ export async function closeUnheld(
   const version = view.version + 1;
   if (!(await projections.save(tx, requestId, { ...view, version, state: { kind: 'closed', outcome, cause } }, now)))
     return false;
-  await append(tx, { kind: 'request.closed', actor, subject: requestId, body: { outcome, cause } });
+  await append(tx, requestClosed(actor, requestId, { outcome, cause }));
   // What waited for the Workflow waits for nobody any more, and people see that it is over.
   await dropMessages(tx, requestId);
   if (repaint) await enqueue(tx, repaint(requestId, version));

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { endAsked } from '../domain/events/grant.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
 import { append } from '../store/audit.ts';
@@ -36,8 +37,7 @@ export async function askTheEnd(
   { cause, says, policy, reasons }: Verdict,
 ): Promise<void> {
   await intents.insert(tx, { id: randomUUID(), scope: { kind: 'grant', requestId, target }, actor, cause });
-  const body = { cause, policy: policy.hash, reasons };
-  await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
+  await append(tx, endAsked(actor, requestId, { cause, policy: policy.hash, reasons }));
   // Whoever shows a cause ends the sentence.
   const why = reasons.join(' ').slice(0, longestCause).replace(/\.$/, '');
   await enqueue(tx, revoke({ requestId, actor, cause: `${says}: ${why}` }));

@@ -3,7 +3,7 @@
  * day after the end at the latest it is review debt, which everybody is told of each day. Whether somebody is in debt
  * hangs on none of this: that is judged by the end itself (`store/reviews.ts`).
  */
-import type { AuditKind } from '../domain/events.ts';
+import { reviewEscalated, reviewOwed, reviewReminded } from '../domain/events/review.ts';
 import type { ReviewRule } from '../domain/plan.ts';
 import { dayMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
@@ -56,8 +56,7 @@ async function take(
 ): Promise<void> {
   for (const { step, at } of due) {
     if (!(await reviews.takeStep(tx, requestId, step))) continue;
-    const kind: AuditKind = step === 'reminded' || step === 'escalated' ? `review.${step}` : 'review.owed';
-    await append(tx, { kind, actor: 'curfew_worker', subject: requestId, body: { step, overAt } });
+    await append(tx, entryOf(step)('curfew_worker', requestId, { step, overAt }));
     log.warn({ requestId, step }, 'a break-glass waits for its review');
     if (slack) await enqueue(tx, slack.repaint(requestId, at));
     if (step !== 'owed') continue;
@@ -65,4 +64,9 @@ async function take(
       'Nobody has reviewed this break-glass in time: until somebody does, its holder can neither break glass nor approve.';
     await alarms.raise(tx, { key: reviews.owedKey(requestId), code: reviews.owedCode, subject: requestId, detail });
   }
+}
+
+function entryOf(step: ReviewStep) {
+  if (step === 'reminded') return reviewReminded;
+  return step === 'escalated' ? reviewEscalated : reviewOwed;
 }

@@ -4,6 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
+import { taintAsked, taintSettled } from '../domain/events/review.ts';
+import { endAsked } from '../domain/events/grant.ts';
 import type { TaintId } from '../domain/ids.ts';
 import { stageToAnswer, toAnswerWithinMs } from '../policy/taint.ts';
 import { append } from '../store/audit.ts';
@@ -95,8 +97,7 @@ async function askPolicy(deps: TaintDeps, tx: Db, taint: OpenTaint): Promise<Don
     await end(deps, tx, taint, byPolicy);
     return settle(deps, tx, taint, 'ended');
   }
-  const body = { taint: taint.id, decision: taint.decisionId, answerByAt };
-  await append(tx, { kind: 'taint.asked', actor, subject: taint.requestId, body });
+  await append(tx, taintAsked(actor, taint.requestId, { taint: taint.id, decision: taint.decisionId, answerByAt }));
   await enqueue(tx, deps.messages.taint({ taintId: taint.id, step: 'asked' }));
   return 'asked';
 }
@@ -114,15 +115,13 @@ async function end({ messages }: TaintDeps, tx: Db, { requestId, decisionId }: T
   if (!row || (await intents.ofRequest(tx, requestId)).length > 0) return;
   const scope = { kind: 'grant', requestId, target: row.target } as const;
   await intents.insert(tx, { id: randomUUID(), scope, actor, cause: 'tainted' });
-  const body = { cause: 'tainted', decision: decisionId };
-  await append(tx, { kind: 'end.asked', actor, subject: requestId, body });
+  await append(tx, endAsked(actor, requestId, { cause: 'tainted', decision: decisionId }));
   await enqueue(tx, messages.revoke({ requestId, actor, cause }));
 }
 
 async function settle({ messages }: TaintDeps, tx: Db, taint: Taint, outcome: TaintOutcome): Promise<Done> {
   if (!(await taints.settle(tx, taint.id, outcome))) return 'waits';
-  const body = { taint: taint.id, decision: taint.decisionId, outcome };
-  await append(tx, { kind: 'taint.settled', actor, subject: taint.requestId, body });
+  await append(tx, taintSettled(actor, taint.requestId, { taint: taint.id, decision: taint.decisionId, outcome }));
   // Nobody was shown the others.
   if (taint.rule === 'ask') await enqueue(tx, messages.taint({ taintId: taint.id, step: 'settled' }));
   return 'settled';

@@ -2,8 +2,12 @@ import type { AuditValue, EntriesOf, Entry } from './events/entry.ts';
 import type { ExtensionBodies } from './events/extension.ts';
 import type { GrantBodies } from './events/grant.ts';
 import type { HistoryBodies } from './events/history.ts';
+import type { OperationBodies } from './events/operation.ts';
+import type { PeopleBodies } from './events/people.ts';
+import type { PolicyBodies } from './events/policy.ts';
 import type { RequestBodies } from './events/request.ts';
 import type { ReviewBodies } from './events/review.ts';
+import type { SessionBodies } from './events/session.ts';
 
 export type { AuditValue } from './events/entry.ts';
 
@@ -84,6 +88,9 @@ export const auditKinds = {
   'alarm.resolved': ['curfew_worker', 'curfew_reaper', 'curfew_admin'],
   'store.recovered': ['curfew_admin'],
   'history.exported': ['curfew_worker'],
+  'session.opened': ['curfew_collector'],
+  'session.statements': ['curfew_collector'],
+  'session.closed': ['curfew_collector'],
 } as const satisfies Record<string, readonly Login[]>;
 
 export const logins = [
@@ -92,15 +99,23 @@ export const logins = [
   'curfew_admin',
   'curfew_worker',
   'curfew_reaper',
+  'curfew_collector',
   'curfew_auditor',
 ] as const;
 export type Login = (typeof logins)[number];
 
 export type AuditKind = keyof typeof auditKinds;
 
-/** What each kind says; kinds that are not there yet say anything. */
-type Bodies = RequestBodies & GrantBodies & ExtensionBodies & ReviewBodies & HistoryBodies;
-type Untyped = Exclude<AuditKind, keyof Bodies>;
+/** What each kind says. Each file under `events/` has those of one matter, with their constructors and sentences. */
+export type Bodies = RequestBodies &
+  GrantBodies &
+  ExtensionBodies &
+  ReviewBodies &
+  PeopleBodies &
+  PolicyBodies &
+  OperationBodies &
+  HistoryBodies &
+  SessionBodies;
 
 /**
  * An entry as it is read from the log. What a kind says grew over time, so an older entry may hold less than its kind
@@ -108,5 +123,8 @@ type Untyped = Exclude<AuditKind, keyof Bodies>;
  */
 export type ReadEntry = Entry<AuditKind, { readonly [key: string]: AuditValue }>;
 
-/** Every entry there can be, told apart by `kind`: what is appended. */
-export type AuditEntry = EntriesOf<Bodies> | EntriesOf<Record<Untyped, { readonly [key: string]: AuditValue }>>;
+/**
+ * Every entry there can be, told apart by `kind`: what is appended, made by its constructor. A kind that is in one of
+ * the two tables above and not in the other does not compile.
+ */
+export type AuditEntry = EntriesOf<{ readonly [Kind in AuditKind]: Bodies[Kind] }>;

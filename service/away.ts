@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { absenceEnded, absenceMade } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import { dayMs } from '../domain/time.ts';
@@ -31,8 +32,7 @@ export const away = (ctx: Context, input: AwayInput): Promise<Away | Refusal> =>
       await takePersonsTurn(tx, person);
       await endCurrent(ctx, tx, person);
       await absences.insert(tx, { id: randomUUID(), person, delegate, fromAt, untilAt, madeBy: person });
-      const body = { delegate, fromAt, untilAt };
-      await append(tx, { kind: 'absence.made', actor: person, subject: person, body });
+      await append(tx, absenceMade(person, person, { delegate, fromAt, untilAt }));
       return { fromAt, untilAt, delegate };
     }),
   );
@@ -91,8 +91,7 @@ const refuseTime = (message: string): Refusal => refuse('InvalidInput', message,
 async function endCurrent(ctx: Context, tx: Db, person: PersonId): Promise<Away | null> {
   const ended = await absences.endOf(tx, person, ctx.clock());
   for (const { fromAt, untilAt, delegate } of ended) {
-    const body = { delegate, fromAt, untilAt };
-    await append(tx, { kind: 'absence.ended', actor: person, subject: person, body });
+    await append(tx, absenceEnded(person, person, { delegate, fromAt, untilAt }));
   }
   const [first] = ended.toSorted((one, other) => one.fromAt - other.fromAt);
   return first ? shownOf(first) : null;

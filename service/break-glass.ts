@@ -1,4 +1,5 @@
 import { refuse, type Refusal } from '../domain/errors.ts';
+import { breakGlassAnnounced } from '../domain/events/review.ts';
 import type { AccountFacts, PersonFacts } from '../domain/person.ts';
 import type { GrantablePlan } from '../domain/plan.ts';
 import * as alarms from '../store/alarms.ts';
@@ -93,8 +94,8 @@ export async function incidentNow(
  */
 export async function announce(tx: Db, row: requests.RequestRow, incident: IncidentKnown): Promise<void> {
   const { id, target, role, ticket, durationMs } = row;
-  const body = { target, role, incident: ticket, durationMs, known: incident === 'holds' };
-  const entry = await append(tx, { kind: 'breakglass.announced', actor: row.person, subject: id, body });
+  const said = { target, role, incident: ticket, durationMs, known: incident === 'holds' };
+  const entry = await append(tx, breakGlassAnnounced(row.person, id, said));
   await announcements.commit(tx, id, entry, incident);
   await queue(tx, { kind: 'announce', payload: { requestId: id } });
   await queue(tx, { kind: 'announce-webhook', payload: { requestId: id } });

@@ -4,6 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { refuse, type Refusal } from '../domain/errors.ts';
+import { conditionEnded } from '../domain/events/grant.ts';
+import { deliveryRefused } from '../domain/events/operation.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { Condition } from '../domain/plan.ts';
 import { minuteMs } from '../domain/time.ts';
@@ -41,12 +43,7 @@ export const endBound = (
     if (await isAsked(tx, requestId)) return undefined;
     const scope = { kind: 'grant', requestId, target } as const;
     await intents.insert(tx, { id: randomUUID(), scope, actor: login, cause: 'condition' });
-    await append(tx, {
-      kind: 'condition.ended',
-      actor: login,
-      subject: requestId,
-      body: { kind: until.kind, key: until.key },
-    });
+    await append(tx, conditionEnded(login, requestId, { kind: until.kind, key: until.key }));
     return queue(tx, {
       kind: 'revoke',
       payload: { requestId, input: { actor: login, cause: causes[until.kind] } },
@@ -89,7 +86,7 @@ export function conditionHook(ctx: Context): ConditionHook {
       while (refusals[0] !== undefined && refusals[0] <= now - minuteMs) refusals.shift();
       if (refusals.push(now) > mostRefusals) return void refusals.pop();
       await answering(ctx, 'conditions', async () => {
-        await append(ctx.store, { kind: 'delivery.refused', actor: login, subject, body: { code } });
+        await append(ctx.store, deliveryRefused(login, subject, { code }));
       });
     },
   };

@@ -1,4 +1,5 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { deliveryRefused } from '../domain/events/operation.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
@@ -88,7 +89,7 @@ export function hrUseCases(ctx: Context, source: HrSource = defaultHrSource): Hr
     refuseEvent: ({ delivery, refusal }) =>
       answering<never>(ctx, 'refuseEvent', async () => {
         const subject = `${deliveredBy}/${delivery}`;
-        await append(store, { kind: 'delivery.refused', actor, subject, body: { code: refusal.code } });
+        await append(store, deliveryRefused(actor, subject, { code: refusal.code }));
         await alarms.raise(store, unread(source));
         return refusal;
       }),
@@ -98,7 +99,7 @@ export function hrUseCases(ctx: Context, source: HrSource = defaultHrSource): Hr
       if (refusals.length >= mostRefusals) return;
       refusals.push(now);
       await answering(ctx, 'refuseSignature', async () => {
-        await append(store, { kind: 'delivery.refused', actor, subject: deliveredBy, body: { code: 'BadSignature' } });
+        await append(store, deliveryRefused(actor, deliveredBy, { code: 'BadSignature' }));
       });
     },
   };

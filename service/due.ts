@@ -1,4 +1,5 @@
 /** Word that takes effect later: kept until its day, replaced or cancelled by what its source says after it. */
+import { personDue, personDueSettled, personUnknown } from '../domain/events/people.ts';
 import { isUuid, type PersonId } from '../domain/ids.ts';
 import { secondMs } from '../domain/time.ts';
 import { personIdFrom } from '../policy/digest.ts';
@@ -40,7 +41,7 @@ export async function keepForLater(ctx: Context, input: LaterInput): Promise<Kep
     if (made === 'older') return { kept: { kind: 'older', person } };
     const subject = person ?? subjectOf(input.who);
     const body = { source, event, state, effectiveAt, replaces: [...made.replaced] };
-    await append(tx, { kind: 'person.due', actor: input.actor, subject, body });
+    await append(tx, personDue(input.actor, subject, body));
     const message = { kind: 'effective', payload: { source, event, effectiveAt } } as const;
     return { kept: { kind: 'later', person }, queued: await queue(tx, message) };
   });
@@ -62,7 +63,7 @@ const subjectOf = (who: Who): string => ('handle' in who ? personIdFrom(who.hand
 
 async function alarmOfUnknown(tx: Db, { who, source, event, state, actor: by }: LaterInput): Promise<void> {
   const subject = subjectOf(who);
-  await append(tx, { kind: 'person.unknown', actor: by, subject, body: { event, state } });
+  await append(tx, personUnknown(by, subject, { event, state }));
   const detail = `An event of ${source} says "${state}", for a day to come, of somebody whom the directory does not know.`;
   await alarms.raise(tx, { key: `person-unknown/${subject}`, code: 'person-unknown', subject, detail });
 }
@@ -162,6 +163,6 @@ async function settle(tx: Db, due: Due, holder: Holder | undefined, now: number)
   }
   await dues.settle(tx, due, outcome);
   const subject = holder?.id ?? `${source}/${event}`;
-  await append(tx, { kind: 'person.due-settled', actor, subject, body: { source, event, state, outcome } });
+  await append(tx, personDueSettled(actor, subject, { source, event, state, outcome }));
   return queued;
 }

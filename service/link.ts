@@ -4,6 +4,7 @@
  * with it at once.
  */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { linkRefused } from '../domain/events/people.ts';
 import { isUuid, type LinkId, type PersonId } from '../domain/ids.ts';
 import { sameHuman } from '../domain/person.ts';
 import * as links from '../store/link-codes.ts';
@@ -44,7 +45,7 @@ const takenAlready = refuse(
 );
 
 const refusedLink = (tx: Db, subject: string, refusal: Refusal): Promise<Refusal> =>
-  refused(tx, (code) => ({ kind: 'link.refused', actor: 'curfew_api', subject, body: { code } }), refusal);
+  refused(tx, (code) => linkRefused('curfew_api', subject, { code }), refusal);
 
 /**
  * The old account's word on a new one: `approve` lets it approve from now on, `deny` takes it away.
@@ -62,11 +63,7 @@ export const confirmLink = (
       const settled = isRefusal(no) ? undefined : await links.settle(tx, linkId, { team, user }, verdict);
       if (!settled) {
         const refusal = isRefusal(no) ? no : foreign;
-        return refused(
-          tx,
-          (code) => ({ kind: 'link.refused', actor: person, subject: linkId, body: { verdict, code } }),
-          refusal,
-        );
+        return refused(tx, (code) => linkRefused(person, linkId, { verdict, code }), refusal);
       }
       // The account that is taken away may have asked for a code a moment ago.
       if (verdict === 'deny') await codes.endAll(tx, settled.person, ctx.clock());

@@ -1,4 +1,5 @@
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { personalCodeMinted } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { AccountFacts } from '../domain/person.ts';
 import { minuteMs } from '../domain/time.ts';
@@ -32,7 +33,7 @@ export const personalCode = (
       const mintedAt = ctx.clock();
       const expiresAt = mintedAt + lifeMs;
       await codes.mint(tx, { hash, person, account, mintedAt, expiresAt });
-      await append(tx, { kind: 'personal-code.minted', actor: person, subject: person, body: { expiresAt } });
+      await append(tx, personalCodeMinted(person, person, { expiresAt }));
       return { code: shown, expiresAt };
     }),
   );

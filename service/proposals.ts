@@ -4,6 +4,8 @@
  * takes the new one (`curfew.adopt_policy`).
  */
 import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
+import { policyDecided, policyRefused } from '../domain/events/policy.ts';
+import { knownAs } from '../domain/events/entry.ts';
 import { isUuid, type Digest, type PersonId, type ProposalId } from '../domain/ids.ts';
 import { sameHuman, type AccountFacts, type PersonFacts } from '../domain/person.ts';
 import type { Stage } from '../domain/plan.ts';
@@ -66,11 +68,7 @@ export const decideProposal = (ctx: Context, input: DecideProposal): Promise<Pro
       const result = await record(ctx, tx, policy, input);
       if (!isRefusal(result)) return result;
       const { person, proposalId, verdict } = input;
-      return refused(
-        tx,
-        (code) => ({ kind: 'policy.refused', actor: person, subject: proposalId, body: { verdict, code } }),
-        result,
-      );
+      return refused(tx, (code) => policyRefused(person, proposalId, { verdict, code }), result);
     });
   });
 
@@ -167,8 +165,9 @@ async function record(
   const facts = { person, account: input.account };
   const decision = { proposal: proposal.id, person: person.id, hash: proposal.hash, verdict: input.verdict };
   await proposals.insertDecision(tx, { ...decision, facts, madeAt });
-  const body = { proposal: proposal.id, hash: proposal.hash, verdict: input.verdict };
-  await append(tx, { kind: 'policy.decided', actor: person.id, subject: proposal.id, body });
+  const proposer = proposal.proposer === null ? null : knownAs(seats.proposer);
+  const said = { proposal: proposal.id, hash: proposal.hash, verdict: input.verdict, madeAt, facts, proposer };
+  await append(tx, policyDecided(person.id, proposal.id, said));
   const counted = seats.counted.length + (input.verdict === 'approve' ? 1 : 0);
   const enough = input.verdict === 'approve' && counted >= proposal.need;
   if (enough) await policies.adopt(tx, proposal.id, person.id);

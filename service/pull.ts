@@ -2,6 +2,7 @@
  * Asks a source of people what it knows, because what it delivers by itself is best effort (F42): of everybody whom it
  * lists otherwise than the directory has them, and of whoever it lists no more.
  */
+import { sourcePulled } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
@@ -85,7 +86,7 @@ export async function pullSource(ctx: Context, input: PullInput): Promise<Pulled
     if (failed.length === 0) await pulls.succeeded(tx, source, askedAt);
     else await pulls.failed(tx, source, 'not-recorded');
     const body = { listed: summary.listed, changed: changes.length, missing: kept.length, failed: failed.length };
-    await append(tx, { kind: 'source.pulled', actor: input.actor, subject: `source/${source}`, body });
+    await append(tx, sourcePulled(input.actor, `source/${source}`, body));
   });
   return { ...summary, failed };
 }

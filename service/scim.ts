@@ -1,6 +1,7 @@
 /** SCIM's use cases, bound to one context: tokens, and what follows from a call. */
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { CurfewError, isRefusal } from '../domain/errors.ts';
+import { deliveryRefused } from '../domain/events/operation.ts';
 import { minuteMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
@@ -70,7 +71,7 @@ function refuser(ctx: Context, store: Store): ScimUseCases['refuseToken'] {
     refusals.push(now);
     const body = { code: source === undefined ? 'BadToken' : 'BadScope' };
     const noted = await answering(ctx, 'refuseToken', async () => {
-      await append(store, { kind: 'delivery.refused', actor, subject: source ?? 'scim', body });
+      await append(store, deliveryRefused(actor, source ?? 'scim', body));
     });
     if (isRefusal(noted)) throw new CurfewError(noted.code, noted.message);
   };

@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { App, type AppOptions, type ReceiverEvent } from '@slack/bolt';
+import { deliveryRefused } from '../domain/events/operation.ts';
 import { refuse, type Refusal } from '../domain/errors.ts';
 import { answerIsSeen, contentOf, refused, refusedAs, tell, type Answer, type Turn } from './answers.ts';
 import { deliveryOf, type Delivery } from './payload.ts';
@@ -163,7 +164,7 @@ async function turnAway(
 ) {
   desk.log.warn({ reference, why }, 'a delivery was refused');
   await desk.records
-    .audit({ kind: 'delivery.refused', actor: 'curfew_api', subject: 'slack', body: { why, reference } })
+    .audit(deliveryRefused('curfew_api', 'slack', { why, reference }))
     .catch((error: unknown) => logged(desk, reference, error));
   if (delivery) {
     const refusal = refuse('NotAllowed', 'This Curfew serves another workspace or app.');

@@ -4,6 +4,7 @@
  */
 import { ExpressReceiver, type Logger } from '@slack/bolt';
 import { Router, type RequestHandler } from 'express';
+import { deliveryRefused } from '../domain/events/operation.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import type { Desk } from './service.ts';
 
@@ -42,15 +43,13 @@ function watchForgeries(desk: Desk): RequestHandler {
       if (response.statusCode !== 401) return;
       since += 1;
       if (desk.clock() < nextAt) return;
-      const body = { why: 'signature', count: since };
+      const body = { why: 'signature', count: since } as const;
       since = 0;
       nextAt = desk.clock() + minuteMs;
       desk.log.warn(body, 'deliveries without a good signature or stamp were refused');
-      desk.records
-        .audit({ kind: 'delivery.refused', actor: 'curfew_api', subject: 'slack', body })
-        .catch((error: unknown) => {
-          desk.log.error({ err: error }, 'refused deliveries could not be audited');
-        });
+      desk.records.audit(deliveryRefused('curfew_api', 'slack', body)).catch((error: unknown) => {
+        desk.log.error({ err: error }, 'refused deliveries could not be audited');
+      });
     });
     next();
   };

@@ -16,7 +16,7 @@ export type StoredEntry = ReadEntry & {
 };
 
 /** The bytes of a body, RFC 8785: written once and never made again from a parsed form. */
-export function bodyBytes(body: AuditEntry['body']): Buffer {
+export function bodyBytes(body: object): Buffer {
   const text = canonicalize(body);
   if (text === undefined) throw new TypeError('an audit body that is no JSON');
   return Buffer.from(text, 'utf8');

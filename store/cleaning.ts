@@ -1,11 +1,14 @@
 /** Logins on their way out of the graveyard, and what their holders left behind. */
+import { roleCleaned, roleDropped, roleKept } from '../domain/events/operation.ts';
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
-import { appendAll } from './audit.ts';
+import { append, appendAll } from './audit.ts';
 import type { SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
 
 /** `shared`: an administrator must take what the grantee gave to others. `prepared`: a prepared transaction is in the way. */
 export type KeptCause = 'shared' | 'prepared' | 'failed';
+
+const actor = 'curfew_worker';
 
 /** What is noted before the target is asked: `target` is the request's, or the cluster's name for a stranger's login. */
 export type Begun = { readonly grantId: string; readonly target: string };
@@ -65,12 +68,7 @@ export async function dropped(tx: Db, ids: readonly string[]): Promise<readonly 
   );
   await appendAll(
     tx,
-    rows.map(({ grantId, target }) => ({
-      kind: 'role.dropped',
-      actor: 'curfew_worker',
-      subject: grantId,
-      body: { target },
-    })),
+    rows.map(({ grantId, target }) => roleDropped(actor, grantId, { target })),
   );
   return rows.map(({ grantId }) => grantId);
 }
@@ -83,9 +81,8 @@ export async function kept(tx: Db, grantId: string, cause: KeptCause, detail: st
     [grantId, cause, detail],
   );
   if (!row) return false;
-  await appendAll(tx, [
-    { kind: 'role.kept', actor: 'curfew_worker', subject: grantId, body: { target: row.target, cause, detail } },
-  ]);
+  // NB. Not the detail: a target's error may name what the grantee made, and those are words of theirs.
+  await append(tx, roleKept(actor, grantId, { target: row.target, cause }));
   return true;
 }
 
@@ -126,12 +123,9 @@ export async function handedOver(tx: Db, grantId: string, database: string | nul
   );
   await appendAll(
     tx,
-    rows.map(({ target, database: where, kinds, total }) => ({
-      kind: 'role.cleaned',
-      actor: 'curfew_worker',
-      subject: grantId,
-      body: { target, database: where, kinds, total },
-    })),
+    rows.map(({ target, database: where, kinds, total }) =>
+      roleCleaned(actor, grantId, { target, database: where, kinds, total }),
+    ),
   );
   return rows;
 }

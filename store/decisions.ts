@@ -1,6 +1,7 @@
 /** Decisions and their voids: both only ever added. That nobody decides alone, or twice, is the table's own rule (I6). */
 import type { Decision } from '../domain/decision.ts';
 import { CurfewError } from '../domain/errors.ts';
+import { decisionVoided } from '../domain/events/request.ts';
 import type { DecisionId, PersonId, RequestId } from '../domain/ids.ts';
 import { append, appendAll } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -118,7 +119,7 @@ export async function voidOne(
     [id, cause, actor],
   );
   if (voided.length === 0) return false;
-  await append(tx, { kind: 'decision.voided', actor, subject: requestId, body: { decision: id, cause } });
+  await append(tx, decisionVoided(actor, requestId, { decision: id, cause }));
   return true;
 }
 
@@ -157,12 +158,7 @@ export async function voidAllOf(
   );
   await appendAll(
     tx,
-    voided.map(({ id, requestId }) => ({
-      kind: 'decision.voided',
-      actor,
-      subject: requestId,
-      body: { decision: id, cause },
-    })),
+    voided.map(({ id, requestId }) => decisionVoided(actor, requestId, { decision: id, cause })),
   );
   return voided;
 }

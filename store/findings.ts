@@ -2,6 +2,7 @@
  * What the reconciler found, and for how long: one open row about one thing. Each is met and gone once, with its audit
  * entry and its alarm in the same transaction (I11).
  */
+import { findingGone, findingMet } from '../domain/events/operation.ts';
 import type { TargetName } from '../domain/ids.ts';
 import * as alarms from './alarms.ts';
 import { appendAll } from './audit.ts';
@@ -51,15 +52,15 @@ export async function keep(tx: Db, { look, found, whole }: Seen): Promise<Kept> 
   const met = await meet(tx, look, found);
   const gone = whole ? await leave(tx, look, found) : [];
   await appendAll(tx, [
-    ...met.map((row) => ({ kind: 'finding.met' as const, ...entry(row) })),
-    ...gone.map((row) => ({ kind: 'finding.gone' as const, ...entry(row) })),
+    ...met.map((row) => findingMet(actor, row.subject, said(row))),
+    ...gone.map((row) => findingGone(actor, row.subject, said(row))),
   ]);
   await tellAlarms(tx, new Set([...met, ...gone].map(({ kind }) => kind)));
   return { met: met.map(({ key }) => key), gone: gone.map(({ key }) => key) };
 }
 
-const entry = ({ key, kind, subject, severity }: Told) =>
-  ({ actor: 'curfew_worker', subject, body: { key, kind, severity } }) as const;
+const actor = 'curfew_worker';
+const said = ({ key, kind, severity }: Told) => ({ key, kind, severity });
 
 type Told = Pick<FindingRow, 'key' | 'kind' | 'subject' | 'severity'>;
 

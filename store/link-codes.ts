@@ -4,6 +4,7 @@
  * nothing for a day, unless the old account confirms it.
  */
 import type { Verdict } from '../domain/decision.ts';
+import { linkConfirmed, linkMade } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -53,7 +54,7 @@ export async function use(tx: Db, hash: Buffer, { team, user }: SlackAccount): P
   if (!row || row.kind === 'unknown') return { kind: 'unknown' };
   const { kind, person, link, approvesFromAt } = row;
   if (kind === 'taken') return { kind, person };
-  await append(tx, { kind: 'link.made', actor: person, subject: person, body: { link } });
+  await append(tx, linkMade(person, person, { link }));
   return { kind, person, link, approvesFromAt };
 }
 
@@ -99,6 +100,6 @@ export async function settle(
   ]);
   const person = row?.person;
   if (!person) return undefined;
-  await append(tx, { kind: 'link.confirmed', actor: person, subject: person, body: { link, verdict } });
+  await append(tx, linkConfirmed(person, person, { link, verdict }));
   return { person };
 }

@@ -1,4 +1,5 @@
 /** Which person stands behind an operator's own login on the store: who proposes a policy is one of the two it takes. */
+import { operatorLinked } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -18,7 +19,7 @@ export async function link(tx: Db, login: string, person: PersonId): Promise<voi
   await tx.query('delete from curfew.operator_login where login = $1', [login]);
   await tx.query('insert into curfew.operator_login (login, person) values ($1, $2)', [login, person]);
   const [{ by } = { by: '' }] = await tx.query<{ by: string }>('select session_user as by');
-  await append(tx, { kind: 'operator.linked', actor: by, subject: person, body: { login } });
+  await append(tx, operatorLinked(by, person, { login }));
 }
 
 export const all = (db: Db): Promise<readonly OperatorLogin[]> =>

@@ -1,6 +1,7 @@
 /** How a change of a person is written, field by field; `apply` in people.ts is who calls it. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CurfewError } from '../domain/errors.ts';
+import { linkMade, personChanged } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts, PersonState } from '../domain/person.ts';
 import { append } from './audit.ts';
@@ -178,7 +179,7 @@ export async function applyLinks(
     [id, teams, users, randomBytes(16)],
   );
   await onlyTheirs(tx, id, teams, users);
-  for (const link of added) await append(tx, { kind: 'link.made', actor, subject: id, body: { link: link.id } });
+  for (const link of added) await append(tx, linkMade(actor, id, { link: link.id }));
   return removed.length + added.length > 0 ? ['links'] : [];
 }
 
@@ -202,7 +203,7 @@ export async function addLink(
   );
   await onlyTheirs(tx, id, [team], [user]);
   if (!made) return undefined;
-  await append(tx, { kind: 'link.made', actor, subject: id, body: { link: made.id } });
+  await append(tx, linkMade(actor, id, { link: made.id }));
   return { approvesFromAt: made.approvesFromAt };
 }
 
@@ -218,7 +219,7 @@ export async function removeLink(
     [id, team, user],
   );
   if (removed.length === 0) return false;
-  await append(tx, { kind: 'person.changed', actor, subject: id, body: { changed: ['links'] } });
+  await append(tx, personChanged(actor, id, { changed: ['links'] }));
   return true;
 }
 

@@ -1,5 +1,6 @@
 /** What is known of people: facts for judging, profiles for showing. Changes end in `apply`, whatever their source. */
 import type { AuditValue } from '../domain/events.ts';
+import { personChanged } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts, PersonState } from '../domain/person.ts';
 import { append } from './audit.ts';
@@ -169,7 +170,7 @@ export async function apply(tx: Db, change: PersonChange, actor: string): Promis
   const after = await known(tx, row.id);
   if (!made && changed.length === 0) return { kind: 'same', late, before, after };
   const body = { version: change.version, state: after.state, before: made ? null : before.state, changed };
-  await append(tx, { kind: 'person.changed', actor, subject: row.id, body: body satisfies Record<string, AuditValue> });
+  await append(tx, personChanged(actor, row.id, body));
   return { kind: made ? 'created' : 'changed', late, before: made ? null : before, after };
 }
 
@@ -191,7 +192,7 @@ async function cleanOthers(tx: Db, aliases: readonly PersonId[], actor: string):
       ...(await applyLinks(tx, id, nothing, actor)),
     ];
     const body = { changed, cause: 'another account of theirs came back' };
-    if (changed.length > 0) await append(tx, { kind: 'person.changed', actor, subject: id, body });
+    if (changed.length > 0) await append(tx, personChanged(actor, id, body));
   }
 }
 

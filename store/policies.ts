@@ -1,5 +1,6 @@
 /** Every policy that ever held, as text. The highest number is the one that holds. */
 import { randomUUID } from 'node:crypto';
+import { policyApplied, policyProposed } from '../domain/events/policy.ts';
 import type { PolicyHash, ProposalId } from '../domain/ids.ts';
 import { append } from './audit.ts';
 import type { Db } from './pool.ts';
@@ -69,7 +70,7 @@ export async function propose(
     [id, hash, text, held?.number ?? null, onePerson, JSON.stringify(changes)],
   );
   const body = { proposal: id, hash, base: held?.hash ?? null, changes: changes.length };
-  await append(tx, { kind: 'policy.proposed', actor, subject: hash, body });
+  await append(tx, policyProposed(actor, hash, body));
   return { id, base: held?.number ?? null };
 }
 
@@ -89,7 +90,7 @@ export async function adopt(tx: Db, id: ProposalId, actor: string): Promise<numb
   if (made?.number == null) return undefined;
   const version = await current(tx);
   const body = { number: made.number, hash: version?.hash ?? null, proposal: id };
-  await append(tx, { kind: 'policy.applied', actor, subject: version?.hash ?? '', body });
+  await append(tx, policyApplied(actor, version?.hash ?? '', body));
   return made.number;
 }
 

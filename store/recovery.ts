@@ -2,7 +2,9 @@
  * How far this store is, and what follows where it came back from a backup: it may hold as live what was revoked since,
  * so it grants nothing until an operator has recovered it. Revokes go on.
  */
-import { append, bodyBytes } from './audit.ts';
+import { endAsked } from '../domain/events/grant.ts';
+import { alarmResolved, storeRecovered } from '../domain/events/operation.ts';
+import { append, appendAll } from './audit.ts';
 import type { Db } from './pool.ts';
 
 /** The reaper raises it, and `curfew recover` alone ends it. */
@@ -91,9 +93,9 @@ export async function askAllToEnd(tx: Db, recovery: string, limit: number): Prom
     [recovery, limit],
   );
   if (asked.length === 0) return 0;
-  await tx.query(
-    `select audit.append('end.asked', 'curfew_admin', s.subject, $2) from unnest($1::text[]) as s (subject)`,
-    [asked.map(({ requestId }) => requestId), bodyBytes({ cause: 'revoked', recovery })],
+  await appendAll(
+    tx,
+    asked.map(({ requestId }) => endAsked('curfew_admin', requestId, { cause: 'revoked', recovery })),
   );
   return asked.length;
 }
@@ -125,10 +127,9 @@ export async function completeRecovery(
 ): Promise<void> {
   const ended = await tx.query<{ subject: string }>('select s as subject from curfew.end_store_alarms($1) as s', [id]);
   for (const { subject } of ended) {
-    const body = { key: `${behindCode}/${subject}` };
-    await append(tx, { kind: 'alarm.resolved', actor: 'curfew_admin', subject, body });
+    await append(tx, alarmResolved('curfew_admin', subject, { key: `${behindCode}/${subject}` }));
   }
   await tx.query('update curfew.recovery set completed_at = clock_timestamp() where id = $1', [id]);
   const body = { closed, people, found: found.map(({ cluster, mark, newest }) => ({ cluster, mark, newest })) };
-  await append(tx, { kind: 'store.recovered', actor: 'curfew_admin', subject: id, body });
+  await append(tx, storeRecovered('curfew_admin', id, body));
 }

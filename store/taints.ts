@@ -1,4 +1,5 @@
 /** What lives on the approval of somebody who has left or is suspended, or on one given in their place: found, asked, answered, settled; once each. */
+import { taintFound } from '../domain/events/review.ts';
 import type { ExtensionId, PersonId, RequestId, TaintId } from '../domain/ids.ts';
 import type { ApproverFacts } from '../domain/decision.ts';
 import type { LeaverApprovals } from '../domain/taint.ts';
@@ -51,12 +52,9 @@ export async function findAll(
   );
   await appendAll(
     tx,
-    found.map(({ id, requestId, decisionId }) => ({
-      kind: 'taint.found',
-      actor,
-      subject: requestId,
-      body: { taint: id, decision: decisionId, person, cause, event },
-    })),
+    found.map(({ id, requestId, decisionId }) =>
+      taintFound(actor, requestId, { taint: id, decision: decisionId, person, cause, event }),
+    ),
   );
   return found;
 }

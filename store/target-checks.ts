@@ -1,4 +1,5 @@
 /** What `curfew target check` found, each time. The newest of a target counts; grants need a good and fresh one. */
+import { targetChecked } from '../domain/events/operation.ts';
 import type { TargetName } from '../domain/ids.ts';
 import { dayMs } from '../domain/time.ts';
 import { append } from './audit.ts';
@@ -37,5 +38,5 @@ export async function insert(
     ok,
     JSON.stringify(result ?? null),
   ]);
-  await append(tx, { kind: 'target.checked', actor, subject: target, body: { ok } });
+  await append(tx, targetChecked(actor, target, { ok }));
 }

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '../domain/errors.ts';
+import { endAsked } from '../domain/events/grant.ts';
+import { extensionFailed } from '../domain/events/extension.ts';
 import { append } from '../store/audit.ts';
 import * as decisions from '../store/decisions.ts';
 import * as extensions from '../store/extensions.ts';
@@ -31,8 +33,7 @@ const failExtension = (store: Store, { requestId, input }: Payloads['extend'], c
     const extension = await extensions.byId(tx, extensionId);
     if (step === 'over' || extension?.requestId !== requestId) return;
     if (!(await extensions.saveOutcome(tx, { extensionId, kind: 'failed', cause, evidence: null }))) return;
-    const body = { extension: extensionId, number: extension.number, cause };
-    await append(tx, { kind: 'extension.failed', actor, subject: requestId, body });
+    await append(tx, extensionFailed(actor, requestId, { extension: extensionId, number: extension.number, cause }));
   });
 
 /** NB. A decision that is known to have counted stays: a run that the server lost may be what counted it. */
@@ -54,5 +55,5 @@ const endClaim = (store: Store, { requestId, input }: Payloads['claim'], code: s
     const scope = { kind: 'grant', requestId, target: request.target } as const;
     const cause = 'revoked';
     if (!(await intents.insert(tx, { id: input.credentialId, scope, actor, cause }))) return;
-    await append(tx, { kind: 'end.asked', actor, subject: requestId, body: { cause, refused: code } });
+    await append(tx, endAsked(actor, requestId, { cause, refused: code }));
   });

@@ -73,7 +73,7 @@ test.each([
 });
 
 test('neither being a superuser nor being a service login makes an operator', async () => {
-  const entry = { kind: 'target.checked', actor: 'x', subject: 'x', body: {} } as const;
+  const entry = oddEntry({ kind: 'target.checked', actor: 'x', subject: 'x', body: {} });
   await expect(append(store.admin, entry)).rejects.toMatchObject({ sqlstate: 'CFA01' });
   const stranger = await operator('stranger', '');
   try {

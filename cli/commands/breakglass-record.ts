@@ -1,6 +1,7 @@
 /** What was done by the sealed login while Curfew was down, put into the log afterwards (docs/operations.md). */
 import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
+import { breakGlassRecorded } from '../../domain/events/review.ts';
 import { append } from '../../store/audit.ts';
 import { parseInstant } from '../instant.ts';
 import { readFileOf, withAdminStore } from '../settings.ts';
@@ -36,12 +37,7 @@ export const registerBreakGlassRecord = (breakGlass: Command, terminal: Terminal
         const by = await Promise.all([...new Set(options.by)].map((handle) => personOf(store, handle)));
         const [me] = await store.query<{ login: string }>('select session_user::text as login');
         const body = { target, role, incident, by, openedAt, endedAt, log };
-        return append(store, {
-          kind: 'breakglass.recorded',
-          actor: me?.login ?? 'curfew_admin',
-          subject: target,
-          body,
-        });
+        return append(store, breakGlassRecorded(me?.login ?? 'curfew_admin', target, body));
       });
       terminal.out(`Recorded as entry ${entry} of the log.\n`);
     });

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { onCallImported } from '../../domain/events/people.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { formatIssue, type Issue } from '../../policy/issue.ts';
 import { groupPattern } from '../../policy/selectors.ts';
@@ -89,7 +90,7 @@ async function importShifts(terminal: Terminal, file: string, options: Options):
     return store.transaction(async (tx) => {
       const { removed } = await onCall.replace(tx, source, shifts);
       const body = { source, schedules, shifts: shifts.length, removed };
-      await append(tx, { kind: 'oncall.imported', actor: await loginOf(tx), subject: `oncall/${source}`, body });
+      await append(tx, onCallImported(await loginOf(tx), `oncall/${source}`, body));
       return { ...counts, removed };
     });
   });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { linkCodeMinted } from '../../domain/events/people.ts';
 import { formatInstant, hourMs } from '../../domain/time.ts';
 import { makeCode } from '../../service/codes.ts';
 import { append } from '../../store/audit.ts';
@@ -60,7 +61,7 @@ async function code(terminal: Terminal, store: Store, handle: string, { json }: 
   await store.transaction(async (tx) => {
     const person = await personOf(tx, handle);
     await linkCodes.mint(tx, { hash, person, expiresAt });
-    await append(tx, { kind: 'link-code.minted', actor: await loginOf(tx), subject: person, body: { expiresAt } });
+    await append(tx, linkCodeMinted(await loginOf(tx), person, { expiresAt }));
   });
   const command = `/curfew link ${shown}`;
   if (json) return printJson(terminal, { handle, command, code: shown, expiresAt: formatInstant(expiresAt) });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { scimTokenMade, scimTokenRevoked } from '../../domain/events/people.ts';
 import { isUuid } from '../../domain/ids.ts';
 import { dayMs, formatInstant, parseSpan } from '../../domain/time.ts';
 import { makeToken } from '../../service/scim-secret.ts';
@@ -61,8 +62,7 @@ async function make(terminal: Terminal, store: Store, options: MakeOptions): Pro
   const { id, source, scopes, inactive, expiresAt } = wanted;
   await store.transaction(async (tx) => {
     await tokens.insert(tx, { ...wanted, hash });
-    const body = { source, scopes, inactive, expiresAt };
-    await append(tx, { kind: 'scim-token.made', actor: await loginOf(tx), subject: id, body });
+    await append(tx, scimTokenMade(await loginOf(tx), id, { source, scopes, inactive, expiresAt }));
   });
   if (options.json)
     return printJson(terminal, { id, source, scopes, inactive, expiresAt: formatInstant(expiresAt), token: shown });
@@ -120,8 +120,7 @@ async function revoke(terminal: Terminal, store: Store, id: string, { json }: Js
   if (!isUuid(id)) throw new Stopped('A token is named by its whole id: curfew scim token list.', exitCodes.usage);
   const revoked = await store.transaction(async (tx) => {
     const token = await tokens.revoke(tx, id);
-    if (token)
-      await append(tx, { kind: 'scim-token.revoked', actor: await loginOf(tx), subject: id, body: { ...token } });
+    if (token) await append(tx, scimTokenRevoked(await loginOf(tx), id, token));
     return token;
   });
   if (!revoked) throw new Stopped('There is no such token, or it was revoked before. Nothing changed.');

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { targetInstalled, targetUninstalled } from '../../domain/events/operation.ts';
 import { append } from '../../store/audit.ts';
 import type { Store } from '../../store/pool.ts';
 import { insert as keepCheck } from '../../store/target-checks.ts';
@@ -130,7 +131,7 @@ async function install(
   await store.transaction(async (tx) => {
     for (const { name } of wanted.targets) {
       const body = { mode: options.mode, key: key.id, databases: wanted.databases };
-      await append(tx, { kind: 'target.installed', actor: 'curfew_admin', subject: name, body });
+      await append(tx, targetInstalled('curfew_admin', name, body));
     }
   });
   return check(terminal, store, wanted, { attest: [], reviewed: [], ...(options.json ? { json: true } : {}) });
@@ -197,12 +198,7 @@ async function uninstall(
   if (done.kind === 'refused') throw new Stopped(done.why);
   await store.transaction(async (tx) => {
     for (const { name } of wanted.targets) {
-      await append(tx, {
-        kind: 'target.uninstalled',
-        actor: 'curfew_admin',
-        subject: name,
-        body: { kept: done.kept.length },
-      });
+      await append(tx, targetUninstalled('curfew_admin', name, { kept: done.kept.length }));
     }
   });
   if (json) return printJson(terminal, done);

@@ -1,5 +1,6 @@
 /** What every kind of audit entry is made of: one body, one constructor, one sentence. */
 import type { PersonFacts } from '../person.ts';
+import { formatInstant, formatSpan } from '../time.ts';
 
 /** Values of an entry's body: what RFC 8785 can write without loss. */
 export type AuditValue =
@@ -46,3 +47,10 @@ export type AskFacts = { readonly requester: PersonFacts; readonly people: reado
 export type KnownAs = Pick<PersonFacts, 'id' | 'aliases'>;
 
 export const knownAs = ({ id, aliases }: KnownAs): KnownAs => ({ id, aliases });
+
+/** `1 request`, `3 requests`. */
+export const many = (count: number, one: string, more = `${one}s`): string => `${count} ${count === 1 ? one : more}`;
+
+/** Spans (ms) and instants (epoch ms) as sentences have them. */
+export const span = formatSpan;
+export const instant = (at: number): string => formatInstant(at).replace(/:\d\d\.\d+Z$/, 'Z');

@@ -2,7 +2,7 @@
 import type { ApproverFacts, Verdict } from '../decision.ts';
 import type { DecisionId, Digest, ExtensionId } from '../ids.ts';
 import type { GrantablePlan } from '../plan.ts';
-import { constructorsOf, type AskFacts, type KnownAs, type RefusedBody } from './entry.ts';
+import { constructorsOf, instant, type AskFacts, type KnownAs, type RefusedBody, type Sentences } from './entry.ts';
 
 /**
  * All that its digest is made of but the request's own, and all that its plan was made of. `judgedMs` is the duration
@@ -70,3 +70,15 @@ export const extensionRefused = entry('extension.refused');
 export const extensionMade = entry('extension.made');
 /** Nothing came of it: the end stays where it was. Subject: the request. */
 export const extensionFailed = entry('extension.failed');
+
+export const extensionSentences: Sentences<ExtensionBodies> = {
+  'extension.asked': ({ actor, body }, nameOf) => `${nameOf(actor)} asked to hold it until ${instant(body.endAt)}.`,
+  'extension.decided': ({ actor, body }, nameOf) =>
+    `${nameOf(actor)} ${body.verdict === 'approve' ? 'approved' : 'denied'} step ${body.stage + 1} of the extension.`,
+  'extension.refused': ({ actor, body }, nameOf) =>
+    body.verdict === undefined
+      ? `${nameOf(actor)} asked to hold it for longer and was refused: ${body.code}.`
+      : `The word of ${nameOf(actor)} on an extension was refused: ${body.code}.`,
+  'extension.made': ({ body }) => `It ends at ${instant(body.endAt)} now.`,
+  'extension.failed': ({ body }) => `Nothing came of the extension: ${body.cause}.`,
+};

@@ -2,8 +2,9 @@
 import type { NodeEvidence } from '../grant.ts';
 import type { CredentialId, PolicyHash, TargetName, TemplateName } from '../ids.ts';
 import type { PersonFacts } from '../person.ts';
+import type { Condition } from '../plan.ts';
 import type { Outcome } from '../request.ts';
-import { constructorsOf, type RefusedBody } from './entry.ts';
+import { constructorsOf, instant, many, type RefusedBody, type Sentences } from './entry.ts';
 
 /** `facts`: of everybody who decided, and in whose place, as the directory had them when the claim was judged (I8). */
 type ClaimAccepted = {
@@ -77,6 +78,7 @@ export type GrantBodies = {
   readonly 'grant.failed': { readonly target: TargetName; readonly cause: string };
   readonly 'end.asked': EndAsked;
   readonly 'end.refused': RefusedBody;
+  readonly 'condition.ended': { readonly kind: Condition['kind']; readonly key: string };
   readonly 'grant.ended': GrantEnded;
   readonly 'reaper.ended': ReaperEnded;
   readonly 'reaper.surprised': {
@@ -105,9 +107,31 @@ export const grantFailed = entry('grant.failed');
 export const endAsked = entry('end.asked');
 /** Somebody asked for an end that is not theirs to ask. Subject: the request. */
 export const endRefused = entry('end.refused');
+/** The incident, ticket or shift is over to which a grant was bound, and so its end was asked for. Subject: the request. */
+export const conditionEnded = entry('condition.ended');
 /** Nothing is left on any node (I16). Subject: the request. */
 export const grantEnded = entry('grant.ended');
 /** The reaper ended what was due. Subject: the grant, which is the request. */
 export const reaperEnded = entry('reaper.ended');
 /** The reaper ended, or could not end, what nobody expected. Subject: the grant, or the login. */
 export const reaperSurprised = entry('reaper.surprised');
+
+export const grantSentences: Sentences<GrantBodies> = {
+  'code.minted': ({ actor, body }, nameOf) =>
+    `${nameOf(actor)} got a code to claim it, good until ${instant(body.expiresAt)}.`,
+  'code.refused': ({ actor, body }, nameOf) => `${nameOf(actor)} got no code to claim it: ${body.code}.`,
+  'claim.accepted': ({ actor, body }, nameOf) => `${nameOf(actor)} claimed it, until ${instant(body.endAt)}.`,
+  'claim.refused': ({ actor, body }, nameOf) => `A claim of ${nameOf(actor)} was refused: ${body.code}.`,
+  'grant.made': ({ actor, body }, nameOf) =>
+    `${nameOf(actor)} has ${body.template} on ${body.target} until ${instant(body.endAt)}.`,
+  'grant.failed': ({ body }) => `No login came about on ${body.target}: ${body.cause}.`,
+  'end.asked': ({ actor, body }, nameOf) => `${nameOf(actor)} asked that it ends now: ${body.cause}.`,
+  'end.refused': ({ actor, body }, nameOf) => `${nameOf(actor)} asked that it ends now and was refused: ${body.code}.`,
+  'condition.ended': ({ body }) => `The ${body.kind} ${body.key} is over, so what was bound to it ends now.`,
+  'grant.ended': ({ body }) =>
+    `Nothing is left on ${body.target}, seen at ${instant(body.verifiedAt)}: ${body.outcome}, ${many(body.sessionsClosed, 'session')} closed.`,
+  'reaper.ended': ({ body }) =>
+    `The reaper ended what was due on ${body.cluster} at ${instant(body.verifiedAt)}, ${many(body.sessionsClosed, 'session')} closed.`,
+  'reaper.surprised': ({ body }) =>
+    `The reaper met what nobody expected on ${body.cluster}: ${body.code}, ${body.outcome}.`,
+};

@@ -1,5 +1,5 @@
 /** Entries of what is kept of Workflows. */
-import { constructorsOf } from './entry.ts';
+import { constructorsOf, many, type Sentences } from './entry.ts';
 
 /** SHA-256, hex: of the canonical JSON that is kept, and of the same with its payloads as Temporal has them. */
 type Exported = {
@@ -20,3 +20,7 @@ const entry = constructorsOf<HistoryBodies>();
 
 /** The history of a closed Workflow is kept. Subject: the request or the person, else the Workflow. */
 export const historyExported = entry('history.exported');
+
+export const historySentences: Sentences<HistoryBodies> = {
+  'history.exported': ({ body }) => `The history of ${body.workflow} was kept: ${many(body.events, 'event')}.`,
+};

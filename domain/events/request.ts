@@ -3,7 +3,7 @@ import type { ApproverFacts, Verdict } from '../decision.ts';
 import type { DecisionId, Digest, PolicyHash, RoleName, TargetName, TemplateName } from '../ids.ts';
 import type { GrantablePlan } from '../plan.ts';
 import type { Outcome } from '../request.ts';
-import { constructorsOf, type AskFacts, type KnownAs, type RefusedBody } from './entry.ts';
+import { constructorsOf, span, type AskFacts, type KnownAs, type RefusedBody, type Sentences } from './entry.ts';
 
 /**
  * All that its digest is made of but the request's id and the requester's, which are the entry's subject and actor, and
@@ -68,3 +68,19 @@ export const decisionMade = entry('decision.made');
 export const decisionRefused = entry('decision.refused');
 /** A decision does not count any more. Subject: the request. */
 export const decisionVoided = entry('decision.voided');
+
+const said = (verdict: Verdict): string => (verdict === 'approve' ? 'approved' : 'denied');
+
+export const requestSentences: Sentences<RequestBodies> = {
+  'request.opened': ({ actor, body }, nameOf) =>
+    body.kind === 'break-glass'
+      ? `${nameOf(actor)} broke glass for ${body.role} on ${body.target}, for ${span(body.durationMs)}.`
+      : `${nameOf(actor)} asked for ${body.role} on ${body.target} for ${span(body.durationMs)}.`,
+  'request.refused': ({ actor, body }, nameOf) =>
+    `${nameOf(actor)} asked for ${body.ask === 'break-glass' ? 'break-glass' : 'access'} and was refused: ${body.code}.`,
+  'request.closed': ({ body }) => `The request was closed as ${body.outcome}: ${body.cause}.`,
+  'decision.made': ({ actor, body }, nameOf) => `${nameOf(actor)} ${said(body.verdict)} step ${body.stage + 1}.`,
+  'decision.refused': ({ actor, body }, nameOf) =>
+    `${nameOf(actor)} tried to ${body.verdict === 'approve' ? 'approve' : 'deny'} and was refused: ${body.code}.`,
+  'decision.voided': ({ actor, body }, nameOf) => `${nameOf(actor)} made a decision void: ${body.cause}.`,
+};

@@ -1,5 +1,6 @@
 import type { App, BlockButtonAction } from '@slack/bolt';
 import { isRefusal, refuse, type Refusal } from '../../domain/errors.ts';
+import { deliveryRefused } from '../../domain/events/operation.ts';
 import type { LinkId, ProposalId } from '../../domain/ids.ts';
 import type { Verdict } from '../../domain/decision.ts';
 import { refused, say, underField, updated } from '../answers.ts';
@@ -94,12 +95,8 @@ async function pressedNotice(
   const press = pressOf(body);
   const subject = press && (await desk.records.noticeAt(press.channel, press.ts));
   if (press && subject === `${kind}/${press.requestId}`) return { ...clicker, id: press.requestId };
-  await desk.records.audit({
-    kind: 'delivery.refused',
-    actor: clicker.person,
-    subject: press?.requestId ?? 'slack',
-    body: { why: 'foreign-message', reference: clicker.reference },
-  });
+  const { person, reference } = clicker;
+  await desk.records.audit(deliveryRefused(person, press?.requestId ?? 'slack', { why: 'foreign-message', reference }));
   return refuse('UnknownRequest', 'This button is not on a message that Curfew keeps for it.');
 }
 

@@ -1,6 +1,7 @@
 /** What every listener begins with: whose click it is, on what, and that it comes from a message of ours. */
 import type { Context, webApi } from '@slack/bolt';
 import { refuse, isRefusal, type Refusal } from '../../domain/errors.ts';
+import { deliveryRefused } from '../../domain/events/operation.ts';
 import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { secondMs } from '../../domain/time.ts';
 import type { Turn } from '../answers.ts';
@@ -73,12 +74,7 @@ export async function pressedBy(
 }
 
 export async function foreign(desk: Desk, { person, reference }: Clicker, requestId?: RequestId): Promise<Refusal> {
-  await desk.records.audit({
-    kind: 'delivery.refused',
-    actor: person,
-    subject: requestId ?? 'slack',
-    body: { why: 'foreign-message', reference },
-  });
+  await desk.records.audit(deliveryRefused(person, requestId ?? 'slack', { why: 'foreign-message', reference }));
   return refuse('UnknownRequest', 'This button is not on a message that Curfew keeps for this request.');
 }
 

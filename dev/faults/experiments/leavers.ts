@@ -1,5 +1,6 @@
 /** Faults of what is said of people: who leaves when, who says so how often, and word that is lost. */
 import { randomUUID } from 'node:crypto';
+import { scimTokenMade } from '../../../domain/events/people.ts';
 import type { RequestId } from '../../../domain/ids.ts';
 import { isRefusal } from '../../../domain/errors.ts';
 import { minuteMs, secondMs } from '../../../domain/time.ts';
@@ -160,16 +161,15 @@ async function lostWord(world: World): Promise<void> {
   const { shown, hash } = makeToken();
   const id = randomUUID();
   const source = 'scim-faults';
-  const token = {
-    id,
+  const said = {
     source,
     scopes: tokens.scimScopes,
     inactive: 'left',
     expiresAt: Date.now() + 10 * minuteMs,
   } as const;
   await world.store.admin.transaction(async (tx) => {
-    await tokens.insert(tx, { ...token, hash });
-    await append(tx, { kind: 'scim-token.made', actor: 'curfew_admin', subject: id, body: { source } });
+    await tokens.insert(tx, { id, ...said, hash });
+    await append(tx, scimTokenMade('curfew_admin', id, said));
   });
   world.secrets.set('a SCIM token', shown);
   world.history.write('fault', { lost: 'the hook of HR' });
