@@ -36,7 +36,8 @@ export const adminsReport: Report = {
         array(select x.word from (
             select r.rolname::text as word from held h join pg_catalog.pg_roles r on r.oid = h.role
               where h.login = l.oid and r.rolname in
-                ('curfew_store', 'curfew_admin', 'curfew_directory', 'curfew_api', 'curfew_worker', 'curfew_reaper')
+                ('curfew_store', 'curfew_admin', 'curfew_directory', 'curfew_api', 'curfew_worker', 'curfew_reaper',
+                'curfew_collector')
             union all select 'superuser' where l.rolsuper
             union all select 'makes roles' where l.rolcreaterole
             union all select 'replication' where l.rolreplication) x order by x.word) as may,

@@ -113,4 +113,4 @@ export const kinds = {
   'session.statements': { entity: 'Session', activity: 'Read' },
   'person.erased': { user: 'person', activity: 'Update' },
   'log.retired': { entity: 'Log', activity: 'Delete' },
-} as const satisfies Record<AuditKind | 'person.erased' | 'log.retired', Meant>;
+} as const satisfies Record<AuditKind, Meant>;

@@ -2,11 +2,16 @@
 import type { Command } from 'commander';
 import type { Finish, Register } from '../program.ts';
 import type { Terminal } from '../terminal.ts';
+import { addAuditExport } from './audit-export.ts';
+import { addAuditKey } from './audit-key.ts';
+import { addAuditRetire } from './audit-retire.ts';
+import { addAuditStatus } from './audit-status.ts';
+import { addAuditTail } from './audit-tail.ts';
 
 /** Adds one command under `curfew audit`. */
 export type AddAudit = (audit: Command, terminal: Terminal, finish: Finish) => void;
 
-const adds: readonly AddAudit[] = [];
+const adds: readonly AddAudit[] = [addAuditExport, addAuditTail, addAuditStatus, addAuditKey, addAuditRetire];
 
 export const registerAudit: Register = (program, terminal, finish) => {
   const audit = program

@@ -99,8 +99,8 @@ function inEnum(
 ): readonly string[] {
   const id = value[name];
   if (id === undefined) return [];
-  const caption = captions[String(id)];
-  if (caption === undefined) return [`${path}${name}: ${String(id)} is not in its list`];
+  const caption = captions[JSON.stringify(id)];
+  if (caption === undefined) return [`${path}${name}: ${JSON.stringify(id)} is not in its list`];
   const sibling = rules.siblings[name] ?? '';
   const said = value[sibling];
   const right = id === 99 ? typeof said === 'string' && said !== '' : said === undefined || said === caption;

@@ -1,0 +1,91 @@
+/** `curfew audit export`: the log, or a period of it, in an order that never changes. */
+import { Option } from 'commander';
+import { exportFormats, exportHead, exportLine, type ExportFormat } from '../../audit/report/export.ts';
+import { formatInstant } from '../../domain/time.ts';
+import { waiting } from '../../store/log.ts';
+import { pageAfter, placesOf } from '../../store/log-pages.ts';
+import type { Db } from '../../store/pool.ts';
+import { withAuditorStore } from '../settings.ts';
+import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
+import type { AddAudit } from './audit.ts';
+import { openExport, type ExportFile } from './audit-export-file.ts';
+import { periodOf, withPeriod, type Period, type PeriodOptions } from './report-options.ts';
+
+type Options = PeriodOptions & {
+  readonly format: ExportFormat;
+  readonly output?: string;
+  readonly cursor?: string;
+  readonly resume?: true;
+};
+
+const pageSize = 1_000;
+
+export const addAuditExport: AddAudit = (audit, terminal) => {
+  withPeriod(
+    audit
+      .command('export')
+      .summary('the log as JSON lines, CSV or OCSF events')
+      .description(
+        'Writes the entries of a period in the order of their places in the log, one a line. The order never changes and nothing comes in between later: a line has its place in it, and an export goes on after any place by --cursor. CSV is safe to open in a spreadsheet; ocsf is OCSF 1.9.0, classes 3007 and 3004. Entries carry ids: names stand in none of them.',
+      ),
+  )
+    .addOption(new Option('--format <format>', 'how it is written').choices(exportFormats).default('jsonl'))
+    .option('-o, --output <file>', 'into this file, which must not be there yet; unset: standard output')
+    .option('--cursor <place>', 'after this place: what an earlier export printed last')
+    .option('--resume', 'go on with the file of -o, after its last whole line')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  curfew audit export --from 2026-07-01 --to 2026-10-01 --format ocsf -o q3.ocsf.jsonl\n  curfew audit export --from 2026-07-01 --cursor 10423 >> log.jsonl',
+    )
+    .action(async (options: Options) => {
+      const period = periodOf(options, terminal.clock());
+      const after = cursorOf(options);
+      const file =
+        options.output === undefined ? undefined : openExport(options.output, options.format, options.resume === true);
+      try {
+        await withAuditorStore(terminal, (store) => write(terminal, store, { ...options, period, after, file }));
+      } finally {
+        file?.close();
+      }
+    });
+};
+
+/** @throws Stopped for what is no place, or says it twice */
+function cursorOf({ cursor, resume, output }: Options): number {
+  if (resume && (output === undefined || cursor !== undefined))
+    throw new Stopped('--resume takes its place from the file of -o, and needs no --cursor.', exitCodes.usage);
+  if (cursor === undefined) return -1;
+  if (!/^\d{1,15}$/.test(cursor)) throw new Stopped('--cursor takes a place: 10423.', exitCodes.usage);
+  return Number(cursor);
+}
+
+type Job = {
+  readonly format: ExportFormat;
+  readonly period: Period;
+  readonly after: number;
+  readonly file: ExportFile | undefined;
+};
+
+async function write(terminal: Terminal, db: Db, { format, period, after, file }: Job): Promise<void> {
+  const put = file ? (text: string) => file.write(text) : (text: string) => terminal.out(text);
+  const begun = Math.max(after, file?.cursor ?? -1);
+  if (begun < 0 && (file?.empty ?? true)) put(exportHead(format));
+  const places = await placesOf(db, period);
+  let [count, cursor] = [0, begun];
+  for (let next: number | null = begun; next !== null;) {
+    const page = await pageAfter(db, period, places, next, pageSize);
+    put(page.entries.map((entry) => exportLine(format, entry)).join(''));
+    count += page.entries.length;
+    cursor = page.entries.at(-1)?.index ?? cursor;
+    next = page.next;
+  }
+  const { entries } = await waiting(db);
+  terminal.err(
+    [
+      `${count} entries from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${begun < 0 ? '' : `, after place ${begun}`}, which is all of them.`,
+      ...(entries > 0 ? [`${entries} more wait for their places in the log, and come after these.`] : []),
+      cursor < 0 ? 'No cursor: nothing was there.' : `cursor ${cursor}`,
+      '',
+    ].join('\n'),
+  );
+}
