@@ -1,0 +1,178 @@
+/** Reads an evidence file. Nothing of it is believed: names, sizes and lengths are bounded, and damage is named. */
+import { open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import yauzl from 'yauzl';
+import { refuse, type Refusal } from '../../domain/errors.ts';
+import { commentBytes, commentOf, lastRecordBytes, longestLine, members, type EvidenceIndex } from './format.ts';
+
+export type Evidence = {
+  readonly path: string;
+  readonly index: EvidenceIndex;
+  /** Names of the members. */
+  readonly names: ReadonlySet<string>;
+  /** Members that are not what they were when the file was written; `the archive itself` for what is in none. */
+  readonly damaged: readonly string[];
+  /** The lines of a member, many at once; nothing where it is not there. @throws Error where it is damaged or too long */
+  lines(name: string, longest?: number): AsyncGenerator<readonly Buffer[]>;
+  /** A member piece by piece, as it comes. @throws Error where it is damaged */
+  pieces(name: string): AsyncGenerator<Buffer, undefined>;
+  /** @returns undefined where it is not there. @throws Error where it is damaged or too long */
+  bytes(name: string, longest?: number): Promise<Buffer | undefined>;
+  close(): void;
+};
+
+const mostMembers = 100_000;
+const longestText = 64 * 1024 * 1024;
+
+/** @returns a refusal (InvalidInput) for a file that is no evidence, or too damaged to be read */
+export async function openEvidence(path: string): Promise<Evidence | Refusal> {
+  let zip: yauzl.ZipFile;
+  try {
+    zip = await yauzl.openPromise(path, { autoClose: false, strictFileNames: true });
+  } catch (error) {
+    return refuse('InvalidInput', `${path} is no evidence file that can be read: ${sayOf(error)}.`);
+  }
+  try {
+    const entries = await entriesOf(zip);
+    const read = readerOf(zip, entries);
+    const damaged = (await isWhole(path, entries.size)) ? [] : await damagedAmong(entries, read);
+    const index = indexOf(await read.bytes(members.index));
+    return { path, index, names: new Set(entries.keys()), damaged, ...read, close: () => zip.close() };
+  } catch (error) {
+    zip.close();
+    return refuse('InvalidInput', `${path} is no evidence file that can be read: ${sayOf(error)}.`);
+  }
+}
+
+const sayOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+
+async function entriesOf(zip: yauzl.ZipFile): Promise<ReadonlyMap<string, yauzl.Entry>> {
+  const entries = new Map<string, yauzl.Entry>();
+  if (zip.entryCount > mostMembers) throw new Error('it has too many members');
+  for await (const entry of zip.eachEntry()) {
+    if (entries.has(entry.fileName)) throw new Error(`it has ${entry.fileName} twice`);
+    entries.set(entry.fileName, entry);
+  }
+  return entries;
+}
+
+type Read = Pick<Evidence, 'lines' | 'bytes' | 'pieces'>;
+
+function readerOf(zip: yauzl.ZipFile, entries: ReadonlyMap<string, yauzl.Entry>): Read {
+  async function* pieces(name: string): AsyncGenerator<Buffer, undefined> {
+    const entry = entries.get(name);
+    if (!entry) return undefined;
+    const stream = await zip.openReadStreamPromise(entry);
+    let crc = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      crc = crc32(chunk, crc);
+      yield chunk;
+    }
+    if (crc !== entry.crc32) throw new Error(`${name} is damaged`);
+    return undefined;
+  }
+
+  async function* lines(name: string, longest = longestLine): AsyncGenerator<readonly Buffer[]> {
+    let rest: Buffer[] = [];
+    let held = 0;
+    for await (const chunk of pieces(name)) {
+      const last = chunk.lastIndexOf(10);
+      if (last < 0) {
+        rest.push(chunk);
+        held += chunk.byteLength;
+        if (held > longest) throw new Error(`${name} has a line that is too long`);
+        continue;
+      }
+      yield split(Buffer.concat([...rest, chunk.subarray(0, last)]));
+      rest = last + 1 < chunk.byteLength ? [chunk.subarray(last + 1)] : [];
+      held = chunk.byteLength - last - 1;
+    }
+    if (held > 0) throw new Error(`${name} breaks off in the middle of a line`);
+  }
+
+  async function bytes(name: string, longest = longestText): Promise<Buffer | undefined> {
+    const entry = entries.get(name);
+    if (!entry) return undefined;
+    const parts: Buffer[] = [];
+    let held = 0;
+    for await (const chunk of pieces(name)) {
+      held += chunk.byteLength;
+      if (held > longest) throw new Error(`${name} is too long`);
+      parts.push(chunk);
+    }
+    return Buffer.concat(parts);
+  }
+  return { lines, bytes, pieces };
+}
+
+function split(whole: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  let from = 0;
+  for (let at = whole.indexOf(10); at >= 0; at = whole.indexOf(10, from)) {
+    lines.push(whole.subarray(from, at));
+    from = at + 1;
+  }
+  lines.push(whole.subarray(from));
+  return lines;
+}
+
+function indexOf(bytes: Buffer | undefined): EvidenceIndex {
+  if (!bytes) throw new Error(`it has no ${members.index}`);
+  const index = JSON.parse(bytes.toString('utf8')) as Partial<EvidenceIndex>;
+  const { span, edge, counts } = index;
+  const counted = [span?.from, span?.to, index.size, counts?.entries].every(
+    (one) => Number.isSafeInteger(one) && Number(one) >= 0,
+  );
+  const texts = Array.isArray(edge) && edge.every((one) => typeof one === 'string');
+  if (index.format !== 'curfew-evidence-1' || !counted || !texts || typeof index.origin !== 'string') {
+    throw new Error(`its ${members.index} is none that this version knows`);
+  }
+  return index as EvidenceIndex;
+}
+
+/** Is every byte what it was when the file was written? The sum in the comment says so for all but the last record. */
+async function isWhole(path: string, count: number): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const end = size - lastRecordBytes - commentBytes;
+    if (end <= 0) return false;
+    let crc = 0;
+    for await (const chunk of file.createReadStream({ end: end - 1, autoClose: false, highWaterMark: 1024 * 1024 })) {
+      crc = crc32(chunk as Buffer, crc);
+    }
+    const last = Buffer.alloc(lastRecordBytes + commentBytes);
+    await file.read(last, 0, last.byteLength, end);
+    return last.subarray(lastRecordBytes).toString('latin1') === commentOf(crc) && isLastRecord(last, count, end);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The archive's last record in the one form in which it is written (APPNOTE 4.3.16), also where Zip64's stands before it. */
+function isLastRecord(record: Buffer, count: number, end: number): boolean {
+  const size = record.readUInt32LE(12);
+  const offset = record.readUInt32LE(16);
+  const large = offset === 0xffffffff || size === 0xffffffff || count >= 0xffff;
+  return (
+    record.readUInt32LE(0) === 0x06054b50 &&
+    record.readUInt32LE(4) === 0 &&
+    record.readUInt16LE(8) === Math.min(count, 0xffff) &&
+    record.readUInt16LE(10) === Math.min(count, 0xffff) &&
+    (large || offset + size === end) &&
+    record.readUInt16LE(20) === commentBytes
+  );
+}
+
+/** Which members no longer have the sum that the archive's directory says. */
+async function damagedAmong(entries: ReadonlyMap<string, yauzl.Entry>, read: Read): Promise<readonly string[]> {
+  const damaged: string[] = [];
+  for (const name of entries.keys()) {
+    try {
+      for await (const piece of read.pieces(name)) void piece;
+    } catch {
+      damaged.push(name);
+    }
+  }
+  return damaged.length > 0 ? damaged : ['the archive itself'];
+}

@@ -1,0 +1,92 @@
+/**
+ * What the log says of one request so far. Filled in by the checks as they go through the log together, entry by entry;
+ * once a request is over, all that stays of it is that it is.
+ */
+import type { Decision } from '../../domain/decision.ts';
+import type { ExtensionBodies } from '../../domain/events/extension.ts';
+import type { GrantBodies } from '../../domain/events/grant.ts';
+import type { RequestBodies } from '../../domain/events/request.ts';
+import type { DecisionId, ExtensionId, RequestId } from '../../domain/ids.ts';
+import type { RequestState } from '../../domain/request.ts';
+import type { Human } from '../../policy/eligibility.ts';
+import type { PlacedEntry } from '../entry-line.ts';
+
+export type OpenedBody = RequestBodies['request.opened'];
+export type DecisionBody = RequestBodies['decision.made'];
+export type ExtensionAskedBody = ExtensionBodies['extension.asked'];
+export type ExtensionDecidedBody = ExtensionBodies['extension.decided'];
+export type ClaimBody = GrantBodies['claim.accepted'];
+export type GrantBody = GrantBodies['grant.made'];
+export type EndedBody = GrantBodies['grant.ended'];
+
+/** One person's word, as the log has it. `humans`: who sat by it, and in whose place; none where it did not count. */
+export type Word = {
+  readonly entry: PlacedEntry;
+  readonly decision: Decision;
+  humans: readonly Human[];
+  voided?: { readonly atMs: number; readonly cause: string };
+};
+
+export type ExtensionCase = { readonly asked: ExtensionAskedBody; readonly words: Word[] };
+
+export type Case = {
+  readonly id: RequestId;
+  readonly entry: PlacedEntry;
+  readonly opened: OpenedBody;
+  state: RequestState;
+  readonly words: Map<DecisionId, Word>;
+  readonly extensions: Map<ExtensionId, ExtensionCase>;
+  claim?: ClaimBody;
+  /** A claim that the Workflow would not take: its end was asked for. */
+  claimRefused?: boolean;
+  grant?: { readonly entry: PlacedEntry; readonly body: GrantBody };
+  /** Causes for which its end was asked, and when first. */
+  readonly asked: { readonly cause: string; readonly atMs: number }[];
+  /** When somebody was called about it, epoch ms. */
+  readonly alarms: number[];
+  /** By now, with what extensions have added. */
+  endAt?: number;
+};
+
+/** `over`: it is closed, and nothing of it is kept but that. */
+export type Cases = {
+  of(subject: string): Case | 'over' | undefined;
+  open(entry: PlacedEntry, body: OpenedBody, state: RequestState): Case;
+  close(id: string): void;
+  /** Those that are not over. */
+  left(): Iterable<Case>;
+};
+
+export function createCases(): Cases {
+  const cases = new Map<string, Case | 'over'>();
+  return {
+    of: (subject) => cases.get(subject),
+    open(entry, opened, state) {
+      const id = entry.subject as RequestId;
+      const made: Case = { id, entry, opened, state, words: new Map(), extensions: new Map(), asked: [], alarms: [] };
+      cases.set(id, made);
+      return made;
+    },
+    close: (id) => void cases.set(id, 'over'),
+    *left() {
+      for (const one of cases.values()) if (one !== 'over') yield one;
+    },
+  };
+}
+
+/** Words that approve and count: not void, and somebody sat by them. */
+export const counted = (words: Iterable<Word>): readonly Word[] =>
+  [...words].filter(({ decision, voided, humans }) => decision.verdict === 'approve' && !voided && humans.length > 0);
+
+/** As an approval of the state, of a word that counts. */
+export const approvalOf = ({ decision, humans }: Word) => {
+  const [, other] = humans;
+  const { id: decisionId, person, stage, madeAt: at } = decision;
+  return { decisionId, person, stage, at, ...(other ? { standsInFor: other.id } : {}) };
+};
+
+/** A text of a body; empty where it has none of this name. */
+export function textIn({ body }: Pick<PlacedEntry, 'body'>, key: string): string {
+  const value = body[key];
+  return typeof value === 'string' ? value : '';
+}

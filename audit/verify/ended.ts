@@ -1,0 +1,156 @@
+/**
+ * Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it.
+ *
+ * The bound is I2's: thirty seconds after its end nothing of a grant is left where the database can be reached. PostgreSQL
+ * itself lets nobody in after the end (I3). What took longer must have been loud within a minute of its end (I17).
+ */
+import { roleOf } from '../../domain/ids.ts';
+import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
+import { stagesOf } from '../../domain/plan.ts';
+import { minuteMs, secondMs } from '../../domain/units.ts';
+import type { PlacedEntry } from '../entry-line.ts';
+import { counted, type Case, type Cases, type EndedBody, type GrantBody } from './case.ts';
+import type { Receipts } from './receipts.ts';
+import type { Tally } from './report.ts';
+
+export const endedWithinMs = 30 * secondMs;
+/** A minute, and what raising the alarm itself may take. */
+const loudWithinMs = minuteMs + 15 * secondMs;
+/** An approval may become void while the grant runs on its target: then its end must have been asked for by this long after. */
+const crossedWithinMs = 5 * secondMs;
+
+/** A grant of which the log does not say yet that it has ended. */
+export type OpenGrant = {
+  readonly request: string;
+  readonly index: number;
+  readonly target: string;
+  readonly endAt: number;
+};
+
+export type EndedCheck = {
+  see(entry: PlacedEntry): Promise<void> | undefined;
+  /** @param at of the newest checkpoint, epoch ms: by then what was over had to have ended */
+  finish(at: number): Promise<readonly OpenGrant[]>;
+};
+
+export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): EndedCheck {
+  async function granted(entry: PlacedEntry, one: Case): Promise<void> {
+    const body = entry.body as unknown as GrantBody;
+    tally.count('grants');
+    const receipt = await receipts.take(entry.subject, 'grant', body.receipt);
+    const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt as GrantReceipt, one, body);
+    if (typeof receipt !== 'string') tally.count('receipts');
+    for (const why of [...wrong, ...whyNotApproved(one, entry.atMs)]) tally.bad(entry, why);
+  }
+
+  async function ended(entry: PlacedEntry, one: Case | undefined): Promise<void> {
+    const body = entry.body as unknown as EndedBody;
+    tally.count('ends');
+    const receipt = await receipts.take(entry.subject, 'revoke', body.receipt);
+    if (typeof receipt === 'string') return tally.bad(entry, receipt);
+    tally.count('receipts');
+    for (const why of whyNotEnded(receipt as RevokeReceipt, entry.subject, body)) tally.bad(entry, why);
+    if (one?.grant) late(entry, one, body);
+  }
+
+  function late(entry: PlacedEntry, one: Case, { verifiedAt }: EndedBody): void {
+    const endAt = Math.min(one.endAt ?? Infinity, ...one.asked.map(({ atMs }) => atMs));
+    if (verifiedAt - endAt <= endedWithinMs) tally.count(`ended within ${endedWithinMs / secondMs} s`);
+    else if (one.alarms.some((at) => at - endAt <= loudWithinMs)) tally.count('ended later, with an alarm');
+    else
+      tally.bad(
+        entry,
+        `It ended ${Math.round((verifiedAt - endAt) / secondMs)} s after it should have, and nobody was told.`,
+      );
+  }
+
+  function session(entry: PlacedEntry, one: Case): void {
+    const { openedAt } = entry.body;
+    const made = one.grant?.body;
+    tally.count('sessions');
+    if (!made) tally.bad(entry, 'It is a session of what was never granted.');
+    else if (typeof openedAt === 'number' && openedAt < made.grantedAt - minuteMs)
+      tally.bad(entry, 'It is older than the grant.');
+  }
+
+  return {
+    see(entry) {
+      const one = cases.of(entry.subject);
+      const open = one === 'over' ? undefined : one;
+      if (entry.kind === 'grant.made' && open) return granted(entry, open);
+      if (entry.kind === 'grant.ended') return ended(entry, open);
+      if (entry.kind === 'session.opened' && open) session(entry, open);
+      return undefined;
+    },
+    async finish(at) {
+      const live: OpenGrant[] = [];
+      for (const one of cases.left()) {
+        if (!one.grant || one.state.kind === 'closed') continue;
+        const { entry, body } = one.grant;
+        const endAt = one.endAt ?? body.endAt;
+        const asked = Math.min(endAt, ...one.asked.map(({ atMs }) => atMs));
+        if (at - asked > endedWithinMs && !one.alarms.some((alarm) => alarm - asked <= loudWithinMs)) {
+          tally.bad(entry, 'It is over, and no entry says that nothing is left of it.');
+        } else live.push({ request: one.id, index: entry.index, target: body.target, endAt });
+      }
+      tally.count('open', live.length);
+      for (const request of await receipts.left())
+        tally.bad('receipts.jsonl', `No entry names the receipt of ${request} that stands here.`);
+      return live;
+    },
+  };
+}
+
+/** Approvals of different people for each stage, none of them void; or a rule that asks nobody; or broken glass. */
+function whyNotApproved(one: Case, atMs: number): readonly string[] {
+  const { plan, kind } = one.opened;
+  if (!one.claim) return ['Nobody claimed it.'];
+  if ((plan.verdict === 'break-glass') !== (kind === 'break-glass')) return ['Its plan is not for what was asked.'];
+  const lasting = [...one.words.values()].map((word) =>
+    crossed(one, word.voided, atMs) ? { ...word, voided: undefined } : word,
+  );
+  const words = counted(lasting as never);
+  return stagesOf(plan).flatMap(({ need, name }, stage) => {
+    const have = new Set(
+      words.filter(({ decision }) => decision.stage === stage).map(({ decision }) => decision.person),
+    ).size;
+    return have >= need ? [] : [`It was granted with ${have} of ${need} approvals for "${name}".`];
+  });
+}
+
+function crossed({ asked }: Case, voided: { readonly atMs: number } | undefined, grantedAt: number): boolean {
+  return (
+    voided !== undefined &&
+    grantedAt - voided.atMs <= crossedWithinMs &&
+    asked.some(({ atMs }) => atMs - grantedAt <= crossedWithinMs)
+  );
+}
+
+function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly string[] {
+  const { opened, claim, id } = one;
+  const grace = claim ? graceOf(opened.plan.limits, claim.endAt - claim.acceptedAt) : 0;
+  return [
+    ...(receipt.role === roleOf(id) && body.role === receipt.role ? [] : ['The login is not the one of this request.']),
+    ...(body.target === opened.target && receipt.target === opened.target ? [] : ['It was granted on another target.']),
+    ...(body.template === opened.template && receipt.template === opened.template
+      ? []
+      : ['It gives another template.']),
+    ...(receipt.endAt === body.endAt ? [] : ['Its receipt has another end.']),
+    ...(claim && body.endAt > claim.endAt ? ['It lasts longer than was accepted.'] : []),
+    ...(claim && claim.endAt - claim.acceptedAt > opened.durationMs ? ['It lasts longer than was approved.'] : []),
+    ...(body.endAt - body.grantedAt < grace ? ['Its end lies before its grace.'] : []),
+  ];
+}
+
+function whyNotEnded(receipt: RevokeReceipt, request: string, body: EndedBody): readonly string[] {
+  const open = receipt.nodes.filter(({ ended, sessionsLeft, canLogin }) => !ended || sessionsLeft > 0 || canLogin);
+  return [
+    ...(receipt.role === `cfw_${request.replaceAll('-', '')}` && body.role === receipt.role
+      ? []
+      : ['The login is not the one of this request.']),
+    ...(receipt.target === body.target ? [] : ['Its receipt is of another target.']),
+    ...(receipt.verifiedAt === body.verifiedAt ? [] : ['Its receipt was verified at another instant.']),
+    ...(receipt.nodes.length === 0 ? ['No node said that nothing is left.'] : []),
+    ...open.map(({ node }) => `${node} had something left of it.`),
+  ];
+}

@@ -1,0 +1,194 @@
+/**
+ * Check 3: judged again, by the real policy, from the facts that were written down when it was judged first. What the
+ * directory said then is the writer's word; that the verdict follows from it is not.
+ */
+import { isRefusal } from '../../domain/errors.ts';
+import type { PersonId } from '../../domain/ids.ts';
+import { stagesOf } from '../../domain/plan.ts';
+import { asOf } from '../../domain/progress.ts';
+import { decisionId, digestOf, extensionDigestOf, planHash } from '../../policy/digest.ts';
+import { judge, type Human } from '../../policy/eligibility.ts';
+import { planFor, type Ask } from '../../policy/plan.ts';
+import { stricter } from '../../policy/stricter.ts';
+import { tally as tallyWords } from '../../policy/tally.ts';
+import type { PlacedEntry } from '../entry-line.ts';
+import {
+  approvalOf,
+  counted,
+  type Case,
+  type Cases,
+  type ClaimBody,
+  type DecisionBody,
+  type ExtensionAskedBody,
+  type ExtensionDecidedBody,
+  type OpenedBody,
+  type Word,
+} from './case.ts';
+import type { Policies } from './policies.ts';
+import type { Tally } from './report.ts';
+
+/** Nothing to wait for where there is nothing to judge: a million entries that are no decisions cost no promises. */
+export type JudgedCheck = { see(entry: PlacedEntry): Promise<void> | undefined };
+
+export function checkJudged(cases: Cases, policies: Policies, tally: Tally): JudgedCheck {
+  const again = async (entry: PlacedEntry, one: Case): Promise<void> => {
+    tally.count(counts[entry.kind] ?? entry.kind);
+    for (const why of await judgeEntry(entry, one, policies)) tally.bad(entry, why);
+  };
+  return {
+    see(entry) {
+      const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
+      return one && one !== 'over' ? again(entry, one) : undefined;
+    },
+  };
+}
+
+const counts: Readonly<Record<string, string>> = {
+  'request.opened': 'plans made again',
+  'decision.made': 'decisions judged again',
+  'claim.accepted': 'claims judged again',
+  'extension.asked': 'extensions planned again',
+  'extension.decided': 'decisions judged again',
+};
+const judgedKinds = new Set(Object.keys(counts));
+
+async function judgeEntry(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
+  switch (entry.kind) {
+    case 'request.opened':
+      return one.entry === entry ? judgeOpened(entry, one.opened, policies) : [];
+    case 'decision.made':
+      return judgeDecision(entry, one);
+    case 'claim.accepted':
+      return judgeClaim(entry, one, policies);
+    case 'extension.asked':
+      return judgeExtension(entry, one, policies);
+    default:
+      return judgeExtensionWord(entry, one);
+  }
+}
+
+async function judgeOpened(entry: PlacedEntry, body: OpenedBody, policies: Policies): Promise<readonly string[]> {
+  const policy = await policies(body.policy);
+  const { kind, target, role, durationMs, ticket, startAt, plan, facts, openedAt, template, databases } = body;
+  const fields = { requestId: entry.subject, requester: entry.actor, target, databases, role, template, durationMs };
+  const digest = digestOf({ ...fields, reasonHash: body.reason, ticket, startAt, plan } as Parameters<
+    typeof digestOf
+  >[0]);
+  const wrong = [
+    ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
+    ...(facts.requester.id === (entry.actor as PersonId) ? [] : ['The facts are of somebody else than who asked.']),
+    ...(plan.policy === body.policy ? [] : ['Its plan is of another policy.']),
+  ];
+  if (typeof policy === 'string') return [...wrong, policy];
+  const ask: Ask = { kind, requester: facts.requester, target, role, durationMs, ticket, startAt };
+  const again = planFor(policy, ask, facts.people, openedAt);
+  if (planHash(again.plan) !== planHash(plan))
+    wrong.push(`The policy says something else of this: ${again.plan.verdict}.`);
+  else if (again.gives?.template !== template || again.gives.databases.join() !== databases.join())
+    wrong.push('The policy gives something else for this.');
+  return wrong;
+}
+
+function judgeDecision(entry: PlacedEntry, one: Case): readonly string[] {
+  const body = entry.body as unknown as DecisionBody;
+  const word = one.words.get(body.decision);
+  if (!word) return ['It cannot be read.'];
+  const { opened } = one;
+  const live = counted(one.words.values());
+  const stages = asOf(stagesOf(opened.plan), live.map(approvalOf), opened.openedAt, body.madeAt);
+  const asked = { requester: body.requester, digest: opened.digest, stages };
+  const voids = [...one.words.values()].filter(
+    ({ decision, voided }) => decision.person === body.facts.person.id && voided,
+  );
+  return [
+    ...sameHuman(body.requester.id, one.entry.actor),
+    ...(voids.length === body.voidsBefore ? [] : ['It counts other decisions as void than were.']),
+    ...seat(entry, word, asked, body, live),
+    ...idOf(word, one.id, body.voidsBefore),
+  ];
+}
+
+const sameHuman = (id: string, requester: string): readonly string[] =>
+  id === requester ? [] : ['It was judged as a word on somebody else.'];
+
+/** Fills the word's seat where it may have one. */
+function seat(
+  entry: PlacedEntry,
+  word: Word,
+  asked: Parameters<typeof judge>[0],
+  { verdict, digest, stage, facts, madeAt }: DecisionBody | ExtensionDecidedBody,
+  live: readonly Word[],
+): readonly string[] {
+  const humans: readonly Human[] = live.flatMap((other) => other.humans);
+  const sat = judge(asked, { verdict, digest, stage, facts, madeAt }, humans);
+  if (!isRefusal(sat)) word.humans = sat.humans;
+  return [
+    ...(isRefusal(sat) ? [`It does not count: ${sat.message}`] : []),
+    ...(facts.person.id === (entry.actor as PersonId) ? [] : ['The facts are of somebody else than who decided.']),
+  ];
+}
+
+function idOf({ decision }: Word, requestId: Case['id'], voidsBefore: number): readonly string[] {
+  const { digest, stage, person, verdict } = decision;
+  return decisionId({ requestId, digest, stage, person, verdict, voidsBefore }) === decision.id
+    ? []
+    : ['Its id is not that of this word on this request.'];
+}
+
+/** As the API judged it before it signed: who decided may still do so, and the policy of that moment is no stricter. */
+async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
+  const { facts, policy: hash, acceptedAt } = entry.body as unknown as ClaimBody;
+  const { opened } = one;
+  const made = [...one.words.values()].filter(({ voided }) => !voided).map(({ decision }) => decision);
+  const known = new Map(facts.approvers.map((person) => [person.id, person]));
+  const asked = { requester: facts.requester, digest: opened.digest, stages: stagesOf(opened.plan) };
+  const { open, denied } = tallyWords({ ...asked, openedAt: opened.openedAt }, made, known);
+  const wrong = [
+    ...sameHuman(facts.requester.id, one.entry.actor),
+    ...(open.length > 0 ? ['It lacked approvals that counted when it was claimed.'] : []),
+    ...(denied ? ['Somebody had denied it.'] : []),
+    ...(opened.startAt !== null && acceptedAt < opened.startAt ? ['It was claimed before its start.'] : []),
+  ];
+  const policy = await policies(hash);
+  if (typeof policy === 'string') return [...wrong, policy];
+  const { kind, target, role, durationMs, ticket, startAt } = opened;
+  const ask: Ask = { kind, requester: facts.requester, target, role, durationMs, ticket, startAt };
+  const reasons = stricter(opened, planFor(policy, ask, facts.approvers, acceptedAt));
+  return [...wrong, ...reasons.map((why) => `The policy had become stricter. ${why}`)];
+}
+
+async function judgeExtension(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
+  const body = entry.body as unknown as ExtensionAskedBody;
+  const { extension: extensionId, endAt, reason, plan, facts, askedAt, judgedMs } = body;
+  const { kind, target, role, ticket, digest: request } = one.opened;
+  const digest = extensionDigestOf({ extensionId, request, endAt, reasonHash: reason, plan });
+  const wrong = digest === body.digest ? [] : ['Its digest is not that of what was asked.'];
+  const policy = await policies(plan.policy);
+  if (typeof policy === 'string') return [...wrong, policy];
+  const ask: Ask = { kind, requester: facts.requester, target, role, durationMs: judgedMs, ticket, startAt: null };
+  const planned = planFor(policy, ask, facts.people, askedAt);
+  // NB. Of one that nobody has to approve, only what the policy says matters, and not who is there to be asked.
+  const again =
+    planned.plan.verdict === 'denied' && body.kind === 'automatic' ? planned.inPrinciple?.plan : planned.plan;
+  if (!again || planHash(again) !== planHash(plan)) wrong.push('The policy says something else of this.');
+  const allowed = one.opened.plan.limits.extensions ?? 0;
+  const automatic = [...one.extensions.values()].filter(({ asked }) => asked.kind === 'automatic').length;
+  if (body.kind === 'automatic' && automatic > allowed)
+    wrong.push(`Only ${allowed} go by themselves, and this one took nobody's word.`);
+  return wrong;
+}
+
+function judgeExtensionWord(entry: PlacedEntry, one: Case): readonly string[] {
+  const body = entry.body as unknown as ExtensionDecidedBody;
+  const extension = one.extensions.get(body.extension);
+  const word = extension?.words.at(-1);
+  if (!extension || word?.entry !== entry) return ['Nobody asked for this extension.'];
+  const { plan, digest, askedAt } = extension.asked;
+  const live = counted(extension.words);
+  const stages = asOf(stagesOf(plan), live.map(approvalOf), askedAt, body.madeAt);
+  return [
+    ...sameHuman(body.requester.id, one.entry.actor),
+    ...seat(entry, word, { requester: body.requester, digest, stages }, body, live),
+    ...idOf(word, one.id, 0),
+  ];
+}

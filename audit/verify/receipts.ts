@@ -1,0 +1,52 @@
+/** The receipts of an evidence file, which stand in the order of the entries that name them: one is held at a time. */
+import { createHash } from 'node:crypto';
+import type { Receipt } from '../../domain/grant.ts';
+import { longestEntry, members } from '../evidence/format.ts';
+import type { Evidence } from '../evidence/read.ts';
+
+export type Receipts = {
+  /** @returns the receipt with this hash; a sentence where the one that stands here is another one, or none does */
+  take(request: string, kind: Receipt['kind'], hash: string): Promise<Receipt | string>;
+  /** Those that no entry asked for, by request. */
+  left(): Promise<readonly string[]>;
+};
+
+export function receiptsOf(evidence: Pick<Evidence, 'lines'>): Receipts {
+  const lines = each(evidence.lines(members.receipts, longestEntry));
+  let ahead: IteratorResult<Buffer, undefined> | undefined;
+  const peek = async () => (ahead ??= await lines.next());
+  return {
+    async take(request, kind, hash) {
+      const line = (await peek()).value;
+      const receipt = line && parsed(line);
+      if (!line || receipt?.requestId !== request || receipt.kind !== kind)
+        return `Its receipt is not in ${members.receipts}.`;
+      ahead = undefined;
+      const same = createHash('sha256').update(line).digest('hex') === hash;
+      return same ? receipt : `Its receipt in ${members.receipts} is another one than it says.`;
+    },
+    async left() {
+      const left: string[] = [];
+      for (;;) {
+        const { value } = await peek();
+        if (!value) return left;
+        left.push(parsed(value)?.requestId ?? 'nobody');
+        ahead = undefined;
+      }
+    },
+  };
+}
+
+async function* each(batches: AsyncGenerator<readonly Buffer[]>): AsyncGenerator<Buffer, undefined> {
+  for await (const batch of batches) yield* batch;
+  return undefined;
+}
+
+function parsed(line: Buffer): Receipt | undefined {
+  try {
+    const value: unknown = JSON.parse(line.toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Receipt) : undefined;
+  } catch {
+    return undefined;
+  }
+}

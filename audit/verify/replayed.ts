@@ -1,0 +1,91 @@
+/**
+ * Check 4: the recorded history of every Workflow is what the recorded script does, by Temporal's own replayer. A script
+ * is run only where its hash stands in an entry of the signed log.
+ */
+import { createHash } from 'node:crypto';
+import { bundleMember, longestLine, members } from '../evidence/format.ts';
+import { readHistoryLine, type HistoryLine } from '../evidence/history-line.ts';
+import type { Evidence } from '../evidence/read.ts';
+import type { PlacedEntry } from '../entry-line.ts';
+import type { Replayed, Replayer } from '../replay/replay.ts';
+import { textIn } from './case.ts';
+import type { Tally } from './report.ts';
+
+/** Starts a child that replays on one script. */
+export type OpenReplay = (bundle: Uint8Array) => Promise<Replayer>;
+
+export type ReplayedCheck = {
+  /** @param proven is this entry known to be in the signed log? Nothing of one that is not is run */
+  see(entry: PlacedEntry, proven: boolean): Promise<void> | undefined;
+  finish(): Promise<void>;
+};
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+export function checkReplayed(
+  evidence: Pick<Evidence, 'lines' | 'bytes' | 'names'>,
+  open: OpenReplay,
+  tally: Tally,
+): ReplayedCheck {
+  const histories = each(evidence.lines(members.histories, longestLine));
+  let ahead: IteratorResult<HistoryLine | undefined, undefined> | undefined;
+  let running: { readonly hash: string; readonly replayer: Replayer } | undefined;
+
+  /** One script runs at a time; requests that follow one another have the same one, mostly. */
+  async function replayerOf(hash: string): Promise<Replayer | string> {
+    if (running?.hash === hash) return running.replayer;
+    const bytes = /^[0-9a-f]{64}$/.test(hash)
+      ? await evidence.bytes(bundleMember(hash)).catch(() => undefined)
+      : undefined;
+    if (!bytes)
+      return `Its script ${bundleMember(hash)} ${evidence.names.has(bundleMember(hash)) ? 'is damaged' : 'is not in this file'}.`;
+    if (sha256(bytes) !== hash) return `${bundleMember(hash)} is another script than the one of that hash.`;
+    await running?.replayer.close();
+    running = { hash, replayer: await open(bytes) };
+    tally.count('scripts');
+    if (!running.replayer.walled) tally.count('scripts without a wall of the system');
+    return running.replayer;
+  }
+
+  async function replay(entry: PlacedEntry, proven: boolean): Promise<string | undefined> {
+    const history = await peek();
+    const [workflow, run] = [textIn(entry, 'workflow'), textIn(entry, 'run')];
+    if (history?.workflow !== workflow || history.run !== run) return `Its history is not in ${members.histories}.`;
+    ahead = undefined;
+    if (sha256(history.bytes) !== textIn(entry, 'sha256')) return 'Its history is another one than was exported.';
+    tally.count('histories');
+    if (entry.body['bundle'] === null) {
+      tally.count('histories that no script ran');
+      return undefined;
+    }
+    if (!proven) return 'Its entry is not proved, so its script is not run.';
+    const replayer = await replayerOf(textIn(entry, 'bundle'));
+    if (typeof replayer === 'string') return replayer;
+    const result: Replayed = await replayer.replay({ history: history.bytes, workflowId: workflow });
+    if (result === 'same') tally.count('replayed');
+    return result === 'same' ? undefined : `It does not replay: ${result.differs}`;
+  }
+
+  async function peek(): Promise<HistoryLine | undefined> {
+    ahead ??= await histories.next();
+    return ahead.value;
+  }
+
+  return {
+    see(entry, proven) {
+      if (entry.kind !== 'history.exported') return undefined;
+      return replay(entry, proven).then((why) => (why === undefined ? undefined : tally.bad(entry, why)));
+    },
+    async finish() {
+      await running?.replayer.close();
+      for (let one = await peek(); one; ahead = undefined, one = await peek()) {
+        tally.bad(members.histories, `No entry names the history of ${one.workflow} that stands here.`);
+      }
+    },
+  };
+}
+
+async function* each(batches: AsyncGenerator<readonly Buffer[]>): AsyncGenerator<HistoryLine | undefined, undefined> {
+  for await (const batch of batches) for (const line of batch) yield readHistoryLine(line);
+  return undefined;
+}

@@ -1,0 +1,90 @@
+/** Check 1: every entry is in the tree that was signed, at its place. */
+import type { SignedCheckpoint } from '../checkpoint.ts';
+import { members, type EvidenceIndex } from '../evidence/format.ts';
+import { frontierOf } from '../frontier.ts';
+import { checkInclusion, leafHash } from '../merkle.ts';
+import { exactBase64 } from '../note-keys.ts';
+import type { PlacedLine } from './lines.ts';
+import type { Tally } from './report.ts';
+
+export type TreeCheck = {
+  /** @param recorded what the log had for a hash at this place; undefined where that is not known */
+  see(placed: PlacedLine, recorded: Buffer | undefined): void;
+  finish(): void;
+  /** Once it is finished: is the entry at this place what was signed? */
+  proven(index: number): boolean;
+};
+
+/** Past so many bad entries nothing counts as proven any more. */
+const mostRemembered = 10_000;
+
+/**
+ * Entries of the span are hashed into the tree one after the other, and the root is held against every checkpoint that
+ * the span goes through; those that were picked are proved against the newest.
+ * @param known roots that somebody signed, of this log
+ */
+export function checkTree(
+  { span, edge }: Pick<EvidenceIndex, 'span' | 'edge'>,
+  known: readonly SignedCheckpoint[],
+  newest: SignedCheckpoint,
+  tally: Tally,
+): TreeCheck {
+  const roots = new Map<number, SignedCheckpoint[]>();
+  for (const one of known) roots.set(one.size, [...(roots.get(one.size) ?? []), one]);
+  const hashes = edge.map((one) => exactBase64(one) ?? Buffer.alloc(0));
+  const frontier = frontierOf(span.from, hashes);
+  const changed = new Set<number>();
+  let provenTo = span.from;
+  let forked = false;
+  compare();
+
+  function bad(index: number, why: string): void {
+    if (changed.size < mostRemembered) changed.add(index);
+    tally.bad(index, why);
+  }
+
+  function compare(): void {
+    const signed = roots.get(frontier.size);
+    if (!signed || forked) return;
+    const root = frontier.root();
+    if (signed.every((one) => one.root.equals(root))) {
+      provenTo = frontier.size;
+      return;
+    }
+    forked = true;
+    if (frontier.size === span.from) {
+      tally.bad(members.index, `What the log was before entry ${span.from} is not what was signed.`);
+    } else {
+      const those = frontier.size - provenTo === 1 ? 'It is' : `It, or one up to entry ${frontier.size - 1}, is`;
+      tally.bad(provenTo, `${those} not what was signed at ${frontier.size} entries.`);
+    }
+  }
+
+  function picked(index: number, leaf: Buffer, proof: readonly Buffer[]): void {
+    tally.count('entries with a proof of their own');
+    const of = { index, size: newest.size, leaf, root: newest.root };
+    if (!checkInclusion(of, proof)) bad(index, 'Its proof does not lead to the root that was signed.');
+  }
+
+  return {
+    see({ index, line, proof }, recorded) {
+      const leaf = leafHash(line);
+      if (proof) return picked(index, leaf, proof);
+      tally.count('entries without a gap');
+      // The root names thousands of entries; what the log had for a hash here names the one that is another one now.
+      const other = recorded !== undefined && !recorded.equals(leaf);
+      if (other) bad(index, 'It is another one than was put into the log here.');
+      frontier.push(other ? recorded : leaf);
+      compare();
+    },
+    finish() {
+      if (provenTo < span.to && !forked) {
+        tally.bad(provenTo, `No checkpoint that was signed proves the entries from here to ${span.to - 1}.`);
+      }
+    },
+    proven: (index) =>
+      changed.size < mostRemembered &&
+      !changed.has(index) &&
+      (index < span.from || index >= span.to || index < provenTo),
+  };
+}

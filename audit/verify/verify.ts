@@ -1,0 +1,218 @@
+/**
+ * Verifies an evidence file with nothing but the file and the public keys of the log: no configuration, no database, no
+ * network. One pass over the entries, in the order of the log; what is kept meanwhile is what is open.
+ */
+import { isRefusal } from '../../domain/errors.ts';
+import { createCases, type Cases } from './case.ts';
+import { leafBytes, leavesMember, members } from '../evidence/format.ts';
+import type { Evidence } from '../evidence/read.ts';
+import { parseLine, type PlacedEntry } from '../entry-line.ts';
+import type { Verifier } from '../signed-note.ts';
+import { againstWitness, readCheckpoints } from './checkpoints.ts';
+import { checkEnded, type OpenGrant } from './ended.ts';
+import { checkJudged } from './judged.ts';
+import { checkLegal } from './legal.ts';
+import { placedLines, type PlacedLine } from './lines.ts';
+import { note } from './note.ts';
+import { policiesOf } from './policies.ts';
+import { receiptsOf } from './receipts.ts';
+import { checkReplayed, type OpenReplay } from './replayed.ts';
+import { tallyOf, type CheckReport, type Tally } from './report.ts';
+import { checkTree, type TreeCheck } from './tree.ts';
+
+export type VerifyInput = {
+  /** Whoever signed with one of these counts. */
+  readonly keys: readonly Verifier[];
+  /** A signed checkpoint that somebody else has kept, e.g. a witness. */
+  readonly checkpoint?: string;
+  readonly openReplay: OpenReplay;
+  /** How many of how many entries are done; called now and then. */
+  readonly onProgress?: (done: number, of: number) => void;
+};
+
+export type Verdict = {
+  readonly holds: boolean;
+  /** Members that are not what they were when the file was written. */
+  readonly damaged: readonly string[];
+  /** Of the newest checkpoint that counts; null where there is none. */
+  readonly log: {
+    readonly origin: string;
+    readonly size: number;
+    readonly at: number;
+    readonly signedBy: readonly string[];
+  } | null;
+  readonly checks: readonly CheckReport[];
+  /** Grants that go on, or went on when the newest checkpoint was signed. */
+  readonly open: readonly OpenGrant[];
+};
+
+const allTallies = () => [tallyOf(1), tallyOf(2), tallyOf(3), tallyOf(4), tallyOf(5)] as const;
+
+export async function verifyEvidence(
+  evidence: Evidence,
+  { keys, checkpoint, openReplay, onProgress }: VerifyInput,
+): Promise<Verdict> {
+  const tallies = allTallies();
+  const [tree] = tallies;
+  const signed = await readCheckpoints(evidence, keys, tree).catch((error: unknown) => {
+    tree.bad(members.checkpoints, says(error));
+    return { checkpoints: [], openings: [] };
+  });
+  const newest = signed.checkpoints.at(-1);
+  const witnessed =
+    checkpoint === undefined ? undefined : againstWitness(checkpoint, signed, evidence.index.span, keys, tree);
+  let open: readonly OpenGrant[] = [];
+  if (newest) {
+    const known = [...signed.checkpoints, ...(witnessed ? [witnessed] : [])];
+    const checkedTree = checkTree(evidence.index, known, newest, tree);
+    const progress = progressOf(evidence, onProgress);
+    await walkTree(evidence, checkedTree, progress).catch((error: unknown) => tree.bad(members.entries, says(error)));
+    checkedTree.finish();
+    open = await walkEntries(evidence, checkedTree, newest.at, openReplay, tallies, progress);
+  }
+  const reports = tallies.map((tally) => tally.report());
+  const { damaged } = evidence;
+  const log = newest ? { origin: newest.origin, size: newest.size, at: newest.at, signedBy: newest.signedBy } : null;
+  return { holds: damaged.length === 0 && reports.every(({ holds }) => holds), damaged, log, checks: reports, open };
+}
+
+const says = (error: unknown): string =>
+  `${error instanceof Error ? error.message : String(error)}.`.replace(/\.\.$/, '.');
+
+/** How much is done, in entries: each is looked at twice. */
+type Progress = (entries: number) => void;
+
+function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']): Progress {
+  let done = 0;
+  return (entries) => {
+    done += entries;
+    onProgress?.(done, index.counts.entries * 2);
+  };
+}
+
+/**
+ * Before anything else: what is not known to be what was signed is believed by nobody, and no script of it is run.
+ */
+async function walkTree(evidence: Evidence, tree: TreeCheck, progress: Progress): Promise<void> {
+  const leaves = leavesOf(evidence);
+  for await (const batch of placedLines(evidence)) {
+    const alone = batch.filter(({ proof }) => proof === undefined).length;
+    const recorded = await leaves(alone);
+    let at = 0;
+    for (const placed of batch) tree.see(placed, placed.proof ? undefined : recorded[at++]);
+    progress(batch.length);
+  }
+}
+
+type Checks = {
+  readonly legal: ReturnType<typeof checkLegal>;
+  readonly judged: ReturnType<typeof checkJudged>;
+  readonly replayed: ReturnType<typeof checkReplayed>;
+  readonly ended: ReturnType<typeof checkEnded>;
+};
+
+async function walkEntries(
+  evidence: Evidence,
+  checkedTree: TreeCheck,
+  at: number,
+  openReplay: OpenReplay,
+  tallies: ReturnType<typeof allTallies>,
+  progress: Progress,
+): Promise<readonly OpenGrant[]> {
+  const [, legal, judged, replayed, ended] = tallies;
+  const cases = createCases();
+  const checks: Checks = {
+    legal: checkLegal(cases, legal),
+    judged: checkJudged(cases, policiesOf(evidence), judged),
+    replayed: checkReplayed(evidence, openReplay, replayed),
+    ended: checkEnded(cases, receiptsOf(evidence), ended),
+  };
+  try {
+    for await (const batch of placedLines(evidence)) {
+      for (const placed of batch) {
+        const waited = see(placed, checkedTree.proven(placed.index), cases, checks, tallies);
+        if (waited) await waited;
+      }
+      progress(batch.length);
+    }
+  } catch {
+    // What lines and places do not fit together was told by the first walk; what comes after it has no place.
+  }
+  checks.legal.finish();
+  await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
+  try {
+    return await checks.ended.finish(at);
+  } catch (error) {
+    ended.bad(members.receipts, says(error));
+    return [];
+  }
+}
+
+/** @returns what to wait for, where there is anything: most entries are about nothing that has to be read */
+function see(
+  placed: PlacedLine,
+  proven: boolean,
+  cases: Cases,
+  checks: Checks,
+  [tree, legal, judged, replayed, ended]: ReturnType<typeof allTallies>,
+): Promise<void> | undefined {
+  const { index } = placed;
+  const read = parseLine(placed.line);
+  if (isRefusal(read)) {
+    tree.bad(index, read.message);
+    return undefined;
+  }
+  const entry: PlacedEntry = { index, ...read };
+  const steps: readonly Step[] = [
+    [legal, () => note(cases, entry)],
+    [judged, () => checks.judged.see(entry)],
+    [replayed, () => checks.replayed.see(entry, proven)],
+    [ended, () => checks.ended.see(entry)],
+    [legal, () => checks.legal.see(entry)],
+  ];
+  const over = (): void => {
+    if (closing.has(entry.kind) && cases.of(entry.subject) !== undefined) cases.close(entry.subject);
+  };
+  const waited = inTurn(steps, entry);
+  if (waited) return waited.then(over);
+  over();
+  return undefined;
+}
+
+type Step = readonly [tally: Tally, run: () => Promise<void> | undefined | void];
+
+/**
+ * One after the other; without a promise as long as none of them has to wait. What an entry says is the writer's: one
+ * that says it otherwise than its kind does is bad, and breaks nothing.
+ */
+function inTurn(steps: readonly Step[], entry: PlacedEntry): Promise<void> | undefined {
+  for (const [at, [tally, run]] of steps.entries()) {
+    const failed = (error: unknown): void => tally.bad(entry, `It does not say what its kind says: ${says(error)}`);
+    try {
+      const waited = run();
+      if (waited) return waited.catch(failed).then(() => inTurn(steps.slice(at + 1), entry));
+    } catch (error) {
+      failed(error);
+    }
+  }
+  return undefined;
+}
+
+const closing: ReadonlySet<string> = new Set(['request.closed', 'grant.ended']);
+
+/** The hashes of the span's leaves, one after another, many at once; none past the end, and where there are none. */
+function leavesOf(evidence: Evidence): (many: number) => Promise<readonly Buffer[]> {
+  const pieces = evidence.pieces(leavesMember);
+  let held: Buffer = Buffer.alloc(0);
+  return async (many) => {
+    while (held.byteLength < many * leafBytes) {
+      const piece = await pieces.next();
+      if (piece.done) break;
+      held = Buffer.concat([held, piece.value]);
+    }
+    const taken = Math.min(many, Math.floor(held.byteLength / leafBytes));
+    const hashes = Array.from({ length: taken }, (_, at) => held.subarray(at * leafBytes, (at + 1) * leafBytes));
+    held = held.subarray(taken * leafBytes);
+    return hashes;
+  };
+}
