@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 
 /** The processes that are configured by environment variables; `cli` is every `curfew` command but `curfew migrate`. */
-export const processes = ['api', 'hooks', 'worker', 'reaper', 'migrate', 'cli'] as const;
+export const processes = ['api', 'hooks', 'worker', 'reaper', 'collector', 'migrate', 'cli'] as const;
 export type ProcessName = (typeof processes)[number];
 
 export type Problem = { readonly variable: string; readonly wrong: string; readonly mend: string };

@@ -1,6 +1,7 @@
 /** Every environment variable of every process, as the schemas have it: README and docker-compose.yml are held against it. */
 import { apiShape } from './api.ts';
 import { cliShape, migrateShape } from './cli.ts';
+import { collectorShape } from './collector.ts';
 import { tableOf, type Variable } from './field.ts';
 import { hooksShape } from './hooks.ts';
 import { reaperShape } from './reaper.ts';
@@ -11,6 +12,7 @@ export const variables: readonly Variable[] = [
   ...tableOf('hooks', hooksShape),
   ...tableOf('worker', workerShape),
   ...tableOf('reaper', reaperShape),
+  ...tableOf('collector', collectorShape),
   ...tableOf('migrate', migrateShape),
   ...tableOf('cli', cliShape),
 ];

@@ -136,7 +136,7 @@ function isSame(last: Statement, told: Told): boolean {
   if (told.via === 'audit') {
     if (last.via === 'audit' || last.what !== null) return false;
   } else if (told.via !== 'error' && last.via !== 'audit') return false;
-  if (told.text === null || last.textHash === null) return told.via === 'error' || told.via === 'audit';
+  if (told.text === null) return told.via === 'audit' || (told.via === 'error' && last.textHash === null);
   return hashOf(last.salt, told.text) === last.textHash;
 }
 

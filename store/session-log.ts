@@ -110,8 +110,8 @@ async function holdPlace(tx: Db, { cluster, node, targets }: LoggedNode, from: L
     [cluster, node, targets],
   );
   const rows = await tx.query(
-    `select from curfew.session_cursor where cluster = $1 and node = $2 and file is not distinct from $3
-       and head is not distinct from $4 and next = $5 for update`,
+    `select from curfew.session_cursor where cluster = $1 and node = $2 and file is not distinct from $3::text
+       and head is not distinct from $4::bytea and next = $5 for update`,
     [cluster, node, from.file, from.head, from.next],
   );
   return rows.length === 1;
@@ -120,9 +120,9 @@ async function holdPlace(tx: Db, { cluster, node, targets }: LoggedNode, from: L
 /** NB. Nothing is whole whose beginning nobody saw: `whole_since` is when the reading began, and begins again after a gap. */
 const movePlace = (tx: Db, { cluster, node, targets }: LoggedNode, piece: LogPiece): Promise<unknown> =>
   tx.query(
-    `update curfew.session_cursor c set targets = $3, file = $4, head = $5, next = $6,
+    `update curfew.session_cursor c set targets = $3, file = $4::text, head = $5, next = $6,
        read_to = case when $8 then c.read_to else greatest(c.read_to, $7) end,
-       whole_since = case when not $10 or $4 is null then null when $9 then $7 else coalesce(c.whole_since, $7) end
+       whole_since = case when not $10 or $4::text is null then null when $9 then $7 else coalesce(c.whole_since, $7) end
      where c.cluster = $1 and c.node = $2`,
     [
       cluster,

@@ -88,6 +88,10 @@ const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   outbox: ['curfew_api', 'curfew_directory', 'curfew_worker'],
   slack_message: ['curfew_worker'],
   heartbeat: ['curfew_worker', 'curfew_reaper'],
+  session_cursor: ['curfew_collector'],
+  session: ['curfew_collector'],
+  session_statement: ['curfew_collector'],
+  session_text: ['curfew_collector'],
 };
 
 test.each(logins)('%s can change, delete or truncate no history', async (login) => {
@@ -131,6 +135,14 @@ test.each([
   ['curfew_admin', 'select * from curfew.claim_code'],
   ['curfew_directory', 'select * from curfew.claim'],
   ['curfew_directory', 'select * from curfew.claim_code'],
+  ['curfew_collector', 'select * from curfew.personal'],
+  ['curfew_collector', 'select * from curfew.request'],
+  ['curfew_collector', 'select * from audit.entry'],
+  ['curfew_collector', "update curfew.session_statement set text_hash = repeat('0', 64)"],
+  ['curfew_collector', 'update curfew.session set request_id = gen_random_uuid()'],
+  ['curfew_collector', 'delete from curfew.session_text'],
+  ['curfew_worker', 'select * from curfew.session_statement'],
+  ['curfew_api', 'select * from curfew.session_text'],
   ['curfew_reaper', 'select * from curfew.claim'],
   ['curfew_reaper', 'select * from curfew.personal'],
   ['curfew_reaper', 'select * from curfew.request'],

@@ -61,16 +61,26 @@ create table curfew.session_text (
   primary key (session, line));
 create index session_text_person on curfew.session_text (person);
 
--- Whoever erases a person erases what they typed as well.
-create function curfew.erase_session_texts() returns trigger
+-- As 0014-log.sql made it, and what they typed goes as well; again, for what was read since.
+create or replace function curfew.erase_person(p_person uuid) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$ begin
-  delete from curfew.session_text t where t.person = old.person;
-  return null;
+as $$
+declare v_rows bigint; v_texts bigint;
+begin
+  if not exists (select from curfew.person p where p.id = p_person and p.state = 'left') then
+    raise exception 'only a person who has left is erased' using errcode = 'CFA06';
+  end if;
+  if exists (select from curfew.request r join curfew.access_grant g on g.request_id = r.id
+              where r.person = p_person and g.ended_at is null) then
+    raise exception 'a grant of this person has not ended' using errcode = 'CFA06';
+  end if;
+  delete from curfew.personal where person = p_person;
+  get diagnostics v_rows = row_count;
+  delete from curfew.session_text where person = p_person;
+  get diagnostics v_texts = row_count;
+  update curfew.person set handle = 'erased-' || p_person where id = p_person and handle <> 'erased-' || p_person;
+  return v_rows + v_texts;
 end $$;
-revoke all on function curfew.erase_session_texts() from public;
-create trigger personal_erased after delete on curfew.personal for each row
-  when (old.kind = 'person') execute function curfew.erase_session_texts();
 
 -- For reports. `failed`: statements that ended with an error.
 create view curfew.session_of as
@@ -103,8 +113,6 @@ grant insert (cluster, node, session, request_id, person, database, opened_at, a
 grant update (closed_at, ended, read_line, statements, batched, batched_line) on curfew.session to curfew_collector;
 grant insert on curfew.session_statement, curfew.session_text to curfew_collector;
 grant update (what, duration_us, error) on curfew.session_statement to curfew_collector;
-grant select, insert on curfew.heartbeat to curfew_collector;
-grant update (at, body) on curfew.heartbeat to curfew_collector;
 grant select on curfew.session_cursor, curfew.session, curfew.session_statement, curfew.session_text, curfew.session_of,
   curfew.grant_use to curfew_admin, curfew_auditor;
 grant select on curfew.session_cursor to curfew_worker;

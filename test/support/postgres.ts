@@ -58,7 +58,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const data = join(home, 'data');
   asServerUser('cp', ['-R', template, data]);
   const port = await freePort();
-  const config = { ...baseConfig, ...options.config, port: String(port) };
+  const config: Readonly<Record<string, string>> = { ...baseConfig, ...options.config, port: String(port) };
   writeFileSync(
     join(data, 'postgresql.auto.conf'),
     Object.entries(config)

@@ -1,0 +1,385 @@
+/** Sessions as they are kept: each line once, whoever dies in between, and fixed in the log by hashes. */
+import { createHash, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import { entriesOf } from '../store/audit.ts';
+import { statementLine } from '../store/session-batches.ts';
+import { hashOf, type SessionEvent, type SessionLine } from '../store/session-fold.ts';
+import { fixedAfterMs, placeOf, record, settle, type LogPiece, type LogPlace } from '../store/session-log.ts';
+import { coverage, sessionsOf, statementsOf, usesOf } from '../store/sessions.ts';
+import { addPerson, openRequest } from './support/store-sample.ts';
+import { startStore, type TestStore } from './support/store.ts';
+
+let store: TestStore;
+let person: PersonId;
+let requestId: RequestId;
+let node: { cluster: string; node: string; targets: string[] };
+beforeAll(async () => {
+  store = await startStore();
+}, 60_000);
+afterAll(() => store.end());
+beforeEach(async () => {
+  person = await addPerson(store.as.curfew_directory, `holder-${randomUUID()}`);
+  requestId = (await openRequest(store.as.curfew_api, person)).id;
+  node = { cluster: `c-${randomUUID()}`, node: 'primary', targets: ['orders-prod'] };
+});
+
+const at = Date.UTC(2026, 10, 21, 10);
+const told = (text: string | null, more: object = {}): SessionEvent => ({
+  kind: 'statement',
+  via: 'statement',
+  text,
+  parameters: null,
+  what: null,
+  durationUs: null,
+  error: null,
+  ...more,
+});
+const opened: SessionEvent = { kind: 'opened', application: 'psql' };
+const closed: SessionEvent = { kind: 'closed' };
+
+/** Lines of one session, a second apart. */
+const session = (events: readonly SessionEvent[], name = '1.a', first = 1): readonly SessionLine[] =>
+  events.map((event, index) => ({
+    session: name,
+    line: first + index,
+    requestId,
+    database: 'orders',
+    at: at + (first + index) * 1_000,
+    ends: event.kind === 'closed',
+    event,
+  }));
+
+const start: LogPlace = { file: null, head: null, next: 0 };
+const head = Buffer.alloc(32, 1);
+const piece = (lines: readonly SessionLine[], next: number, more: Partial<LogPiece> = {}): LogPiece => ({
+  place: { file: 'a.json', head, next },
+  askedAt: at + 3_600_000,
+  lines,
+  more: false,
+  lost: false,
+  connections: true,
+  ...more,
+});
+const keep = (from: LogPlace, found: LogPiece): Promise<boolean> =>
+  record(store.as.curfew_collector, node, from, found);
+const entries = async () =>
+  (await entriesOf(store.as.curfew_admin, requestId)).filter(({ kind }) => kind.startsWith('session.'));
+const statements = () => statementsOf(store.as.curfew_auditor, requestId, 10_000);
+
+describe('a session', () => {
+  test('is kept with its statements, and its end fixes them by a hash that anybody can make again', async () => {
+    await keep(
+      start,
+      piece(
+        session([opened, told('select ?'), { kind: 'took', durationUs: 1_500 }, told('delete from t'), closed]),
+        100,
+      ),
+    );
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toEqual([
+      {
+        requestId,
+        cluster: node.cluster,
+        node: 'primary',
+        session: '1.a',
+        database: 'orders',
+        openedAt: at + 1_000,
+        closedAt: at + 5_000,
+        ended: 'seen',
+        statements: 2,
+        failed: 0,
+        lastAt: at + 4_000,
+      },
+    ]);
+    const kept = await statements();
+    expect(kept).toMatchObject([
+      { text: 'select ?', durationUs: 1_500, error: null, at: at + 2_000, line: 2 },
+      { text: 'delete from t', durationUs: null, error: null, line: 4 },
+    ]);
+    const [began, ended] = await entries();
+    expect(began).toMatchObject({
+      kind: 'session.opened',
+      login: 'curfew_collector',
+      body: { database: 'orders', openedAt: at + 1_000 },
+    });
+    const sha256 = createHash('sha256').update(kept.map(statementLine).join('')).digest('hex');
+    expect(ended).toMatchObject({
+      kind: 'session.closed',
+      body: { statements: 2, ended: 'seen', last: { from: 2, to: 4, count: 2, sha256 } },
+    });
+    expect(statementLine(kept[0] as never)).toBe(
+      `{"at":${at + 2_000},"durationUs":1500,"error":null,"line":2,"parameters":null,"text":"${kept[0]?.textHash}","via":"statement","what":null}\n`,
+    );
+  });
+
+  test('has no text and no name of a client in the log, only salted hashes of them', async () => {
+    await keep(start, piece(session([opened, told('select canary', { parameters: '$1 = canary' }), closed]), 100));
+    const all = JSON.stringify(await entries());
+    expect(all).not.toContain('canary');
+    expect(all).not.toContain('psql');
+    const rows = await store.admin.query<{ text: string; salt: Buffer; hash: string }>(
+      `select t.text, t.salt, coalesce(x.text_hash, s.application_hash) as hash from curfew.session s join curfew.session_text t on t.session = s.id
+         left join curfew.session_statement x on x.session = t.session and x.line = t.line where s.request_id = $1`,
+      [requestId],
+    );
+    expect(rows.map(({ text }) => text).toSorted()).toEqual(['psql', 'select canary']);
+    for (const { text, salt, hash } of rows) expect(hashOf(salt, text)).toBe(hash);
+  });
+
+  test('whose connection is not in the log begins with its first statement', async () => {
+    await keep(start, piece(session([{ kind: 'failed', error: '57014' }, told('select 1'), closed], '1.a', 5), 100));
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toMatchObject([
+      { openedAt: at + 6_000, statements: 1 },
+    ]);
+  });
+
+  test('of a login that no request knows is kept as well', async () => {
+    const stranger = randomUUID() as RequestId;
+    const lines = session([opened, told('select 1'), closed]).map((line) => ({ ...line, requestId: stranger }));
+    await keep(start, piece(lines, 100));
+    expect(await sessionsOf(store.as.curfew_auditor, [stranger])).toHaveLength(1);
+  });
+
+  test('that is ended for its holder is over with the line that says so', async () => {
+    const lines = session([opened, told('select 1'), { kind: 'failed', error: '57P01' }, closed]);
+    await keep(
+      start,
+      piece(
+        lines.map((line) => (line.line === 3 ? { ...line, ends: true } : line)),
+        100,
+      ),
+    );
+    expect(await statements()).toMatchObject([{ error: '57P01' }]);
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toMatchObject([{ closedAt: at + 3_000 }]);
+    expect(await entries()).toHaveLength(2);
+  });
+});
+
+describe('a statement', () => {
+  const outcomeOf = async (events: readonly SessionEvent[]) => {
+    await keep(start, piece(session([opened, ...events, closed]), 100));
+    return (await statements()).map(({ text, via, what, durationUs, error }) => ({
+      text,
+      via,
+      what,
+      durationUs,
+      error,
+    }));
+  };
+
+  test('that fails is one, with its code', async () => {
+    const failed = told('select * from no', { via: 'error', error: '42P01' });
+    expect(await outcomeOf([told('select * from no'), failed, told('select 1')])).toMatchObject([
+      { error: '42P01', via: 'statement' },
+      { error: null },
+    ]);
+  });
+
+  test('that only its failure tells of is one', async () => {
+    expect(await outcomeOf([told('select 1'), told('selec', { via: 'error', error: '42601' })])).toMatchObject([
+      { error: null },
+      { error: '42601', via: 'error' },
+    ]);
+  });
+
+  test('that the server and pgaudit tell of is one', async () => {
+    const audit = told('select 1', { via: 'audit', what: 'READ SELECT' });
+    expect(await outcomeOf([told('select 1'), audit, { kind: 'took', durationUs: 7 }])).toEqual([
+      { text: 'select 1', via: 'statement', what: 'READ SELECT', durationUs: 7, error: null },
+    ]);
+  });
+
+  test('that runs twice is two, told by the server, by pgaudit, or as failures', async () => {
+    const audit = told('select 1', { via: 'audit', what: 'READ SELECT' });
+    const failure = told('select no', { via: 'error', error: '42703' });
+    expect(await outcomeOf([told('select 1'), told('select 1'), audit, audit, failure, failure])).toHaveLength(5);
+  });
+
+  test('does not take what parsing the next one took', async () => {
+    const took = (durationUs: number): SessionEvent => ({ kind: 'took', durationUs });
+    expect(
+      await outcomeOf([took(1), told('a'), took(2), took(3), took(4), told('b', { via: 'execute' }), took(5)]),
+    ).toMatchObject([{ durationUs: 2 }, { durationUs: 5 }]);
+  });
+
+  test('learns in a later piece how it ended', async () => {
+    const lines = session([
+      opened,
+      told('select 1'),
+      told('select 1', { via: 'error', error: '57014' }),
+      { kind: 'took', durationUs: 9 },
+      closed,
+    ]);
+    const places = lines.map((_, index): LogPlace => ({ file: 'a.json', head, next: index + 1 }));
+    for (const [index, line] of lines.entries()) await keep(places[index - 1] ?? start, piece([line], index + 1));
+    expect(await statements()).toMatchObject([{ text: 'select 1', error: '57014', durationUs: null }]);
+    const [, ended] = await entries();
+    const sha256 = createHash('sha256')
+      .update((await statements()).map(statementLine).join(''))
+      .digest('hex');
+    expect(ended).toMatchObject({ body: { last: { sha256 } } });
+  });
+
+  test('whose text is not kept is counted all the same', async () => {
+    expect(
+      await outcomeOf([
+        told(null),
+        told(null, { via: 'error', error: '42P01' }),
+        told(null),
+        { kind: 'took', durationUs: 3 },
+      ]),
+    ).toMatchObject([
+      { text: null, error: '42P01' },
+      { text: null, durationUs: 3 },
+    ]);
+  });
+});
+
+describe('reading on', () => {
+  test('from a place from which somebody has read on already writes nothing', async () => {
+    const first = piece(session([opened, told('select 1')]), 100);
+    expect(await keep(start, first)).toBe(true);
+    expect(await keep(start, first)).toBe(false);
+    expect(await statements()).toHaveLength(1);
+    expect(await placeOf(store.as.curfew_collector, node)).toEqual({ file: 'a.json', head, next: 100 });
+  });
+
+  test('two at once are one', async () => {
+    const found = piece(session([opened, told('select 1'), closed]), 100);
+    const done = await Promise.all([keep(start, found), keep(start, found), keep(start, found)]);
+    expect(done.filter(Boolean)).toHaveLength(1);
+    expect(await entries()).toHaveLength(2);
+  });
+
+  test('from the beginning, where the place is lost, doubles nothing', async () => {
+    const lines = session([opened, told('select 1'), { kind: 'took', durationUs: 5 }, told('select 2')]);
+    await keep(start, piece(lines, 100));
+    await keep({ file: 'a.json', head, next: 100 }, piece(session([closed], '1.a', 5), 150));
+    const before = JSON.stringify([await entries(), await statements()]);
+    const rest = session([closed], '1.a', 5);
+    expect(await keep({ file: 'a.json', head, next: 150 }, piece([...lines, ...rest], 180, { lost: true }))).toBe(true);
+    expect(JSON.stringify([await entries(), await statements()])).toBe(before);
+  });
+
+  test('a piece that cannot be kept leaves the place where it was', async () => {
+    const bad = session([opened, told('select 1', { error: 'not a code' })]);
+    await expect(keep(start, piece(bad, 100))).rejects.toThrow();
+    expect(await placeOf(store.as.curfew_collector, node)).toEqual(start);
+    expect(await entries()).toEqual([]);
+  });
+
+  test('a long session is fixed in batches, and each statement is in exactly one', async () => {
+    const many = session([opened, ...Array.from({ length: 1_300 }, (_, n) => told(`select ${n}`))]);
+    await keep(start, piece(many.slice(0, 700), 1));
+    await keep({ file: 'a.json', head, next: 1 }, piece(many.slice(700), 2));
+    await keep({ file: 'a.json', head, next: 2 }, piece(session([closed], '1.a', 1_302), 3));
+    const [, one, two, end] = await entries();
+    expect([one?.kind, two?.kind, end?.kind]).toEqual(['session.statements', 'session.statements', 'session.closed']);
+    const kept = await statements();
+    const batches = [one?.body, two?.body, (end?.body as { last: object }).last] as {
+      from: number;
+      to: number;
+      count: number;
+      sha256: string;
+    }[];
+    expect(batches.map(({ count }) => count)).toEqual([698, 601, 1]);
+    for (const { from, to, sha256, count } of batches) {
+      const part = kept.filter(({ line }) => line >= from && line <= to);
+      expect(part).toHaveLength(count);
+      expect(createHash('sha256').update(part.map(statementLine).join('')).digest('hex')).toBe(sha256);
+    }
+  });
+});
+
+describe('settling', () => {
+  const granted = async (grantedAt: number, endedAt: number | null) =>
+    store.admin.query(
+      `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at, ended_at)
+       values ($1, 'orders-prod', $2, 'orders_read', $3, $4, $5, $6)`,
+      [
+        requestId,
+        person,
+        `cfw_${requestId.replaceAll('-', '')}`,
+        new Date(grantedAt),
+        new Date(at + 3_600_000),
+        endedAt && new Date(endedAt),
+      ],
+    );
+  const here = { file: 'a.json', head, next: 100 };
+
+  test('closes what a server that crashed never closed, once its grant is over and its log was read beyond that', async () => {
+    await keep(start, piece(session([opened, told('select 1')]), 100));
+    await granted(at, at + 600_000);
+    await settle(store.as.curfew_collector, node, here, at + 630_000);
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toMatchObject([{ closedAt: null }]);
+    await settle(store.as.curfew_collector, node, here, at + 700_000);
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toMatchObject([
+      { closedAt: at + 600_000, ended: 'unseen' },
+    ]);
+    expect((await entries()).at(-1)).toMatchObject({
+      kind: 'session.closed',
+      body: { ended: 'unseen', statements: 1, last: { count: 1 } },
+    });
+  });
+
+  test('fixes what a session did long ago, but for its last statement', async () => {
+    await keep(start, piece(session([opened, told('select 1'), told('select 2'), told('select 3')]), 100));
+    await settle(store.as.curfew_collector, node, here, at + fixedAfterMs);
+    expect(await entries()).toHaveLength(1);
+    await settle(store.as.curfew_collector, node, here, at + fixedAfterMs + 60_000);
+    await settle(store.as.curfew_collector, node, here, at + fixedAfterMs + 120_000);
+    expect((await entries()).slice(1)).toMatchObject([
+      { kind: 'session.statements', body: { count: 2, from: 2, to: 3 } },
+    ]);
+  });
+
+  test('a grant without a session is unused only where nothing of the log is missing', async () => {
+    const usage = async () => (await usesOf(store.as.curfew_auditor, [requestId])).map((use) => use.usage);
+    await store.admin.query(`update curfew.session_cursor set targets = '{}'`);
+    await granted(at + 10_000, at + 20_000);
+    expect(await usage()).toEqual(['not known']);
+    await keep(start, piece([], 1, { askedAt: at }));
+    expect(await usage()).toEqual(['not known']);
+    const next = (n: number): LogPlace => ({ file: 'a.json', head, next: n });
+    await keep(next(1), piece([], 2, { askedAt: at + 30_000, more: true }));
+    expect(await usage()).toEqual(['not known']);
+    await keep(next(2), piece([], 3, { askedAt: at + 30_000 }));
+    expect(await usage()).toEqual(['unused']);
+    await keep(next(3), piece([], 4, { askedAt: at + 40_000, lost: true }));
+    expect(await usage()).toEqual(['not known']);
+    await keep(next(4), piece([], 5, { askedAt: at + 50_000, connections: false }));
+    expect(await coverage(store.as.curfew_auditor)).toContainEqual(
+      expect.objectContaining({ cluster: node.cluster, wholeSince: null, readTo: at + 50_000 }),
+    );
+    await keep(next(5), piece(session([opened, closed]), 6));
+    expect(await usage()).toEqual(['used']);
+  });
+});
+
+describe('erasing a person', () => {
+  test('takes the texts and names, and leaves every hash', async () => {
+    await keep(start, piece(session([opened, told('select canary'), closed]), 100));
+    const before = await statements();
+    await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [person]);
+    await store.as.curfew_directory.query('select curfew.erase_person($1)', [person]);
+    expect(await statements()).toEqual(before.map((statement) => ({ ...statement, text: null })));
+    expect(await store.admin.query('select from curfew.session_text where person = $1', [person])).toEqual([]);
+  });
+});
+
+describe('the login curfew_collector', () => {
+  test.each([
+    ['read names', 'select * from curfew.personal'],
+    ['read requests', 'select * from curfew.request'],
+    ['write requests', "update curfew.request set target = 'x'"],
+    ['read the log', 'select * from audit.entry'],
+    ['change what was said', "update curfew.session_statement set text_hash = repeat('0', 64)"],
+    ['say that it was another one’s', 'update curfew.session set request_id = gen_random_uuid()'],
+    ['forget', 'delete from curfew.session_statement'],
+    ['forget all', 'truncate curfew.session_text'],
+    ['say who comes from a grant', "select audit.append('grant.made', 'x', 'y', '{}')"],
+    ['raise an alarm', "insert into curfew.alarm (key, code, subject, detail) values ('a', 'b', 'c', 'd')"],
+  ])('may not %s', async (_name, text) => {
+    await expect(store.as.curfew_collector.query(text)).rejects.toThrow(/permission denied|may not append/);
+  });
+});
