@@ -11,6 +11,7 @@ import type { Db, Store } from '../store/pool.ts';
 import type { WorkflowFate } from '../workflows/contract.ts';
 import type { Log } from './failures.ts';
 import { askEnd, closeUnheld, endOf, type Repaint } from './orphans.ts';
+import type { Looked } from './reconcile.ts';
 
 /** What Temporal says; `temporal/inspection.ts` is it. */
 export type Workflows = {
@@ -40,7 +41,7 @@ const mostAsked = 2_000;
 const atOnce = 20;
 
 /** @returns one look; it throws where the store does not answer. Two looks at once do no harm */
-export function createReconcileRequests(deps: ReconcileRequestsDeps): () => Promise<{ readonly found: number }> {
+export function createReconcileRequests(deps: ReconcileRequestsDeps): () => Promise<Looked> {
   return async () => {
     const { store, log } = deps;
     const saw = await look(deps);
@@ -53,7 +54,7 @@ export function createReconcileRequests(deps: ReconcileRequestsDeps): () => Prom
         log.error({ err, finding: one.kind, requestId: rowOf(one).subject }, 'a finding was not acted upon'),
       );
     }
-    return { found: found.length };
+    return { found: found.length, changed: kept.met.length + kept.gone.length };
   };
 }
 

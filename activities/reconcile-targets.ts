@@ -22,6 +22,7 @@ import { withSessionsOf } from './every-node.ts';
 import type { Log } from './failures.ts';
 import { askEnd, lastView, revokingView, type Repaint } from './orphans.ts';
 import { endFound } from './reconcile-requests.ts';
+import type { Looked } from './reconcile.ts';
 import { endAndRecord } from './revoke.ts';
 
 /** A cluster and what is in it, as this process reaches it. */
@@ -51,9 +52,7 @@ const actingMs = 20 * secondMs;
 const patienceMs = 3 * minuteMs;
 
 /** @returns one look at one cluster; it throws where the store does not answer. Two looks at once do no harm */
-export function createReconcileTarget(
-  deps: ReconcileTargetsDeps,
-): (cluster: Reconciled) => Promise<{ readonly found: number }> {
+export function createReconcileTarget(deps: ReconcileTargetsDeps): (cluster: Reconciled) => Promise<Looked> {
   const evidence = new Evidence();
   return async (cluster) => {
     const read = await readCluster(deps, cluster);
@@ -61,13 +60,13 @@ export function createReconcileTarget(
     // What is more comes with the next look; until a look is whole nothing is called gone.
     const found = all.slice(0, mostFound);
     const look = `cluster/${cluster.target.name}`;
-    await deps.store.transaction((tx) =>
+    const kept = await deps.store.transaction((tx) =>
       findings.keep(tx, { look, found: found.map(rowOf), whole: read.whole && all.length <= mostFound }),
     );
     await endWhatShouldNotBe(deps, cluster, found);
     await tellGone(deps, found);
     await recordOrphans(deps, cluster, evidence);
-    return { found: found.length };
+    return { found: found.length, changed: kept.met.length + kept.gone.length };
   };
 }
 

@@ -5,11 +5,14 @@ import type { Db } from '../store/pool.ts';
 import type { ReconcileActivities, ReconcileTargetActivities } from '../workflows/activities.ts';
 import { failing, toFailure, type Log } from './failures.ts';
 
+/** `changed`: how many of them are new, or gone. */
+export type Looked = { readonly found: number; readonly changed?: number };
+
 /** One part of what the reconciler looks at: the requests, or one cluster. */
 export type Part = {
   /** `requests`, or `cluster/<name>`. */
   readonly name: string;
-  readonly look: () => Promise<{ readonly found: number }>;
+  readonly look: () => Promise<Looked>;
 };
 
 export type ReconcileDeps = { readonly store: Db; readonly clock: () => number; readonly log: Log };
@@ -23,12 +26,14 @@ export async function lookAt(
   { store, clock }: ReconcileDeps,
   { name, look }: Part,
   by: 'schedule' | 'worker',
-): Promise<void> {
+): Promise<Looked> {
   const at = clock();
-  const { found } = await look();
+  const looked = await look();
+  const { found } = looked;
   const body = { by, found, tookMs: clock() - at };
   if (by === 'schedule') await beat(store, { name: scheduledName(name), at, body });
   await beat(store, { name: lookedName(name), at, body });
+  return looked;
 }
 
 const beatMs = 5 * secondMs;
@@ -48,8 +53,8 @@ async function alive<T>(work: () => Promise<T>): Promise<T> {
  */
 export const createReconcile = (deps: ReconcileDeps, part: Part, zones: readonly string[]): ReconcileActivities => ({
   reconcileRequests: wrapped(deps, 'reconcileRequests', async () => {
-    await lookAt(deps, part, 'schedule');
-    return { zones: [...new Set([...zones, ...(await servedZones(deps))])].toSorted() };
+    const { changed = 0 } = await lookAt(deps, part, 'schedule');
+    return { changed, zones: [...new Set([...zones, ...(await servedZones(deps))])].toSorted() };
   }),
 });
 
@@ -57,7 +62,12 @@ export const createReconcile = (deps: ReconcileDeps, part: Part, zones: readonly
 export const createReconcileTargets = (deps: ReconcileDeps, parts: readonly Part[]): ReconcileTargetActivities => ({
   reconcileTargets: wrapped(deps, 'reconcileTargets', async () => {
     const looks = await Promise.allSettled(parts.map((part) => lookAt(deps, part, 'schedule')));
-    for (const one of looks) if (one.status === 'rejected') throw one.reason;
+    let changed = 0;
+    for (const one of looks) {
+      if (one.status === 'rejected') throw one.reason;
+      changed += one.value.changed ?? 0;
+    }
+    return { changed };
   }),
 });
 

@@ -59,6 +59,10 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'cluster-changed': 'page',
   'target-unknown': 'page',
   'intents-wait': 'page',
+  // What Workflows did is not kept, or nobody knows what they ran.
+  'history-late': 'page',
+  'history-lost': 'notice',
+  'bundle-unknown': 'page',
   'alarm-flood': 'page',
   'alarm-test': 'notice',
 };
@@ -75,7 +79,14 @@ export const escalatesEveryMs = hourMs;
  * What happened, and does not go on: nothing that is looked at later could say that it is over. It is told once, and over
  * by itself after an hour; where it happens again after that it is told again.
  */
-export const newsCodes: readonly string[] = ['person-unknown', 'person-late', 'delivery-unread', 'scim-token-over'];
+export const newsCodes: readonly string[] = [
+  'person-unknown',
+  'person-late',
+  'delivery-unread',
+  'scim-token-over',
+  'history-lost',
+  'bundle-unknown',
+];
 export const newsLastsMs = hourMs;
 
 /** So many alarms of one code are said one by one within ten minutes; what is more is said as a number. */

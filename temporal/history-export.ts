@@ -1,5 +1,5 @@
 /** Reads what closed Workflows did, for whoever keeps it: Temporal forgets a history after its namespace's retention. */
-import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { NamespaceNotFoundError, WorkflowNotFoundError, type Payload, type PayloadCodec } from '@temporalio/common';
 import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.js';
 import canonicalize from 'canonicalize';
@@ -31,8 +31,11 @@ export type Histories = {
   closedAfter(at: number | undefined, types: readonly string[]): Promise<readonly ClosedRun[]>;
   /** The newest run of one Workflow. `gone`: Temporal does not know it (any more). */
   find(workflowId: string): Promise<ClosedRun | 'running' | 'gone'>;
-  /** @throws where Temporal does not answer, or a payload was written with a key that is not there */
-  fetch(run: Pick<ClosedRun, 'workflowId' | 'runId'>): Promise<FetchedHistory>;
+  /**
+   * @returns undefined where Temporal does not have it any more
+   * @throws where Temporal does not answer, or a payload was written with a key that is not there
+   */
+  fetch(run: Pick<ClosedRun, 'workflowId' | 'runId'>): Promise<FetchedHistory | undefined>;
   /** For how long after the close Temporal keeps a history, ms. */
   retentionMs(): Promise<number>;
   close(): Promise<void>;
@@ -41,6 +44,7 @@ export type Histories = {
 /** Whose histories are kept; of a reconcile round, only where it did something. */
 export const keptTypes: readonly string[] = [accessRequestType, leaveType, reviewType, effectiveType];
 
+const grpcNotFound = 5;
 const listMs = 60 * secondMs;
 const fetchMs = 30 * secondMs;
 const callMs = 5 * secondMs;
@@ -56,6 +60,16 @@ export function createHistories(settings: TemporalSettings): Histories {
   const codec = createCodec(settings.codecKeys);
   const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
 
+  const find: Histories['find'] = (workflowId) =>
+    within(callMs, () => client.workflow.getHandle(workflowId).describe()).then(
+      (info) => runOf(info) ?? 'running',
+      (error: unknown) => {
+        // A namespace that is not there says nothing of its Workflows.
+        if (error instanceof WorkflowNotFoundError && !(error instanceof NamespaceNotFoundError)) return 'gone';
+        throw error;
+      },
+    );
+
   return {
     closedAfter: (at, types) =>
       within(listMs, async () => {
@@ -67,20 +81,17 @@ export function createHistories(settings: TemporalSettings): Histories {
         }
         return runs.toSorted((one, other) => one.closedAt - other.closedAt);
       }),
-    find: (workflowId) =>
-      within(callMs, () => client.workflow.getHandle(workflowId).describe()).then(
-        (info) => runOf(info) ?? 'running',
-        (error: unknown) => {
-          // A namespace that is not there says nothing of its Workflows.
-          if (error instanceof WorkflowNotFoundError && !(error instanceof NamespaceNotFoundError)) return 'gone';
+    find,
+    fetch: ({ workflowId, runId }) =>
+      within(fetchMs, () => client.workflow.getHandle(workflowId, runId).fetchHistory()).then(
+        async (history) => ({ clear: canonical(await inTheClear(history, codec)), original: canonical(history) }),
+        async (error: unknown) => {
+          // A namespace that is not there has no histories either: `find` throws of it.
+          if (isGrpcServiceError(error) && Number(error.code) === grpcNotFound && (await find(workflowId)))
+            return undefined;
           throw error;
         },
       ),
-    fetch: ({ workflowId, runId }) =>
-      within(fetchMs, async () => {
-        const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-        return { clear: canonical(await inTheClear(history, codec)), original: canonical(history) };
-      }),
     retentionMs: () =>
       within(callMs, async () => {
         const { config } = await connection.workflowService.describeNamespace({ namespace });

@@ -23,6 +23,7 @@ import { openStore, type Store } from '../store/pool.ts';
 import { openTarget } from '../targets/postgres/accessor.ts';
 import { createRevoker } from '../targets/postgres/revoker.ts';
 import { createTemporal } from '../temporal/connection.ts';
+import { createHistories } from '../temporal/history-export.ts';
 import { toRow } from '../temporal/messages.ts';
 import { runRelay } from '../temporal/relay.ts';
 import { cachedBundle } from './bundle-cache.ts';
@@ -30,6 +31,7 @@ import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
 import { createTelling, keepTelling } from './worker/alarm-telling.ts';
 import { watchAnnouncements } from './worker/announcement-watch.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
+import { keepExporting } from './worker/exporting.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
 import { keepLog } from './worker/log-keeping.ts';
 import { createMetrics, type Metrics } from './worker/metrics.ts';
@@ -67,6 +69,13 @@ export async function startWorker(
   const { signal } = stopping;
   const metrics = createMetrics(config.temporalMetricsPort);
   const store = openStore({ url: config.storeUrl, applicationName: 'curfew-worker', max: 20 });
+  // NB. Of its own: a batch of the log may take longer than anything that people wait for, and holds none of them up.
+  const logStore = openStore({
+    url: config.storeUrl,
+    applicationName: 'curfew-worker-log',
+    max: 2,
+    statementTimeoutMs: 30_000,
+  });
   const temporal = createTemporal({ ...config.temporal, identity: config.identity });
   const clusters = openClusters(config);
   const people = openSpeaking(config, { store, clock, log }, signal);
@@ -91,12 +100,12 @@ export async function startWorker(
     ...people.showing,
     notice: (input, report) => toRow({ kind: 'left', payload: leftOf(input, report) }),
   });
+  const script = config.serves === 'targets' ? undefined : bundleFor(config);
+  const histories = createHistories({ ...config.temporal, identity: config.identity });
   const served = async (): Promise<Served> => ({
-    ...(config.serves === 'targets'
-      ? {}
-      : {
-          main: { activities: { ...mainActivities, ...reconciling.requests }, workflowBundle: await bundleFor(config) },
-        }),
+    ...(script && {
+      main: { activities: { ...mainActivities, ...reconciling.requests }, workflowBundle: await script },
+    }),
     zones: new Map(
       zones.map((zone) => [
         zone,
@@ -161,7 +170,12 @@ export async function startWorker(
           keepFollowingTaints(createTaints(judging), log, signal),
         ]);
   const sequenced =
-    config.serves === 'targets' ? Promise.resolve() : keepLog({ ...config.audit, store, clock, log, signal });
+    config.serves === 'targets' ? Promise.resolve() : keepLog({ ...config.audit, store: logStore, clock, log, signal });
+  const exported = script?.then(
+    ({ code }) => keepExporting({ store, histories, clock, log, script: code }, signal),
+    // What could not be bundled is told where it is served.
+    () => undefined,
+  );
   const reconciled = reconciling.keep(signal);
   const beaten = keepBeating(signal, async () => {
     await beat(store, {
@@ -196,6 +210,7 @@ export async function startWorker(
         told,
         asked,
         rejudged,
+        exported,
         sequenced,
         reconciled,
       ]);
@@ -204,9 +219,11 @@ export async function startWorker(
       await Promise.allSettled([
         server.close(),
         temporal.close(),
+        histories.close(),
         reconciling.close(),
         queues?.close(),
         closeAll(store, clusters),
+        logStore.close(),
       ]);
     },
   };

@@ -85,12 +85,15 @@ export type LeaveActivities = {
 
 /** Looks at everything, says what does not agree, and ends what should not be. Each may be done again at any time. */
 export type ReconcileActivities = {
-  /** The store and Temporal. @returns the zones whose targets somebody serves */
-  readonly reconcileRequests: () => Promise<{ readonly zones: readonly string[] }>;
+  /**
+   * The store and Temporal. `changed`: how many findings are new, or gone; a round of looks without any is not kept.
+   * @returns the zones whose targets somebody serves
+   */
+  readonly reconcileRequests: () => Promise<{ readonly zones: readonly string[]; readonly changed?: number }>;
 };
 
 /** On the targets' own queue. */
 export type ReconcileTargetActivities = {
-  /** The store and each cluster that this worker serves. */
-  readonly reconcileTargets: () => Promise<void>;
+  /** The store and each cluster that this worker serves. `changed` as above. */
+  readonly reconcileTargets: () => Promise<{ readonly changed: number } | void>;
 };

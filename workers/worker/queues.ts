@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -7,6 +8,7 @@ import {
   type LogEntry,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { buildIdOf } from '../../audit/history/events.ts';
 import type { WorkerConfig } from '../../config/worker.ts';
 import type { Log } from '../../config/log.ts';
 import { dataConverterFor } from '../../temporal/codec.ts';
@@ -78,7 +80,7 @@ export async function openQueues(config: WorkerConfig, served: Served, metrics: 
     const add = async (taskQueue: string, options: Partial<WorkerOptions>): Promise<void> => {
       workers.set(taskQueue, await Worker.create({ ...shared, ...options, taskQueue }));
     };
-    if (served.main) await add(mainQueue, served.main);
+    if (served.main) await add(mainQueue, { ...served.main, ...named(served.main.workflowBundle) });
     for (const [zone, activities] of served.zones) await add(targetQueue(zone), { activities });
     return runAll(workers, connection);
   } catch (error) {
@@ -86,6 +88,14 @@ export async function openQueues(config: WorkerConfig, served: Served, metrics: 
     throw error;
   }
 }
+
+/**
+ * Each history then says which script ran it. NB. As a means of versioning this option is no longer the library's choice,
+ * and it is none here; as a name it is what stands in every completed task.
+ */
+const named = ({ code }: WorkflowBundle): Partial<WorkerOptions> => ({
+  buildId: buildIdOf(createHash('sha256').update(code).digest('hex')),
+});
 
 function runAll(workers: ReadonlyMap<string, Worker>, connection: NativeConnection): Queues {
   const drain = (): void => {

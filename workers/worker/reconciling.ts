@@ -12,6 +12,7 @@ import {
   lookAt,
   lookedName,
   scheduledName,
+  type Looked,
   type Part,
   type ReconcileDeps,
 } from '../../activities/reconcile.ts';
@@ -92,7 +93,7 @@ function clusterParts({ config, store, clusters, clock, log, repaint }: Reconcil
     left: (leftId) => toRow({ kind: 'left-behind', payload: { leftId } }),
   });
   /** Each by itself: what one of them cannot do now keeps nobody from the others. */
-  const rounds = async (cluster: Reconciled): Promise<{ readonly found: number }> => {
+  const rounds = async (cluster: Reconciled): Promise<Looked> => {
     const [looked, ...others] = await Promise.allSettled([look(cluster), land(cluster), clean(cluster)]);
     for (const one of others)
       if (one.status === 'rejected')
