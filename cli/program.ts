@@ -19,6 +19,7 @@ import { registerRequest } from './commands/request.ts';
 import { registerReport } from './commands/report.ts';
 import { registerRequests } from './commands/requests.ts';
 import { registerScim } from './commands/scim.ts';
+import { registerSessions } from './commands/sessions.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTarget } from './commands/target.ts';
 import { exitCodes, harmless, Stopped, type ExitCode, type Terminal } from './terminal.ts';
@@ -34,6 +35,7 @@ const registers: readonly Register[] = [
   registerConnect,
   registerRequests,
   registerStatus,
+  registerSessions,
   registerBreakGlass,
   registerPeople,
   registerOnCall,

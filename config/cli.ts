@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { logins, type Login } from '../domain/events.ts';
 import { optional, readShape, required, type Environment, type Problem, type Read, type ReadText } from './field.ts';
 import { json, postgresUrl, webOrigin, word, type NamedKey } from './forms.ts';
+import { auditShape } from './audit.ts';
 import { sourcesShape } from './sources.ts';
 import { clusters, ticketKeys, type Cluster } from './targets.ts';
 
@@ -17,7 +18,7 @@ export const migrateShape = {
     mend: 'Set it to postgres://ADMIN:PASSWORD@HOST:PORT/DATABASE of the store.',
   }),
   CURFEW_STORE_PASSWORDS: optional(json(z.partialRecord(z.enum(logins, 'is no login of the store'), password)), {
-    what: 'passwords of the six logins to set, JSON: {"curfew_api": "..."}; unset: left as they are',
+    what: 'passwords of the logins to set, JSON: {"curfew_api": "..."}; unset: left as they are',
     mend: `Set it to JSON with passwords of at least 16 characters for some of ${logins.join(', ')}, or @/path.`,
   }),
 } as const;
@@ -47,7 +48,7 @@ export const cliShape = {
     mend: 'Set it to postgres://curfew_admin:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_AUDITOR_STORE_URL: optional(postgresUrl, {
-    what: 'the store, as curfew_auditor or the login of an auditor, who may change nothing: report, audit; unset: CURFEW_ADMIN_STORE_URL',
+    what: 'the store, as curfew_auditor or the login of an auditor, who may change nothing: report, audit, sessions; unset: CURFEW_ADMIN_STORE_URL',
     mend: 'Set it to postgres://curfew_auditor:PASSWORD@HOST:PORT/DATABASE.',
   }),
   CURFEW_DIRECTORY_STORE_URL: optional(postgresUrl, {
@@ -55,6 +56,7 @@ export const cliShape = {
     mend: 'Set it to postgres://curfew_directory:PASSWORD@HOST:PORT/DATABASE.',
   }),
   ...sourcesShape,
+  ...auditShape,
   CURFEW_TARGET_ADMIN_URL: optional(postgresUrl, {
     what: "a target's control database, as the operator's own login: target",
     mend: "Set it to postgres://ADMIN:PASSWORD@HOST:PORT/DATABASE of the target's control database.",
@@ -66,6 +68,10 @@ export const cliShape = {
   CURFEW_TARGET_REAPER_PASSWORD: optional(word, {
     what: 'password of curfew_reaper on the target: target install',
     mend: "Set it to a long random word, the same as in the reaper's CURFEW_TARGETS.",
+  }),
+  CURFEW_TARGET_COLLECTOR_PASSWORD: optional(word, {
+    what: "password of curfew_collector on the target: target install; unset: nothing that reads the server's log is installed",
+    mend: "Set it to a long random word, the same as in the collector's CURFEW_TARGETS, or unset it.",
   }),
   CURFEW_TICKET_KEYS: optional(ticketKeys, {
     what: 'ticket key of each cluster, JSON: {"cluster": "id:base64"}: target install',
@@ -87,6 +93,7 @@ export type CliConfig = {
   readonly targetAdminUrl?: string;
   readonly workerPassword?: string;
   readonly reaperPassword?: string;
+  readonly collectorPassword?: string;
   readonly ticketKeys?: ReadonlyMap<string, NamedKey>;
   readonly clusters?: readonly Cluster[];
 };
@@ -100,6 +107,7 @@ const cliNames = {
   targetAdminUrl: 'CURFEW_TARGET_ADMIN_URL',
   workerPassword: 'CURFEW_TARGET_WORKER_PASSWORD',
   reaperPassword: 'CURFEW_TARGET_REAPER_PASSWORD',
+  collectorPassword: 'CURFEW_TARGET_COLLECTOR_PASSWORD',
   ticketKeys: 'CURFEW_TICKET_KEYS',
   clusters: 'CURFEW_TARGETS',
 } as const satisfies Record<keyof CliConfig, keyof typeof cliShape>;

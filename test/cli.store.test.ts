@@ -48,6 +48,7 @@ const commands = [
   ['connect'],
   ['requests'],
   ['status'],
+  ['sessions'],
   ['breakglass'],
   ['breakglass', 'list'],
   ['breakglass', 'record'],

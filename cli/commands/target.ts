@@ -25,6 +25,9 @@ type CheckOptions = {
   readonly json?: true;
 };
 
+/** Without it nothing reads the server's log. */
+const collectorVariable = 'CURFEW_TARGET_COLLECTOR_PASSWORD';
+
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 const common = `
@@ -40,7 +43,7 @@ export const registerTarget: Register = (program, terminal, finish) => {
     .command('install')
     .summary('install Curfew on a cluster, or upgrade it')
     .description(
-      'Installs the functions, the ledger, the logins curfew_worker and curfew_reaper, the ticket key and the templates; then checks. May be run again: after a new policy, a new key, a new version.',
+      'Installs the functions, the ledger, the logins curfew_worker and curfew_reaper, and curfew_collector where its password is set, the ticket key and the templates; then checks. May be run again: after a new policy, a new key, a new version.',
     )
     .argument('<targets...>', 'the targets of this cluster')
     .requiredOption('--cluster <name>', 'whose ticket key of CURFEW_TICKET_KEYS is registered')
@@ -113,6 +116,9 @@ async function install(
     'workerPassword',
     'reaperPassword',
   );
+  const { collectorPassword } = terminal.env[collectorVariable]
+    ? settings(terminal, 'collectorPassword')
+    : { collectorPassword: undefined };
   const key = ticketKeys.get(options.cluster);
   if (!key) throw new Stopped(`CURFEW_TICKET_KEYS has no key for the cluster ${options.cluster}.`, exitCodes.usage);
   const { admin, controlDatabase } = operatorOf(terminal);
@@ -125,6 +131,7 @@ async function install(
     ticketKeys: [{ keyId: key.id, key: Uint8Array.from(key.key) }],
     workerPassword,
     reaperPassword,
+    ...(collectorPassword === undefined ? {} : { collectorPassword }),
     loginTrigger: options.loginTrigger ?? false,
   });
   for (const note of notes) terminal.err(`${note}\n`);

@@ -1,0 +1,122 @@
+/** `curfew sessions`: what a holder did, beside who let them; and that nobody did anything. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PersonId, RequestId } from '../domain/ids.ts';
+import type { RequestRow } from '../store/requests.ts';
+import type { SessionEvent } from '../store/session-fold.ts';
+import { record } from '../store/session-log.ts';
+import { plantDecision, plantPerson, plantRequest } from './support/planted.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import { curfew } from './support/terminal.ts';
+
+let store: TestStore;
+let request: RequestRow;
+let requester: PersonId;
+beforeAll(async () => {
+  store = await startStore();
+  const [ada, ben] = [
+    await plantPerson(store, { handle: 'ada', groups: [] }),
+    await plantPerson(store, { handle: 'ben' }),
+  ];
+  requester = ada.id;
+  request = await plantRequest(store, ada.id);
+  await plantDecision(store, request, ben);
+}, 60_000);
+afterAll(() => store?.end());
+
+const run = (words: readonly string[]) =>
+  curfew(['sessions', ...words], { env: { CURFEW_AUDITOR_STORE_URL: store.url('curfew_auditor') } });
+const at = Date.UTC(2026, 10, 21, 10);
+const statement = (text: string | null, more: object = {}): SessionEvent => ({
+  kind: 'statement',
+  via: 'statement',
+  text,
+  parameters: null,
+  what: null,
+  durationUs: 1_234,
+  error: null,
+  ...more,
+});
+const keep = (events: readonly SessionEvent[]) =>
+  record(
+    store.as.curfew_collector,
+    { cluster: 'main', node: 'primary', targets: [request.target] },
+    { file: null, head: null, next: 0 },
+    {
+      place: { file: 'a.json', head: Buffer.alloc(32), next: 1 },
+      askedAt: at,
+      more: false,
+      lost: false,
+      connections: true,
+      lines: events.map((event, index) => ({
+        session: '1.a',
+        line: index + 1,
+        requestId: request.id,
+        database: 'orders',
+        at: at + index * 1_000,
+        ends: event.kind === 'closed',
+        event,
+      })),
+    },
+  );
+
+test('an id that is none, and a request that is not there, are told apart', async () => {
+  expect(await run(['x'])).toMatchObject({ code: 2, err: expect.stringContaining('whole id') });
+  const none = await run(['00000000-0000-4000-8000-000000000000']);
+  expect(none).toMatchObject({ code: 1, err: expect.stringContaining('no such request') });
+});
+
+test('a request without a grant, and a grant of which nothing is known, are said to be that', async () => {
+  expect((await run([request.id])).out).toContain('Nothing was granted.');
+  await store.admin.query(
+    `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at)
+     values ($1, $2, $3, 'orders_read', 'cfw_x', $4, $4)`,
+    [request.id, request.target, requester, new Date(at)],
+  );
+  expect((await run([request.id])).out).toContain('No session of it is known');
+  expect(JSON.parse((await run([request.id, '--json'])).out)).toMatchObject({
+    usage: 'not known',
+    sessions: [],
+    logs: [],
+  });
+});
+
+test('sessions stand beside who asked and who approved, and statements where they are asked for', async () => {
+  await keep([
+    { kind: 'opened', application: 'psql' },
+    statement('select ? from orders'),
+    statement('select $1', { via: 'execute', parameters: '$1 = ?', error: '22P02', durationUs: null }),
+    statement(null, { via: 'error', error: '42601', durationUs: null }),
+    statement(`select "\u001b[31m red"`, { what: 'READ SELECT' }),
+    { kind: 'closed' },
+  ]);
+  const short = await run([request.id]);
+  expect(short.code).toBe(0);
+  expect(short.out).toMatch(/^ada asked for \S+ on orders-prod; approved by ben\.$/m);
+  expect(short.out).toMatch(/^1\.a +primary +orders +2026-11-21T10:00:00\S* +2026-11-21T10:00:05\S* +4 +2$/m);
+  expect(short.out).not.toContain('select');
+  const long = (await run([request.id, '--statements'])).out;
+  expect(long).toMatch(/1\.234 ms +- +select \? from orders$/m);
+  expect(long).toMatch(/- +22P02 +select \$1 {2}\$1 = \?$/m);
+  expect(long).toMatch(/- +42601 +\(not kept\)$/m);
+  expect(long).not.toContain('\u001b');
+  const json = JSON.parse((await run([request.id, '--statements', '--json'])).out) as { statements: object[] };
+  expect(json).toMatchObject({
+    who: 'ada',
+    approvers: ['ben'],
+    usage: 'used',
+    sessions: [{ statements: 4, failed: 2, ended: 'seen' }],
+  });
+  expect(json.statements).toHaveLength(4);
+});
+
+test('texts that were erased are said to be erased', async () => {
+  await store.admin.query('delete from curfew.session_text');
+  expect((await run([request.id, '--statements'])).out).toMatch(/1\.234 ms +- +\(erased\)$/m);
+});
+
+test('an operator without an auditor’s login reads it as curfew_admin', async () => {
+  const ran = await curfew(['sessions', request.id as RequestId], {
+    env: { CURFEW_ADMIN_STORE_URL: store.url('curfew_admin') },
+  });
+  expect(ran.code).toBe(0);
+});
