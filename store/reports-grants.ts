@@ -3,7 +3,8 @@ import { nameOf, type Report } from './reports.ts';
 
 /**
  * Granted in the period. `as_approved`: what the target said was granted is what was approved, and it was to end no later
- * than approved: the claim's time plus the duration, or the end of an extension that was made.
+ * than approved: the claim's time plus the duration, or the end of an extension that was made. `used`: whether the target's
+ * own log has a session of it; `not known` where that log was not read whole from the grant's beginning to its end.
  */
 export const grantsReport: Report = {
   name: 'grants',
@@ -38,6 +39,11 @@ export const grantsReport: Report = {
     { name: 'extensions' },
     { name: 'late_s' },
     { name: 'as_approved', brief: true },
+    { name: 'used', brief: true },
+    { name: 'sessions' },
+    { name: 'statements' },
+    { name: 'first_session_at', is: 'instant' },
+    { name: 'last_session_at', is: 'instant' },
   ],
   sql: `
     select g.request_id as request, r.kind, g.person as person_id, ${nameOf('g.person::text')} as person,
@@ -50,11 +56,13 @@ export const grantsReport: Report = {
       greatest(round(extract(epoch from g.ended_at - g.end_at), 3), 0)::float8 as late_s,
       coalesce(v.body ->> 'template' = r.template and v.body ->> 'target' = r.target and v.body ->> 'role' = g.role
         and c.end_at <= c.accepted_at + r.duration_ms * interval '1 millisecond'
-        and g.end_at <= greatest(c.end_at, x.last_end), false) as as_approved
+        and g.end_at <= greatest(c.end_at, x.last_end), false) as as_approved,
+      u.usage as used, u.sessions, u.statements, u.first_at as first_session_at, u.last_at as last_session_at
     from curfew.access_grant g
     join curfew.request r on r.id = g.request_id
     left join curfew.claim c on c.request_id = g.request_id
     left join curfew.projection p on p.request_id = g.request_id
+    left join curfew.grant_use u on u.request_id = g.request_id
     left join curfew.receipt v on v.request_id = g.request_id and v.kind = 'grant'
     cross join lateral (
       select coalesce(array_agg(d.person::text order by d.made_at, d.id), '{}') as ids,
@@ -74,6 +82,7 @@ export const grantsReport: Report = {
     const [open, odd] = [rows.filter((row) => row.ended_at === null), rows.filter((row) => row.as_approved !== true)];
     return [
       `${open.length} of them not known to have ended.`,
+      `${rows.filter((row) => row.used === 'unused').length} never used; of ${rows.filter((row) => row.used === 'not known').length} it is not known.`,
       odd.length === 0
         ? 'Each is what was approved, and no longer.'
         : `${odd.length} NOT AS APPROVED: ${odd.map((row) => String(row.request)).join(', ')}.`,

@@ -4,7 +4,7 @@ import { nameOf, type Report } from './reports.ts';
 export const refusalsReport: Report = {
   name: 'refusals',
   rowsAre: ['refusal', 'refusals'],
-  note: 'Attempts that were refused: deciding on what is one’s own (SelfApproval), without a seat (ApproverNotEligible), against the policy (PolicyDenied), without a signature (BadSignature), and the like.',
+  note: 'Attempts that were refused: deciding on what is one’s own (SelfApproval), without a seat (ApproverNotEligible), against the policy (PolicyDenied), a delivery without a signature (signature, BadSignature), and the like. Deliveries without a signature are counted by the minute: times.',
   none: 'Nothing was refused.',
   takes: ['fromAt', 'toAt', 'target', 'person'],
   columns: [
@@ -12,6 +12,7 @@ export const refusalsReport: Report = {
     { name: 'entry' },
     { name: 'kind', brief: true },
     { name: 'code', brief: true },
+    { name: 'times' },
     { name: 'actor', brief: true },
     { name: 'person', brief: true },
     { name: 'subject', brief: true },
@@ -21,7 +22,8 @@ export const refusalsReport: Report = {
     { name: 'body' },
   ],
   sql: `
-    select e.at, e.id as entry, e.kind, b.body ->> 'code' as code, e.actor, ${nameOf('e.actor')} as person, e.subject,
+    select e.at, e.id as entry, e.kind, coalesce(b.body ->> 'code', b.body ->> 'why') as code,
+      coalesce((b.body ->> 'count')::int, 1) as times, e.actor, ${nameOf('e.actor')} as person, e.subject,
       coalesce(r.target, b.body ->> 'target') as target, r.person as requester_id, e.login,
       convert_from(e.body, 'UTF8') as body
     from audit.entry e
@@ -35,7 +37,8 @@ export const refusalsReport: Report = {
   sums: (rows) => {
     const codes = Map.groupBy(rows, (row) => String(row.code));
     return [...codes]
-      .toSorted(([, one], [, other]) => other.length - one.length)
-      .map(([code, all]) => `${code}: ${all.length}.`);
+      .map(([code, all]) => ({ code, times: all.reduce((sum, row) => sum + Number(row.times), 0) }))
+      .toSorted((one, other) => other.times - one.times)
+      .map(({ code, times }) => `${code}: ${times}.`);
   },
 };

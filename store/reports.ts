@@ -91,7 +91,7 @@ function dedented(sql: string): string {
   const lines = sql.trim().split('\n');
   const rest = lines.slice(1).filter((line) => line.trim() !== '');
   const indent = Math.min(...rest.map((line) => line.length - line.trimStart().length), Number.MAX_SAFE_INTEGER);
-  return [lines[0], ...lines.slice(1).map((line) => line.slice(indent))].join('\n');
+  return [lines[0], ...lines.slice(1).map((line) => line.slice(indent))].map((line) => line?.trimEnd()).join('\n');
 }
 
 /** SQL: the name of a person, where the erasable table still has it. @param id an expression of their id, as text */

@@ -198,7 +198,9 @@ describe('curfew report objects', () => {
 describe('curfew report reciprocity', () => {
   test('says that there is none, of which period and out of how many', async () => {
     const ran = await run(['report', 'reciprocity', '--from', '2026-01-01', '--to', '2026-02-01T00:00+01:00']);
-    expect(ran.out).toMatch(/^From .*: 0 approvals among 0 people\.\nNo two people approved each other\.\n$/);
+    expect(ran.out).toMatch(
+      /^From .*: 0 approvals among 0 people\.\nNo two people approved each other\.\n\nThe statement, in UTC:\n/,
+    );
     expect((await run(['report', 'reciprocity', '--from', 'yesterday'])).code).toBe(2);
     expect((await run(['report', 'reciprocity', '--from', '2026-02-01', '--to', '2026-02-01'])).code).toBe(2);
   });
@@ -213,6 +215,20 @@ describe('curfew report reciprocity', () => {
       people: 2,
       pairs: [{ reciprocal: true, ...(ada < ben ? { one: 'ada', oneApproved: 3 } : { one: 'ben', oneApproved: 4 }) }],
     });
+  });
+
+  test('is the same as CSV, of one person, and by its own statement run again', async () => {
+    const [one, other] = ada < ben ? [ada, ben] : [ben, ada];
+    const csv = await run(['report', 'reciprocity', '--format', 'csv', '--person', 'ben']);
+    const [heading, pair, ...more] = csv.out.split('\r\n');
+    expect(heading).toBe('one,one_id,other,other_id,one_approved,other_got,other_approved,one_got,reciprocal');
+    expect(pair).toContain(`${one},`);
+    expect(pair).toContain(`,${other},`);
+    expect(more).toEqual(['']);
+    const { query, count } = (await json(['report', 'reciprocity'])) as { query: string; count: number };
+    expect(await store.as.curfew_auditor.query(query)).toHaveLength(count);
+    const nobody = await json(['report', 'reciprocity', '--person', '00000000-0000-4000-8000-000000000000']);
+    expect(nobody).toMatchObject({ pairs: [], approvals: 7 });
   });
 });
 

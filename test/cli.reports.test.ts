@@ -1,6 +1,10 @@
 /** What auditors ask for: whole populations with their counts, and statements that give them again. */
+import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RequestId } from '../domain/ids.ts';
+import type { PolicyHash, RequestId } from '../domain/ids.ts';
+import * as policies from '../store/policies.ts';
+import * as proposals from '../store/proposals.ts';
+import * as reviews from '../store/reviews.ts';
 import * as operatorLogins from '../store/operator-logins.ts';
 import {
   approved,
@@ -14,6 +18,7 @@ import {
   workerGrants,
   type Company,
 } from './support/company.ts';
+import { breakGlassPlan, plantAnnouncement, plantGrant, plantPerson, plantRequest } from './support/planted.ts';
 import { curfew } from './support/terminal.ts';
 
 type Printed = { count: number; query: string; whole: boolean; sums: string[]; rows: Record<string, unknown>[] };
@@ -63,10 +68,35 @@ describe('curfew report', () => {
       ended_at: expect.stringMatching(/Z$/),
     });
     expect(rows.find(({ request }) => request === held)).toMatchObject({ ended_at: null, ended_as: 'not ended' });
-    expect(sums).toEqual(['1 of them not known to have ended.', 'Each is what was approved, and no longer.']);
+    expect(sums).toEqual([
+      '1 of them not known to have ended.',
+      '0 never used; of 2 it is not known.',
+      'Each is what was approved, and no longer.',
+    ]);
     expect((await report('grants', '--target', 'models-prod')).count).toBe(0);
     expect((await report('grants', '--person', 'ben')).count).toBe(0);
     expect((await report('grants', '--person', company.id('ada'))).count).toBe(2);
+  });
+
+  test('grants: used, unused, or not known where the target’s log was not read whole', async () => {
+    const { admin } = company.store;
+    const used = async () => (await report('grants')).rows.map(({ request, used: was }) => [request === over, was]);
+    expect((await used()).every(([, was]) => was === 'not known')).toBe(true);
+    await admin.query(
+      `insert into curfew.session_cursor (cluster, node, targets, next, read_to, whole_since)
+       values ('main', 'primary', '{orders-prod}', 0, clock_timestamp() + interval '1 day', '2026-01-01')`,
+    );
+    expect(await used()).toContainEqual([true, 'unused']);
+    await admin.query(
+      `insert into curfew.session (cluster, node, session, request_id, database, opened_at, statements)
+       values ('main', 'primary', 's-1', $1, 'orders', clock_timestamp(), 3)`,
+      [over],
+    );
+    expect(await used()).toContainEqual([true, 'used']);
+    expect((await report('grants')).rows.find(({ request }) => request === over)).toMatchObject({
+      sessions: 1,
+      statements: 3,
+    });
   });
 
   test('grants: one that is not what was approved is named', async () => {
@@ -76,7 +106,7 @@ describe('curfew report', () => {
         [held, change],
       );
     await receipt('{"template": "orders_write"}');
-    expect((await report('grants')).sums[1]).toBe(`1 NOT AS APPROVED: ${held}.`);
+    expect((await report('grants')).sums[2]).toBe(`1 NOT AS APPROVED: ${held}.`);
     await receipt('{"template": "orders_read"}');
   });
 
@@ -122,6 +152,28 @@ describe('curfew report', () => {
     const { rows } = await report('policy-changes');
     expect(rows[0]).toMatchObject({ version: 1, state: 'held from then on', one_person: true, before: null });
     expect(rows[0]?.hash).toMatch(/^[0-9a-f]{64}$/);
+    const text = 'schema: 1\n';
+    const hash = createHash('sha256').update(text).digest('hex') as PolicyHash;
+    const changes = ['nobody may have anything any more'];
+    const { store } = company;
+    const { id } = await store.as.curfew_admin.transaction((tx) =>
+      policies.propose(tx, { hash, text, onePerson: false, changes }, 'curfew_admin'),
+    );
+    const waits = async () => (await report('policy-changes')).rows.find(({ proposal }) => proposal === id);
+    expect(await waits()).toMatchObject({ state: 'waits', version: null, hash, proposed_by: 'curfew_admin', changes });
+    const person = await plantPerson(store, { groups: ['controllers'] });
+    const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: Date.now() };
+    await proposals.insertDecision(store.as.curfew_api, {
+      proposal: id,
+      person: person.id,
+      hash,
+      verdict: 'deny',
+      facts: { person, account },
+      madeAt: Date.now(),
+    });
+    expect(await waits()).toMatchObject({ state: 'denied', decided: [`deny by ${person.id} (-)`] });
+    const policy = (await report('approvers', '--person', person.id)).rows;
+    expect(policy).toMatchObject([{ what: 'policy', verdict: 'deny', subject: hash, target: null }]);
   });
 
   test('admins: logins with what they may, by membership too; policy approvers; and what each did', async () => {
@@ -162,10 +214,38 @@ describe('curfew report', () => {
     expect(ended.sums[1]).toBe(`The worst: ${String(row?.seconds)} s, request ${held}.`);
   });
 
-  test('breakglass: the register with the review that is owed', async () => {
-    const { rows } = await report('breakglass');
-    expect(rows).toEqual([]);
+  test('breakglass: the register, with a review that is owed, one that was given, and none to give', async () => {
     expect((await run(['breakglass', ...between])).out).toContain('Nobody broke glass.\n');
+    const { store } = company;
+    const who = await plantPerson(store, { groups: ['responders'] });
+    const fields = { kind: 'break-glass', ticket: 'INC-12', plan: breakGlassPlan() } as const;
+    const [owed, reviewed, never] = [
+      await plantRequest(store, who.id, fields),
+      await plantRequest(store, who.id, fields),
+      await plantRequest(store, who.id, fields),
+    ];
+    const twoDaysAgo = Date.now() - 2 * 86_400_000;
+    for (const request of [owed, reviewed]) {
+      await plantAnnouncement(store, request);
+      await plantGrant(store, request, twoDaysAgo + 600_000, twoDaysAgo);
+    }
+    await store.as.curfew_api.transaction((tx) =>
+      reviews.insert(
+        tx,
+        { requestId: reviewed.id, person: company.id('carl'), verdict: 'justified', reviewedAt: Date.now() },
+        { text: 'they had to', salt: randomBytes(16) },
+      ),
+    );
+    const { rows, sums } = await report('breakglass');
+    const of = (id: string) => rows.find(({ request }) => request === id);
+    expect(of(owed.id)).toMatchObject({ review: 'OWED', incident: 'INC-12', incident_known: true, reviewer_id: null });
+    expect(of(owed.id)?.announced).toEqual([
+      expect.stringMatching(/^slack committed .*Z, delivered never$/),
+      expect.stringMatching(/^webhook committed .*Z, delivered never$/),
+    ]);
+    expect(of(reviewed.id)).toMatchObject({ review: 'justified', reviewer: 'Name of carl', note: 'they had to' });
+    expect(of(never.id)).toMatchObject({ review: 'nothing was granted', granted_at: null });
+    expect(sums).toEqual(['1 reviewed, 1 owed, 0 wait.']);
   });
 
   test.each(['grants', 'leavers', 'breakglass', 'refusals', 'approvers', 'policy-changes', 'admins'])(
@@ -193,7 +273,11 @@ describe('curfew report', () => {
     await company.store.admin.query(`delete from curfew.personal where person = $1`, [company.id('ada')]);
     const after = await report('grants');
     expect(after.count).toBe(before.count);
-    expect(after.rows[0]).toMatchObject({ person_id: company.id('ada'), person: null, reason: null });
+    expect(after.rows.find(({ request }) => request === over)).toMatchObject({
+      person_id: company.id('ada'),
+      person: null,
+      reason: null,
+    });
   });
 
   test('what is no instant, no format or no option of a report is said, and nothing is read', async () => {

@@ -22,7 +22,7 @@ export function ocsfEvent({ entry, line, sentence }: Exported): OcsfEvent {
   const { activity, ...about } = 'user' in meant ? userPart(entry, meant) : entityPart(entry, meant);
   const failed = /\.(?:refused|failed|unknown)$/.test(entry.kind);
   const severity = severityOf(entry, meant);
-  const code = entry.body.code ?? entry.body.cause;
+  const code = entry.body.code ?? entry.body.why ?? entry.body.cause;
   return {
     metadata: metadataOf(entry),
     time: entry.atMs,

@@ -17,10 +17,12 @@ export type Meant = { readonly severity?: Severity | ((entry: PlacedEntry) => Se
 );
 
 const request = (activity: EntityActivity): Meant => ({ entity: 'Request', activity });
+/** What nobody tries by mistake. */
+const grave: ReadonlySet<unknown> = new Set(['SelfApproval', 'BadSignature', 'signature']);
 const refused = (entity: string, activity: EntityActivity = 'Update'): Meant => ({
   entity,
   activity,
-  severity: ({ body }) => (body.code === 'SelfApproval' || body.code === 'BadSignature' ? 'Medium' : 'Low'),
+  severity: ({ body }) => (grave.has(body.code ?? body.why) ? 'Medium' : 'Low'),
 });
 
 /** Created, gone, back, or changed in some other way. */
@@ -42,6 +44,7 @@ export const kinds = {
   'claim.accepted': request('Activate'),
   'claim.refused': refused('Request', 'Activate'),
   'grant.made': { user: 'login', activity: 'Assign Roles' },
+  'grant.refused': refused('Request'),
   'grant.failed': { user: 'login', activity: 'Assign Roles', severity: 'Medium' },
   'grant.ended': { user: 'login', activity: 'Remove Roles' },
   'end.asked': request('Deactivate'),
