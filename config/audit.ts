@@ -1,6 +1,15 @@
 /** What the log is called, what signs it, and who keeps copies of what was signed. */
 import { isAbsolute } from 'node:path';
-import { optional, defaulted, type Problem, type Values } from './field.ts';
+import {
+  defaulted,
+  optional,
+  readShape,
+  type Environment,
+  type Problem,
+  type Read,
+  type ReadText,
+  type Values,
+} from './field.ts';
 import { folder, form, listOf, webAddress, word } from './forms.ts';
 
 /** In an origin and in a key's lines: no spaces, no plus signs, no slash. */
@@ -73,6 +82,10 @@ export function auditOf(values: Values<typeof auditShape>): AuditConfig | { read
     ...(values.CURFEW_WITNESS_TOKEN === undefined ? {} : { witnessToken: values.CURFEW_WITNESS_TOKEN }),
   };
 }
+
+/** What the commands about the log need of it; every problem at once, and no value in any of them. */
+export const readAuditConfig = (environment: Environment, readText?: ReadText): Read<AuditConfig> =>
+  readShape(auditShape, environment, auditOf, readText);
 
 const wrong = (variable: string, what: string, mend: string): { readonly problems: readonly Problem[] } => ({
   problems: [{ variable, wrong: what, mend }],

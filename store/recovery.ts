@@ -5,6 +5,7 @@
 import { endAsked } from '../domain/events/grant.ts';
 import { alarmResolved, storeRecovered } from '../domain/events/operation.ts';
 import { append, appendAll } from './audit.ts';
+import { beginEpoch, type Epoch } from './log-epochs.ts';
 import type { Db } from './pool.ts';
 
 /** The reaper raises it, and `curfew recover` alone ends it. */
@@ -120,16 +121,33 @@ export async function openCount(db: Db): Promise<number> {
   return row?.open ?? 0;
 }
 
-/** Ends it, with its alarms and their entries: from here on the store grants again, where the targets accept it. */
+/**
+ * Ends it, with its alarms, the log's next epoch and their entries: from here on the store grants again, where the targets
+ * accept it.
+ */
 export async function completeRecovery(
   tx: Db,
-  { id, closed, found, people }: Pick<Recovery, 'id' | 'found' | 'people'> & { readonly closed: number },
+  {
+    id,
+    closed,
+    found,
+    people,
+    epoch,
+  }: Pick<Recovery, 'id' | 'found' | 'people'> & { readonly closed: number; readonly epoch: Epoch },
 ): Promise<void> {
   const ended = await tx.query<{ subject: string }>('select s as subject from curfew.end_store_alarms($1) as s', [id]);
   for (const { subject } of ended) {
     await append(tx, alarmResolved('curfew_admin', subject, { key: `${behindCode}/${subject}` }));
   }
   await tx.query('update curfew.recovery set completed_at = clock_timestamp() where id = $1', [id]);
-  const body = { closed, people, found: found.map(({ cluster, mark, newest }) => ({ cluster, mark, newest })) };
+  await beginEpoch(tx, epoch);
+  const body = {
+    closed,
+    people,
+    epoch: epoch.number,
+    lostSize: epoch.lostSize,
+    lostRoot: epoch.lostRoot?.toString('hex') ?? null,
+    found: found.map(({ cluster, mark, newest }) => ({ cluster, mark, newest })),
+  };
   await append(tx, storeRecovered('curfew_admin', id, body));
 }

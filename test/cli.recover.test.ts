@@ -1,12 +1,21 @@
 /** A store that came back from a backup grants nothing until an operator has recovered it, and revokes all the same. */
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { readKeyring } from '../audit/keyring.ts';
+import { directoryWitness } from '../audit/witness/directory.ts';
 import { createLog } from '../config/log.ts';
 import type { RequestId } from '../domain/ids.ts';
+import { minuteMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import { newestIndex } from '../store/audit.ts';
+import { newestCheckpoint, sequence, waiting } from '../store/log.ts';
 import { migrate } from '../store/migrate.ts';
 import { behindCode, latestRecovery, storeIndex } from '../store/recovery.ts';
 import { startReaper, type Reaper } from '../workers/reaper.ts';
+import { createCheckpoints } from '../workers/worker/checkpoints.ts';
+import { createWitnessing } from '../workers/worker/witnessing.ts';
 import { eventually } from './support/eventually.ts';
 import { startGranting, type Claimed, type Granting } from './support/granting.ts';
 import { backUp, backup, restore, type StoreServer } from './support/restored-store.ts';
@@ -45,9 +54,13 @@ function startReaping(): Reaper {
   return reaper;
 }
 
+/** With what says where the log's keys and witnesses are; none where absent. */
+let auditEnv: Record<string, string> = {};
+
 const recover = (...words: readonly string[]): Promise<Ran> =>
   curfew(['recover', ...words], {
     env: {
+      ...auditEnv,
       CURFEW_ADMIN_STORE_URL: world.company.store.url('curfew_admin'),
       CURFEW_DIRECTORY_STORE_URL: world.company.store.url('curfew_directory'),
       CURFEW_TARGETS: JSON.stringify([
@@ -59,6 +72,9 @@ const recover = (...words: readonly string[]): Promise<Ran> =>
       'broken.yaml': 'people:\n  - { handle: ada, state: gone }\n',
     },
   });
+
+const clustersAsAdmin = (): string =>
+  JSON.stringify([{ ...cluster(), user: world.postgres.admin.user, password: world.postgres.admin.password }]);
 
 const grant = (it: Claimed): Promise<{ endAt: number }> => world.run(world.activities().grant, it);
 const failing = async (work: Promise<unknown>): Promise<string> => {
@@ -201,6 +217,90 @@ test('a store that came back and grew past the mark between two looks is known b
   await isBehind();
   expect(await mark()).toBe(seen);
   expect((await recover('--no-people', '--because', 'a test')).code).toBe(0);
+}, 120_000);
+
+test('a log that is shorter than its witness has it is recovered into a new epoch, which says what was lost, signed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'curfew-recover-'));
+  try {
+    const key = join(folder, 'key');
+    const [witness, other] = [join(folder, 'witness'), join(folder, 'other')];
+    await Promise.all([mkdir(witness), mkdir(other)]);
+    auditEnv = { CURFEW_AUDIT_KEY_FILE: key, CURFEW_AUDIT_NAME: 'recovered', CURFEW_WITNESSES: `${witness},${other}` };
+    expect((await curfew(['audit', 'key', 'new', '-o', key], { env: auditEnv })).code).toBe(0);
+    const worker = store().as.curfew_worker;
+    const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const look = (laterMs = 0): Promise<void> =>
+      createCheckpoints({
+        store: worker,
+        log: quiet,
+        clock: () => Date.now() + laterMs,
+        name: 'recovered',
+        keyring: () => readKeyring({ kind: 'file', path: key }),
+        witnessing: createWitnessing({ store: worker, clock: Date.now, witnesses: [directoryWitness(witness)] }),
+      })();
+    const drained = (): Promise<unknown> =>
+      eventually('every entry has its place', async () => {
+        await sequence(worker, 1_000);
+        return (await waiting(worker)).entries === 0;
+      });
+    startReaping();
+    await marked();
+    await drained();
+    await look();
+    await backUp(server());
+    const live = await world.claimed();
+    await grant(live);
+    await drained();
+    // A minute later: what is due is a matter of the store's clock.
+    await look(minuteMs);
+    const lost = await newestCheckpoint(store().admin);
+    await reaper?.stop();
+    reaper = undefined;
+    await restore(server());
+
+    // Nothing but the witness knows it: a target's mark is an operator's to move.
+    await world.postgres.query('control', 'update curfew.mark set store_index = 0');
+    await look();
+    expect(await storeIndex(store().admin)).toMatchObject({ behind: true });
+    await rm(other, { recursive: true });
+    const blind = await recover('--no-people', '--because', 'a test');
+    expect(blind).toMatchObject({ code: 2, err: expect.stringContaining(other) });
+    await mkdir(other);
+    const keyless = await curfew(['recover', '--no-people', '--because', 'a test'], {
+      env: { CURFEW_ADMIN_STORE_URL: store().url('curfew_admin'), CURFEW_TARGETS: clustersAsAdmin() },
+    });
+    expect(keyless).toMatchObject({ code: 2, err: expect.stringContaining('CURFEW_AUDIT_KEY_FILE') });
+
+    startReaping();
+    const looked = await recover('--dry-run', '--json');
+    expect(JSON.parse(looked.out)).toMatchObject({
+      needed: true,
+      log: { epoch: 1, lost: expect.stringContaining(`${lost?.size} were witnessed`) },
+    });
+    const ran = await recover('--no-people', '--because', 'a test');
+    expect({ code: ran.code, err: ran.err }).toMatchObject({ code: 0 });
+    await drained();
+    await look(2 * minuteMs);
+    expect(await storeIndex(store().admin)).toMatchObject({ behind: false });
+    expect(await newestCheckpoint(store().admin)).toMatchObject({ epoch: 2 });
+    expect((await readdir(witness)).map((name) => name.slice(0, 6))).toEqual(['000001', '000001', '000002']);
+    const [entry] = await store().admin.query<{ body: Buffer }>(
+      `select body from audit.entry where kind = 'store.recovered' order by id desc limit 1`,
+    );
+    expect(JSON.parse(String(entry?.body))).toMatchObject({ epoch: 2, lostSize: lost?.size });
+    const status = await curfew(['audit', 'status', '--json'], {
+      env: { ...auditEnv, CURFEW_ADMIN_STORE_URL: store().url('curfew_admin') },
+    });
+    expect(status.code, status.err).toBe(0);
+    expect(JSON.parse(status.out)).toMatchObject({
+      epoch: 2,
+      lost: null,
+      witnesses: [{ name: witness }, { name: other }],
+    });
+  } finally {
+    auditEnv = {};
+    await rm(folder, { recursive: true });
+  }
 }, 120_000);
 
 test('a people file that cannot be taken is told before anything has ended', async () => {

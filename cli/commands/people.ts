@@ -5,6 +5,7 @@ import type { Register } from '../program.ts';
 import { settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
 import { importFile } from './people-import.ts';
+import { addPeopleErase } from './people-erase.ts';
 import { addPeopleLeave } from './people-leave.ts';
 import { addPeopleLink } from './people-link.ts';
 import { addPeopleLogin } from './people-login.ts';
@@ -19,7 +20,7 @@ type Json = { readonly json?: true };
 export const registerPeople: Register = (program, terminal, finish) => {
   const command = program
     .command('people')
-    .summary('import, list, show or link people; ask their sources; say that one left')
+    .summary('import, list, show or link people; ask their sources; say that one left; erase one')
     .description('The directory: who there is, in which groups, and who has left.');
   command
     .command('import')
@@ -64,6 +65,7 @@ export const registerPeople: Register = (program, terminal, finish) => {
   addPeopleLogin(command, terminal);
   addPeopleLeave(command, terminal, finish);
   addPeoplePull(command, terminal, finish);
+  addPeopleErase(command, terminal);
 };
 
 const stateOf = (text: string): PersonState => {

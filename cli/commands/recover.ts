@@ -7,6 +7,7 @@ import * as recovery from '../../store/recovery.ts';
 import type { Recovery } from '../../store/recovery.ts';
 import type { Register } from '../program.ts';
 import { openSite, type Seen, type Site } from '../recover/clusters.ts';
+import { lookAtLog, nextEpoch, requireWholeLook, type LogLook } from '../recover/log.ts';
 import { settings, withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
 import { checkFile, importFile } from './people-import.ts';
@@ -65,25 +66,29 @@ async function run(terminal: Terminal, store: Store, options: Options): Promise<
     const under = await recovery.latestRecovery(store);
     const { behind } = await recovery.storeIndex(store);
     const open = await recovery.openCount(store);
-    const needed = behind || seen.some(({ mark }) => mark > newest);
-    if (!options.json) print(terminal, seen, newest, open);
+    const looked = await lookAtLog(terminal, store);
+    const { size, epoch, lost = null } = looked;
+    const log = { size, epoch, lost, obstacles: looked.obstacles };
+    const needed = behind || lost !== null || seen.some(({ mark }) => mark > newest);
+    if (!options.json) print(terminal, seen, newest, open, looked);
     if (options.dryRun) {
-      if (options.json) printJson(terminal, { dryRun: true, needed, newest, open, clusters: seen });
+      if (options.json) printJson(terminal, { dryRun: true, needed, newest, open, clusters: seen, log });
       else terminal.out(needed ? 'The store is behind: nothing is granted.\n' : 'The store is not behind.\n');
       return needed ? exitCodes.refused : exitCodes.done;
     }
     if (!needed && options.force !== true) {
-      if (options.json) printJson(terminal, { needed, newest, open, clusters: seen });
+      if (options.json) printJson(terminal, { needed, newest, open, clusters: seen, log });
       else terminal.out('The store is not behind; nothing was done. --force recovers all the same.\n');
       return exitCodes.done;
     }
     const people = sourceOf(options);
     checkImport(terminal, options);
+    requireWholeLook(looked);
     if (under?.completedAt === null) terminal.err(`Going on with the recovery of ${stamp(under.begunAt)}.\n`);
     const found = seen.map(({ cluster, mark }) => ({ cluster, mark, newest }));
     const begun = await recovery.beginRecovery(store, { id: randomUUID(), found, people });
     const done = await recover(terminal, store, sites, seen, begun, options);
-    if (options.json) printJson(terminal, { needed, newest, clusters: seen, ...done });
+    if (options.json) printJson(terminal, { needed, newest, clusters: seen, log, ...done });
     else {
       terminal.out(`Recovered: ${done.asked} requests asked to end, ${done.ended} grants ended; grants work again.\n`);
       if (done.stillOpen > 0)
@@ -143,8 +148,14 @@ async function recover(
     await importFile({ ...terminal, out: (text) => terminal.err(text) }, options.people, {});
   const stillOpen = await untilNone(() => recovery.openCount(store), workflowsMs, calmMs);
   const newest = await newestIndex(store);
+  // Looked at again: what ends has its entries too, and a witness may have got more since.
+  const log = await lookAtLog(terminal, store);
+  requireWholeLook(log);
   for (const site of sites) await site.accept(newest);
-  await store.transaction((tx) => recovery.completeRecovery(tx, { ...begun, closed: asked }));
+  await store.transaction(async (tx) => {
+    const epoch = await nextEpoch(tx, log, begun.id);
+    await recovery.completeRecovery(tx, { ...begun, closed: asked, epoch });
+  });
   return { asked, ended, stillOpen };
 }
 
@@ -172,8 +183,10 @@ async function untilNone(count: () => Promise<number>, withinMs: number, calm = 
 
 const stamp = (at: number): string => new Date(at).toISOString();
 
-function print(terminal: Terminal, seen: readonly Seen[], newest: number, open: number): void {
+function print(terminal: Terminal, seen: readonly Seen[], newest: number, open: number, log: LogLook): void {
   terminal.out(`The store is at audit entry ${newest}, with ${open} open requests.\n`);
+  if (log.lost !== undefined) terminal.out(`The log is not what was signed before: ${log.lost}.\n`);
+  for (const obstacle of log.obstacles) terminal.err(`${obstacle}\n`);
   printTable(
     terminal,
     ['cluster', 'has seen it at', 'live grants', 'of them unknown here'],

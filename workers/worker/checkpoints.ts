@@ -10,6 +10,7 @@ import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
 import { minuteMs, secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
 import * as tree from '../../store/log.ts';
+import { newestEpoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { behindCode } from '../../store/recovery.ts';
 import { unsignedCode } from './sequencing.ts';
@@ -95,6 +96,8 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
     const own = await ownLogOf(store, name, keyring.verifiers);
     const lost = await lostOf(own, held);
     if (lost !== undefined) {
+      // A recovery may have ended meanwhile, and its alarms with it: then this was said of the log before.
+      if ((await newestEpoch(store)).number !== own.epoch) return;
       const detail = `The log is not what was signed before: ${lost}. Look at it, then run curfew recover.`;
       if (await alarms.raise(store, { key: lostKey, code: behindCode, subject: 'log', detail }))
         log.error({ size: own.size, epoch: own.epoch, lost }, 'the log is not what was signed before');
