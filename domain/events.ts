@@ -6,6 +6,7 @@ import type { OperationBodies } from './events/operation.ts';
 import type { PeopleBodies } from './events/people.ts';
 import type { PolicyBodies } from './events/policy.ts';
 import type { RequestBodies } from './events/request.ts';
+import type { RetentionBodies } from './events/retention.ts';
 import type { ReviewBodies } from './events/review.ts';
 import type { SessionBodies } from './events/session.ts';
 
@@ -29,6 +30,7 @@ export const auditKinds = {
   'claim.accepted': ['curfew_api'],
   'claim.refused': ['curfew_api'],
   'grant.made': ['curfew_worker'],
+  'grant.refused': ['curfew_worker'],
   'grant.failed': ['curfew_worker'],
   'end.asked': ['curfew_api', 'curfew_directory', 'curfew_worker', 'curfew_admin'],
   'end.refused': ['curfew_api'],
@@ -87,6 +89,8 @@ export const auditKinds = {
   'alarm.raised': ['curfew_api', 'curfew_directory', 'curfew_worker', 'curfew_reaper', 'curfew_admin'],
   'alarm.resolved': ['curfew_worker', 'curfew_reaper', 'curfew_admin'],
   'store.recovered': ['curfew_admin'],
+  'log.retired': ['curfew_admin'],
+  'person.erased': ['curfew_directory'],
   'history.exported': ['curfew_worker'],
   'session.opened': ['curfew_collector'],
   'session.statements': ['curfew_collector'],
@@ -114,6 +118,7 @@ export type Bodies = RequestBodies &
   PeopleBodies &
   PolicyBodies &
   OperationBodies &
+  RetentionBodies &
   HistoryBodies &
   SessionBodies;
 

@@ -34,6 +34,10 @@ export type OperationBodies = {
   readonly 'store.recovered': {
     readonly closed: number;
     readonly people: string;
+    /** The log's epoch from here on, and how far the one before it had been, as others had it signed. */
+    readonly epoch: number;
+    readonly lostSize: number | null;
+    readonly lostRoot: string | null;
     readonly found: readonly { readonly cluster: string; readonly mark: number; readonly newest: number }[];
   };
 };

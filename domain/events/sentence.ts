@@ -7,6 +7,7 @@ import { operationSentences } from './operation.ts';
 import { peopleSentences } from './people.ts';
 import { policySentences } from './policy.ts';
 import { requestSentences } from './request.ts';
+import { retentionSentences } from './retention.ts';
 import { reviewSentences } from './review.ts';
 import { sessionSentences } from './session.ts';
 
@@ -18,6 +19,7 @@ const sentences: Sentences<Bodies> = {
   ...peopleSentences,
   ...policySentences,
   ...operationSentences,
+  ...retentionSentences,
   ...historySentences,
   ...sessionSentences,
 };
