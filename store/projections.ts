@@ -37,6 +37,7 @@ export async function save(db: Db, id: RequestId, view: RequestView, at: number)
   return kept.length > 0;
 }
 
+/** The same of many; those without one are left out. */
 export async function viewsOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, RequestView>> {
   const rows = await db.query<{ id: RequestId; view: RequestView }>(
     'select request_id as id, view from curfew.projection where request_id = any ($1::uuid[])',
