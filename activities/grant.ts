@@ -23,6 +23,7 @@ import { attemptDeadlineAt } from './deadline.ts';
 import { failing, toFailure, type Log } from './failures.ts';
 import { isDisturbed, readGrantCase, type GrantCase } from './grant-case.ts';
 import { judgeGrant } from './judge-grant.ts';
+import { noteRefusal } from './note-refusal.ts';
 import { storeBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
 
@@ -48,6 +49,7 @@ export const createGrant = (deps: GrantDeps): Pick<GrantActivities, 'grant'> => 
     try {
       return await grant(deps, input, deadlineAt);
     } catch (error) {
+      await noteRefusal(deps, input.requestId, error);
       await alarmIfStrange(deps, input, error);
       throw error;
     }

@@ -358,6 +358,12 @@ describe('no grant', () => {
     await world.sample.worker.revokeMany([it.requestId]);
     expect((await failure(grant(it))).type).toBe('TargetRejected');
     expect(await world.canLogin(it.requestId)).toBeUndefined();
+    const refusal = (await world.company.audit(it.requestId)).at(-1);
+    expect(refusal).toMatchObject({
+      kind: 'grant.refused',
+      login: 'curfew_worker',
+      body: { code: 'TargetRejected', sqlstate: 'CF001' },
+    });
     expect((await alarms.open(world.company.store.admin)).some(({ subject }) => subject === it.requestId)).toBe(false);
   });
 

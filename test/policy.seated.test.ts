@@ -82,7 +82,7 @@ const stages = fc.array(
   }),
   { maxLength: 3 },
 );
-type Drafted = fc.TypeFromArbitrary<typeof stages>;
+type Drafted = typeof stages extends fc.Arbitrary<infer Stages> ? Stages : never;
 const stageText = ({ from, need, together, outsidePair }: Drafted[number], index: number): string =>
   `{ name: s${index}, from: [${from.join(', ')}], need: ${isSeveral(from) ? need : 1}` +
   `${together && index > 0 ? ', together: true' : ''}${outsidePair ? ', outsidePair: true' : ''} }`;

@@ -75,6 +75,8 @@ export type GrantBodies = {
   readonly 'claim.accepted': ClaimAccepted;
   readonly 'claim.refused': RefusedBody;
   readonly 'grant.made': GrantMade;
+  /** `sqlstate`: the target's own word, CF001 for a tombstone; null where it was not asked. */
+  readonly 'grant.refused': RefusedBody & { readonly sqlstate: string | null };
   readonly 'grant.failed': { readonly target: TargetName; readonly cause: string };
   readonly 'end.asked': EndAsked;
   readonly 'end.refused': RefusedBody;
@@ -101,6 +103,8 @@ export const claimAccepted = entry('claim.accepted');
 export const claimRefused = entry('claim.refused');
 /** The login is there, as a later transaction read it. Subject: the request; actor: its holder. */
 export const grantMade = entry('grant.made');
+/** A login was refused, for good. Subject: the request. */
+export const grantRefused = entry('grant.refused');
 /** No login came about. Subject: the request. */
 export const grantFailed = entry('grant.failed');
 /** Somebody or something asked that it ends now. Subject: the request, or the person of whom all is to end. */
@@ -124,6 +128,10 @@ export const grantSentences: Sentences<GrantBodies> = {
   'claim.refused': ({ actor, body }, nameOf) => `A claim of ${nameOf(actor)} was refused: ${body.code}.`,
   'grant.made': ({ actor, body }, nameOf) =>
     `${nameOf(actor)} has ${body.template} on ${body.target} until ${instant(body.endAt)}.`,
+  'grant.refused': ({ body }) =>
+    body.sqlstate === 'CF001'
+      ? 'The login was refused: its grant had been ended, and nothing makes it again.'
+      : `The login was refused: ${body.code}${body.sqlstate === null ? '' : `, ${body.sqlstate}`}.`,
   'grant.failed': ({ body }) => `No login came about on ${body.target}: ${body.cause}.`,
   'end.asked': ({ actor, body }, nameOf) => `${nameOf(actor)} asked that it ends now: ${body.cause}.`,
   'end.refused': ({ actor, body }, nameOf) => `${nameOf(actor)} asked that it ends now and was refused: ${body.code}.`,

@@ -21,7 +21,7 @@ export type { Login };
 /** All that is left of a request once it is over, wherever it stands: equal for equal stories, whatever died meanwhile. */
 export type Ending = {
   readonly outcome: string | null;
-  /** Entries of the audit log, a count a kind; without what the reaper and alarms add where they were first. */
+  /** Entries of the audit log, a count a kind; without what others than its own steps add, where they were first. */
   readonly entries: Readonly<Record<string, number>>;
   readonly decisions: number;
   readonly claims: number;
@@ -187,7 +187,7 @@ function looks(stage: Stage, admin: Store) {
 
 const endingText = `select p.outcome,
     coalesce((select jsonb_object_agg(kind, n) from (select kind, count(*) as n from audit.entry
-      where subject = $1::text and kind !~ '^(reaper|alarm)[.]' group by kind) e), '{}') as entries,
+      where subject = $1::text and kind !~ '^(reaper|alarm|history|session)[.]|^grant[.]refused$' group by kind) e), '{}') as entries,
     (select count(*)::int from curfew.decision where request_id = $1::uuid) as decisions,
     (select count(*)::int from curfew.claim where request_id = $1::uuid) as claims,
     (select count(*)::int from curfew.access_grant where request_id = $1::uuid and ended_at is not null) as grants,
