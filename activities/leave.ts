@@ -17,6 +17,7 @@ import * as taints from '../store/taints.ts';
 import type { LeaveActivities } from '../workflows/activities.ts';
 import type { LeaveInput, LeaveReport } from '../workflows/contract.ts';
 import { failing, toRetry, type Log } from './failures.ts';
+import { servedZones } from './reconcile.ts';
 
 /** What is said to the Workflows of requests; `Temporal` is one. Each may be said again. */
 export type Requests = {
@@ -48,6 +49,7 @@ const clocksApartMs = 5 * secondMs;
  * they ask for and decide from then on is no part of it.
  */
 export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
+  zonesServed: () => zonesServed(deps),
   closeRequestsOf: failing({ log: deps.log, activity: 'leave', as: toRetry }, async (input: LeaveInput) => {
     await voidWhatIsLeft(deps, input);
     await untilClosed(deps, input);
@@ -68,6 +70,12 @@ export const createLeave = (deps: LeaveDeps): LeaveActivities => ({
     return report;
   }),
 });
+
+const zonesServed = (deps: LeaveDeps): ReturnType<LeaveActivities['zonesServed']> =>
+  failing<object, { readonly zones: readonly string[] }>(
+    { log: deps.log, activity: 'zonesServed', as: toRetry },
+    async () => ({ zones: [...new Set(await servedZones(deps))].toSorted() }),
+  )({});
 
 async function voidWhatIsLeft({ store, requests: told }: LeaveDeps, input: LeaveInput): Promise<void> {
   const { personId, cause, learnedAt } = input;

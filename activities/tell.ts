@@ -9,6 +9,7 @@ import { SlackBusy } from '../slack/views/message.ts';
 import type { RequestModel, Workspace } from '../slack/views/model.ts';
 import { paint } from '../slack/views/paint.ts';
 import { append } from '../store/audit.ts';
+import * as grants from '../store/grants.ts';
 import { enqueue, type NewMessage } from '../store/outbox.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
@@ -52,7 +53,7 @@ export const createTell = (deps: TellDeps): Pick<BoundedActivities, 'tell'> => (
 function record({ store, clock }: TellDeps, requestId: RequestId, view: RequestView): Promise<void> {
   return store.transaction(async (tx) => {
     const newer = await projections.save(tx, requestId, view, clock());
-    if (!newer || view.state.kind !== 'closed') return;
+    if (!newer || view.state.kind !== 'closed' || (await grants.endedAmong(tx, [requestId])).size > 0) return;
     const { outcome, cause } = view.state;
     await append(tx, requestClosed('curfew_worker', requestId, { outcome, cause }));
   });

@@ -26,10 +26,10 @@ export const leave = (ctx: Context, input: LeaveInputFromSource): Promise<Left |
     const store = ctx.directory;
     if (!store) throw new Error('this process takes no HR events: it has no directory login');
     const handle = await handleOf(store, input);
-    const { left, queued } = await store.transaction((tx) =>
+    const { left, queued, waits } = await store.transaction((tx) =>
       handle === undefined ? unknown(tx, input, ctx.clock()) : known(tx, input, handle, ctx.clock()),
     );
-    return { ...left, confirmed: await sendSome(ctx, store, queued) };
+    return { ...left, confirmed: (await sendSome(ctx, store, queued)) && !waits };
   });
 
 /** @returns the source's key of somebody who is known, else undefined */
@@ -55,5 +55,9 @@ async function unknown(tx: Db, input: LeaveInputFromSource, learnedAt: number): 
   const key = `person-unknown/${subject}`;
   const detail = `An event of ${source} says "${state}" of somebody whom the directory does not know.`;
   await alarms.raise(tx, { key, code: 'person-unknown', subject, detail });
-  return { left: { person: null, change: 'unknown', state, requests: [], voided: 0, tainted: [] }, queued: [] };
+  return {
+    left: { person: null, change: 'unknown', state, requests: [], voided: 0, tainted: [] },
+    queued: [],
+    waits: false,
+  };
 }

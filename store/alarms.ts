@@ -52,6 +52,15 @@ export async function resolve(db: Db, key: string): Promise<boolean> {
   return resolved.length > 0;
 }
 
+/** The keys among these that are open. */
+export async function openAmong(db: Db, keys: readonly string[]): Promise<readonly string[]> {
+  const rows = await db.query<{ key: string }>(
+    'select key from curfew.alarm where resolved_at is null and key = any ($1::text[])',
+    [keys],
+  );
+  return rows.map(({ key }) => key);
+}
+
 /** Open alarms, oldest first. */
 export const open = (db: Db): Promise<readonly OpenAlarm[]> =>
   db.query(
