@@ -5,11 +5,13 @@ import { owedFrom } from './reviews.ts';
 export const breakGlassReport: Report = {
   name: 'breakglass',
   rowsAre: ['break-glass', 'break-glasses'],
-  note: 'Access for incidents without prior approval, opened in the period. A review is owed from a day after the end at the latest.',
+  note: 'Access for incidents without prior approval, opened in the period, also what was opened by hand and recorded later. A review is owed from a day after the end at the latest.',
   none: 'Nobody broke glass.',
   takes: ['fromAt', 'toAt', 'target', 'person'],
   columns: [
     { name: 'request', brief: true },
+    { name: 'how', brief: true },
+    { name: 'entry' },
     { name: 'person_id' },
     { name: 'person', brief: true },
     { name: 'target', brief: true },
@@ -31,7 +33,7 @@ export const breakGlassReport: Report = {
     { name: 'note' },
   ],
   sql: `
-    select r.id as request, r.person as person_id, ${nameOf('r.person::text')} as person, r.target, r.role,
+    select r.id as request, 'through Curfew' as how, b.entry, r.person::text as person_id, ${nameOf('r.person::text')} as person, r.target, r.role,
       r.ticket as incident, b.incident = 'holds' as incident_known,
       (select t.body from curfew.personal t where t.kind = 'reason' and t.id = r.id::text) as reason,
       r.opened_at,
@@ -54,10 +56,27 @@ export const breakGlassReport: Report = {
     left join curfew.review v on v.request_id = r.id
     where r.kind = 'break-glass' and r.opened_at >= $1::timestamptz and r.opened_at < $2::timestamptz
       and ($3::text is null or r.target = $3::text) and ($4::uuid is null or r.person = $4::uuid)
-    order by r.opened_at, r.id`,
+    union all
+    select null, 'by hand', e.id, array_to_string(w.ids, '; '), array_to_string(w.names, '; '), x.body ->> 'target',
+      x.body ->> 'role', x.body ->> 'incident', null, null, x.opened_at, '{}', null, null, x.ended_at, 'recorded later',
+      'recorded by ' || e.actor, null, null, null, null, null
+    from audit.entry e
+    cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
+    cross join lateral (select b.body, to_timestamp((b.body ->> 'openedAt')::bigint / 1000.0) as opened_at,
+      to_timestamp((b.body ->> 'endedAt')::bigint / 1000.0) as ended_at) x
+    cross join lateral (select array_agg(p.id order by p.place) as ids,
+      array_agg(coalesce(${nameOf('p.id')}, '-') order by p.place) as names
+      from jsonb_array_elements_text(x.body -> 'by') with ordinality p (id, place)) w
+    where e.kind = 'breakglass.recorded' and x.opened_at >= $1::timestamptz and x.opened_at < $2::timestamptz
+      and ($3::text is null or x.body ->> 'target' = $3::text)
+      and ($4::uuid is null or $4::uuid::text = any (w.ids))
+    order by opened_at, request, entry`,
   sums: (rows) => {
     const count = (review: string): number => rows.filter((row) => row.review === review).length;
     const reviewed = rows.filter((row) => row.reviewer_id !== null).length;
-    return [`${reviewed} reviewed, ${count('OWED')} owed, ${count('waits') + count('not over')} wait.`];
+    const byHand = rows.filter((row) => row.how === 'by hand').length;
+    return [
+      `${reviewed} reviewed, ${count('OWED')} owed, ${count('waits') + count('not over')} wait; ${byHand} by hand.`,
+    ];
   },
 };

@@ -245,7 +245,22 @@ describe('curfew report', () => {
     ]);
     expect(of(reviewed.id)).toMatchObject({ review: 'justified', reviewer: 'Name of carl', note: 'they had to' });
     expect(of(never.id)).toMatchObject({ review: 'nothing was granted', granted_at: null });
-    expect(sums).toEqual(['1 reviewed, 1 owed, 0 wait.']);
+    expect(sums).toEqual(['1 reviewed, 1 owed, 0 wait; 0 by hand.']);
+    const env = { CURFEW_ADMIN_STORE_URL: store.url('curfew_admin') };
+    const said = 'orders-prod write INC-9 --by ben --by olga --from 2026-05-01T01:10Z --to 2026-05-01T01:52Z';
+    expect(await curfew(['breakglass', 'record', ...said.split(' ')], { env })).toMatchObject({ code: 0 });
+    const byHand = (await report('breakglass', '--person', 'olga')).rows;
+    expect(byHand).toMatchObject([
+      {
+        how: 'by hand',
+        request: null,
+        person_id: `${company.id('ben')}; ${company.id('olga')}`,
+        person: 'Name of ben; Name of olga',
+        opened_at: '2026-05-01T01:10:00.000Z',
+        ended_at: '2026-05-01T01:52:00.000Z',
+        review: 'recorded by curfew_admin',
+      },
+    ]);
   });
 
   test.each(['grants', 'leavers', 'breakglass', 'refusals', 'approvers', 'policy-changes', 'admins'])(
