@@ -15,7 +15,7 @@ import { checkTarget } from '../../targets/postgres/check.ts';
 import type { StatementEvent } from '../../targets/postgres/connection.ts';
 import { createRevoker } from '../../targets/postgres/revoker.ts';
 import { makeVerifier } from '../../targets/postgres/verifier.ts';
-import type { GrantActivities, RevokeActivities } from '../../workflows/activities.ts';
+import type { GrantActivities, RevokeActivities, TogetherActivities } from '../../workflows/activities.ts';
 import { approved, minted, ok, startCompany, ticketKey, type Company } from './company.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import { installSample, makeSample, openWorker, type Sample } from './target.ts';
@@ -43,7 +43,7 @@ export type Granting = {
   readonly statements: StatementEvent[];
   activities(
     more?: Partial<Pick<GrantDeps, 'store' | 'clock' | 'conditions'>> & { cluster?: Cluster },
-  ): GrantActivities & RevokeActivities;
+  ): GrantActivities & RevokeActivities & TogetherActivities;
   /** As the SDK runs an activity; `info` is what it would be told. */
   run<Input, Output>(activity: (input: Input) => Promise<Output>, input: Input, info?: object): Promise<Output>;
   claimed(change?: Partial<OpenInput>): Promise<Claimed>;
