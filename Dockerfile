@@ -13,6 +13,7 @@ COPY --from=packages /curfew/node_modules node_modules
 COPY package.json tsconfig.json ./
 COPY activities activities
 COPY api api
+COPY audit audit
 COPY cli cli
 COPY conditions conditions
 COPY directory directory
@@ -27,8 +28,8 @@ COPY targets targets
 COPY temporal temporal
 COPY workers workers
 COPY workflows workflows
-# The API, and /healthz and /metrics of worker and reaper.
-EXPOSE 8080 8081 8082 8083
+# The API, /healthz and /metrics of the worker, /healthz of reaper, hooks and collector.
+EXPOSE 8080 8081 8082 8083 8084
 USER node
 ENTRYPOINT ["node"]
 CMD ["api/main.ts"]

@@ -28,6 +28,8 @@ export type LogPiece = {
   readonly lost: boolean;
   /** Whether the server logs who comes and who goes. */
   readonly connections: boolean;
+  /** Of a node that was never read before: older lines are another node's, whose copy it is. Epoch ms. */
+  readonly copiedUntil: number | null;
 };
 
 /** How far a node's log was read; the beginning where it never was. */
@@ -46,8 +48,10 @@ export async function placeOf(db: Db, { cluster, node }: LoggedNode): Promise<Lo
  */
 export const record = (store: Store, node: LoggedNode, from: LogPlace, piece: LogPiece): Promise<boolean> =>
   store.transaction(async (tx) => {
-    if (!(await holdPlace(tx, node, from))) return false;
-    await appendAll(tx, await keep(tx, node, piece.lines));
+    const held = await holdPlace(tx, node, from, piece.copiedUntil);
+    if (!held) return false;
+    const own = piece.lines.filter(({ at }) => at >= (held.ownSince ?? 0));
+    await appendAll(tx, await keep(tx, node, own));
     await movePlace(tx, node, piece);
     return true;
   });
@@ -102,19 +106,26 @@ export const settle = (store: Store, node: LoggedNode, from: LogPlace, readTo: n
     return true;
   });
 
-/** Locks how far the node's log was read. @returns false where that is another place by now */
-async function holdPlace(tx: Db, { cluster, node, targets }: LoggedNode, from: LogPlace): Promise<boolean> {
+type HeldPlace = { readonly ownSince: number | null };
+
+/** Locks how far the node's log was read. @returns undefined where that is another place by now */
+async function holdPlace(
+  tx: Db,
+  { cluster, node, targets }: LoggedNode,
+  from: LogPlace,
+  ownSince: number | null = null,
+): Promise<HeldPlace | undefined> {
   await tx.query(
-    `insert into curfew.session_cursor (cluster, node, targets, next) values ($1, $2, $3, 0)
+    `insert into curfew.session_cursor (cluster, node, targets, next, own_since) values ($1, $2, $3, 0, $4)
      on conflict (cluster, node) do nothing`,
-    [cluster, node, targets],
+    [cluster, node, targets, ownSince === null ? null : new Date(ownSince)],
   );
-  const rows = await tx.query(
-    `select from curfew.session_cursor where cluster = $1 and node = $2 and file is not distinct from $3::text
+  const [held] = await tx.query<HeldPlace>(
+    `select own_since as "ownSince" from curfew.session_cursor where cluster = $1 and node = $2 and file is not distinct from $3::text
        and head is not distinct from $4::bytea and next = $5 for update`,
     [cluster, node, from.file, from.head, from.next],
   );
-  return rows.length === 1;
+  return held;
 }
 
 /** NB. Nothing is whole whose beginning nobody saw: `whole_since` is when the reading began, and begins again after a gap. */

@@ -47,6 +47,7 @@ const keep = (events: readonly SessionEvent[]) =>
       more: false,
       lost: false,
       connections: true,
+      copiedUntil: null,
       lines: events.map((event, index) => ({
         session: '1.a',
         line: index + 1,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { expect, test } from 'vitest';
 import { apiShape } from '../config/api.ts';
+import { collectorShape } from '../config/collector.ts';
 import { migrateShape } from '../config/cli.ts';
 import type { Shape } from '../config/field.ts';
 import { span } from '../config/forms.ts';
@@ -47,6 +48,7 @@ const processOf: Readonly<Record<string, { readonly name: string; readonly shape
   'api/main.ts --only hooks': { name: 'hooks', shape: hooksShape },
   'workers/main.ts': { name: 'worker', shape: workerShape },
   'workers/reaper.ts': { name: 'reaper', shape: reaperShape },
+  'workers/collector.ts': { name: 'collector', shape: collectorShape },
   'cli/main.ts migrate': { name: 'migrate', shape: migrateShape },
 };
 const processOfService = (service: Service) => {
@@ -58,6 +60,7 @@ const processOfService = (service: Service) => {
 test('every process has a service, and its command is a file of the project', () => {
   expect(ours.map(([, service]) => processOfService(service).name).toSorted()).toEqual([
     'api',
+    'collector',
     'hooks',
     'migrate',
     'reaper',

@@ -59,6 +59,7 @@ const piece = (lines: readonly SessionLine[], next: number, more: Partial<LogPie
   more: false,
   lost: false,
   connections: true,
+  copiedUntil: null,
   ...more,
 });
 const keep = (from: LogPlace, found: LogPiece): Promise<boolean> =>
@@ -259,6 +260,16 @@ describe('reading on', () => {
     const rest = session([closed], '1.a', 5);
     expect(await keep({ file: 'a.json', head, next: 150 }, piece([...lines, ...rest], 180, { lost: true }))).toBe(true);
     expect(JSON.stringify([await entries(), await statements()])).toBe(before);
+  });
+
+  test('a standby’s log is its own from its first start on: what came with the copy of its primary is not', async () => {
+    const copied = session([opened, told('select 1'), closed]);
+    const own = session([opened, told('select 2'), closed], '2.b', 10);
+    const from = (next: number): LogPlace => ({ file: 'a.json', head, next });
+    await keep(start, piece(copied, 1, { copiedUntil: at + 8_000 }));
+    // It was started once more since, and its own sessions stay its own.
+    await keep(from(1), piece([...copied, ...own], 2, { copiedUntil: at + 3_600_000 }));
+    expect((await statements()).map(({ text }) => text)).toEqual(['select 2']);
   });
 
   test('a piece that cannot be kept leaves the place where it was', async () => {

@@ -142,7 +142,7 @@ test('it comes up, and every word of dev.json is true', async () => {
   expect(statSync(join(project, '.curfew', 'dev.json')).mode & 0o777).toBe(0o600);
   const text = expect.any(String);
   const logins = Object.fromEntries(
-    ['api', 'directory', 'admin', 'worker', 'reaper', 'auditor'].map((name) => [`curfew_${name}`, text]),
+    ['api', 'directory', 'admin', 'worker', 'reaper', 'collector', 'auditor'].map((name) => [`curfew_${name}`, text]),
   );
   expect(dev).toMatchObject({
     api: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
@@ -157,14 +157,14 @@ test('it comes up, and every word of dev.json is true', async () => {
       databases: [text],
       templates: [text, text, text],
       adminUrl: text,
-      logins: { curfew_worker: text, curfew_reaper: text },
+      logins: { curfew_worker: text, curfew_reaper: text, curfew_collector: text },
     })),
   });
   for (const person of dev.people) {
     expect(person).toMatchObject({ id: text, name: text, email: text, slackUserId: text, groups: expect.any(Array) });
   }
   expect(Object.keys(dev.pids)).toEqual(
-    expect.arrayContaining(['store', 'target', 'temporal', 'slack', 'api', 'worker', 'reaper']),
+    expect.arrayContaining(['store', 'target', 'temporal', 'slack', 'api', 'worker', 'reaper', 'collector']),
   );
   await expectTrue(dev);
 

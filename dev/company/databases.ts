@@ -13,6 +13,7 @@ import { controlDatabase, sampleTargets } from './targets.ts';
 export type SampleSecrets = {
   readonly targetWorker: string;
   readonly targetReaper: string;
+  readonly targetCollector: string;
   readonly ticketKeyId: string;
   /** base64 */
   readonly ticketKey: string;
@@ -27,6 +28,7 @@ export async function furnish(
   mode: 'createrole' | 'superuser' = 'createrole',
 ): Promise<void> {
   const made = await createMissing(admin);
+  await logStatements(admin);
   for (const database of databases.filter((name) => made.has(name))) {
     await asAdministrator(admin, database, (client) => client.query(sampleSql(database)));
   }
@@ -38,6 +40,7 @@ export async function furnish(
     ticketKeys: [{ keyId: secrets.ticketKeyId, key: Buffer.from(secrets.ticketKey, 'base64') }],
     workerPassword: secrets.targetWorker,
     reaperPassword: secrets.targetReaper,
+    collectorPassword: secrets.targetCollector,
     loginTrigger: true,
   });
 }
@@ -55,6 +58,15 @@ export async function checkSample(admin: Administrator, store: Store): Promise<v
       throw new Error(`${name} is not fit: ${errors.map((each) => `${each.code} (${each.what})`).join(', ')}`);
   }
 }
+
+/** Every statement in a grantee's database is logged, and how long it took; Curfew's own are in another one. */
+const logStatements = (admin: Administrator): Promise<void> =>
+  asAdministrator(admin, 'postgres', async (client) => {
+    for (const database of databases) {
+      await client.query(`alter database ${escapeIdentifier(database)} set log_statement = 'all'`);
+      await client.query(`alter database ${escapeIdentifier(database)} set log_duration = on`);
+    }
+  });
 
 const sampleSql = (database: string): string => readFileSync(join(import.meta.dirname, `${database}.sql`), 'utf8');
 

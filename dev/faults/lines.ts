@@ -1,4 +1,5 @@
 /** Every line between Curfew's processes and their servers, each its own, so that one may break and the others hold. */
+import type { Service } from '../stack/service.ts';
 import type { Lines } from '../stack/stack.ts';
 import type { StackSettings } from '../stack/settings.ts';
 import { openProxy, type Proxy } from './proxy.ts';
@@ -27,7 +28,7 @@ export async function openLines(settings: StackSettings): Promise<AllLines> {
     }),
   );
   const line = Object.fromEntries(opened) as Record<LineName, Proxy>;
-  const of = (process: 'worker' | 'reaper' | 'api'): StackSettings => ({
+  const of = (process: Service['name']): StackSettings => ({
     ...settings,
     ports: {
       ...settings.ports,

@@ -65,6 +65,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
   const { ports, secrets } = settings;
   const worker = `postgres://curfew_worker:${secrets.targetWorker}@127.0.0.1:${ports.target}/${controlDatabase}`;
   const reaper = `postgres://curfew_reaper:${secrets.targetReaper}@127.0.0.1:${ports.target}/${controlDatabase}`;
+  const collector = `postgres://curfew_collector:${secrets.targetCollector}@127.0.0.1:${ports.target}/${controlDatabase}`;
   return {
     playground: `http://127.0.0.1:${ports.playground}/`,
     api: apiUrl(settings),
@@ -95,7 +96,7 @@ export async function describe(stack: Stack, slackPid: number | null): Promise<D
       databases,
       templates,
       adminUrl: superuserUrl(settings, 'target', databases[0]),
-      logins: { curfew_worker: worker, curfew_reaper: reaper },
+      logins: { curfew_worker: worker, curfew_reaper: reaper, curfew_collector: collector },
     })),
     people: await people(stack),
     operator: operatorEnvironment(settings),
@@ -134,6 +135,7 @@ function pidsOf(stack: Stack, slack: number | null): Readonly<Record<string, num
     api: stack.api.pid(),
     worker: stack.worker.pid(),
     reaper: stack.reaper.pid(),
+    collector: stack.collector.pid(),
   };
   return Object.fromEntries(Object.entries(pids).flatMap(([name, pid]) => (pid === null ? [] : [[name, pid]])));
 }

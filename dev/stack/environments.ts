@@ -1,6 +1,6 @@
 /**
  * The environment of each process, as an operator would set it. Each gets its own logins and nothing else: the API no
- * way to a target, the worker no ticket key, the reaper neither Temporal nor Slack.
+ * way to a target, the worker no ticket key, the reaper neither Temporal nor Slack, the collector nothing but logs.
  */
 import type { Login } from '../../domain/events.ts';
 import { slackPath } from '../../slack/http.ts';
@@ -90,6 +90,13 @@ export const reaperEnvironment = (settings: StackSettings): Environment => ({
   CURFEW_HEALTH_PORT: String(settings.ports.reaper),
 });
 
+export const collectorEnvironment = (settings: StackSettings): Environment => ({
+  CURFEW_STORE_URL: storeUrl(settings, 'curfew_collector'),
+  CURFEW_TARGETS: clustersAs(settings, 'curfew_collector', settings.secrets.targetCollector),
+  CURFEW_COLLECT_EVERY: '1s',
+  CURFEW_HEALTH_PORT: String(settings.ports.collector),
+});
+
 /** What the `curfew` command needs to act as the operator of this stack. */
 export const operatorEnvironment = (settings: StackSettings): Environment => ({
   CURFEW_MIGRATE_URL: superuserUrl(settings, 'store', storeDatabase),
@@ -100,6 +107,7 @@ export const operatorEnvironment = (settings: StackSettings): Environment => ({
   CURFEW_TARGET_ADMIN_URL: superuserUrl(settings, 'target', controlDatabase),
   CURFEW_TARGET_WORKER_PASSWORD: settings.secrets.targetWorker,
   CURFEW_TARGET_REAPER_PASSWORD: settings.secrets.targetReaper,
+  CURFEW_TARGET_COLLECTOR_PASSWORD: settings.secrets.targetCollector,
   CURFEW_TICKET_KEYS: ticketKeysOf(settings),
   CURFEW_TARGETS: clustersAs(settings, 'postgres', settings.secrets.targetSuperuser),
 });

@@ -40,7 +40,10 @@ export type TargetSite = {
 
 export async function startTarget(site: Site, { mode, settings: own }: TargetSite = sampleTarget): Promise<Cluster> {
   const { settings } = site;
-  const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser, own);
+  const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser, {
+    ...sessionLogging,
+    ...own,
+  });
   await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }, mode));
   return cluster;
 }
@@ -61,6 +64,16 @@ export async function startTargetStandby(
   await standby.replayed();
   return standby;
 }
+
+/** What session evidence is made of; which statements are logged is each database's own setting. */
+const sessionLogging = {
+  logging_collector: 'on',
+  log_destination: 'jsonlog',
+  log_filename: 'postgresql-%Y-%m-%d_%H%M%S.log',
+  log_rotation_age: '1d',
+  log_connections: 'on',
+  log_disconnections: 'on',
+} as const;
 
 const sampleTarget: TargetSite = { mode: 'createrole', settings: {} };
 

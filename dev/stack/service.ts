@@ -11,7 +11,7 @@ const readyWithinMs = 60_000;
 
 /** `start` again after a `kill` or `stop`. */
 export type Service = {
-  readonly name: 'api' | 'worker' | 'reaper';
+  readonly name: 'api' | 'worker' | 'reaper' | 'collector';
   readonly pid: () => number | null;
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;

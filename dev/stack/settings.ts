@@ -14,6 +14,7 @@ const portNames = [
   'reaper',
   'inbox',
   'standby',
+  'collector',
 ] as const;
 export type PortName = (typeof portNames)[number];
 
@@ -28,6 +29,7 @@ export type StackSettings = {
     readonly store: Readonly<Record<Login, string>>;
     readonly targetWorker: string;
     readonly targetReaper: string;
+    readonly targetCollector: string;
     /** base64 of 32 bytes each. */
     readonly ticketKey: string;
     readonly codecKey: string;
@@ -62,6 +64,7 @@ export async function settingsOf(state: StateFolder, standby = false): Promise<S
       >,
       targetWorker: state.secret('targetWorker'),
       targetReaper: state.secret('targetReaper'),
+      targetCollector: state.secret('targetCollector'),
       ticketKey: base64('ticketKey'),
       codecKey: base64('codecKey'),
       signingSecret: state.secret('signingSecret'),

@@ -1,6 +1,6 @@
 /**
- * The embedded stack: two PostgreSQL clusters, Temporal, the sample company's Slack, the API, the worker and the reaper,
- * each a process of its own that is supervised here; and the inbox of the webhook. `npm start` keeps one in `.curfew/`; the tour makes its own in a
+ * The embedded stack: two PostgreSQL clusters, Temporal, the sample company's Slack, the API, the worker, the reaper and
+ * the collector, each a process of its own that is supervised here; and the inbox of the webhook. `npm start` keeps one in `.curfew/`; the tour makes its own in a
  * temporary folder.
  */
 import { copyFileSync, existsSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { findTemporal, type TemporalServer, type TemporalSource } from '../tempo
 import type { Trouble } from '../trouble.ts';
 import {
   apiEnvironment,
+  collectorEnvironment,
   namespace,
   reaperEnvironment,
   temporalAddress,
@@ -46,6 +47,7 @@ export type Stack = {
   readonly api: Service;
   readonly worker: Service;
   readonly reaper: Service;
+  readonly collector: Service;
   /** What came through the webhook. */
   readonly inbox: Inbox;
   /** Ends everything, in the opposite order of its start; the state stays. */
@@ -99,7 +101,7 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const { inboxSecret } = settings.secrets;
   const logFile = state.file('logs', 'inbox.log');
   const inbox = things.add(await startInbox({ port: settings.ports.inbox, secret: inboxSecret, logFile }));
-  const { api, worker, reaper } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
+  const { api, worker, reaper, collector } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
   const startNodes = async () => {
     const target = await startTarget(site, options.target);
     return { target, standby: settings.standby ? await startTargetStandby(site, target) : null };
@@ -120,7 +122,7 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
     progress.say('      npm run curfew -- policy apply dev/company/policy.yaml');
   }
   await allOrFirstFailure(
-    [worker, reaper, api].map((each) => progress.step(each.name, () => things.add(each).start())),
+    [worker, reaper, collector, api].map((each) => progress.step(each.name, () => things.add(each).start())),
   );
   return {
     settings,
@@ -132,6 +134,7 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
     api,
     worker,
     reaper,
+    collector,
     inbox,
     stop: () => things.stopAll(),
   };
@@ -156,6 +159,7 @@ function servicesOf(
   return {
     worker: of('worker', 'workers/main.ts', ports.worker, workerEnvironment(seen.worker, environment(seen.worker))),
     reaper: of('reaper', 'workers/reaper.ts', ports.reaper, reaperEnvironment(seenBy('reaper'))),
+    collector: of('collector', 'workers/collector.ts', ports.collector, collectorEnvironment(seenBy('collector'))),
     api: of('api', 'api/main.ts', ports.api, apiEnvironment(seen.api, environment(seen.api))),
   };
 }

@@ -14,6 +14,7 @@ create table curfew.session_cursor (
   head bytea,                       -- SHA-256 of the file's beginning
   next bigint not null check (next >= 0),
   read_to timestamptz,              -- every line that is older was read; the target's clock
+  own_since timestamptz,            -- what is older came with a copy of another node's folder
   whole_since timestamptz,          -- from then on nothing is missing; null: something is
   primary key (cluster, node));
 

@@ -37,8 +37,6 @@ export type Postgres = {
   readonly host: string;
   readonly port: number;
   readonly admin: Administrator;
-  /** Its data directory. */
-  readonly data: string;
   /** Everything that the server wrote to its log so far. */
   log(): string;
   /** Opens a connection, hands it over, closes it. */
@@ -91,7 +89,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     host,
     port,
     admin,
-    data,
     log: () => Buffer.concat(chunks).toString('utf8'),
     as,
     query: <Row extends QueryResultRow>(database: string, text: string, values: readonly unknown[] = []) =>

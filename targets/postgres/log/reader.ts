@@ -31,6 +31,8 @@ export type Piece = {
   readonly lost: boolean;
   /** Whether the server logs who comes and who goes. */
   readonly connections: boolean;
+  /** On a standby, since when its server runs, epoch ms: what it had before its first start came with the copy of its primary. */
+  readonly copiedUntil: number | null;
   /** Bytes that are written and not read. */
   readonly behind: number;
 };
@@ -61,6 +63,7 @@ type Row = {
   lost: boolean;
   cut: boolean;
   connections: boolean;
+  copied_until: Date | null;
   behind: string;
   times: number[];
   lines: Buffer[];
@@ -92,7 +95,7 @@ export function openLogReader(options: LogReaderOptions): LogReader {
     node: node.name,
     async read({ file, head, next }) {
       const text =
-        'select asked_at, file, head, next, more, lost, cut, connections, behind, times, lines from curfew_log.read($1, $2, $3, $4)';
+        'select asked_at, file, head, next, more, lost, cut, connections, copied_until, behind, times, lines from curfew_log.read($1, $2, $3, $4)';
       const { rows } = await pool
         .query<Row>(text, [file, head, next, pieceBytes])
         .catch((error: unknown) => Promise.reject(toTargetError(error, `${cluster}: read the log of ${node.name}`)));
@@ -117,6 +120,7 @@ function pieceOf(row: Row): Piece {
     more: row.more,
     lost: row.lost,
     connections: row.connections,
+    copiedUntil: row.copied_until?.getTime() ?? null,
     behind: Number(row.behind),
   };
 }

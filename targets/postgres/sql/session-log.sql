@@ -38,7 +38,7 @@ alter default privileges for role curfew_logreader revoke execute on functions f
 -- One row: file, head and next to ask with the next time; more: there is more already; lost: that file is gone or another
 -- one, so what it had since may never be read; cut: the only line is the beginning of one that is longer than p_max.
 create or replace function curfew_log.read(p_file text, p_head bytea, p_next bigint, p_max int)
-returns table (asked_at timestamptz, file text, head bytea, next bigint, more boolean, lost boolean, cut boolean, connections boolean, behind bigint, times float8[], lines bytea[])
+returns table (asked_at timestamptz, file text, head bytea, next bigint, more boolean, lost boolean, cut boolean, connections boolean, copied_until timestamptz, behind bigint, times float8[], lines bytea[])
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -50,6 +50,8 @@ begin
   asked_at := clock_timestamp();
   -- Who logs in, and who goes (PostgreSQL 18 names the steps, earlier ones say on or off).
   connections := current_setting('log_connections') ~ '(^on$|^true$|^all$|authorization)' and current_setting('log_disconnections') = 'on';
+  -- A base backup brings its primary's log along: what is older than a standby's own start is not about the standby.
+  copied_until := case when pg_is_in_recovery() then pg_postmaster_start_time() end;
   file := p_file; head := p_head; next := coalesce(p_next, 0); more := false; lost := false; cut := false; behind := 0;
   times := '{}'; lines := '{}';
   if v_current is null then return next; return; end if;
