@@ -139,13 +139,9 @@ async function moveEnd({ requestId, target, zone }: AccessRequestInput, life: Li
  * where many were ended together, that was said and recorded before this was told.
  */
 async function end({ requestId, target, zone }: AccessRequestInput, life: Life): Promise<void> {
-  if (life.endRecorded && patched('end-recorded')) {
-    life.happened({ kind: 'verified' });
-    return;
-  }
   const order = { requestId, target, view: life.view() };
   try {
-    await revokingOnce(zone).revoke(order);
+    if (!(life.endRecorded && patched('end-recorded'))) await revokingOnce(zone).revoke(order);
   } catch {
     // It takes longer than a moment, so people see "revoking" until it is done, and not "active".
     life.untold = true;

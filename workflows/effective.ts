@@ -1,6 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import type { EffectiveInput } from './contract.ts';
-import { settling } from './proxies.ts';
+import { patient } from './proxies.ts';
 
 /**
  * Waits for the day from which a source's word on a person counts, and then until it does. What it says, and whether
@@ -8,5 +8,5 @@ import { settling } from './proxies.ts';
  */
 export async function effective(input: EffectiveInput): Promise<string> {
   await sleep(Math.max(input.effectiveAt - Date.now(), 1));
-  return settling.untilSettled(input);
+  return patient.untilSettled(input);
 }

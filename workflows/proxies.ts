@@ -68,31 +68,16 @@ export const revokingUntilDone = (zone: string): ActivityInterfaceFor<RevokeActi
     retry: { initialInterval: '1s', maximumInterval: '30s' },
   });
 
-/** A help and no more: bounded, and not waited for where nobody serves the zone. */
-export const endingTogether = (zone: string): ActivityInterfaceFor<TogetherActivities> =>
-  proxyActivities<TogetherActivities>({
-    taskQueue: targetQueue(zone),
-    scheduleToStartTimeout: '5s',
-    startToCloseTimeout: '60s',
-    heartbeatTimeout: '10s',
-    retry: { maximumAttempts: 2 },
-  });
-
-/** Waits for another process, so it says with heartbeats that it lives. */
-export const settling: ActivityInterfaceFor<SettlingActivities> = proxyActivities<SettlingActivities>({
+/** Waits for another process, or for the evidence of many grants, so it says with heartbeats that it lives. */
+export const patient: ActivityInterfaceFor<SettlingActivities & LeaveActivities> = proxyActivities<
+  SettlingActivities & LeaveActivities
+>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '20s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
 });
 
-/** Waits for the evidence of many grants, so it says with heartbeats that it lives. */
-export const leaving: ActivityInterfaceFor<LeaveActivities> = proxyActivities<LeaveActivities>({
-  startToCloseTimeout: '10m',
-  heartbeatTimeout: '20s',
-  retry: { initialInterval: '1s', maximumInterval: '30s' },
-});
-
-/** Once: the next minute looks again. A zone that nobody serves is not waited for. */
+/** Once: the next minute looks again, or each Workflow does by itself. A zone that nobody serves is not waited for. */
 const look = {
   scheduleToStartTimeout: '20s',
   startToCloseTimeout: '5m',
@@ -100,5 +85,5 @@ const look = {
   retry: { maximumAttempts: 1 },
 } as const;
 export const looking: ActivityInterfaceFor<ReconcileActivities> = proxyActivities<ReconcileActivities>(look);
-export const lookingAt = (zone: string): ActivityInterfaceFor<ReconcileTargetActivities> =>
-  proxyActivities<ReconcileTargetActivities>({ ...look, taskQueue: targetQueue(zone) });
+export const onceIn = (zone: string): ActivityInterfaceFor<ReconcileTargetActivities & TogetherActivities> =>
+  proxyActivities<ReconcileTargetActivities & TogetherActivities>({ ...look, taskQueue: targetQueue(zone) });
