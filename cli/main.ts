@@ -13,6 +13,7 @@ const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   clock: Date.now,
+  ...(process.stderr.isTTY ? { progress: (line: string) => void process.stderr.write(`\r\u001B[K${line}`) } : {}),
   readText: (path) => readFileSync(path, 'utf8'),
   ask: askOnTerminal,
   run: (program, words, env) =>

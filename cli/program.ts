@@ -22,6 +22,7 @@ import { registerScim } from './commands/scim.ts';
 import { registerSessions } from './commands/sessions.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTarget } from './commands/target.ts';
+import { registerVerify } from './commands/verify.ts';
 import { exitCodes, harmless, Stopped, type ExitCode, type Terminal } from './terminal.ts';
 
 /** What a command is given to say how it went. Without a word it went well. */
@@ -42,6 +43,7 @@ const registers: readonly Register[] = [
   registerScim,
   registerReport,
   registerAudit,
+  registerVerify,
   registerPolicy,
   registerTarget,
   registerMigrate,

@@ -8,6 +8,8 @@ export type Terminal = {
   /** Standard error: progress, and why not. */
   err(text: string): void;
   readonly clock: () => number;
+  /** Shows one line of progress in place of the one before; an empty one takes it away. Absent: nobody looks on. */
+  progress?(line: string): void;
   /**
    * Asks whoever sits there for a line; `hidden`: what they type is not shown. Absent, or undefined: nobody sits there.
    */

@@ -157,8 +157,9 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
       if (entry.kind === 'decision.voided') {
         if (one) voided(entry, one);
       } else if (one && one !== 'over') {
-        if (entry.kind === 'request.opened' && one.entry !== entry) tally.bad(entry, 'It was opened before.');
-        else request(entry, one);
+        if (entry.kind !== 'request.opened') request(entry, one);
+        else if (one.entry === entry) tally.count('requests');
+        else tally.bad(entry, 'It was opened before.');
       } else if (moving.has(entry.kind)) {
         if (one === undefined && entry.kind === 'request.opened') tally.bad(entry, 'It cannot be read.');
         else if (one === 'over' && entry.kind === 'decision.made') {

@@ -1,5 +1,5 @@
+import { sentenceOf } from '../../domain/events/sentence.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 
-/** What an entry says happened, for a reader who has nothing but the file. */
-export const sentenceFor = ({ kind, subject, actor, at }: PlacedEntry): string =>
-  `${kind} of ${subject} by ${actor}, ${at}`;
+/** What an entry says happened, and when, for a reader who has nothing but the file. */
+export const sentenceFor = (entry: PlacedEntry): string => `${entry.at} ${sentenceOf(entry)} (${entry.subject})`;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Finish, Register } from '../program.ts';
 import type { Terminal } from '../terminal.ts';
+import { addAuditEvidence } from './audit-evidence.ts';
 import { addAuditExport } from './audit-export.ts';
 import { addAuditKey } from './audit-key.ts';
 import { addAuditRetire } from './audit-retire.ts';
@@ -11,7 +12,14 @@ import { addAuditTail } from './audit-tail.ts';
 /** Adds one command under `curfew audit`. */
 export type AddAudit = (audit: Command, terminal: Terminal, finish: Finish) => void;
 
-const adds: readonly AddAudit[] = [addAuditExport, addAuditTail, addAuditStatus, addAuditKey, addAuditRetire];
+const adds: readonly AddAudit[] = [
+  addAuditEvidence,
+  addAuditExport,
+  addAuditTail,
+  addAuditStatus,
+  addAuditKey,
+  addAuditRetire,
+];
 
 export const registerAudit: Register = (program, terminal, finish) => {
   const audit = program

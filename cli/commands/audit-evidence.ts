@@ -1,0 +1,78 @@
+import type { RequestId } from '../../domain/ids.ts';
+import { isUuid } from '../../domain/ids.ts';
+import { writeEvidence } from '../../audit/evidence/write.ts';
+import { gather } from '../evidence/gather.ts';
+import type { Wanted } from '../evidence/places.ts';
+import { readFileOf, withAuditorStore } from '../settings.ts';
+import { exitCodes, Stopped } from '../terminal.ts';
+import type { AddAudit } from './audit.ts';
+import { periodOf, type PeriodOptions } from './report-options.ts';
+
+type Options = PeriodOptions & {
+  readonly request?: string;
+  readonly output?: string;
+  readonly checkpoint?: string;
+};
+
+/** `curfew audit evidence`: one file with which anybody can prove what happened. */
+export const addAuditEvidence: AddAudit = (audit, terminal) => {
+  audit
+    .command('evidence')
+    .summary('write a file that proves what happened, for curfew verify')
+    .description(
+      'Writes one file about one request, or about a period: the entries of the log with their proofs, the signed checkpoints, the policies, receipts and Workflow histories that the entries name. Whoever has it and the public key of the log can check all of it by `curfew verify`, with nothing else.',
+    )
+    .option('--request <id>', 'about this request')
+    .option('--from <instant>', 'about everything from then on')
+    .option('--to <instant>', 'until then; unset: now')
+    .option('--checkpoint <note>', 'a file with a checkpoint that somebody else kept, to be provable against it')
+    .option('-o, --output <file>', 'into this file, which must not be there yet')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  curfew audit evidence --request 6f1c2a9e-3b7d-4a51-9c3e-0d2f6b8a7c11 -o request.zip\n  curfew audit evidence --from 2026-07-01 --to 2026-10-01 -o q3.zip',
+    )
+    .action(async (options: Options) => {
+      const wanted = wantedOf(options, terminal.clock());
+      const given = options.checkpoint === undefined ? undefined : readFileOf(terminal, options.checkpoint);
+      const path = options.output ?? nameFor(wanted);
+      await withAuditorStore(terminal, async (store) => {
+        const { parts, entries, size } = await gather(store, wanted, given, (done) =>
+          terminal.progress?.(`${done} of ${entries} entries`),
+        );
+        const counts = await writeEvidence(path, parts).catch((error: unknown) => {
+          throw whyNotWritten(path, error);
+        });
+        terminal.progress?.('');
+        terminal.err(
+          `${path}: ${counts.entries} entries of a log of ${size}, ${counts.checkpoints} checkpoints, ${counts.policies} policies, ${counts.receipts} receipts, ${counts.histories} histories, ${counts.bundles} scripts.\n`,
+        );
+        terminal.out(`${path}\n`);
+      });
+    });
+};
+
+function wantedOf(options: Options, now: number): Wanted {
+  const { request } = options;
+  if (request === undefined) {
+    if (options.from === undefined)
+      throw new Stopped('Say what about: --request ID, or --from with --to.', exitCodes.usage);
+    return { kind: 'span', ...periodOf(options, now) };
+  }
+  if (options.from !== undefined || options.to !== undefined)
+    throw new Stopped('Either --request or a period, not both.', exitCodes.usage);
+  if (!isUuid(request)) throw new Stopped('--request takes the id of a request.', exitCodes.usage);
+  return { kind: 'request', request: request as RequestId };
+}
+
+const nameFor = (wanted: Wanted): string =>
+  wanted.kind === 'request'
+    ? `curfew-${wanted.request.slice(0, 8)}.zip`
+    : `curfew-${new Date(wanted.fromAt).toISOString().slice(0, 10)}.zip`;
+
+function whyNotWritten(path: string, error: unknown): unknown {
+  const { code } = error as { readonly code?: unknown };
+  if (code === 'EEXIST') return new Stopped(`${path} is there already: evidence is not written over.`, exitCodes.usage);
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code)
+    ? new Stopped(`${path} cannot be written (${code}).`, exitCodes.usage)
+    : error;
+}

@@ -1,0 +1,95 @@
+/** `curfew verify`: needs a file and a key, and neither configuration nor database nor network. */
+import { openEvidence } from '../../audit/evidence/read.ts';
+import { openReplay } from '../../audit/replay/replay.ts';
+import { readVerifier, type Verifier } from '../../audit/signed-note.ts';
+import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
+import { isRefusal } from '../../domain/errors.ts';
+import { formatInstant } from '../../domain/time.ts';
+import type { Register } from '../program.ts';
+import { readFileOf } from '../settings.ts';
+import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
+
+type Options = { readonly key: readonly string[]; readonly checkpoint?: string; readonly json?: true };
+
+export const registerVerify: Register = (program, terminal, finish) => {
+  program
+    .command('verify')
+    .summary('prove what an evidence file says, with nothing but the file and a public key')
+    .description(
+      'Checks an evidence file of `curfew audit evidence`: (1) every entry is in the signed log, (2) every step was legal and written by who may write it, (3) every decision is what the policy says of the recorded facts, (4) every recorded Workflow replays on its recorded script, (5) every grant had its approvals and came to its end in time. Needs no configuration, no database and no network. Exit code 0 only where all of it holds.',
+    )
+    .argument('<file>', 'the evidence')
+    .requiredOption(
+      '--key <key...>',
+      'the public key of the log, or a file with one; several while one replaces another',
+    )
+    .option('--checkpoint <note>', 'a file with a checkpoint that somebody else kept: the log must go on from it')
+    .option('--json', 'print the verdict as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  curfew verify q3.zip --key curfew.pub --checkpoint 000001-0000000000010423.note',
+    )
+    .action(async (file: string, { key, checkpoint, json }: Options) => {
+      const keys = key.map((one) => keyOf(terminal, one));
+      const given = checkpoint === undefined ? {} : { checkpoint: readFileOf(terminal, checkpoint) };
+      const evidence = await openEvidence(file);
+      if (isRefusal(evidence)) throw new Stopped(evidence.message);
+      const bar = barOf(terminal);
+      try {
+        const verdict = await verifyEvidence(evidence, { keys, ...given, openReplay, onProgress: bar.show });
+        bar.clear();
+        if (json) printJson(terminal, { file, asked: evidence.index.asked, ...verdict });
+        else print(terminal, file, verdict);
+        finish(verdict.holds ? exitCodes.done : exitCodes.refused);
+      } finally {
+        bar.clear();
+        evidence.close();
+      }
+    });
+};
+
+/** A key in its text form, or a file that holds it. */
+function keyOf(terminal: Terminal, given: string): Verifier {
+  const own = readVerifier(given);
+  const read =
+    isRefusal(own) && !/\+[0-9a-f]{8}\+/.test(given) ? readVerifier(readFileOf(terminal, given).trim()) : own;
+  if (isRefusal(read)) throw new Stopped(read.message, exitCodes.usage);
+  return read;
+}
+
+function print(terminal: Terminal, file: string, { holds, log, damaged, checks, open }: Verdict): void {
+  const out = (text: string): void => terminal.out(`${oneLine(text)}\n`);
+  if (log) out(`${log.origin}: ${log.size} entries, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`);
+  for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
+  for (const { check, title, holds: held, counts, bad, first } of checks) {
+    const counted = Object.entries(counts).map(([name, many]) => `${many} ${name}`);
+    out(`${held ? 'holds ' : 'FAILS '} ${check}. ${title}${counted.length > 0 ? `: ${counted.join(', ')}` : ''}.`);
+    for (const one of first) {
+      out(`          ${one.index === null ? '' : `entry ${one.index}: `}${one.what}`);
+      out(`            ${one.why}`);
+    }
+    if (bad > first.length) out(`          and ${bad - first.length} more`);
+  }
+  for (const { request, target, endAt } of open) out(`open    ${request} on ${target}, until ${formatInstant(endAt)}`);
+  out(holds ? `${file} holds.` : `${file} does not hold.`);
+}
+
+/** How far it is, on a line of its own; nothing where nobody looks on. */
+function barOf(terminal: Terminal): {
+  readonly show: (done: number, of: number) => void;
+  readonly clear: () => void;
+} {
+  let shown = -1;
+  return {
+    show(done, of) {
+      const percent = of > 0 ? Math.min(100, Math.floor((done / of) * 100)) : 100;
+      if (percent === shown) return;
+      shown = percent;
+      terminal.progress?.(`[${'#'.repeat(Math.floor(percent / 4)).padEnd(25, '.')}] ${percent}%`);
+    },
+    clear() {
+      if (shown >= 0) terminal.progress?.('');
+      shown = -1;
+    },
+  };
+}

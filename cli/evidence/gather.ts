@@ -1,0 +1,229 @@
+/** Gathers evidence out of the store, piece by piece as it is written. */
+import canonicalize from 'canonicalize';
+import { isRefusal } from '../../domain/errors.ts';
+import { formatInstant } from '../../domain/time.ts';
+import { parseCheckpoint } from '../../audit/checkpoint.ts';
+import type { Asked, CheckpointLine, EvidenceIndex, PlaceLine } from '../../audit/evidence/format.ts';
+import type { HistoryLine } from '../../audit/evidence/history-line.ts';
+import type { EvidenceParts } from '../../audit/evidence/write.ts';
+import {
+  inclusionNodes,
+  proveConsistency,
+  proveInclusion,
+  rootNodes,
+  type NodeId,
+  type ReadNodes,
+} from '../../audit/merkle.ts';
+import { chosenCheckpoints, historiesAt, linesAt, receiptsAt, type LineAt } from '../../store/evidence.ts';
+import { bundleOf } from '../../store/histories.ts';
+import { newestCheckpoint, readNodes } from '../../store/log.ts';
+import { epochs } from '../../store/log-epochs.ts';
+import { byHash } from '../../store/policies.ts';
+import type { PolicyHash } from '../../domain/ids.ts';
+import type { Db } from '../../store/pool.ts';
+import { Stopped } from '../terminal.ts';
+import { placesFor, type Places, type Wanted } from './places.ts';
+import { readmeOf } from './readme.ts';
+
+const pageSize = 1_000;
+const historiesAtOnce = 50;
+const mostCheckpoints = 1_000;
+
+export type Gathered = { readonly parts: EvidenceParts; readonly entries: number; readonly size: number };
+
+/**
+ * @param given a signed checkpoint that somebody else has kept, so that the file can be held against it
+ * @param onProgress how many entries are read by now
+ * @throws Stopped where there is nothing to prove, or it was retired
+ */
+export async function gather(
+  db: Db,
+  wanted: Wanted,
+  given: string | undefined,
+  onProgress: (entries: number) => void,
+): Promise<Gathered> {
+  const newest = await newestCheckpoint(db);
+  if (!newest)
+    throw new Stopped('The log has no signed checkpoint yet: the worker signs one each minute, where it has a key.');
+  const { size } = newest;
+  const read: ReadNodes = (nodes) => readNodes(db, nodes);
+  const places = await placesFor(db, wanted, size);
+  const { span, picked } = places;
+  const [before, after] = [
+    picked.filter((place) => place < span.from || span.from === span.to),
+    picked.filter((place) => place >= span.to && span.to > span.from),
+  ];
+  const edge = span.to > span.from ? await read(rootNodes(span.from)) : [];
+  const named = { policies: new Set<string>(), bundles: new Set<string>() };
+  const seen = seenBy(named, onProgress);
+  const checkpoints = await checkpointsOf(db, places, size, given, read);
+  const asked: Asked =
+    wanted.kind === 'request'
+      ? wanted
+      : { kind: 'span', fromAt: formatInstant(wanted.fromAt), toAt: formatInstant(wanted.toAt) };
+  const origin = originOf(newest.note);
+  const parts: EvidenceParts = {
+    readme: readmeOf(asked, origin, size),
+    checkpoints,
+    epochs: (await epochs(db)).flatMap(({ note }) => (note === null ? [] : [note])),
+    entries: seen(db, before, span, after),
+    leaves: hashesOf(db, span),
+    places: proofsOf(db, picked, size),
+    receipts: paged(allOf(before, span, after), pageSize, async (some) => (await receiptsAt(db, some)).map(canonical)),
+    histories: paged(allOf(before, span, after), historiesAtOnce, (some) => historyLines(db, some, named.bundles)),
+    policies: policiesOf(db, named.policies),
+    bundles: bundlesOf(db, named.bundles),
+    index: (counts): EvidenceIndex => ({
+      format: 'curfew-evidence-1',
+      asked,
+      origin,
+      size,
+      span,
+      edge: edge.map((hash) => hash.toString('base64')),
+      counts,
+    }),
+  };
+  return { parts, size, entries: picked.length + span.to - span.from };
+}
+
+const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
+const originOf = (note: string): string => note.slice(0, note.indexOf('\n'));
+
+/** Places in the order of the log, many at once. */
+async function* allOf(
+  before: readonly number[],
+  { from, to }: Places['span'],
+  after: readonly number[],
+): AsyncGenerator<readonly number[]> {
+  for (let at = 0; at < before.length; at += pageSize) yield before.slice(at, at + pageSize);
+  for (let at = from; at < to; at += pageSize)
+    yield Array.from({ length: Math.min(pageSize, to - at) }, (_, one) => at + one);
+  for (let at = 0; at < after.length; at += pageSize) yield after.slice(at, at + pageSize);
+}
+
+async function* paged<One>(
+  places: AsyncGenerator<readonly number[]>,
+  size: number,
+  read: (some: readonly number[]) => Promise<readonly One[]>,
+): AsyncGenerator<One> {
+  for await (const page of places)
+    for (let at = 0; at < page.length; at += size) yield* await read(page.slice(at, at + size));
+}
+
+/** Lines as they are written, and the policies that they name on the way. */
+const seenBy = ({ policies }: { readonly policies: Set<string> }, onProgress: (entries: number) => void) =>
+  async function* (
+    db: Db,
+    before: readonly number[],
+    span: Places['span'],
+    after: readonly number[],
+  ): AsyncGenerator<Buffer> {
+    let count = 0;
+    for await (const page of allOf(before, span, after)) {
+      const lines = await linesAt(db, page);
+      if (lines.length < page.length)
+        throw new Stopped(`The log has no leaf for one of the places from ${page[0] ?? 0} on: it was changed.`);
+      for (const one of lines) {
+        const line = lineOf(one);
+        if (judging.test(line.toString('latin1')))
+          for (const [, hash = ''] of line.toString('latin1').matchAll(policyHash)) policies.add(hash);
+        yield line;
+      }
+      count += lines.length;
+      onProgress(count);
+    }
+  };
+/** Kinds that were judged by a policy. */
+const judging = /"kind":"(?:request\.opened|claim\.accepted|extension\.asked)"/;
+const policyHash = /"policy":"([0-9a-f]{64})"/g;
+
+function lineOf({ index, line }: LineAt): Buffer {
+  if (line) return line;
+  throw new Stopped(
+    `Entry ${index} is not in the store any more: it was retired, or somebody deleted it. Begin with what is left of the log.`,
+  );
+}
+
+async function* hashesOf(db: Db, span: Places['span']): AsyncGenerator<Buffer> {
+  for await (const page of allOf([], span, [])) {
+    yield Buffer.concat(
+      await readNodes(
+        db,
+        page.map((index) => ({ level: 0, index })),
+      ),
+    );
+  }
+}
+
+const proofsAtOnce = 200;
+const keyOf = ({ level, index }: NodeId): string => `${level}/${index}`;
+
+/** What many proofs are made of is read in one look. */
+async function* proofsOf(db: Db, picked: readonly number[], size: number): AsyncGenerator<PlaceLine> {
+  for (let at = 0; at < picked.length; at += proofsAtOnce) {
+    const some = picked.slice(at, at + proofsAtOnce);
+    const nodes = new Map(
+      some.flatMap((place) => inclusionNodes(place, size).flat()).map((node) => [keyOf(node), node]),
+    );
+    const hashes = await readNodes(db, [...nodes.values()]);
+    const known = new Map([...nodes.keys()].map((key, place) => [key, hashes[place]]));
+    const read: ReadNodes = (asked) => Promise.resolve(asked.map((node) => known.get(keyOf(node)) ?? Buffer.alloc(0)));
+    for (const index of some) {
+      const proof = await proveInclusion(index, size, read);
+      yield { index, proof: proof.map((hash) => hash.toString('base64')) };
+    }
+  }
+}
+
+async function historyLines(db: Db, places: readonly number[], bundles: Set<string>): Promise<readonly HistoryLine[]> {
+  const rows = await historiesAt(db, places);
+  for (const { bundle } of rows) if (bundle !== null) bundles.add(bundle);
+  return rows;
+}
+
+async function* policiesOf(db: Db, hashes: ReadonlySet<string>): AsyncGenerator<{ hash: string; text: string }> {
+  for (const hash of [...hashes].toSorted()) {
+    const version = await byHash(db, hash as PolicyHash);
+    if (version) yield { hash, text: version.text };
+  }
+}
+
+async function* bundlesOf(db: Db, hashes: ReadonlySet<string>): AsyncGenerator<{ hash: string; bytes: Buffer }> {
+  for (const hash of [...hashes].toSorted()) {
+    const bytes = await bundleOf(db, hash);
+    if (bytes) yield { hash, bytes };
+  }
+}
+
+/** Those of the log, and the one that somebody else kept, each with the proof that it goes on from the one before. */
+async function checkpointsOf(
+  db: Db,
+  { span, picked }: Places,
+  size: number,
+  given: string | undefined,
+  read: ReadNodes,
+): Promise<readonly CheckpointLine[]> {
+  const kept = given === undefined ? undefined : parseCheckpoint(given.slice(0, given.indexOf('\n\n') + 1));
+  if (isRefusal(kept)) throw new Stopped(kept.message);
+  const from = span.to > span.from ? span.from + 1 : (picked[0] ?? 0) + 1;
+  const wanted = [span.to, ...(kept ? [kept.size] : [])];
+  const stored = await chosenCheckpoints(db, {
+    from: Math.min(from, kept?.size ?? from),
+    size,
+    wanted,
+    most: mostCheckpoints,
+  });
+  const missing = kept && given !== undefined && kept.size < size && !stored.some((one) => one.size === kept.size);
+  const all = [
+    ...stored.map((one) => ({ size: one.size, note: one.note })),
+    ...(missing ? [{ size: kept.size, note: given }] : []),
+  ];
+  const lines: CheckpointLine[] = [];
+  let before: number | undefined;
+  for (const one of all.toSorted((a, b) => a.size - b.size)) {
+    const proof = before === undefined ? [] : await proveConsistency(before, one.size, read);
+    lines.push({ note: one.note, consistency: proof.map((hash) => hash.toString('base64')) });
+    before = one.size;
+  }
+  return lines;
+}

@@ -1,0 +1,80 @@
+/** Which entries belong to what was asked for: the request's own, and what its judgements rested on. */
+import { parseLine, type LoggedEntry } from '../../audit/entry-line.ts';
+import { isRefusal } from '../../domain/errors.ts';
+import type { RequestId } from '../../domain/ids.ts';
+import { linesAt, placesAbout, placesAround, signedFrom, spanOf } from '../../store/evidence.ts';
+import { placesOf } from '../../store/log-pages.ts';
+import type { Db } from '../../store/pool.ts';
+import { Stopped } from '../terminal.ts';
+
+/** `span`: places without a gap; `picked`: single ones outside of it, in order. */
+export type Places = {
+  readonly span: { readonly from: number; readonly to: number };
+  readonly picked: readonly number[];
+};
+
+export type Wanted =
+  | { readonly kind: 'request'; readonly request: RequestId }
+  | { readonly kind: 'span'; readonly fromAt: number; readonly toAt: number };
+
+/** @param size of the newest checkpoint: what came later is not signed yet */
+export const placesFor = (db: Db, wanted: Wanted, size: number): Promise<Places> =>
+  wanted.kind === 'request' ? ofRequest(db, wanted.request, size) : ofSpan(db, wanted, size);
+
+const noSpan = { from: 0, to: 0 } as const;
+const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];
+const policyKinds = ['policy.proposed', 'policy.decided', 'policy.applied'];
+const targetKinds = ['target.checked', 'target.installed'];
+
+async function ofRequest(db: Db, request: RequestId, size: number): Promise<Places> {
+  const own = await placesAbout(db, [request], size);
+  if (own.length === 0) throw new Stopped('The signed part of the log says nothing of that request.');
+  const entries = await entriesAt(db, own);
+  const [first, last] = [Math.min(...entries.map(({ atMs }) => atMs)), Math.max(...entries.map(({ atMs }) => atMs))];
+  const around = async (subjects: readonly string[], kinds: readonly string[]): Promise<readonly number[]> => {
+    const found = await entriesAt(db, await placesAbout(db, subjects, size, kinds));
+    const before = new Map<string, number>();
+    for (const { atMs, subject, kind, index } of found) if (atMs < first) before.set(`${subject} ${kind}`, index);
+    const within = found.filter(({ atMs }) => atMs >= first && atMs <= last).map(({ index }) => index);
+    return [...before.values(), ...within];
+  };
+  const rested = [
+    ...(await placesAbout(db, textsOf(entries, 'policy'), size, policyKinds)),
+    ...(await around([...new Set(entries.flatMap(peopleOf))], personKinds)),
+    ...(await around(textsOf(entries, 'target'), targetKinds)),
+  ];
+  return { span: noSpan, picked: [...new Set([...own, ...rested])].toSorted((a, b) => a - b) };
+}
+
+type Found = LoggedEntry & { readonly index: number };
+
+async function entriesAt(db: Db, places: readonly number[]): Promise<readonly Found[]> {
+  if (places.length === 0) return [];
+  return (await linesAt(db, places)).flatMap(({ index, line }) => {
+    const read = line ? parseLine(line) : undefined;
+    return read && !isRefusal(read) ? [{ index, ...read }] : [];
+  });
+}
+
+const textsOf = (entries: readonly Found[], key: string): readonly string[] => [
+  ...new Set(entries.flatMap(({ body }) => (typeof body[key] === 'string' ? [body[key]] : []))),
+];
+
+/** Whoever acted in it, and everybody by whose facts it was judged. */
+function peopleOf({ actor, body }: Found): readonly string[] {
+  const ids = JSON.stringify(body['facts'] ?? null).matchAll(/"id":"([0-9a-f-]{36})"/g);
+  return [actor, ...[...ids].map(([, id]) => id ?? '')];
+}
+
+/**
+ * Everything from the first entry of the period to the first checkpoint that covers the last one, and all of the requests
+ * that it is about: what came before, and how they ended.
+ */
+async function ofSpan(db: Db, period: Extract<Wanted, { kind: 'span' }>, size: number): Promise<Places> {
+  const near = await placesOf(db, period);
+  const exact = await spanOf(db, { from: near.from, to: Math.min(near.to, size) }, period);
+  if (!exact) throw new Stopped('The signed part of the log has no entry of that period.');
+  const to = (await signedFrom(db, exact.to)) ?? size;
+  const span = { from: exact.from, to };
+  return { span, picked: await placesAround(db, span, size) };
+}

@@ -1,0 +1,137 @@
+/**
+ * What evidence is made of, as the store has it: places, lines, receipts, histories. Nothing here is believed by whoever
+ * verifies. Auditor and admin only.
+ */
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Receipt } from '../domain/grant.ts';
+import type { StoredCheckpoint } from './log.ts';
+import type { Db } from './pool.ts';
+
+const unpacked = promisify(gunzip);
+const mostBytes = 128 * 1024 * 1024;
+
+/** Places below `size` of entries about these; of these kinds alone where they are given. In order. */
+export const placesAbout = async (
+  db: Db,
+  subjects: readonly string[],
+  size: number,
+  kinds: readonly string[] | null = null,
+): Promise<readonly number[]> =>
+  (
+    await db.query<{ index: number }>(
+      `select l.index from audit.entry e join audit.leaf l on l.entry = e.id
+       where e.subject = any ($1::text[]) and ($3::text[] is null or e.kind = any ($3)) and l.index < $2 order by l.index`,
+      [subjects, size, kinds],
+    )
+  ).map(({ index }) => index);
+
+/** From the first to after the last place, between two places, of the entries of a period; undefined where there are none. */
+export async function spanOf(
+  db: Db,
+  between: { readonly from: number; readonly to: number },
+  { fromAt, toAt }: { readonly fromAt: number; readonly toAt: number },
+): Promise<{ readonly from: number; readonly to: number } | undefined> {
+  const [row] = await db.query<{ from: number | null; to: number | null }>(
+    `select min(l.index) as "from", max(l.index) + 1 as "to" from audit.leaf l join audit.entry e on e.id = l.entry
+     where l.index >= $1 and l.index < $2 and e.at >= $3 and e.at < $4`,
+    [between.from, between.to, new Date(fromAt), new Date(toAt)],
+  );
+  return row?.from == null || row.to === null ? undefined : { from: row.from, to: row.to };
+}
+
+/** Places outside of a span, below `size`, of everything about the requests that the span is about, in order. */
+export const placesAround = async (
+  db: Db,
+  span: { readonly from: number; readonly to: number },
+  size: number,
+): Promise<readonly number[]> =>
+  (
+    await db.query<{ index: number }>(
+      `with told (id) as (
+         select distinct e.subject from audit.leaf l join audit.entry e on e.id = l.entry
+         where l.index >= $1 and l.index < $2)
+       select l.index from told join curfew.request r on r.id::text = told.id
+       join audit.entry e on e.subject = told.id join audit.leaf l on l.entry = e.id
+       where l.index < $3 and not (l.index >= $1 and l.index < $2) order by l.index`,
+      [span.from, span.to, size],
+    )
+  ).map(({ index }) => index);
+
+/** An entry's line at its place; null where the entry was retired. `hash`: what the log has for its leaf. */
+export type LineAt = { readonly index: number; readonly line: Buffer | null; readonly hash: Buffer };
+
+/** The lines at these places, in their order. */
+export const linesAt = (db: Db, places: readonly number[]): Promise<readonly LineAt[]> =>
+  db.query<LineAt>(
+    `select l.index, l.hash, case when e.id is null then null else audit.line(e) end as line
+     from audit.leaf l left join audit.entry e on e.id = l.entry where l.index = any ($1::bigint[]) order by l.index`,
+    [places],
+  );
+
+/** The receipts that the entries at these places name, in the order of the entries. */
+export const receiptsAt = async (db: Db, places: readonly number[]): Promise<readonly Receipt[]> =>
+  (
+    await db.query<{ body: Receipt }>(
+      `select r.body from audit.leaf l join audit.entry e on e.id = l.entry
+       join curfew.receipt r on r.request_id::text = e.subject
+         and r.kind = case e.kind when 'grant.made' then 'grant' when 'grant.ended' then 'revoke' end
+       where l.index = any ($1::bigint[]) order by l.index`,
+      [places],
+    )
+  ).map(({ body }) => body);
+
+export type HistoryAt = {
+  readonly workflow: string;
+  readonly run: string;
+  readonly bytes: Buffer;
+  readonly bundle: string | null;
+};
+
+/** The histories that the entries at these places name, in the order of the entries. */
+export async function historiesAt(db: Db, places: readonly number[]): Promise<readonly HistoryAt[]> {
+  const rows = await db.query<HistoryAt>(
+    `select h.workflow_id as workflow, h.run_id as run, h.bytes, h.bundle_hash as bundle
+     from audit.leaf l join audit.entry e on e.id = l.entry
+     join lateral (select convert_from(e.body, 'UTF8')::jsonb as body where e.kind = 'history.exported') b on true
+     join curfew.history h on h.workflow_id = b.body ->> 'workflow' and h.run_id = b.body ->> 'run'
+     where l.index = any ($1::bigint[]) order by l.index`,
+    [places],
+  );
+  return Promise.all(
+    rows.map(async (row) => ({ ...row, bytes: await unpacked(row.bytes, { maxOutputLength: mostBytes }) })),
+  );
+}
+
+/**
+ * Checkpoints of this log from `from` to `size` entries, smallest first: not those of what was lost by a recovery. Of very
+ * many an even choice; the newest, and that of `wanted` entries, are always among them.
+ */
+export const chosenCheckpoints = (
+  db: Db,
+  {
+    from,
+    size,
+    wanted,
+    most,
+  }: { readonly from: number; readonly size: number; readonly wanted: readonly number[]; readonly most: number },
+): Promise<readonly StoredCheckpoint[]> =>
+  db.query<StoredCheckpoint>(
+    `select size, epoch, note, at from (
+       select c.*, row_number() over (order by c.size desc) as place, count(*) over () as many from audit.checkpoint c
+       where c.size >= $1 and c.size <= $2
+         and not exists (select from audit.epoch e where e.number > c.epoch and e.began_at_size < c.size)) chosen
+     where place = 1 or size = any ($3::bigint[]) or (place - 1) % greatest(1, ceil(many::numeric / $4)::bigint) = 0
+     order by size`,
+    [from, size, wanted, most],
+  );
+
+/** The smallest number of entries, at least `least`, of which there is a checkpoint; undefined where there is none. */
+export async function signedFrom(db: Db, least: number): Promise<number | undefined> {
+  const [row] = await db.query<{ size: number | null }>(
+    `select min(c.size) as size from audit.checkpoint c where c.size >= $1
+       and not exists (select from audit.epoch e where e.number > c.epoch and e.began_at_size < c.size)`,
+    [least],
+  );
+  return row?.size ?? undefined;
+}

@@ -1,0 +1,244 @@
+/** Evidence of a log that is as it should be holds, in every form; and what each check looks at is counted. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openEvidence } from '../audit/evidence/read.ts';
+import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
+import { isRefusal } from '../domain/errors.ts';
+import { checkpointOf, keysOf, people, SampleLog, writeSample, type Written } from './support/evidence.ts';
+
+const keys = keysOf();
+let folder = '';
+let files = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const noReplay = (): never => {
+  throw new Error('nothing is replayed here');
+};
+
+async function verified(log: Written, checkpoint?: string, by = [keys.verifier]): Promise<Verdict> {
+  files += 1;
+  const path = join(folder, `${files}.zip`);
+  await writeSample(path, log, keys);
+  const evidence = await openEvidence(path);
+  if (isRefusal(evidence)) throw new Error(evidence.message);
+  try {
+    return await verifyEvidence(evidence, {
+      keys: by,
+      openReplay: noReplay,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+    });
+  } finally {
+    evidence.close();
+  }
+}
+const wrong = (verdict: Verdict): readonly unknown[] => [
+  ...verdict.damaged,
+  ...verdict.checks.flatMap(({ first }) => first),
+];
+
+/** Without the first request, whose receipts are its first two. */
+const pick = ({ lines, receipts, at }: SampleLog): Written => ({
+  lines,
+  at,
+  receipts: receipts.slice(2),
+  histories: [],
+  bundles: new Map(),
+});
+
+function sample(): SampleLog {
+  const log = new SampleLog();
+  log.applyPolicy();
+  for (let one = 0; one < 3; one += 1) log.whole();
+  return log;
+}
+
+describe('evidence of a log that nobody changed', () => {
+  test('holds, and says what it looked at', async () => {
+    const verdict = await verified(sample());
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict).toMatchObject({ holds: true, log: { origin: 'curfew/1', size: 16 }, open: [] });
+    expect(verdict.checks.map(({ counts }) => counts)).toEqual([
+      { checkpoints: 2, 'entries without a gap': 16 },
+      { entries: 16, requests: 3, steps: 12 },
+      { 'plans made again': 3, 'decisions judged again': 3, 'claims judged again': 3 },
+      {},
+      { grants: 3, receipts: 6, ends: 3, 'ended within 30 s': 3, open: 0 },
+    ]);
+  });
+
+  test('holds for a span that begins in the middle, with what came before it picked', async () => {
+    const log = sample();
+    expect(wrong(await verified({ ...pick(log), span: { from: 6, to: 16 }, picked: [0] }))).toEqual([]);
+  });
+
+  test('holds for entries that were picked one by one, with no span at all', async () => {
+    const log = sample();
+    const verdict = await verified({
+      ...pick(log),
+      receipts: log.receipts.slice(2, 4),
+      span: { from: 0, to: 0 },
+      picked: [0, 6, 7, 8, 9, 10],
+    });
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict.checks[0]?.counts).toMatchObject({ 'entries with a proof of their own': 6 });
+  });
+
+  test('lists a grant that goes on as open, and not as bad', async () => {
+    const log = sample();
+    const { id } = log.ask();
+    log.decide(id);
+    log.claim(id);
+    log.grant(id);
+    const verdict = await verified(log);
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict.open).toMatchObject([{ request: id, target: 'orders-prod' }]);
+  });
+
+  test('holds for one that was released, one that was denied, and one whose word came too late', async () => {
+    const log = sample();
+    const released = log.ask().id;
+    log.decide(released);
+    log.claim(released);
+    log.grant(released);
+    log.release(released);
+    log.end(released, { outcome: 'released' });
+    const denied = log.ask().id;
+    log.decide(denied, 'deny');
+    log.append({
+      kind: 'request.closed',
+      actor: 'curfew_worker',
+      subject: denied,
+      body: { outcome: 'denied', cause: 'an approver said no' },
+    });
+    const late = log.ask().id;
+    log.append({
+      kind: 'request.closed',
+      actor: 'curfew_worker',
+      subject: late,
+      body: { outcome: 'lapsed', cause: 'nobody decided in time' },
+    });
+    log.decide(late);
+    const { decision } = (JSON.parse(String(log.lines.at(-1))) as { body: { decision: string } }).body;
+    log.append({
+      kind: 'decision.voided',
+      actor: 'curfew_api',
+      subject: late,
+      body: { decision, cause: 'refused: NotPending' },
+    });
+    const verdict = await verified(log);
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict.checks[1]?.counts).toMatchObject({ 'words that came too late and were taken back': 1 });
+  });
+
+  test('agrees with what a witness kept, at each size', async () => {
+    const log = sample();
+    for (const size of [1, 5, 8, 16]) {
+      expect(wrong(await verified(log, await checkpointOf(log.lines, size, keys, log.at)))).toEqual([]);
+    }
+  });
+
+  test('holds while one key replaces another, for whoever has either', async () => {
+    const other = keysOf();
+    expect(wrong(await verified(sample(), undefined, [other.verifier, keys.verifier]))).toEqual([]);
+    const stranger = await verified(sample(), undefined, [other.verifier]);
+    expect(stranger.holds).toBe(false);
+    expect(stranger.checks[0]?.first[0]).toMatchObject({ what: 'checkpoints.jsonl' });
+  });
+});
+
+describe('what is not as it should be, though it was signed', () => {
+  const cases: readonly [string, number, RegExp, (log: SampleLog) => number][] = [
+    [
+      'an approval by the requester',
+      3,
+      /asked for this yourself/,
+      (log) => log.decide(log.ask().id, 'approve', people.requester),
+    ],
+    [
+      'an approval by somebody whom the plan does not name',
+      3,
+      /decided by/,
+      (log) => log.decide(log.ask().id, 'approve', { ...people.owner, groups: ['engineers'] }),
+    ],
+    [
+      'an approval by somebody who had left',
+      3,
+      /is left/,
+      (log) => log.decide(log.ask().id, 'approve', { ...people.owner, state: 'left' }),
+    ],
+    [
+      'a grant that nobody approved',
+      5,
+      /0 of 1 approvals/,
+      (log) => {
+        const { id } = log.ask();
+        log.claim(id);
+        return log.grant(id);
+      },
+    ],
+    ['a claim that nobody approved', 2, /This request is awaiting/, (log) => log.claim(log.ask().id)],
+    [
+      'a kind that its login may not write',
+      2,
+      /curfew_worker may not write/,
+      (log) => {
+        const { id } = log.ask();
+        const index = log.decide(id);
+        log.lines[index] = Buffer.from(
+          String(log.lines[index]).replace('"login":"curfew_api"', '"login":"curfew_worker"'),
+        );
+        return index;
+      },
+    ],
+    [
+      'an end that came late and that nobody was told of',
+      5,
+      /nobody was told/,
+      (log) => {
+        const { id } = log.ask();
+        log.decide(id);
+        log.claim(id);
+        log.grant(id);
+        return log.end(id, { lateMs: 31_000 });
+      },
+    ],
+    [
+      'a grant that never ended',
+      5,
+      /no entry says that nothing is left/,
+      (log) => {
+        const { id } = log.ask();
+        log.decide(id);
+        log.claim(id);
+        const index = log.grant(id);
+        log.at += 2 * 3_600_000;
+        log.whole();
+        return index;
+      },
+    ],
+    [
+      'a release that nobody asked for',
+      2,
+      /never asked for its end/,
+      (log) => {
+        const { id } = log.ask();
+        log.decide(id);
+        log.claim(id);
+        log.grant(id);
+        return log.end(id, { outcome: 'released' });
+      },
+    ],
+  ];
+  test.each(cases)('%s is found by check %i', async (_, check, why, happen) => {
+    const log = sample();
+    const index = happen(log);
+    const verdict = await verified(log);
+    expect(verdict.holds).toBe(false);
+    expect(verdict.checks[check - 1]?.first[0]).toMatchObject({ index, why: expect.stringMatching(why) as string });
+  });
+});

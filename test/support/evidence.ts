@@ -1,0 +1,375 @@
+/**
+ * A log as Curfew writes it, made by hand with the real constructors and the real policy: so that evidence can be
+ * written, changed and verified without a store.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import canonicalize from 'canonicalize';
+import { checkpointText } from '../../audit/checkpoint.ts';
+import { entryLine } from '../../audit/entry-line.ts';
+import type { EvidenceIndex } from '../../audit/evidence/format.ts';
+import { writeEvidence } from '../../audit/evidence/write.ts';
+import {
+  leafHash,
+  nodeHash,
+  proveConsistency,
+  proveInclusion,
+  rootNodes,
+  rootOf,
+  type NodeId,
+} from '../../audit/merkle.ts';
+import { newKey, readSigner, readVerifier, signNote, type Signer, type Verifier } from '../../audit/signed-note.ts';
+import { isRefusal } from '../../domain/errors.ts';
+import type { AuditEntry } from '../../domain/events.ts';
+import { claimAccepted, endAsked, grantEnded, grantMade } from '../../domain/events/grant.ts';
+import { decisionMade, requestOpened } from '../../domain/events/request.ts';
+import {
+  roleOf,
+  type CredentialId,
+  type PersonId,
+  type RequestId,
+  type RoleName,
+  type TargetName,
+} from '../../domain/ids.ts';
+import type { GrantReceipt, RevokeReceipt } from '../../domain/grant.ts';
+import type { PersonFacts } from '../../domain/person.ts';
+import { stagesOf } from '../../domain/plan.ts';
+import { decisionId, digestOf, policyHash, reasonHash } from '../../policy/digest.ts';
+import { parsePolicy } from '../../policy/parse.ts';
+import { planFor, type Ask } from '../../policy/plan.ts';
+import { account } from './people.ts';
+
+export const policyText = readFileSync(
+  fileURLToPath(new URL('../../dev/company/policy.yaml', import.meta.url)),
+  'utf8',
+);
+const parsed = parsePolicy(policyText);
+if (!parsed.ok) throw new Error('the sample policy cannot be read');
+export const { policy } = parsed;
+
+export const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
+const facts = (n: number, groups: readonly string[]): PersonFacts => ({
+  id: uuid(n) as PersonId,
+  state: 'active',
+  kind: 'employee',
+  manager: null,
+  groups: [...groups].toSorted(),
+  aliases: [],
+  addedBy: [],
+});
+export const people = {
+  requester: facts(1, ['engineers']),
+  owner: facts(2, ['data-owners', 'data-owners-payments']),
+  other: facts(3, ['data-owners', 'data-owners-payments']),
+};
+
+export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+export const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
+
+const minute = 60_000;
+const writers: Readonly<Record<string, string>> = {
+  'grant.made': 'curfew_worker',
+  'grant.ended': 'curfew_worker',
+  'request.closed': 'curfew_worker',
+  'history.exported': 'curfew_worker',
+  'policy.applied': 'curfew_admin',
+};
+
+/** A log that grows by what happens, on a clock that is its own. */
+export class SampleLog {
+  readonly lines: Buffer[] = [];
+  readonly receipts: Buffer[] = [];
+  readonly histories: { workflow: string; run: string; bytes: Buffer }[] = [];
+  readonly bundles = new Map<string, Buffer>();
+  at = Date.parse('2026-03-02T09:00:00Z');
+  #requests = 0;
+
+  /** @returns its place */
+  append(entry: AuditEntry | { kind: string; actor: string; subject: string; body: object }, login?: string): number {
+    this.at += 137;
+    const { kind, actor, subject, body } = entry;
+    const at = `${new Date(this.at).toISOString().slice(0, -1)}421Z`;
+    const id = this.lines.length + 1;
+    const line = entryLine({
+      id,
+      at,
+      login: login ?? writers[kind] ?? 'curfew_api',
+      kind,
+      actor,
+      subject,
+      body: canonical(body),
+    });
+    this.lines.push(line);
+    return this.lines.length - 1;
+  }
+
+  /** Somebody asks to read the orders for an hour. */
+  ask(role = 'read'): { readonly id: RequestId; readonly index: number } {
+    this.#requests += 1;
+    const id = uuid(0x1000 + this.#requests) as RequestId;
+    const openedAt = this.at;
+    const target = 'orders-prod' as TargetName;
+    const ask: Ask = {
+      kind: 'access',
+      requester: people.requester,
+      target,
+      role: role as RoleName,
+      durationMs: 60 * minute,
+      ticket: null,
+      startAt: null,
+    };
+    const all = [people.owner, people.other];
+    const { plan, gives } = planFor(policy, ask, all, openedAt);
+    if (plan.verdict === 'denied' || !gives) throw new Error('the sample policy denies it');
+    const asked = {
+      target,
+      databases: gives.databases,
+      role: ask.role,
+      template: gives.template,
+      durationMs: ask.durationMs,
+      ticket: null,
+      startAt: null,
+    };
+    const reason = reasonHash(Buffer.alloc(16, this.#requests), 'to look at something');
+    const digest = digestOf({ ...asked, requestId: id, requester: people.requester.id, reasonHash: reason, plan });
+    const index = this.append(
+      requestOpened(people.requester.id, id, {
+        kind: 'access',
+        ...asked,
+        reason,
+        digest,
+        openedAt,
+        decideByAt: openedAt + plan.limits.decideWithinMs,
+        policy: plan.policy,
+        rule: plan.rule,
+        verdict: plan.verdict,
+        plan,
+        facts: { requester: people.requester, people: all },
+      }),
+    );
+    return { id, index };
+  }
+
+  opened(id: RequestId) {
+    const line = this.lines.find((one) => one.includes('"request.opened"') && one.includes(`"subject":"${id}"`));
+    return (JSON.parse(String(line)) as { body: Extract<AuditEntry, { kind: 'request.opened' }>['body'] }).body;
+  }
+
+  decide(id: RequestId, verdict: 'approve' | 'deny' = 'approve', by = people.owner): number {
+    const { digest } = this.opened(id);
+    const madeAt = this.at;
+    const said = { requestId: id, digest, stage: 0, person: by.id, verdict, voidsBefore: 0 };
+    return this.append(
+      decisionMade(by.id, id, {
+        decision: decisionId(said),
+        digest,
+        stage: 0,
+        verdict,
+        madeAt,
+        voidsBefore: 0,
+        denial: verdict === 'deny' ? sha256('no') : null,
+        facts: { person: by, account: account(madeAt) },
+        requester: { id: people.requester.id, aliases: [] },
+      }),
+    );
+  }
+
+  claim(id: RequestId): number {
+    const { durationMs, plan } = this.opened(id);
+    const approvers = stagesOf(plan).length > 0 ? [people.owner] : [];
+    return this.append(
+      claimAccepted(people.requester.id, id, {
+        credential: uuid(0x2000 + this.#requests) as CredentialId,
+        acceptedAt: this.at,
+        endAt: this.at + durationMs,
+        ticketKey: 'k1',
+        policy: policy.hash,
+        facts: { requester: people.requester, approvers },
+      }),
+    );
+  }
+
+  claimed(id: RequestId) {
+    const line = this.lines.find((one) => one.includes('"claim.accepted"') && one.includes(`"subject":"${id}"`));
+    return (JSON.parse(String(line)) as { body: Extract<AuditEntry, { kind: 'claim.accepted' }>['body'] }).body;
+  }
+
+  grant(id: RequestId): number {
+    const { target, template } = this.opened(id);
+    const { credential, endAt } = this.claimed(id);
+    const grantedAt = this.at;
+    const seen = { target, template, role: roleOf(id), endAt, grantedAt, canLogin: true, memberships: 1 };
+    const receipt: GrantReceipt = { kind: 'grant', requestId: id, ...seen, readAt: grantedAt + 20, attestations: [] };
+    const bytes = canonical(receipt);
+    this.receipts.push(bytes);
+    return this.append(grantMade(people.requester.id, id, { ...seen, credential, receipt: sha256(bytes) }));
+  }
+
+  /** Ends by itself, at its end. */
+  end(
+    id: RequestId,
+    { lateMs = 900, outcome = 'expired' as const }: { lateMs?: number; outcome?: 'expired' | 'released' } = {},
+  ): number {
+    const { target } = this.opened(id);
+    const { endAt } = this.claimed(id);
+    if (outcome === 'expired') this.at = Math.max(this.at, endAt + lateMs);
+    const verifiedAt = this.at;
+    const node = {
+      node: 'a:5432',
+      standby: false,
+      sessionsFound: 1,
+      sessionsLeft: 0,
+      canLogin: false,
+      ended: true,
+      verifiedAt,
+    };
+    const receipt: RevokeReceipt = {
+      kind: 'revoke',
+      requestId: id,
+      target,
+      role: roleOf(id),
+      startedAt: verifiedAt - 40,
+      verifiedAt,
+      rounds: 1,
+      nodes: [node],
+      attestations: [],
+    };
+    const bytes = canonical(receipt);
+    this.receipts.push(bytes);
+    return this.append(
+      grantEnded('curfew_worker', id, {
+        target,
+        role: roleOf(id),
+        outcome,
+        cause: 'time is up',
+        verifiedAt,
+        sessionsClosed: 1,
+        receipt: sha256(bytes),
+      }),
+    );
+  }
+
+  release(id: RequestId): number {
+    return this.append(endAsked(people.requester.id, id, { cause: 'released' }));
+  }
+
+  /** A request, its approval, its claim, its grant and its end. */
+  whole(): RequestId {
+    const { id } = this.ask();
+    this.decide(id);
+    this.claim(id);
+    this.grant(id);
+    this.end(id);
+    return id;
+  }
+
+  applyPolicy(): number {
+    return this.append({
+      kind: 'policy.applied',
+      actor: 'curfew_admin',
+      subject: policy.hash,
+      body: { number: 1, hash: policy.hash, proposal: uuid(0x9000) },
+    });
+  }
+}
+
+/** Reads hashes of complete subtrees of these leaves. */
+export function readerOf(leaves: readonly Buffer[]): (nodes: readonly NodeId[]) => Promise<Buffer[]> {
+  const hashOf = ({ level, index }: NodeId): Buffer => {
+    const leaf = leaves[index];
+    if (level === 0 && leaf) return leaf;
+    if (level === 0) throw new Error(`no leaf ${index}`);
+    return nodeHash(hashOf({ level: level - 1, index: 2 * index }), hashOf({ level: level - 1, index: 2 * index + 1 }));
+  };
+  return (nodes) => Promise.resolve(nodes.map(hashOf));
+}
+
+export type Keys = { readonly signer: Signer; readonly verifier: Verifier };
+
+export function keysOf(name = 'curfew'): Keys {
+  const made = newKey(name);
+  const [signer, verifier] = [readSigner(made.signer), readVerifier(made.verifier)];
+  if (isRefusal(signer) || isRefusal(verifier)) throw new Error('a new key cannot be read');
+  return { signer, verifier };
+}
+
+export async function checkpointOf(
+  lines: readonly Buffer[],
+  size: number,
+  { signer }: Keys,
+  at: number,
+  origin = 'curfew/1',
+): Promise<string> {
+  const root = await rootOf(size, readerOf(lines.map(leafHash)));
+  return signNote(checkpointText({ origin, size, root, at }), [signer]);
+}
+
+export type Written = {
+  readonly lines: readonly Buffer[];
+  /** As the log has them; those of the lines where absent. */
+  readonly leaves?: readonly Buffer[];
+  readonly receipts: readonly Buffer[];
+  readonly histories: readonly { workflow: string; run: string; bytes: Buffer }[];
+  readonly bundles: ReadonlyMap<string, Buffer>;
+  readonly policies?: readonly { readonly hash: string; readonly text: string }[];
+  /** Sizes at which checkpoints were signed, growing; the last one is the log's. */
+  readonly sizes?: readonly number[];
+  /** Where the span begins and ends; the whole log where absent. */
+  readonly span?: { readonly from: number; readonly to: number };
+  /** Those of before and after the span that stand in the file. */
+  readonly picked?: readonly number[];
+  readonly at: number;
+};
+
+/** Writes evidence of a log, with checkpoints of these keys. @returns the notes, oldest first */
+export async function writeSample(path: string, log: Written, keys: Keys): Promise<readonly string[]> {
+  const leaves = log.leaves ?? log.lines.map(leafHash);
+  const read = readerOf(leaves);
+  const size = log.lines.length;
+  const sizes = log.sizes ?? [Math.ceil(size / 2), size];
+  const newest = sizes.at(-1) ?? size;
+  const span = log.span ?? { from: 0, to: newest };
+  const picked = log.picked ?? [];
+  const notes: string[] = [];
+  const checkpoints = [];
+  for (const [at, one] of sizes.entries()) {
+    const root = await rootOf(one, read);
+    const note = signNote(checkpointText({ origin: 'curfew/1', size: one, root, at: log.at + at }), [keys.signer]);
+    const before = sizes[at - 1];
+    const proof = before === undefined ? [] : await proveConsistency(before, one, read);
+    checkpoints.push({ note, consistency: proof.map((hash) => hash.toString('base64')) });
+    notes.push(note);
+  }
+  const proofs = await Promise.all(picked.map((index) => proveInclusion(index, newest, read)));
+  const line = (index: number): Buffer => log.lines[index] ?? Buffer.alloc(0);
+  const before = picked.filter((index) => index < span.from);
+  const after = picked.filter((index) => index >= span.to);
+  const edge = span.to > span.from ? await read(rootNodes(span.from)) : [];
+  const index = (counts: EvidenceIndex['counts']): EvidenceIndex => ({
+    format: 'curfew-evidence-1',
+    asked: { kind: 'span', fromAt: '2026-01-01T00:00:00.000Z', toAt: '2027-01-01T00:00:00.000Z' },
+    origin: 'curfew/1',
+    size: newest,
+    span,
+    edge: edge.map((hash) => hash.toString('base64')),
+    counts,
+  });
+  await writeEvidence(path, {
+    readme: 'A sample.\n',
+    checkpoints,
+    epochs: [],
+    entries: [...before.map(line), ...log.lines.slice(span.from, span.to), ...after.map(line)],
+    leaves: leaves.slice(span.from, span.to),
+    places: picked.map((place, at) => ({
+      index: place,
+      proof: (proofs[at] ?? []).map((hash) => hash.toString('base64')),
+    })),
+    receipts: log.receipts,
+    histories: log.histories,
+    policies: log.policies ?? [{ hash: policyHash(policyText), text: policyText }],
+    bundles: [...log.bundles].map(([hash, bytes]) => ({ hash, bytes })),
+    index,
+  });
+  return notes;
+}
