@@ -29,9 +29,18 @@ export type TwoNodes = {
   readonly end: () => Promise<void>;
 };
 
-export type TwoNodesOptions = { readonly ticketKeys?: NonNullable<Parameters<typeof installSample>[1]>['ticketKeys'] };
+type Installing = NonNullable<Parameters<typeof installSample>[1]>;
+export type TwoNodesOptions = {
+  readonly ticketKeys?: Installing['ticketKeys'];
+  readonly collectorPassword?: string;
+  /** Of both servers, on top of those of a throw-away cluster. */
+  readonly config?: Readonly<Record<string, string>>;
+  /** With the sample on the primary, before there is a standby. */
+  readonly before?: (sample: Sample, primary: Postgres) => Promise<void>;
+};
 
-export async function startTwoNodes({ ticketKeys }: TwoNodesOptions = {}): Promise<TwoNodes> {
+export async function startTwoNodes(options: TwoNodesOptions = {}): Promise<TwoNodes> {
+  const { ticketKeys, collectorPassword, config = {}, before } = options;
   const folder = await mkdtemp(join(tmpdir(), 'curfew-test-nodes-'));
   const closing: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const end = async (): Promise<void> => {
@@ -44,14 +53,18 @@ export async function startTwoNodes({ ticketKeys }: TwoNodesOptions = {}): Promi
       port: await freePort(),
       superuserPassword,
       version: Number(testedMajor) as PostgresVersion,
-      settings,
+      settings: { ...settings, ...config },
     });
     closing.push(() => primary.stop());
     const on = serverOn(primary);
     await makeSample(on);
     await on.query('orders', 'alter default privileges in schema sales grant select on tables to orders_read');
-    const sample = await installSample(on, ticketKeys === undefined ? {} : { ticketKeys });
+    const sample = await installSample(on, {
+      ...(ticketKeys === undefined ? {} : { ticketKeys }),
+      ...(collectorPassword === undefined ? {} : { collectorPassword }),
+    });
     closing.push(() => sample.close());
+    await before?.(sample, on);
     const standby = await startStandby(primary, { name: 'standby' });
     closing.push(() => standby.stop());
     const [first, second] = [nodeOf(primary), nodeOf(standby.cluster)];
