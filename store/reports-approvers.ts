@@ -54,6 +54,6 @@ export const approversReport: Report = {
   sums: (rows) => {
     const people = new Set(rows.map((row) => row.approver_id)).size;
     const approvals = rows.filter((row) => row.verdict === 'approve').length;
-    return [`${approvals} approvals; ${people} people decided.`];
+    return [`Approvals: ${approvals}. People who decided: ${people}.`];
   },
 };

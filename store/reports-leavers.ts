@@ -60,7 +60,7 @@ export const leaversReport: Report = {
     order by (h.granted_at > s.at) desc nulls last, (h.request_id is not null and h.ended_at is null) desc,
       seconds desc nulls last, s.at, s.id, h.request_id`,
   sums: (rows) => [
-    `${new Set(rows.map((row) => row.entry)).size} times somebody left or was suspended, ${rows.filter((row) => row.request !== null).length} grants.`,
+    `Words that somebody left or was suspended: ${new Set(rows.map((row) => row.entry)).size}. Grants that they held: ${rows.filter((row) => row.request !== null).length}.`,
     worst(rows),
   ],
 };

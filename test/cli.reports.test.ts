@@ -13,6 +13,7 @@ import {
   click,
   ok,
   opened,
+  policyText,
   startCompany,
   workerEnds,
   workerGrants,
@@ -188,6 +189,14 @@ describe('curfew report', () => {
     expect(who('curfew_auditor')).toBeUndefined();
     expect(who('curfew_api')).toMatchObject({ may: ['curfew_api'], acts: expect.any(Number) });
     expect(rows.some(({ may }) => (may as string[]).includes('superuser'))).toBe(true);
+    expect(rows.filter(({ what }) => what === 'policy approver')).toEqual([]);
+    await company.applyPolicy(
+      policyText((text) => text.replace('powers:\n', 'powers:\n  changePolicy: [group:controllers]\n')),
+    );
+    const approvers = (await report('admins')).rows.filter(({ what }) => what === 'policy approver');
+    expect(approvers).toContainEqual(
+      expect.objectContaining({ who: 'carl', may: ['group controllers'], acts: 0, person: 'Name of carl' }),
+    );
   });
 
   test('leavers: what was held at the word, against its verified end, the worst first; and what was not ended', async () => {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exportLine, placedEntry, type PlacedLine } from '../../audit/report/export.ts';
 import { sentenceOf } from '../../domain/events/sentence.ts';
-import { isUuid, type PersonId } from '../../domain/ids.ts';
+import { isUuid, shortId, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { formatInstant, parseSpan, secondMs } from '../../domain/time.ts';
 import { entriesPast, lastEntries } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
@@ -67,6 +67,9 @@ async function follow(terminal: Terminal, db: Db, { lines, untilAt, ...how }: Fo
   }
 }
 
+/** What it is about: the first digits of an id, as messages show them. */
+const shown = (subject: string): string => (isUuid(subject) ? shortId(subject as RequestId) : oneLine(subject));
+
 async function print(
   terminal: Terminal,
   db: Db,
@@ -79,6 +82,6 @@ async function print(
   const handles: ReadonlyMap<string, string> = names && ids.length > 0 ? await handlesOf(db, ids) : new Map();
   for (const entry of entries) {
     const sentence = sentenceOf(entry, (id) => handles.get(id) ?? id);
-    terminal.out(`${formatInstant(entry.atMs)}  ${entry.index}  ${oneLine(sentence)}\n`);
+    terminal.out(`${formatInstant(entry.atMs)}  ${entry.index}  ${shown(entry.subject)}  ${oneLine(sentence)}\n`);
   }
 }
