@@ -170,7 +170,7 @@ export async function through(db: Db): Promise<number | undefined> {
 export async function moveThrough(db: Db, at: number): Promise<void> {
   await db.query(
     `insert into curfew.history_mark as m (through) values ($1)
-     on conflict (only) do update set through = excluded.through where m.through < excluded.through`,
+     on conflict (one) do update set through = excluded.through where m.through < excluded.through`,
     [new Date(at)],
   );
 }

@@ -87,8 +87,7 @@ export function createHistories(settings: TemporalSettings): Histories {
         async (history) => ({ clear: canonical(await inTheClear(history, codec)), original: canonical(history) }),
         async (error: unknown) => {
           // A namespace that is not there has no histories either: `find` throws of it.
-          if (isGrpcServiceError(error) && Number(error.code) === grpcNotFound && (await find(workflowId)))
-            return undefined;
+          if (isNotFound(error) && (await find(workflowId))) return undefined;
           throw error;
         },
       ),
@@ -99,6 +98,12 @@ export function createHistories(settings: TemporalSettings): Histories {
       }),
     close: () => connection.close(),
   };
+}
+
+function isNotFound(error: unknown): boolean {
+  if (!isGrpcServiceError(error)) return false;
+  const code: number = error.code;
+  return code === grpcNotFound;
 }
 
 function queryOf(at: number | undefined, types: readonly string[]): string {

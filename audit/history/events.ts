@@ -3,6 +3,8 @@
  * 8785 order, payloads in the clear. What is read out of it here is what is compared with the log.
  */
 
+import { createHash } from 'node:crypto';
+
 /** Loose on purpose: an event has other fields, and another server has other events. */
 export type HistoryEvent = {
   readonly eventId: string;
@@ -57,10 +59,10 @@ function valueOf(payload: unknown): unknown {
 
 /**
  * What a worker tells Temporal that it is, and Temporal writes into the history with each task that it completes.
- * @param hash SHA-256 of its script, hex. NB. The library's own default is no use: it hashes the script only after it
- *   has put its working folder into it (`parseWorkflowCode` in `@temporalio/worker`).
+ * @param script the code of its Workflows. NB. The library's own default is no use: it hashes the script only after it has
+ *   put its working folder into it (`parseWorkflowCode` in `@temporalio/worker`).
  */
-export const buildIdOf = (hash: string): string => `curfew+${hash}`;
+export const buildIdOf = (script: string): string => `curfew+${createHash('sha256').update(script).digest('hex')}`;
 
 /**
  * Scripts that ran the Workflow, by hash, each once, in their order.

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { buildIdOf } from '../../audit/history/events.ts';
 import { findTemporal, startTemporal, type TemporalServer } from '../../dev/temporal.ts';
 import { createTemporal, type Temporal } from '../../temporal/connection.ts';
 import { dataConverterFor, type CodecKey } from '../../temporal/codec.ts';
@@ -114,6 +115,7 @@ export async function startWorker(
   options: WorkerOptions,
 ): Promise<RunningWorker> {
   const connection = await NativeConnection.connect({ address: server.address });
+  const workflowBundle = options.bundle ?? (await productBundle());
   const shared = {
     connection,
     namespace: server.namespace,
@@ -126,7 +128,8 @@ export async function startWorker(
     Worker.create({
       ...shared,
       taskQueue: place.queue,
-      workflowBundle: options.bundle ?? (await productBundle()),
+      workflowBundle,
+      buildId: buildIdOf(workflowBundle.code),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     }),
     Worker.create({ ...shared, taskQueue: targetQueue(place.zone) }),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -93,9 +92,7 @@ export async function openQueues(config: WorkerConfig, served: Served, metrics: 
  * Each history then says which script ran it. NB. As a means of versioning this option is no longer the library's choice,
  * and it is none here; as a name it is what stands in every completed task.
  */
-const named = ({ code }: WorkflowBundle): Partial<WorkerOptions> => ({
-  buildId: buildIdOf(createHash('sha256').update(code).digest('hex')),
-});
+const named = ({ code }: WorkflowBundle): Partial<WorkerOptions> => ({ buildId: buildIdOf(code) });
 
 function runAll(workers: ReadonlyMap<string, Worker>, connection: NativeConnection): Queues {
   const drain = (): void => {
