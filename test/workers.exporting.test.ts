@@ -102,6 +102,14 @@ const keptOf = async (ids: readonly string[]): Promise<readonly string[]> =>
       [ids],
     )
   ).map(({ id }) => id);
+const looked = async (activities: Partial<Activities>): Promise<string> =>
+  inPlace(fakeActivities(activities), async ({ queue }) => {
+    const workflowId = `reconcile-${randomUUID()}`;
+    const handle = await real.client.workflow.start(reconcileType, { workflowId, taskQueue: queue });
+    await handle.result().catch(() => undefined);
+    return workflowId;
+  });
+
 const gone = (): Promise<never> => Promise.reject(new Error('away'));
 
 test('what a closed Workflow did is kept as canonical JSON in the clear, with its script, both hashes and one entry (I11)', async () => {
@@ -214,13 +222,6 @@ test('every script that ran a part of it is named, the last one apart; one that 
 });
 
 test('of rounds of looks those are kept that changed something or failed somewhere', async () => {
-  const looked = async (activities: Partial<Activities>): Promise<string> =>
-    inPlace(fakeActivities(activities), async ({ queue }) => {
-      const workflowId = `reconcile-${randomUUID()}`;
-      const handle = await real.client.workflow.start(reconcileType, { workflowId, taskQueue: queue });
-      await handle.result().catch(() => undefined);
-      return workflowId;
-    });
   const quietOne = await looked({ reconcileRequests: async () => ({ zones: [], changed: 0 }) });
   const changed = await looked({ reconcileRequests: async () => ({ zones: [], changed: 1 }) });
   const failed = await looked({ reconcileRequests: () => Promise.reject(new Error('away')) });

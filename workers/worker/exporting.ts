@@ -100,7 +100,8 @@ export function createExporting({ store, histories, clock, log, script }: Export
   }
 
   async function closedRuns(mark: number | undefined, whole: boolean): Promise<readonly ClosedRun[]> {
-    const from = mark === undefined ? undefined : mark - overlapMs;
+    // A mark that lies ahead is that of a clock which was wrong.
+    const from = mark === undefined ? undefined : Math.min(mark, clock()) - overlapMs;
     const looks = await histories.closedAfter(from ?? clock() - overlapMs, [reconcileType]);
     const runs = [...(await histories.closedAfter(whole ? undefined : from, keptTypes)), ...looks];
     const all = [...new Map([...stuck.values(), ...runs].map((run) => [run.runId, run])).values()];
