@@ -53,10 +53,10 @@ const company: fc.Arbitrary<readonly PersonFacts[]> = fc
     ),
   )
   .map((drafts) => {
-    const plain = drafts.map(({ name, alias, groups: of, reviewDebt, delegator: _, ...facts }) =>
+    const plain = drafts.map(({ name, alias, groups: of, reviewDebt, delegator, ...facts }) =>
       person(name, of, {
         ...facts,
-        ...(reviewDebt ? { reviewDebt } : {}),
+        ...(reviewDebt && delegator === null ? { reviewDebt } : {}),
         aliases: alias && alias !== idOf(name) ? [alias] : [],
       }),
     );

@@ -70,7 +70,7 @@ export const alarmResolved = entry('alarm.resolved');
 export const storeRecovered = entry('store.recovered');
 
 const whyRefused = (body: DeliveryRefused): string =>
-  'code' in body ? body.code : 'count' in body ? `${body.why}, ${body.count} times` : body.why;
+  'code' in body ? body.code : 'count' in body ? `${body.why}, ${many(body.count, 'time')}` : body.why;
 
 export const operationSentences: Sentences<OperationBodies> = {
   'delivery.refused': ({ subject, body }) => `A delivery to ${subject} was refused: ${whyRefused(body)}.`,

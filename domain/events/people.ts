@@ -108,8 +108,8 @@ export const personalCodeMinted = entry('personal-code.minted');
 /** Who stands behind an operator's login. Subject: the person. */
 export const operatorLinked = entry('operator.linked');
 
-const by = (who: string, delegate: string | null, nameOf: (id: string) => string): string =>
-  delegate === null ? who : `${who}, with ${nameOf(delegate)} in their place`;
+const inPlace = (delegate: string | null, nameOf: (id: string) => string): string =>
+  delegate === null ? '' : `, with ${nameOf(delegate)} in their place`;
 
 export const peopleSentences: Sentences<PeopleBodies> = {
   'person.changed': ({ actor, subject, body }, nameOf) =>
@@ -120,7 +120,7 @@ export const peopleSentences: Sentences<PeopleBodies> = {
   'person.due': ({ subject, body }, nameOf) =>
     `${body.source} said that ${nameOf(subject)} is ${body.state} from ${instant(body.effectiveAt)} on.`,
   'person.due-settled': ({ subject, body }, nameOf) =>
-    `The day came on which ${body.source} has ${nameOf(subject)} be ${body.state}: ${body.outcome}.`,
+    `The day came from which ${body.source} says that ${nameOf(subject)} is ${body.state}: ${body.outcome}.`,
   'leave.reported': ({ subject, body }, nameOf) =>
     `All that ${nameOf(subject)} held is over (${body.cause}): ${many(body.closed.length, 'request')} closed, ${many(body.voided.length, 'decision')} void, within ${span(body.safeAfterMs)}.`,
   'source.pulled': ({ subject, body }) =>
@@ -137,7 +137,7 @@ export const peopleSentences: Sentences<PeopleBodies> = {
       ? `An older account of ${nameOf(subject)} confirmed a new one.`
       : `An older account of ${nameOf(subject)} took a new one away.`,
   'absence.made': ({ subject, body }, nameOf) =>
-    `${by(nameOf(subject), body.delegate, nameOf)}, is away from ${instant(body.fromAt)} to ${instant(body.untilAt)}.`,
+    `${nameOf(subject)} is away from ${instant(body.fromAt)} to ${instant(body.untilAt)}${inPlace(body.delegate, nameOf)}.`,
   'absence.ended': ({ subject }, nameOf) => `An absence of ${nameOf(subject)} is over.`,
   'oncall.imported': ({ actor, body }, nameOf) =>
     `${nameOf(actor)} imported ${many(body.shifts, 'shift')} of ${body.schedules.join(', ') || 'no schedule'} from ${body.source}.`,

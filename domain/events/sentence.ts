@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditKind, Bodies } from '../events.ts';
+import type { AuditEntry, Bodies } from '../events.ts';
 import type { NameOf, Sentences } from './entry.ts';
 import { extensionSentences } from './extension.ts';
 import { grantSentences } from './grant.ts';
@@ -57,7 +57,7 @@ const isKnown = (entry: Told): entry is AuditEntry => Object.hasOwn(sentences, e
 
 function said(entry: AuditEntry, who: NameOf): string | undefined {
   try {
-    const says = sentences[entry.kind as AuditKind] as (entry: AuditEntry, nameOf: NameOf) => string;
+    const says = sentences[entry.kind] as (entry: AuditEntry, nameOf: NameOf) => string;
     const text = says(entry, who);
     // What the body lacks is no word.
     return /\bundefined\b|\bNaN\b|\[object /.test(text) ? undefined : text;
@@ -66,7 +66,9 @@ function said(entry: AuditEntry, who: NameOf): string | undefined {
   }
 }
 
-/** NB. A forged entry may hold anything, and sentences are printed to terminals. */
+/** Control characters, and those that turn the direction of what follows. */
 // oxlint-disable-next-line no-control-regex
-const printable = (text: string): string =>
-  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, ' ');
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** NB. A forged entry may hold anything, and sentences are printed to terminals. */
+const printable = (text: string): string => text.replaceAll(unprintable, ' ');
