@@ -30,7 +30,7 @@ describe('folders', () => {
   });
 
   const known =
-    '.ci activities api bench cli conditions config directory dev docs doctor domain policy service slack store targets temporal test workers workflows';
+    '.ci activities api audit bench cli conditions config directory dev docs doctor domain policy service slack store targets temporal test workers workflows';
   test('are the ones that the design names', () => {
     const top = new Set(all.flatMap((path) => (path.includes('/') ? [path.split('/')[0] ?? ''] : [])));
     expect([...top].filter((folder) => !known.split(' ').includes(folder))).toEqual([]);
@@ -153,6 +153,11 @@ import n, { type N } from './n.ts';
     ['api/routes/x.ts', `import { createTemporal } from '../../temporal/connection.ts';`],
     ['api/routes/x.ts', `import { Pool } from 'pg';`],
     ['cli/x.ts', `import { createSlackApp } from '../slack/app.ts';`],
+    ['audit/x.ts', `import { append } from '../store/audit.ts';`],
+    ['audit/x.ts', `import { open } from '../service/open.ts';`],
+    ['audit/x.ts', `import { Pool } from 'pg';`],
+    ['store/x.ts', `import { rootOf } from '../audit/merkle.ts';`],
+    ['cli/x.ts', `import { ZipFile } from 'yazl';`],
     ['doctor/x.ts', `import { planFor } from '../policy/plan.ts';`],
     ['store/x.ts', `export * from '../test/support/store.ts';`],
     ['service/x.ts', `const x = await import('../dev/main.ts');`],
