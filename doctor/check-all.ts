@@ -6,6 +6,7 @@ import { dayMs } from '../domain/time.ts';
 import type { Db } from '../store/pool.ts';
 import { loginIsGranted } from './checks/i1-login-is-granted.ts';
 import { happenedOnce } from './checks/i10-once.ts';
+import { logIsWhole } from './checks/i11-log-is-whole.ts';
 import { breakGlassIsLoud } from './checks/i13-break-glass-is-loud.ts';
 import { withinTheAllowList } from './checks/i14-within-the-allow-list.ts';
 import { templatesAreClean } from './checks/i15-templates-are-clean.ts';
@@ -23,7 +24,7 @@ import { approvalsArePeople } from './checks/i6-approvals-are-people.ts';
 import { grantedAsShown } from './checks/i7-granted-as-shown.ts';
 import { activeAtTheGrant } from './checks/i8-active-at-the-grant.ts';
 import { leaversHoldNothing } from './checks/i9-leavers-hold-nothing.ts';
-import type { Check, Finding } from './finding.ts';
+import type { Check, Finding, Witnessed } from './finding.ts';
 import { readRecords } from './records.ts';
 import { readTarget, type TargetAccess } from './target-facts.ts';
 
@@ -38,6 +39,7 @@ const checks: readonly Check[] = [
   activeAtTheGrant,
   leaversHoldNothing,
   happenedOnce,
+  logIsWhole,
   breakGlassIsLoud,
   withinTheAllowList,
   templatesAreClean,
@@ -57,6 +59,8 @@ export type CheckAllOptions = {
   readonly now: number;
   /** How far back ended grants are looked at; a quarter of a year where absent. */
   readonly sinceAt?: number;
+  /** Read before this is called: the log only grows. */
+  readonly witnessed?: Witnessed;
 };
 
 /**
@@ -68,12 +72,13 @@ export async function checkAll({
   targets,
   now,
   sinceAt = now - 92 * dayMs,
+  witnessed,
 }: CheckAllOptions): Promise<readonly Finding[]> {
   // NB. Targets first: what is on one of them by then must be in the store that is read afterwards.
   const facts = await Promise.all(targets.map(readTarget));
   const ids = facts.flatMap((target) => target.ledger.map((row) => row.grantId));
   const records = await readRecords(store, [...new Set(ids)], sinceAt);
-  const look = { store, targets: facts, records, now };
+  const look = { store, targets: facts, records, now, sinceAt, ...(witnessed && { witnessed }) };
   const findings: Finding[] = [];
   for (const check of checks) findings.push(...(await check(look)));
   return findings;

@@ -1,3 +1,5 @@
+import type { Checkpoint } from '../audit/checkpoint.ts';
+import type { Verifier } from '../audit/signed-note.ts';
 import type { Db } from '../store/pool.ts';
 import type { GrantRecord } from './records.ts';
 import type { TargetFacts } from './target-facts.ts';
@@ -14,6 +16,7 @@ export const invariants = [
   'I8',
   'I9',
   'I10',
+  'I11',
   'I13',
   'I14',
   'I15',
@@ -34,11 +37,23 @@ export type Finding = {
   readonly detail: string;
 };
 
+/** The newest checkpoints that witnesses have of a log, which its keys signed, and why some cannot be looked at. */
+export type Witnessed = {
+  readonly name: string;
+  readonly verifiers: readonly Verifier[];
+  readonly held: readonly Checkpoint[];
+  readonly troubles: readonly string[];
+};
+
 /** Everything that a check may look at: read once, targets first, so that the store is never older than they are. */
 export type Look = {
   readonly store: Db;
   readonly targets: readonly TargetFacts[];
   readonly records: ReadonlyMap<string, GrantRecord>;
+  /** Epoch ms: how far back it looks. */
+  readonly sinceAt: number;
+  /** What others have of the log; absent: nobody said where they are. */
+  readonly witnessed?: Witnessed;
   /** Epoch ms of the store's side; each target has its own clock in its facts. */
   readonly now: number;
 };

@@ -14,6 +14,7 @@ import { raise } from '../store/alarms.ts';
 import { announcementChannels, delivered, lateAlarm, oneChannelCode, oneChannelKey } from '../store/announcements.ts';
 import { append } from '../store/audit.ts';
 import { insert as insertIntent } from '../store/intents.ts';
+import { sequence, waiting } from '../store/log.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { Target } from '../targets/postgres/accessor.ts';
 import { endGrants } from '../targets/postgres/end.ts';
@@ -535,6 +536,24 @@ test('I13: whoever owes a review approves all the same, or is reviewed by anothe
   );
   expect(await loud(request.id)).toContain('own-review');
   planted.add('I13');
+});
+
+test('I11: an entry that was edited after it got its place', async () => {
+  while ((await waiting(store.admin)).entries > 0) await sequence(store.as.curfew_worker, 5_000);
+  const edit = (actor: string) =>
+    store.admin.transaction(async (tx) => {
+      await tx.query('alter table audit.entry disable trigger entry_kept');
+      const [row] = await tx.query<{ id: number; before: string }>(
+        `update audit.entry e set actor = $1 from (select max(id) as id from audit.entry) last, audit.entry old
+         where e.id = last.id and old.id = e.id returning e.id, old.actor as before`,
+        [actor],
+      );
+      await tx.query('alter table audit.entry enable always trigger entry_kept');
+      return row ?? { id: 0, before: '' };
+    });
+  const { id, before } = await edit('somebody else');
+  mends.push(() => edit(before));
+  await expectFinding('I11', String(id));
 });
 
 test('every invariant that the checker knows was planted and found', () => {

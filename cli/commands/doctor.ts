@@ -3,13 +3,15 @@ import { openAccess } from '../../doctor/access.ts';
 import { checkAll } from '../../doctor/check-all.ts';
 import { noticesOf } from '../../doctor/notices.ts';
 import { reconciled } from '../../doctor/reconcile/told.ts';
+import type { Witnessed } from '../../doctor/finding.ts';
 import type { TargetAccess } from '../../doctor/target-facts.ts';
 import type { LoadedPolicy } from '../../policy/parse.ts';
+import { auditSettings, keyringOf, lookAtWitnesses } from '../audit-log.ts';
 import type { Register } from '../program.ts';
 import { settings, withAdminStore } from '../settings.ts';
 import { administratorOf } from '../target/administrator.ts';
 import { policyInForce } from '../target/policy.ts';
-import { exitCodes, printJson, printTable } from '../terminal.ts';
+import { exitCodes, printJson, printTable, type Terminal } from '../terminal.ts';
 
 export const registerDoctor: Register = (program, terminal, finish) => {
   program
@@ -31,11 +33,12 @@ export const registerDoctor: Register = (program, terminal, finish) => {
     )
     .action(async (options: { json?: true; reviewed: readonly string[] }) => {
       const { clusters } = settings(terminal, 'clusters');
+      const witnessed = await witnessedOf(terminal);
       const { findings, notices, compared } = await withAdminStore(terminal, async (store) => {
         const policy = await policyInForce(store);
         const targets = clusters.map((cluster) => accessOf(cluster, policy, options.reviewed));
         return {
-          findings: await checkAll({ store, targets, now: terminal.clock() }),
+          findings: await checkAll({ store, targets, now: terminal.clock(), ...(witnessed && { witnessed }) }),
           notices: await noticesOf(store, terminal.clock()),
           compared: await reconciled(store, terminal.clock()),
         };
@@ -63,6 +66,20 @@ export const registerDoctor: Register = (program, terminal, finish) => {
       );
     });
 };
+
+/** What the witnesses have, where keys say whose notes count; without keys the log is held against itself alone. */
+async function witnessedOf(terminal: Terminal): Promise<Witnessed | undefined> {
+  const config = auditSettings(terminal);
+  const keyring = await keyringOf(config);
+  if (!keyring) return undefined;
+  const looks = await lookAtWitnesses(config, keyring.verifiers);
+  return {
+    name: config.name,
+    verifiers: keyring.verifiers,
+    held: looks.flatMap(({ newest }) => (newest ? [newest] : [])),
+    troubles: looks.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`${name}: ${trouble}`])),
+  };
+}
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 

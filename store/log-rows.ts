@@ -1,0 +1,57 @@
+/** The rows of the log as they stand, held against one another by the database itself: for the checker, in chunks. */
+import type { Db } from './pool.ts';
+
+export type LeafRow = {
+  readonly index: number;
+  readonly entry: number;
+  readonly hash: Buffer;
+  /** `gone`: its entry is not there. `other`: the entry's line has another hash. */
+  readonly says: 'same' | 'other' | 'gone';
+};
+
+/** Leaves from a place on, in order, at most `limit`. Admin and auditor only. */
+export const leavesFrom = (db: Db, from: number, limit: number): Promise<readonly LeafRow[]> =>
+  db.query<LeafRow>(
+    `select l.index, l.entry, l.hash, case when e.id is null then 'gone'
+       when sha256('\\x00'::bytea || audit.line(e)) = l.hash then 'same' else 'other' end as says
+     from audit.leaf l left join audit.entry e on e.id = l.entry where l.index >= $1 order by l.index limit $2`,
+    [from, limit],
+  );
+
+export type NodeRow = { readonly level: number; readonly index: number };
+
+/**
+ * Subtrees of 256, 65,536 and so on that are complete within these leaves and whose stored hash is not that of what is
+ * below them, or is not there.
+ */
+export const wrongNodes = (db: Db, from: number, to: number): Promise<readonly NodeRow[]> =>
+  db.query<NodeRow>(
+    `select t.level, t.index from (
+       select 8 as level, l.index >> 8 as index, audit.fold(string_agg(l.hash, ''::bytea order by l.index)) as hash
+         from audit.leaf l where l.index >= ($1::bigint >> 8) << 8 and l.index < ($2::bigint >> 8) << 8 group by l.index >> 8
+       union all
+       select 16, d.index >> 8, audit.fold(string_agg(d.hash, ''::bytea order by d.index)) from audit.node d
+         where d.level = 8 and d.index >= ($1::bigint >> 16) << 8 and d.index < ($2::bigint >> 16) << 8 group by d.index >> 8
+       union all
+       select 24, d.index >> 8, audit.fold(string_agg(d.hash, ''::bytea order by d.index)) from audit.node d
+         where d.level = 16 and d.index >= ($1::bigint >> 24) << 8 and d.index < ($2::bigint >> 24) << 8 group by d.index >> 8) t
+     left join audit.node n on n.level = t.level and n.index = t.index
+     where n.hash is distinct from t.hash order by 1, 2`,
+    [from, to],
+  );
+
+/** Ids of entries that were dropped on purpose, as the log says. */
+export const retiredIds = (db: Db): Promise<readonly { readonly firstId: number; readonly lastId: number }[]> =>
+  db.query(
+    `select (b ->> 'firstId')::bigint as "firstId", (b ->> 'lastId')::bigint as "lastId"
+     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r`,
+  );
+
+/** The last checkpoint from before an instant: from there on somebody looks. */
+export async function sizeBefore(db: Db, at: number): Promise<number> {
+  const [row] = await db.query<{ size: number }>(
+    'select coalesce(max(size), 0) as size from audit.checkpoint where at < $1',
+    [new Date(at)],
+  );
+  return row?.size ?? 0;
+}
