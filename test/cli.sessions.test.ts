@@ -1,6 +1,6 @@
 /** `curfew sessions`: what a holder did, beside who let them; and that nobody did anything. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PersonId, RequestId } from '../domain/ids.ts';
+import type { PersonId } from '../domain/ids.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { SessionEvent } from '../store/session-fold.ts';
 import { record } from '../store/session-log.ts';
@@ -116,7 +116,7 @@ test('texts that were erased are said to be erased', async () => {
 });
 
 test('an operator without an auditor’s login reads it as curfew_admin', async () => {
-  const ran = await curfew(['sessions', request.id as RequestId], {
+  const ran = await curfew(['sessions', request.id], {
     env: { CURFEW_ADMIN_STORE_URL: store.url('curfew_admin') },
   });
   expect(ran.code).toBe(0);

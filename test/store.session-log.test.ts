@@ -66,7 +66,34 @@ const keep = (from: LogPlace, found: LogPiece): Promise<boolean> =>
   record(store.as.curfew_collector, node, from, found);
 const entries = async () =>
   (await entriesOf(store.as.curfew_admin, requestId)).filter(({ kind }) => kind.startsWith('session.'));
+const took = (durationUs: number): SessionEvent => ({ kind: 'took', durationUs });
+const placeAt = (next: number): LogPlace => ({ file: 'a.json', head, next });
 const statements = () => statementsOf(store.as.curfew_auditor, requestId, 10_000);
+
+const outcomeOf = async (events: readonly SessionEvent[]) => {
+  await keep(start, piece(session([opened, ...events, closed]), 100));
+  return (await statements()).map(({ text, via, what, durationUs, error }) => ({
+    text,
+    via,
+    what,
+    durationUs,
+    error,
+  }));
+};
+
+const granted = async (grantedAt: number, endedAt: number | null) =>
+  store.admin.query(
+    `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at, ended_at)
+     values ($1, 'orders-prod', $2, 'orders_read', $3, $4, $5, $6)`,
+    [
+      requestId,
+      person,
+      `cfw_${requestId.replaceAll('-', '')}`,
+      new Date(grantedAt),
+      new Date(at + 3_600_000),
+      endedAt && new Date(endedAt),
+    ],
+  );
 
 describe('a session', () => {
   test('is kept with its statements, and its end fixes them by a hash that anybody can make again', async () => {
@@ -157,17 +184,6 @@ describe('a session', () => {
 });
 
 describe('a statement', () => {
-  const outcomeOf = async (events: readonly SessionEvent[]) => {
-    await keep(start, piece(session([opened, ...events, closed]), 100));
-    return (await statements()).map(({ text, via, what, durationUs, error }) => ({
-      text,
-      via,
-      what,
-      durationUs,
-      error,
-    }));
-  };
-
   test('that fails is one, with its code', async () => {
     const failed = told('select * from no', { via: 'error', error: '42P01' });
     expect(await outcomeOf([told('select * from no'), failed, told('select 1')])).toMatchObject([
@@ -197,7 +213,6 @@ describe('a statement', () => {
   });
 
   test('does not take what parsing the next one took', async () => {
-    const took = (durationUs: number): SessionEvent => ({ kind: 'took', durationUs });
     expect(
       await outcomeOf([took(1), told('a'), took(2), took(3), took(4), told('b', { via: 'execute' }), took(5)]),
     ).toMatchObject([{ durationUs: 2 }, { durationUs: 5 }]);
@@ -265,10 +280,9 @@ describe('reading on', () => {
   test('a standby’s log is its own from its first start on: what came with the copy of its primary is not', async () => {
     const copied = session([opened, told('select 1'), closed]);
     const own = session([opened, told('select 2'), closed], '2.b', 10);
-    const from = (next: number): LogPlace => ({ file: 'a.json', head, next });
     await keep(start, piece(copied, 1, { copiedUntil: at + 8_000 }));
     // It was started once more since, and its own sessions stay its own.
-    await keep(from(1), piece([...copied, ...own], 2, { copiedUntil: at + 3_600_000 }));
+    await keep(placeAt(1), piece([...copied, ...own], 2, { copiedUntil: at + 3_600_000 }));
     expect((await statements()).map(({ text }) => text)).toEqual(['select 2']);
   });
 
@@ -287,7 +301,7 @@ describe('reading on', () => {
     const [, one, two, end] = await entries();
     expect([one?.kind, two?.kind, end?.kind]).toEqual(['session.statements', 'session.statements', 'session.closed']);
     const kept = await statements();
-    const batches = [one?.body, two?.body, (end?.body as { last: object }).last] as {
+    const batches = [one?.body, two?.body, end?.body['last']] as unknown as {
       from: number;
       to: number;
       count: number;
@@ -303,19 +317,6 @@ describe('reading on', () => {
 });
 
 describe('settling', () => {
-  const granted = async (grantedAt: number, endedAt: number | null) =>
-    store.admin.query(
-      `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at, ended_at)
-       values ($1, 'orders-prod', $2, 'orders_read', $3, $4, $5, $6)`,
-      [
-        requestId,
-        person,
-        `cfw_${requestId.replaceAll('-', '')}`,
-        new Date(grantedAt),
-        new Date(at + 3_600_000),
-        endedAt && new Date(endedAt),
-      ],
-    );
   const here = { file: 'a.json', head, next: 100 };
 
   test('closes what a server that crashed never closed, once its grant is over and its log was read beyond that', async () => {
@@ -351,18 +352,17 @@ describe('settling', () => {
     expect(await usage()).toEqual(['not known']);
     await keep(start, piece([], 1, { askedAt: at }));
     expect(await usage()).toEqual(['not known']);
-    const next = (n: number): LogPlace => ({ file: 'a.json', head, next: n });
-    await keep(next(1), piece([], 2, { askedAt: at + 30_000, more: true }));
+    await keep(placeAt(1), piece([], 2, { askedAt: at + 30_000, more: true }));
     expect(await usage()).toEqual(['not known']);
-    await keep(next(2), piece([], 3, { askedAt: at + 30_000 }));
+    await keep(placeAt(2), piece([], 3, { askedAt: at + 30_000 }));
     expect(await usage()).toEqual(['unused']);
-    await keep(next(3), piece([], 4, { askedAt: at + 40_000, lost: true }));
+    await keep(placeAt(3), piece([], 4, { askedAt: at + 40_000, lost: true }));
     expect(await usage()).toEqual(['not known']);
-    await keep(next(4), piece([], 5, { askedAt: at + 50_000, connections: false }));
+    await keep(placeAt(4), piece([], 5, { askedAt: at + 50_000, connections: false }));
     expect(await coverage(store.as.curfew_auditor)).toContainEqual(
       expect.objectContaining({ cluster: node.cluster, wholeSince: null, readTo: at + 50_000 }),
     );
-    await keep(next(5), piece(session([opened, closed]), 6));
+    await keep(placeAt(5), piece(session([opened, closed]), 6));
     expect(await usage()).toEqual(['used']);
   });
 });

@@ -1,5 +1,5 @@
 /** What is left of a statement: everything but what could hold somebody's data. */
-import fc from 'fast-check';
+import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keptParameters, keptText, redact } from '../targets/postgres/log/redaction.ts';
 
@@ -42,15 +42,15 @@ describe('redacting', () => {
   });
 
   test('no literal’s content is ever left, whatever stands in it and around it', () => {
-    const inside = fc.string({ unit: fc.constantFrom('S', "'", '"', '$', '\\', '-', '/', '*', ' ', '\n', '$$', '--') });
+    const inside = string({ unit: constantFrom('S', "'", '"', '$', '\\', '-', '/', '*', ' ', '\n', '$$', '--') });
     const quoted = inside.map((text) => `'${text.replaceAll("'", "''")}'`);
     const escaped = inside.map((text) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`);
     const dollars = inside.filter((text) => !text.includes('$')).map((text) => `$q$${text}$q$`);
     const comment = inside.map((text) => `--${text.replaceAll('\n', '')}\n`);
-    const nothing = fc.constantFrom('select ', ', ', 'x', '(', ')', ' from t', '::text', '||', '"n"');
-    const parts = fc.array(fc.oneof(quoted, escaped, dollars, comment, nothing), { maxLength: 12 });
-    fc.assert(
-      fc.property(parts, (list) => {
+    const nothing = constantFrom('select ', ', ', 'x', '(', ')', ' from t', '::text', '||', '"n"');
+    const parts = array(oneof(quoted, escaped, dollars, comment, nothing), { maxLength: 12 });
+    assert(
+      property(parts, (list) => {
         expect(redact(list.join(' '))).not.toContain('S');
       }),
       { numRuns: 3_000 },
@@ -58,8 +58,8 @@ describe('redacting', () => {
   });
 
   test('whatever it is given, it ends and never throws', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (text) => {
+    assert(
+      property(string({ unit: 'binary', maxLength: 100 }), (text) => {
         expect(redact(text).length).toBeLessThanOrEqual(text.length + 1);
       }),
       { numRuns: 1_000 },

@@ -223,16 +223,16 @@ describe('the login curfew_collector', () => {
   });
 });
 
-describe('the check', () => {
-  const check = async () => {
-    const result = await checkTarget(postgres.admin, {
-      controlDatabase: 'control',
-      databases: [...databases],
-      templates: [...templates],
-    });
-    return { ok: result.ok, evidence: result.findings.filter(({ code }) => code.startsWith('session-')) };
-  };
+const check = async () => {
+  const result = await checkTarget(postgres.admin, {
+    controlDatabase: 'control',
+    databases: [...databases],
+    templates: [...templates],
+  });
+  return { ok: result.ok, evidence: result.findings.filter(({ code }) => code.startsWith('session-')) };
+};
 
+describe('the check', () => {
   test('says of each database what its log will tell, and is no reason against grants', async () => {
     const { ok, evidence } = await check();
     expect(ok).toBe(true);

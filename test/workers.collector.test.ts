@@ -130,7 +130,7 @@ test('two logins of one request are told apart, and both tie to it (I21)', async
     asHolder(target, held, (client) => client.query('select 2 as two')),
   ]);
   await closedSession(held.requestId, 2);
-  expect((await texts(held.requestId)).toSorted()).toEqual(['select ? as one', 'select ? as two']);
+  expect(new Set(await texts(held.requestId))).toEqual(new Set(['select ? as one', 'select ? as two']));
   expect((await entriesOf(store.as.curfew_admin, held.requestId)).map(({ kind }) => kind).toSorted()).toEqual([
     'session.closed',
     'session.closed',

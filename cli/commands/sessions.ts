@@ -73,7 +73,7 @@ type Found = NonNullable<Awaited<ReturnType<typeof read>>>;
 
 const instantOrNull = (at: number | null): string | null => (at === null ? null : formatInstant(at));
 
-const sessionShown = ({ requestId: _, openedAt, closedAt, lastAt, ...session }: HeldSession) => ({
+const sessionShown = ({ openedAt, closedAt, lastAt, ...session }: HeldSession) => ({
   ...session,
   openedAt: formatInstant(openedAt),
   closedAt: instantOrNull(closedAt),

@@ -195,10 +195,11 @@ function launch(postgres: string, data: string, chunks: Buffer[], quiet?: number
       resolve(child);
     });
     if (quiet !== undefined) {
-      void until(() => answers(quiet), 'the server answers', 30_000).then(() => {
+      const ready = (): void => {
         clearTimeout(late);
         resolve(child);
-      }, reject);
+      };
+      until(() => answers(quiet), 'the server answers', 30_000).then(ready, reject);
     }
     child.once('exit', (code) => {
       clearTimeout(late);

@@ -19,9 +19,10 @@ const placeholders = ['<previously logged>', '<not logged>', '<none>', ''];
 export function parseAudited(message: string): Audited | undefined {
   if (!mark.test(message)) return undefined;
   const [, , , group = '', command = '', , , statement = '', parameters = ''] = csv(message.slice('AUDIT: '.length));
-  const told = (text: string): string | null => (placeholders.includes(text) ? null : text);
   return { what: `${group} ${command}`.trim(), text: told(statement), parameters: told(parameters) };
 }
+
+const told = (text: string): string | null => (placeholders.includes(text) ? null : text);
 
 /** Fields of one record (RFC 4180); what stands behind a closing quote belongs to the field. */
 function csv(record: string): readonly string[] {
