@@ -19,9 +19,7 @@ import type { TargetName } from '../domain/ids.ts';
 import { announcementChannels } from '../store/announcements.ts';
 import { beat } from '../store/heartbeats.ts';
 import { backlog } from '../store/outbox.ts';
-import { openStore, type Store } from '../store/pool.ts';
-import { openTarget } from '../targets/postgres/accessor.ts';
-import { createRevoker } from '../targets/postgres/revoker.ts';
+import { openStore } from '../store/pool.ts';
 import { createTemporal } from '../temporal/connection.ts';
 import { createHistories } from '../temporal/history-export.ts';
 import { toRow } from '../temporal/messages.ts';
@@ -30,6 +28,7 @@ import { cachedBundle } from './bundle-cache.ts';
 import { bundleWorkflows, type WorkflowBundle } from './bundle.ts';
 import { createTelling, keepTelling } from './worker/alarm-telling.ts';
 import { watchAnnouncements } from './worker/announcement-watch.ts';
+import { closeClusters, openClusters } from './worker/clusters.ts';
 import { keepAsking, watchConditions } from './worker/condition-watch.ts';
 import { keepExporting } from './worker/exporting.ts';
 import { healthOf, serveHealth, type Health } from './worker/health.ts';
@@ -222,7 +221,8 @@ export async function startWorker(
         histories.close(),
         reconciling.close(),
         queues?.close(),
-        closeAll(store, clusters),
+        closeClusters(clusters),
+        store.close(),
         logStore.close(),
       ]);
     },
@@ -231,30 +231,6 @@ export async function startWorker(
 
 const bundleFor = ({ bundleCache }: WorkerConfig): Promise<WorkflowBundle> =>
   bundleCache === undefined ? bundleWorkflows() : cachedBundle(bundleCache);
-
-/** One pool a cluster, however many targets are in it. */
-function openClusters(config: WorkerConfig): ReadonlyMap<TargetName, Cluster> {
-  if (config.serves === 'workflows') return new Map();
-  return new Map(
-    config.clusters.flatMap(({ name, database, nodes, user, password, targets }) => {
-      const target = openTarget({
-        name,
-        controlDatabase: database,
-        nodes,
-        user,
-        password,
-        applicationName: 'curfew-worker',
-      });
-      const cluster: Cluster = { target, revoker: createRevoker(target), nodes };
-      return targets.map((each): [TargetName, Cluster] => [each, cluster]);
-    }),
-  );
-}
-
-async function closeAll(store: Store, clusters: ReadonlyMap<TargetName, Cluster>): Promise<void> {
-  const targets = new Set([...clusters.values()].map(({ target }) => target));
-  await Promise.allSettled([store.close(), ...[...targets].map((target) => target.close())]);
-}
 
 /** A server that is not there yet is waited for: processes start in any order, and after a power cut all at once. */
 async function openWhenThere(
