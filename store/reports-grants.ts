@@ -3,7 +3,8 @@ import { nameOf, type Report } from './reports.ts';
 
 /**
  * Granted in the period. `as_approved`: what the target said was granted is what was approved, and it was to end no later
- * than approved: the claim's time plus the duration, or the end of an extension that was made. `used`: whether the target's
+ * than approved: the claim's time plus the duration, or the end of an extension that was made. `approvers`: whose word stood when it was
+ * granted. `used`: whether the target's
  * own log has a session of it; `not known` where that log was not read whole from the grant's beginning to its end.
  */
 export const grantsReport: Report = {
@@ -70,7 +71,7 @@ export const grantsReport: Report = {
         max(d.made_at) as last_at
       from curfew.decision d
       where d.request_id = g.request_id and d.verdict = 'approve'
-        and not exists (select from curfew.decision_void o where o.decision_id = d.id)) a
+        and not exists (select from curfew.decision_void o where o.decision_id = d.id and o.voided_at <= g.granted_at)) a
     cross join lateral (
       select count(*) as made, max(e.end_at) as last_end
       from curfew.extension e join curfew.extension_outcome o on o.extension_id = e.id and o.kind = 'extended'

@@ -100,6 +100,25 @@ describe('curfew report', () => {
     });
   });
 
+  test('grants: whose word stood when it was granted, and nobody whose word was void by then', async () => {
+    const { admin } = company.store;
+    const approvers = async () =>
+      (await report('grants')).rows.find(({ request }) => request === over)?.approver_ids ?? expect.fail();
+    const isVoid = (when: string) =>
+      admin.query(
+        `insert into curfew.decision_void (decision_id, cause, actor, voided_at)
+         select d.id, 'mistaken', 'curfew_worker', g.granted_at + $2::interval
+         from curfew.decision d join curfew.access_grant g on g.request_id = d.request_id where g.request_id = $1`,
+        [over, when],
+      );
+    await isVoid('1 second');
+    expect(await approvers()).toEqual([company.id('olga')]);
+    await admin.query(`delete from curfew.decision_void`);
+    await isVoid('-1 second');
+    expect(await approvers()).toEqual([]);
+    await admin.query(`delete from curfew.decision_void`);
+  });
+
   test('grants: one that is not what was approved is named', async () => {
     const receipt = (change: string) =>
       company.store.admin.query(
