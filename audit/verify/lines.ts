@@ -6,7 +6,17 @@ import { exactBase64 } from '../note-keys.ts';
 /** `proof`: of one that was picked; one of the span has none, for the whole span is hashed. */
 export type PlacedLine = { readonly index: number; readonly line: Buffer; readonly proof?: readonly Buffer[] };
 
-/** @throws Error where lines and places do not fit together: from there on no place is known */
+/** Lines and places do not fit together: from `index` on no place is known. */
+export class OutOfPlace extends Error {
+  override readonly name = 'OutOfPlace';
+  readonly index: number;
+  constructor(index: number, message: string) {
+    super(message);
+    this.index = index;
+  }
+}
+
+/** @throws OutOfPlace, once all that has its place was given */
 export async function* placedLines(evidence: Evidence): AsyncGenerator<readonly PlacedLine[]> {
   const { span } = evidence.index;
   const picks = placesOf(evidence);
@@ -15,10 +25,13 @@ export async function* placedLines(evidence: Evidence): AsyncGenerator<readonly 
   let last = -1;
   for await (const lines of evidence.lines(members.entries, longestEntry)) {
     const placed: PlacedLine[] = [];
+    let wrong: OutOfPlace | undefined;
     for (const line of lines) {
       const picked = pick.done ? undefined : pick.value;
       if (picked && (picked.index < span.from || at >= span.to)) {
-        if (picked.index <= last) throw new Error(`${members.places} is not in the order of the log`);
+        if (picked.index <= last)
+          wrong = new OutOfPlace(picked.index, `${members.places} is not in the order of the log`);
+        if (wrong) break;
         placed.push({ ...picked, line });
         last = picked.index;
         pick = await picks.next();
@@ -27,13 +40,15 @@ export async function* placedLines(evidence: Evidence): AsyncGenerator<readonly 
         last = at;
         at += 1;
       } else {
-        throw new Error(`${members.entries} has a line that has no place`);
+        wrong = new OutOfPlace(last + 1, `${members.entries} goes on with a line that has no place`);
+        break;
       }
     }
     yield placed;
+    if (wrong) throw wrong;
   }
-  if (!pick.done || at < span.to)
-    throw new Error(`${members.entries} has too few lines: it ends before entry ${pick.done ? at : pick.value.index}`);
+  if (at < span.to) throw new OutOfPlace(at, `${members.entries} ends before it`);
+  if (!pick.done) throw new OutOfPlace(pick.value.index, `${members.entries} ends before it`);
 }
 
 async function* placesOf(

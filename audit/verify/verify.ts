@@ -12,7 +12,7 @@ import { againstWitness, readCheckpoints } from './checkpoints.ts';
 import { checkEnded, type OpenGrant } from './ended.ts';
 import { checkJudged } from './judged.ts';
 import { checkLegal } from './legal.ts';
-import { placedLines, type PlacedLine } from './lines.ts';
+import { OutOfPlace, placedLines, type PlacedLine } from './lines.ts';
 import { note } from './note.ts';
 import { policiesOf } from './policies.ts';
 import { receiptsOf } from './receipts.ts';
@@ -66,8 +66,12 @@ export async function verifyEvidence(
     const known = [...signed.checkpoints, ...(witnessed ? [witnessed] : [])];
     const checkedTree = checkTree(evidence.index, known, newest, tree);
     const progress = progressOf(evidence, onProgress);
-    await walkTree(evidence, checkedTree, progress).catch((error: unknown) => tree.bad(members.entries, says(error)));
-    checkedTree.finish();
+    try {
+      await walkTree(evidence, checkedTree, progress);
+      checkedTree.finish();
+    } catch (error) {
+      tree.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
+    }
     open = await walkEntries(evidence, checkedTree, newest.at, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());

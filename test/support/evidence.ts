@@ -23,6 +23,7 @@ import { newKey, readSigner, readVerifier, signNote, type Signer, type Verifier 
 import { isRefusal } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/events.ts';
 import { claimAccepted, endAsked, grantEnded, grantMade } from '../../domain/events/grant.ts';
+import { historyExported } from '../../domain/events/history.ts';
 import { decisionMade, requestOpened } from '../../domain/events/request.ts';
 import {
   roleOf,
@@ -264,6 +265,18 @@ export class SampleLog {
     return id;
   }
 
+  /** The history of a request's Workflow is kept. */
+  keep(id: RequestId, events = `{"events":[{"eventId":"1","request":"${id}"}]}`): number {
+    const bytes = Buffer.from(events);
+    const script = Buffer.from('workflows');
+    const [workflow, run] = [`access-request/${id}`, uuid(0x3000 + this.#requests)];
+    this.histories.push({ workflow, run, bytes });
+    this.bundles.set(sha256(script), script);
+    const hashes = { sha256: sha256(bytes), original: sha256('encrypted'), bundle: sha256(script) };
+    const body = { workflow, run, type: 'accessRequest', events: 1, ...hashes, bundles: [hashes.bundle] };
+    return this.append(historyExported('curfew_worker', id, body));
+  }
+
   applyPolicy(): number {
     return this.append({
       kind: 'policy.applied',
@@ -309,6 +322,8 @@ export type Written = {
   readonly lines: readonly Buffer[];
   /** As the log has them; those of the lines where absent. */
   readonly leaves?: readonly Buffer[];
+  /** Of what was put into the log, and signed; those that are written where absent. */
+  readonly signed?: readonly Buffer[];
   readonly receipts: readonly Buffer[];
   readonly histories: readonly { workflow: string; run: string; bytes: Buffer }[];
   readonly bundles: ReadonlyMap<string, Buffer>;
@@ -325,8 +340,9 @@ export type Written = {
 /** Writes evidence of a log, with checkpoints of these keys. @returns the notes, oldest first */
 export async function writeSample(path: string, log: Written, keys: Keys): Promise<readonly string[]> {
   const leaves = log.leaves ?? log.lines.map(leafHash);
-  const read = readerOf(leaves);
-  const size = log.lines.length;
+  const signed = log.signed ?? leaves;
+  const read = readerOf(signed);
+  const size = signed.length;
   const sizes = log.sizes ?? [Math.ceil(size / 2), size];
   const newest = sizes.at(-1) ?? size;
   const span = log.span ?? { from: 0, to: newest };
@@ -359,7 +375,11 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
     readme: 'A sample.\n',
     checkpoints,
     epochs: [],
-    entries: [...before.map(line), ...log.lines.slice(span.from, span.to), ...after.map(line)],
+    entries: [
+      ...before.map(line),
+      ...log.lines.slice(span.from, span.to + log.lines.length - size),
+      ...after.map(line),
+    ],
     leaves: leaves.slice(span.from, span.to),
     places: picked.map((place, at) => ({
       index: place,
