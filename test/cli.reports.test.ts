@@ -38,6 +38,9 @@ const report = async (name: string, ...words: string[]): Promise<Printed> => {
   return JSON.parse(ran.out) as Printed;
 };
 
+const approversOfOver = async () =>
+  (await report('grants')).rows.find(({ request }) => request === over)?.approver_ids ?? expect.fail();
+
 async function granted(): Promise<RequestId> {
   const id = await approved(company);
   const { endAt } = await claimed(company, id);
@@ -102,8 +105,6 @@ describe('curfew report', () => {
 
   test('grants: whose word stood when it was granted, and nobody whose word was void by then', async () => {
     const { admin } = company.store;
-    const approvers = async () =>
-      (await report('grants')).rows.find(({ request }) => request === over)?.approver_ids ?? expect.fail();
     const isVoid = (when: string) =>
       admin.query(
         `insert into curfew.decision_void (decision_id, cause, actor, voided_at)
@@ -112,10 +113,10 @@ describe('curfew report', () => {
         [over, when],
       );
     await isVoid('1 second');
-    expect(await approvers()).toEqual([company.id('olga')]);
+    expect(await approversOfOver()).toEqual([company.id('olga')]);
     await admin.query(`delete from curfew.decision_void`);
     await isVoid('-1 second');
-    expect(await approvers()).toEqual([]);
+    expect(await approversOfOver()).toEqual([]);
     await admin.query(`delete from curfew.decision_void`);
   });
 
