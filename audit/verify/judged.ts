@@ -8,7 +8,7 @@ import { stagesOf } from '../../domain/plan.ts';
 import { asOf } from '../../domain/progress.ts';
 import { decisionId, digestOf, extensionDigestOf, planHash } from '../../policy/digest.ts';
 import { judge, type Human } from '../../policy/eligibility.ts';
-import { planFor, type Ask } from '../../policy/plan.ts';
+import { givenToWhomever, planFor, type Ask } from '../../policy/plan.ts';
 import { stricter } from '../../policy/stricter.ts';
 import { tally as tallyWords } from '../../policy/tally.ts';
 import type { PlacedEntry } from '../entry-line.ts';
@@ -167,9 +167,8 @@ async function judgeExtension(entry: PlacedEntry, one: Case, policies: Policies)
   if (typeof policy === 'string') return [...wrong, policy];
   const ask: Ask = { kind, requester: facts.requester, target, role, durationMs: judgedMs, ticket, startAt: null };
   const planned = planFor(policy, ask, facts.people, askedAt);
-  // NB. Of one that nobody has to approve, only what the policy says matters, and not who is there to be asked.
-  const again =
-    planned.plan.verdict === 'denied' && body.kind === 'automatic' ? planned.inPrinciple?.plan : planned.plan;
+  // NB. What nobody has to approve goes ahead though too few people are there who could.
+  const again = body.kind === 'automatic' ? givenToWhomever(planned)?.plan : planned.plan;
   if (!again || planHash(again) !== planHash(plan)) wrong.push('The policy says something else of this.');
   const allowed = one.opened.plan.limits.extensions ?? 0;
   const automatic = [...one.extensions.values()].filter(({ asked }) => asked.kind === 'automatic').length;
