@@ -61,7 +61,7 @@ const valueOf = (value: Asked[keyof Asked]): SqlValue =>
   value === undefined ? [] : typeof value === 'number' ? new Date(value) : value;
 
 /** Entries whose place is in the tree but which are gone were retired: then a report that begins before is not whole. */
-async function keptFrom(db: Db, fromAt: number): Promise<number | null> {
+export async function keptFrom(db: Db, fromAt: number): Promise<number | null> {
   const [row] = await db.query<{ at: number | null }>(
     `select e.at from audit.entry e where e.id = (select min(id) from audit.entry)
        and e.at > $1 and exists (select from audit.leaf l where l.entry < e.id)`,

@@ -7,6 +7,7 @@ import { ocsfEvent, type OcsfEvent } from '../audit/ocsf/event.ts';
 import { isRefusal } from '../domain/errors.ts';
 import { auditKinds, type AuditKind } from '../domain/events.ts';
 import { breaches, notSaid } from './ocsf/validate.ts';
+import { entrySamples } from './support/entry-samples.ts';
 
 const [person, request] = [randomUUID(), randomUUID()];
 
@@ -43,7 +44,7 @@ const bodies: readonly Body[] = [
 describe('every kind of entry', () => {
   const all = Object.keys(auditKinds) as AuditKind[];
   test.each(all)('%s is a valid event, whatever its body and its actor', (kind) => {
-    for (const body of bodies) {
+    for (const body of [entrySamples[kind], ...bodies]) {
       for (const change of [{}, { actor: 'curfew_worker' }, { actor: 'ada_ops', subject: 'orders-prod' }]) {
         expect(breaches(event(kind, body, change))).toEqual([]);
       }
@@ -60,6 +61,17 @@ describe('every kind of entry', () => {
     const sometimes = ['comment', 'iam_roles', 'resources', 'status_code', 'updated_entity', 'updated_user'];
     expect([...left].toSorted()).toEqual([...unknown, ...sometimes].toSorted());
   });
+});
+
+test('what is really written says of itself what a person can read, and what it was about', () => {
+  const made = (kind: AuditKind) => ocsfEvent({ ...placed(kind, entrySamples[kind]), sentence: 'x' });
+  expect(made('grant.made')).toMatchObject({
+    iam_roles: [{ name: entrySamples['grant.made'].template }],
+    resources: [{ name: entrySamples['grant.made'].target }],
+  });
+  expect(made('grant.ended')).toMatchObject({ resources: [{ name: entrySamples['grant.ended'].target }] });
+  expect(made('policy.applied')).toMatchObject({ entity: { type: 'Policy', type_id: 5, policy: { uid: request } } });
+  expect(made('alarm.raised')).toMatchObject({ status: 'Success', status_code: entrySamples['alarm.raised'].code });
 });
 
 describe('an event', () => {

@@ -324,6 +324,19 @@ describe('curfew report', () => {
     });
   });
 
+  test('where the log begins later than the period, the report says that it is not whole', async () => {
+    await company.store.admin.query(`insert into audit.leaf (index, entry, hash) values (0, 0, sha256(''))`);
+    expect((await report('refusals')).whole).toBe(false);
+    expect((await run(['refusals', ...between])).out).toMatch(
+      /^NOT WHOLE: entries of the log from before .*Z have been/m,
+    );
+    const env = { CURFEW_AUDITOR_STORE_URL: company.store.url('curfew_auditor') };
+    expect((await curfew(['audit', 'export', ...between], { env })).err).toContain('NOT WHOLE: ');
+    const from = new Date(Date.now() + 1_000).toISOString().replace(/\.\d+/, '');
+    const ran = await run(['refusals', '--from', from, '--to', '2099-01-01', '--json']);
+    expect(JSON.parse(ran.out)).toMatchObject({ whole: true, count: 0 });
+  });
+
   test('what is no instant, no format or no option of a report is said, and nothing is read', async () => {
     expect((await run(['grants', '--from', 'yesterday'])).code).toBe(2);
     expect((await run(['grants', '--format', 'xml'])).code).toBe(2);

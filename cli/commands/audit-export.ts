@@ -5,6 +5,7 @@ import { formatInstant } from '../../domain/time.ts';
 import { waiting } from '../../store/log.ts';
 import { pageAfter, placesOf } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
+import { keptFrom } from '../../store/reports.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -80,9 +81,13 @@ async function write(terminal: Terminal, db: Db, { format, period, after, file }
     next = page.next;
   }
   const { entries } = await waiting(db);
+  const keptFromAt = await keptFrom(db, period.fromAt);
   terminal.err(
     [
       `${count} entries from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${begun < 0 ? '' : `, after place ${begun}`}, which is all of them.`,
+      ...(keptFromAt === null
+        ? []
+        : [`NOT WHOLE: entries from before ${formatInstant(keptFromAt)} have been retired.`]),
       ...(entries > 0 ? [`${entries} more wait for their places in the log, and come after these.`] : []),
       cursor < 0 ? 'No cursor: nothing was there.' : `cursor ${cursor}`,
       '',
