@@ -6,6 +6,7 @@ import { dayMs } from '../domain/time.ts';
 import type { Db } from '../store/pool.ts';
 import { loginIsGranted } from './checks/i1-login-is-granted.ts';
 import { happenedOnce } from './checks/i10-once.ts';
+import { eachChangeHasItsEntry } from './checks/i11-each-change-has-its-entry.ts';
 import { logIsWhole } from './checks/i11-log-is-whole.ts';
 import { breakGlassIsLoud } from './checks/i13-break-glass-is-loud.ts';
 import { withinTheAllowList } from './checks/i14-within-the-allow-list.ts';
@@ -39,6 +40,7 @@ const checks: readonly Check[] = [
   activeAtTheGrant,
   leaversHoldNothing,
   happenedOnce,
+  eachChangeHasItsEntry,
   logIsWhole,
   breakGlassIsLoud,
   withinTheAllowList,

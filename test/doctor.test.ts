@@ -538,6 +538,36 @@ test('I13: whoever owes a review approves all the same, or is reviewed by anothe
   planted.add('I13');
 });
 
+test('I11: a row that no entry speaks of, an entry without its row, and one change that is told twice', async () => {
+  const { id: requester } = await plantPerson(store);
+  const approver = await plantPerson(store);
+  const silent = await plantRequest(store, requester);
+  const decision = await plantDecision(store, silent, approver);
+  const isOf = ({ invariant, subject }: Finding): boolean => invariant === 'I11' && subject === silent.id;
+  expect((await look()).filter(isOf)).toEqual([]);
+  // As whoever can write past Curfew would: a void and an end that nobody is told of.
+  await sql(`insert into curfew.decision_void (decision_id, cause, actor) values ($1, 'left', 'curfew_worker')`, [
+    decision.id,
+  ]);
+  await sql(
+    `insert into curfew.revoke_intent (id, request_id, target, actor, cause)
+     values (gen_random_uuid(), $1, 'orders-prod', 'curfew_worker', 'revoked')`,
+    [silent.id],
+  );
+  const codes = async () => (await look()).filter(isOf).map(({ code }) => code);
+  expect(await codes()).toEqual(['no-entry', 'no-entry']);
+  const voided = { actor: 'curfew_worker', subject: silent.id, body: { decision: decision.id, cause: 'left' } };
+  await append(store.as.curfew_worker, oddEntry({ kind: 'decision.voided', ...voided }));
+  await append(store.as.curfew_worker, oddEntry({ kind: 'end.asked', ...voided, body: { cause: 'revoked' } }));
+  expect(await codes()).toEqual([]);
+  await append(store.as.curfew_worker, oddEntry({ kind: 'decision.voided', ...voided }));
+  expect(await codes()).toEqual(['no-change']);
+
+  const made = { actor: requester, subject: randomUUID(), body: { role: 'cfw_none' } };
+  await append(store.as.curfew_worker, oddEntry({ kind: 'grant.made', ...made }));
+  await expectFinding('I11', made.subject);
+});
+
 test('I11: an entry that was edited after it got its place', async () => {
   while ((await waiting(store.admin)).entries > 0) await sequence(store.as.curfew_worker, 5_000);
   const edit = (actor: string) =>

@@ -200,7 +200,15 @@ export async function plantClaim(store: TestStore, request: RequestRow, endAt: n
       ticketKey: 'key-1',
       acceptedAt: Date.now(),
     });
-    await append(tx, oddEntry({ kind: 'claim.accepted', actor: request.person, subject: request.id, body: { endAt } }));
+    await append(
+      tx,
+      oddEntry({
+        kind: 'claim.accepted',
+        actor: request.person,
+        subject: request.id,
+        body: { endAt, credential: claim.credentialId },
+      }),
+    );
   });
   return { ...claim, password };
 }
@@ -239,7 +247,15 @@ export async function plantGrant(
       },
       receipt,
     );
-    await append(tx, oddEntry({ kind: 'grant.made', actor: 'curfew_worker', subject: request.id, body: { endAt } }));
+    await append(
+      tx,
+      oddEntry({
+        kind: 'grant.made',
+        actor: 'curfew_worker',
+        subject: request.id,
+        body: { endAt, role: roleOf(request.id) },
+      }),
+    );
   });
   await plantView(store, request, { kind: 'active', approvals: [], endAt }, 5);
 }
@@ -288,6 +304,8 @@ export async function plantExtension(
   });
   for (const person of approvers) {
     const id = hash('extension', row.id, person.id) as DecisionId;
+    const said = { kind: 'extension.decided', actor: person.id, subject: request.id, body: { decision: id } } as const;
+    await append(api, oddEntry(said));
     await extensionDecisions.insert(api, {
       id,
       extensionId: row.id,
@@ -305,9 +323,12 @@ export async function plantExtension(
   if (outcome) {
     await store.as.curfew_worker.transaction(async (tx) => {
       await extensions.saveOutcome(tx, { extensionId: row.id, kind: outcome, cause: null, evidence: null });
-      if (outcome !== 'extended') return;
-      await extensions.moveEnd(tx, request.id, row.endAt);
       const body = { extension: row.id, endAt: row.endAt };
+      if (outcome === 'failed') {
+        const failed = { kind: 'extension.failed', actor: row.requester, subject: request.id, body } as const;
+        return void (await append(tx, oddEntry(failed)));
+      }
+      await extensions.moveEnd(tx, request.id, row.endAt);
       await append(tx, oddEntry({ kind: 'extension.made', actor: row.requester, subject: request.id, body }));
     });
   }
@@ -339,7 +360,12 @@ export async function plantEnd(
     await grants.end(tx, request.id, receipt);
     await append(
       tx,
-      oddEntry({ kind: 'grant.ended', actor: 'curfew_worker', subject: request.id, body: { verifiedAt } }),
+      oddEntry({
+        kind: 'grant.ended',
+        actor: 'curfew_worker',
+        subject: request.id,
+        body: { verifiedAt, role: receipt.role },
+      }),
     );
   });
   await plantView(store, request, { kind: 'closed', outcome: 'expired', cause: 'time is up' }, 9);
