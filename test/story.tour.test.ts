@@ -21,6 +21,7 @@ const steps = [
   'expired',
   'login-refused',
   'receipt',
+  'statements-tied',
   'released',
   'worker-alone-cannot-grant',
   'reaper-alone',

@@ -11,6 +11,7 @@ import { proofs } from './proofs.ts';
 import { recovery, terminated } from './recovery.ts';
 import { startReport } from './report.ts';
 import { scim } from './scim.ts';
+import { sessions } from './sessions.ts';
 import { standbys } from './standby.ts';
 import { openStage, type Stage } from './stage.ts';
 
@@ -37,6 +38,7 @@ const report = startReport(json, (text) => process.stdout.write(text));
 try {
   stage = await openStage(progress, { standby: true });
   const first = await firstRequest(stage, report);
+  await sessions(stage, report, first);
   await endings(stage, report);
   await organisation(stage, report);
   const begun = terminated(stage);

@@ -1,5 +1,5 @@
 /** What is true of the whole tour afterwards: nothing secret stands anywhere, and what the history costs. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { countActions, countEvents } from '../../bench/history.ts';
 import type { dataConverterFor } from '../../temporal/codec.ts';
@@ -106,10 +106,11 @@ function forms(secret: string): readonly string[] {
   return [secret, ...shifted].filter((form) => form.length >= 12);
 }
 
+/** Of every process, and what the target's servers write of each session and statement. */
 function logs({ stack: { state } }: Pick<Stage, 'stack'>): string {
-  const folder = state.file('logs');
-  return readdirSync(folder)
-    .map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
+  return [state.file('logs'), state.file('target', 'log'), state.file('target-standby', 'log')]
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8')))
     .join('\n');
 }
 
