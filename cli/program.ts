@@ -8,6 +8,7 @@ import { registerConnect } from './commands/connect.ts';
 import { registerDecide } from './commands/decide.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFindings } from './commands/findings.ts';
+import { registerHistory } from './commands/history.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerMine } from './commands/mine.ts';
 import { registerOnCall } from './commands/oncall.ts';
@@ -36,6 +37,7 @@ const registers: readonly Register[] = [
   registerConnect,
   registerRequests,
   registerStatus,
+  registerHistory,
   registerSessions,
   registerBreakGlass,
   registerPeople,

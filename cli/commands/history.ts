@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { differencesOf, type Difference, type LogEntry } from '../../audit/history/compare.ts';
+import { parseHistory } from '../../audit/history/events.ts';
+import { happeningsOf } from '../../audit/history/happenings.ts';
+import { timelineOf, type Line, type Run } from '../../audit/history/timeline.ts';
+import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
+import { formatInstant } from '../../domain/time.ts';
+import { entriesOf, type StoredEntry } from '../../store/audit.ts';
+import { historiesOf, type KeptHistory } from '../../store/histories.ts';
+import { namesOf } from '../../store/people-names.ts';
+import type { Store } from '../../store/pool.ts';
+import type { Register } from '../program.ts';
+import { withAuditorStore } from '../settings.ts';
+import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { handlesOf } from './requests.ts';
+
+type Options = { readonly json?: true; readonly utc?: true; readonly names?: true };
+
+export const registerHistory: Register = (program, terminal, finish) => {
+  program
+    .command('history')
+    .summary('tell what happened with one request, from the log and from its Workflow')
+    .description(
+      'Tells what happened with one request, in order: what the audit log says, and what the history of its Workflow says, which Temporal wrote. Where the two differ, which they must not, it says so and exits with 1. The history is there some seconds after the Workflow has closed.',
+    )
+    .argument('<request>', "the request's id, whole")
+    .option('--names', 'call people by their names, where these were not erased, and not by their handles')
+    .option('--utc', "show times in UTC, and not in this machine's zone")
+    .option('--json', 'print it as JSON, with ids and times in UTC')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  curfew history 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69\n  curfew history 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69 --names --utc',
+    )
+    .action(async (id: string, { json, utc, names }: Options) => {
+      if (!isUuid(id))
+        throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
+      const told = await withAuditorStore(terminal, (store) =>
+        read(store, id as RequestId, json === true ? 'ids' : names === true ? 'names' : 'handles'),
+      );
+      if (!told) throw new Stopped('The log has no such request; curfew requests lists them.');
+      if (json) printJson(terminal, asJson(told));
+      else print(terminal, told, utc === true);
+      if (told.differences.length > 0) finish(exitCodes.refused);
+    });
+};
+
+/** A Workflow's type; a review's Workflow counts nothing that the log has not. */
+const compared = 'accessRequest';
+
+type Told = {
+  readonly id: RequestId;
+  readonly lines: readonly Line[];
+  readonly differences: readonly Difference[];
+  readonly histories: readonly KeptHistory[];
+};
+
+async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names'): Promise<Told | undefined> {
+  const [stored, histories] = await Promise.all([entriesOf(store, id), historiesOf(store, id)]);
+  if (stored.length === 0 && histories.length === 0) return undefined;
+  const entries = stored.map(({ at: atMs, ...entry }): LogEntry => ({ ...entry, atMs }));
+  const runs = histories
+    .filter(({ kind }) => kind === compared)
+    .map(({ runId, bytes }): Run => ({ runId, happenings: happeningsOf(parseHistory(bytes)) }));
+  const differences = [
+    ...histories.flatMap((history) => changed(history, stored)),
+    ...missing(stored, histories),
+    ...runs.flatMap(({ happenings }) => differencesOf(entries, happenings)),
+  ];
+  const ids = peopleIn(JSON.stringify([stored.map(({ actor, body }) => [actor, body]), runs]));
+  const shown = how === 'ids' ? new Map<string, string>() : await shownAs(store, ids, how === 'names');
+  const lines = timelineOf(id, entries, runs, (who) => shown.get(who) ?? who);
+  return {
+    id,
+    lines,
+    differences: differences.map((one) => ({ ...one, sentence: named(one.sentence, shown) })),
+    histories,
+  };
+}
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+const exported = (entries: readonly StoredEntry[]): readonly StoredEntry[] =>
+  entries.filter(({ kind }) => kind === 'history.exported');
+const textOf = ({ body }: StoredEntry, name: string): unknown => (body as Readonly<Record<string, unknown>>)[name];
+
+/** A history is what was exported, or it proves nothing. */
+function changed({ runId, bytes }: KeptHistory, entries: readonly StoredEntry[]): readonly Difference[] {
+  const entry = exported(entries).find((one) => textOf(one, 'run') === runId);
+  const about = 'history';
+  if (!entry) return [{ about, sentence: `The log does not know that the history of run ${runId} was kept.` }];
+  if (textOf(entry, 'sha256') === sha256(bytes)) return [];
+  return [
+    { about, sentence: `The history of run ${runId} is not the one that was kept: it was changed.`, entry: entry.id },
+  ];
+}
+
+const missing = (entries: readonly StoredEntry[], histories: readonly KeptHistory[]): readonly Difference[] =>
+  exported(entries)
+    .filter((entry) => !histories.some(({ runId }) => runId === textOf(entry, 'run')))
+    .map((entry) => ({
+      about: 'history',
+      sentence: `The history of run ${String(textOf(entry, 'run'))} was kept, and is gone.`,
+      entry: entry.id,
+    }));
+
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+const peopleIn = (text: string): readonly PersonId[] => [...new Set(text.match(uuid))].map((id) => id as PersonId);
+const named = (text: string, shown: ReadonlyMap<string, string>): string =>
+  text.replaceAll(uuid, (id) => shown.get(id) ?? id);
+
+/** Handles; with `names` names, where there is one that was not erased. */
+async function shownAs(store: Store, ids: readonly PersonId[], names: boolean): Promise<ReadonlyMap<string, string>> {
+  const handles = await handlesOf(store, ids);
+  return names ? new Map([...handles, ...(await namesOf(store, ids))]) : handles;
+}
+
+const asJson = ({ id, lines, differences, histories }: Told) => ({
+  request: id,
+  timeline: lines.map(({ at, ...line }) => ({ at: formatInstant(at), ...line })),
+  differences,
+  histories: histories.map(({ workflowId, runId, kind, events, sha256: hash, originalSha256, bundles, closedAt }) => ({
+    workflowId,
+    runId,
+    kind,
+    events,
+    sha256: hash,
+    originalSha256,
+    bundles,
+    closedAt: formatInstant(closedAt),
+  })),
+});
+
+function print(terminal: Terminal, { lines, differences, histories }: Told, utc: boolean): void {
+  const zone = utc ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
+  printTable(
+    terminal,
+    [`when (${zone})`, 'said by', 'what'],
+    lines.map(({ at, where, what }) => [clock.format(at), where, what]),
+  );
+  if (histories.length === 0) terminal.out('\nThere is no history of its Workflow yet: this is what the log says.\n');
+  else if (differences.length === 0) terminal.out('\nThe log and the history of its Workflow agree.\n');
+  else {
+    terminal.out('\nThe log and the history of its Workflow DIFFER, which they must not:\n');
+    for (const { sentence, entry, event } of differences)
+      terminal.out(
+        `- ${sentence}${entry === undefined ? '' : ` (entry ${entry})`}${event === undefined ? '' : ` (event ${event})`}\n`,
+      );
+  }
+}
