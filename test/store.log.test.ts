@@ -126,6 +126,16 @@ test('a transaction that began before its neighbour and appends after it is not 
   await expectWhole();
 });
 
+test('what was looked at before is looked at again, however far the log has gone on', async () => {
+  await drain();
+  const before = await log.sizeOf(store.admin);
+  await store.admin.query('update audit.sequencer set looked_id = horizon + 1000000');
+  const id = await opened(store.as.curfew_api, 'overlooked');
+  await drain();
+  expect((await leaves()).slice(before).map(({ entry }) => entry)).toEqual([id]);
+  await store.admin.query('update audit.sequencer set looked_id = horizon');
+});
+
 const nasty = [
   'plain',
   '"quotes" \\ back\\\\slash / slash',

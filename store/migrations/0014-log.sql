@@ -36,6 +36,7 @@ create table audit.sequencer (
   horizon bigint not null,          -- every entry up to here has its place, and none can come any more
   seen_id bigint not null,          -- the newest entry that somebody saw when `seen_xid` was the newest transaction
   seen_xid xid8,                    -- null: nothing is waited for
+  looked_id bigint not null default 0,   -- up to here all has its place that was committed when somebody looked last
   partitions int not null,          -- entry_p0 to entry_p<n - 1> are there
   month date not null);             -- of the entries that are written now: a new month begins a new partition
 
@@ -222,6 +223,7 @@ declare
   v_last bigint;
   v_taken bigint;
   v_over boolean;
+  v_from bigint;
   v_id bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -245,9 +247,12 @@ begin
     v_over := s.seen_xid is not null and pg_snapshot_xmin(pg_current_snapshot()) >= s.seen_xid;
   end if;
 
+  -- Behind a transaction that stays open for long, what was looked at is looked at again only now and then.
+  v_from := case when v_over or s.looked_id - s.horizon < 20000 or random() < 0.1 then s.horizon
+                 else greatest(s.looked_id, s.horizon) end;
   with fresh as (
     select e.id, sha256('\x00'::bytea || audit.line(e)) as hash from audit.entry e
-     where e.id > s.horizon and not exists (select from audit.leaf l where l.entry = e.id and l.entry > s.horizon)
+     where e.id > v_from and not exists (select from audit.leaf l where l.entry = e.id and l.entry > v_from)
      order by e.id limit p_limit),
   placed as (
     insert into audit.leaf (index, entry, hash)
@@ -255,6 +260,8 @@ begin
   select count(*), max(p.entry) into v_taken, v_last from placed p;
   next := first + v_taken;
   perform audit.grow(8::smallint, first, next);
+  v_id := case when v_taken < p_limit then v_newest else v_last end;
+  if v_id > s.looked_id then update audit.sequencer set looked_id = v_id; end if;
 
   -- Whoever could still have committed a lower id is over, and what they wrote was looked at after that.
   if v_over then
