@@ -277,6 +277,17 @@ describe('reading on', () => {
     expect(JSON.stringify([await entries(), await statements()])).toBe(before);
   });
 
+  test('from the beginning, while the session goes on, doubles nothing either', async () => {
+    const lines = session([opened, told('select 1'), took(5), told('select 2'), took(6), closed]);
+    await keep(start, piece(lines.slice(0, 4), 100));
+    await keep(placeAt(100), piece(lines, 180, { lost: true }));
+    expect(await statements()).toMatchObject([
+      { text: 'select 1', durationUs: 5 },
+      { text: 'select 2', durationUs: 6 },
+    ]);
+    expect(await entries()).toHaveLength(2);
+  });
+
   test('a standby’s log is its own from its first start on: what came with the copy of its primary is not', async () => {
     const copied = session([opened, told('select 1'), closed]);
     const own = session([opened, told('select 2'), closed], '2.b', 10);

@@ -95,6 +95,13 @@ test('nobody else’s lines leave the server, whatever they say', async () => {
     return all.some(({ event }) => event.kind === 'closed') && all;
   }, 'the holder is gone again');
   expect(new Set(lines.map(({ grantId }) => grantId))).toEqual(new Set([holder.call.grantId]));
+  // As the login gets them, before anything is parsed.
+  const raw = await postgres.as(collector, async (client) => {
+    const text = 'select unnest(lines) as line from curfew_log.read(null, null, 0, 4194304)';
+    return (await client.query<{ line: Buffer }>(text)).rows.map(({ line }) => line.toString('utf8'));
+  });
+  expect(raw.length).toBeGreaterThan(lines.length);
+  for (const line of raw) expect(JSON.parse(line)).toMatchObject({ user: expect.stringMatching(/^cfw_[0-9a-f]{32}$/) });
 });
 
 test('a grantee who writes what looks like another one’s line is told of as itself', async () => {
