@@ -10,6 +10,7 @@ export const adminsReport: Report = {
   rowsAre: ['power', 'powers'],
   note: 'Who can change Curfew as it stands now, and how often each wrote to the log in the period. Members count whether or not they inherit. Not seen from here: who can read a process’s environment, who runs Temporal, and superusers of the targets.',
   none: 'Nobody can change anything: this store is not in use.',
+  readsLog: true,
   takes: ['fromAt', 'toAt', 'person', 'groups', 'people'],
   columns: [
     { name: 'what', brief: true },

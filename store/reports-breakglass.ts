@@ -7,6 +7,7 @@ export const breakGlassReport: Report = {
   rowsAre: ['break-glass', 'break-glasses'],
   note: 'Access for incidents without prior approval, opened in the period, also what was opened by hand and recorded later. A review is owed from a day after the end at the latest.',
   none: 'Nobody broke glass.',
+  readsLog: true,
   takes: ['fromAt', 'toAt', 'target', 'person'],
   columns: [
     { name: 'request', brief: true },

@@ -10,6 +10,7 @@ export const leaversReport: Report = {
   rowsAre: ['row', 'rows'],
   note: 'People whom a source said to have left or to be suspended in the period, with what they held then. Seconds run from the word to the verified end on every node.',
   none: 'Nobody left, and nobody was suspended.',
+  readsLog: true,
   takes: ['fromAt', 'toAt', 'target', 'person'],
   columns: [
     { name: 'left_at', is: 'instant', brief: true },

@@ -6,6 +6,7 @@ export const refusalsReport: Report = {
   rowsAre: ['refusal', 'refusals'],
   note: 'Attempts that were refused: deciding on what is one’s own (SelfApproval), without a seat (ApproverNotEligible), against the policy (PolicyDenied), a delivery without a signature (signature, BadSignature), and the like. Deliveries without a signature are counted by the minute: times.',
   none: 'Nothing was refused.',
+  readsLog: true,
   takes: ['fromAt', 'toAt', 'target', 'person'],
   columns: [
     { name: 'at', is: 'instant', brief: true },

@@ -35,6 +35,8 @@ export type Report = {
   readonly columns: readonly ReportColumn[];
   readonly sql: string;
   readonly sums?: (rows: readonly ReportRow[]) => readonly string[];
+  /** Some of it stands in the log alone, whose oldest entries may have been retired. */
+  readonly readsLog?: true;
 };
 
 export type Reported = {
@@ -46,12 +48,20 @@ export type Reported = {
 };
 
 /** Reads one report in one look: what it counts belongs together. Auditor and admin only. */
-export async function runReport(store: Store, report: Pick<Report, 'sql' | 'takes'>, asked: Asked): Promise<Reported> {
+export async function runReport(
+  store: Store,
+  report: Pick<Report, 'sql' | 'takes' | 'readsLog'>,
+  asked: Asked,
+): Promise<Reported> {
   const values = report.takes.map((name) => valueOf(asked[name]));
   return store.transaction(async (tx) => {
     await tx.query('set transaction isolation level repeatable read, read only');
     const rows = await tx.query<ReportRow>(report.sql, values);
-    return { rows, query: rerunnable(report.sql, values), keptFromAt: await keptFrom(tx, asked.fromAt) };
+    return {
+      rows,
+      query: rerunnable(report.sql, values),
+      keptFromAt: report.readsLog ? await keptFrom(tx, asked.fromAt) : null,
+    };
   });
 }
 

@@ -84,7 +84,7 @@ async function write(terminal: Terminal, db: Db, { format, period, after, file }
   const keptFromAt = await keptFrom(db, period.fromAt);
   terminal.err(
     [
-      `${count} entries from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${begun < 0 ? '' : `, after place ${begun}`}, which is all of them.`,
+      `${count} entries from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${begun < 0 ? '' : `, after place ${begun}`}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
       ...(keptFromAt === null
         ? []
         : [`NOT WHOLE: entries from before ${formatInstant(keptFromAt)} have been retired.`]),

@@ -41,7 +41,7 @@ function headOf({ report, period, options }: Given, { rows, keptFromAt }: Report
   const about = [options.target && `target ${options.target}`, options.person && `person ${options.person}`];
   const narrowed = about.filter((part) => part !== undefined && part !== '').join(', ');
   return [
-    `${report.name} from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${narrowed === '' ? '' : `, ${narrowed}`}: ${rows.length} ${rows.length === 1 ? one : many}, which is all of them.`,
+    `${report.name} from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${narrowed === '' ? '' : `, ${narrowed}`}: ${rows.length} ${rows.length === 1 ? one : many}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
     report.note,
     ...(keptFromAt === null
       ? []
