@@ -9,7 +9,7 @@ import { slackChannels } from '../company/workspace.ts';
 import { stableId } from '../slack/stable-ids.ts';
 import { slackIds } from '../slack/emulator.ts';
 import { bundleCache } from '../start-cache.ts';
-import { codecKeyId, ticketKeyId, type StackSettings } from './settings.ts';
+import { codecKeyId, logName, ticketKeyId, type StackSettings } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -79,6 +79,7 @@ export const workerEnvironment = (settings: StackSettings, options: EnvironmentO
   CURFEW_CONDITIONS_FILE: options.conditions,
   CURFEW_ALARM_WEBHOOK_URL: inboxUrl(settings),
   CURFEW_ALARM_WEBHOOK_SECRET: settings.secrets.inboxSecret,
+  ...logKeeping(settings),
   CURFEW_PUBLIC_URL: apiUrl(settings),
   CURFEW_BUNDLE_CACHE: bundleCache,
   CURFEW_HEALTH_PORT: String(settings.ports.worker),
@@ -110,6 +111,15 @@ export const operatorEnvironment = (settings: StackSettings): Environment => ({
   CURFEW_TARGET_COLLECTOR_PASSWORD: settings.secrets.targetCollector,
   CURFEW_TICKET_KEYS: ticketKeysOf(settings),
   CURFEW_TARGETS: clustersAs(settings, 'postgres', settings.secrets.targetSuperuser),
+  ...logKeeping(settings),
+});
+
+/** The log's name, its key, and its two witnesses: a folder, and an endpoint. */
+const logKeeping = ({ ports, secrets, log }: StackSettings): Environment => ({
+  CURFEW_AUDIT_NAME: logName,
+  CURFEW_AUDIT_KEY_FILE: log.keyFile,
+  CURFEW_WITNESSES: `${log.witnessFolder},http://127.0.0.1:${ports.witness}/`,
+  CURFEW_WITNESS_TOKEN: secrets.witnessToken,
 });
 
 /** Nodes of the sample cluster with one login: the process's own. */

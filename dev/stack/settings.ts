@@ -1,4 +1,6 @@
 /** What one embedded stack is made of and keeps over restarts: its ports and its secrets, out of its state folder. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { newKey } from '../../audit/signed-note.ts';
 import { logins, type Login } from '../../domain/events.ts';
 import type { StateFolder } from '../state.ts';
 
@@ -13,6 +15,7 @@ const portNames = [
   'worker',
   'reaper',
   'inbox',
+  'witness',
   'standby',
   'collector',
 ] as const;
@@ -40,11 +43,25 @@ export type StackSettings = {
     readonly conditionsSecret: string;
     /** Signs what Curfew tells the inbox. */
     readonly inboxSecret: string;
+    /** With which the worker speaks to the witness that is an endpoint. */
+    readonly witnessToken: string;
     /** Opens the desk at which sample people's buttons are pressed (`dev/slack/desk.ts`). */
     readonly slackDesk: string;
   };
+  /** Files outside the databases: the key that signs the log, and the folder of its first witness. */
+  readonly log: { readonly keyFile: string; readonly witnessFolder: string };
 };
 
+/** The log's key, made at the first asking, and the witness that is a folder. */
+function logOf(state: StateFolder): StackSettings['log'] {
+  const [keyFile, witnessFolder] = [state.file('audit.key'), state.file('witness')];
+  mkdirSync(witnessFolder, { recursive: true });
+  if (!existsSync(keyFile)) writeFileSync(keyFile, `${newKey(logName).signer}\n`, { flag: 'wx', mode: 0o600 });
+  return { keyFile, witnessFolder };
+}
+
+/** Of the log of this stack, in its checkpoints. */
+export const logName = 'curfew.dev';
 export const ticketKeyId = 'dev';
 export const codecKeyId = 'dev';
 
@@ -72,7 +89,9 @@ export async function settingsOf(state: StateFolder, standby = false): Promise<S
       hrSecret: `whsec_${base64('hrSecret')}`,
       conditionsSecret: `whsec_${base64('conditionsSecret')}`,
       inboxSecret: `whsec_${base64('inboxSecret')}`,
+      witnessToken: state.secret('witnessToken'),
       slackDesk: state.secret('slackDesk'),
     },
+    log: logOf(state),
   };
 }

@@ -11,6 +11,7 @@ import { startedThings } from '../processes.ts';
 import type { Standby } from '../standby.ts';
 import type { Progress } from '../progress.mjs';
 import type { StateFolder } from '../state.ts';
+import { startWitness } from '../witness.ts';
 import { findTemporal, type TemporalServer, type TemporalSource } from '../temporal.ts';
 import type { Trouble } from '../trouble.ts';
 import {
@@ -101,6 +102,10 @@ async function bringUp(options: StackOptions, things: Site['things']): Promise<S
   const { inboxSecret } = settings.secrets;
   const logFile = state.file('logs', 'inbox.log');
   const inbox = things.add(await startInbox({ port: settings.ports.inbox, secret: inboxSecret, logFile }));
+  const { witness } = settings.ports;
+  things.add(
+    await startWitness({ port: witness, token: settings.secrets.witnessToken, folder: state.file('witness-http') }),
+  );
   const { api, worker, reaper, collector } = servicesOf(site, options, source, lines?.seenBy ?? (() => settings));
   const startNodes = async () => {
     const target = await startTarget(site, options.target);
