@@ -256,6 +256,7 @@ describe('reading on', () => {
     const first = piece(session([opened, told('select 1')]), 100);
     expect(await keep(start, first)).toBe(true);
     expect(await keep(start, first)).toBe(false);
+    expect(await keep(placeAt(99), first)).toBe(false);
     expect(await statements()).toHaveLength(1);
     expect(await placeOf(store.as.curfew_collector, node)).toEqual({ file: 'a.json', head, next: 100 });
   });

@@ -6,6 +6,7 @@ import { installTarget } from '../targets/postgres/install.ts';
 import { shippedHashes } from '../targets/postgres/shipped.ts';
 import { uninstallTarget } from '../targets/postgres/uninstall.ts';
 import { startPostgres, testedMajor, type Postgres } from './support/postgres.ts';
+import { collectorPassword } from './support/session-log.ts';
 import {
   asHolder,
   databases,
@@ -47,8 +48,8 @@ async function sweep(sample: Sample): Promise<void> {
 describe.each(['createrole', 'superuser'] as const)('an installation in %s mode', (mode) => {
   test('by a superuser passes its check, may be repeated, grants and ends, and is taken away without a trace', async () => {
     const before = await everything();
-    const sample = await installSample(postgres, { mode, loginTrigger: Number(testedMajor) >= 17 });
-    await installTarget(postgres.admin, installOptions({ mode }));
+    const sample = await installSample(postgres, { mode, collectorPassword, loginTrigger: Number(testedMajor) >= 17 });
+    expect(await installTarget(postgres.admin, installOptions({ mode, collectorPassword }))).toEqual([]);
     const result = await check();
     expect(errorsOf(result)).toEqual([]);
     expect(result).toMatchObject({ ok: true, timeline: 1, functionsHash: shippedHashes['functions-hash'] });
@@ -94,9 +95,16 @@ test('a managed server’s administrator, who is no superuser, installs, checks,
   );
   const admin = { ...postgres.admin, user: 'cloud_admin', password };
   const sample = await installSample(postgres, {}, admin);
-  const notes = await installTarget(admin, installOptions());
-  expect(notes).toEqual([expect.stringContaining('may not switch off statement logging')]);
+  const notes = await installTarget(admin, installOptions({ collectorPassword }));
+  expect(notes).toEqual([
+    expect.stringContaining('may not switch off statement logging'),
+    expect.stringContaining('there will be no session evidence'),
+  ]);
+  expect(await postgres.query('control', "select from pg_roles where rolname = 'curfew_collector'")).toEqual([]);
   const blind = await checkTarget(admin, checked);
+  expect(blind.findings).toContainEqual(
+    expect.objectContaining({ code: 'session-evidence', severity: 'info', what: expect.stringContaining('nothing') }),
+  );
   expect(errorsOf(blind)).toEqual(['hba-unseen']);
   expect(blind.ok).toBe(false);
   const attestations = [
