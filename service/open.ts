@@ -187,6 +187,7 @@ const startOf = (
   decideByAt: row.decideByAt,
   slack: ctx.slackEnabled,
   noticeMs: noticeOf(row.plan, ctx.noticeMs),
+  endsByRecord: true,
 });
 
 /** Nobody's logins stop without a word a minute before. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { leaveId } from '../workflows/contract.ts';
 import { lives } from './support/life.ts';
-import { automatic, newPersonId } from './support/requests.ts';
+import { automatic, newPersonId, request } from './support/requests.ts';
+import { running } from './support/running.ts';
 
 const world = lives();
 const left = { actor: 'curfew_worker', cause: 'the person left', recorded: true } as const;
@@ -14,6 +15,19 @@ test('what was ended and recorded together closes with no activity of its own', 
   await world.place.temporal.revoke(it.input.requestId, left);
   expect(await it.outcome()).toBe('revoked');
   expect(calls.revokes).toHaveLength(0);
+});
+
+test('a request of before knows no such word, and revokes for itself', async () => {
+  const { calls } = await world.serve({ holdMs: 60_000 });
+  const { endsByRecord, ...before } = request(world.place.zone, { plan: automatic() });
+  expect(endsByRecord).toBe(true);
+  await world.place.temporal.startRequest(before);
+  const it = running(world.real, world.place.temporal, before);
+  await it.claim();
+  await it.is('active');
+  await world.place.temporal.revoke(before.requestId, left);
+  expect(await it.outcome()).toBe('revoked');
+  expect(calls.revokes).toHaveLength(1);
 });
 
 test('what is still being granted is revoked by its own activity, whoever says that it is recorded (I17)', async () => {

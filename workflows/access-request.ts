@@ -4,7 +4,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
-  patched,
   setHandler,
   sleep,
   TimeoutFailure,
@@ -136,12 +135,13 @@ async function moveEnd({ requestId, target, zone }: AccessRequestInput, life: Li
 
 /**
  * The only way out of a grant, without end (I17). The activity returns once every node said that nothing is left (I16);
- * where many were ended together, that was said and recorded before this was told.
+ * where many were ended together, that was recorded before this was told. No marker says which way was taken: that is in
+ * the input and the Signal, so a replay takes it again.
  */
 async function end({ requestId, target, zone }: AccessRequestInput, life: Life): Promise<void> {
   const order = { requestId, target, view: life.view() };
   try {
-    if (!(life.endRecorded && patched('end-recorded'))) await revokingOnce(zone).revoke(order);
+    if (!life.endRecorded) await revokingOnce(zone).revoke(order);
   } catch {
     // It takes longer than a moment, so people see "revoking" until it is done, and not "active".
     life.untold = true;

@@ -50,6 +50,8 @@ export type AccessRequestInput = {
   readonly slack: boolean;
   /** How long before the end the holder is told; 0: not at all. */
   readonly noticeMs: number;
+  /** Its code knows `recorded` in `revoke`. Absent in requests of before, which revoke by themselves whatever they hear. */
+  readonly endsByRecord?: true;
 };
 
 export type DecideInput = {

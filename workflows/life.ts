@@ -193,7 +193,8 @@ export class Life {
   /** NB. A malformed revoke is a revoke all the same: ending too much is the safe mistake. */
   readonly revoke = (input?: { readonly cause?: unknown; readonly recorded?: unknown }): void => {
     // Only of what is held: what is still being granted, or moved, is revoked after that, whoever has recorded an end.
-    if (this.is('active') && !this.moving()) this.endRecorded = input?.recorded === true;
+    if (this.is('active') && !this.moving())
+      this.endRecorded = this.#input.endsByRecord === true && input?.recorded === true;
     this.happened({ kind: 'ended', cause: hasTexts(input, 'cause') ? String(input?.cause) : 'it was ended' });
   };
 

@@ -105,5 +105,6 @@ const accessRequestInput = record({
   decideByAt: instant,
   slack: flag,
   noticeMs: instant,
+  endsByRecord: maybe(flag),
 });
 export const isAccessRequestInput = (value: unknown): value is AccessRequestInput => accessRequestInput(value);

@@ -70,6 +70,7 @@ export function request(zone: string, fields: Partial<AccessRequestInput> = {}):
     decideByAt: Date.now() + 3_600_000,
     slack: false,
     noticeMs: 0,
+    endsByRecord: true,
     ...fields,
   };
 }
