@@ -6,6 +6,7 @@ import type { dataConverterFor } from '../../temporal/codec.ts';
 import { accessRequestId } from '../../workflows/contract.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import type { FirstRequest } from './first-request.ts';
+import { personalIn } from './personal.ts';
 import { must, type Evidence, type Report } from './report.ts';
 import type { Stage } from './stage.ts';
 import { converterOf, withTemporal } from './temporal.ts';
@@ -44,11 +45,15 @@ async function checked(stage: Stage): Promise<Evidence> {
   return { findings: JSON.parse(said) as unknown, notes: notes.text };
 }
 
-/** Every secret of the tour is sought, as text and as it would look in base64, in everything that was written. */
+/** Every secret of the tour is sought in everything that was written, and whatever is personal where it would stay. */
 export async function searchEverything(stage: Stage): Promise<Evidence> {
   const ids = (await stage.inStore<{ id: string }>('select id from curfew.request')).map((row) => row.id);
   const slack = stage.workspace.recorder.calls().map(({ method, args, reply }) => ({ method, args, reply }));
-  return searchFor(stage, ids, { slack: JSON.stringify(slack) });
+  const written = await writtenIn(stage, ids);
+  const evidence = lookFor(stage, { ...written, slack: JSON.stringify(slack) });
+  const { sought, found } = await personalIn(stage, { audit: written.audit, histories: written.histories });
+  must(found.length === 0, found.join('; '));
+  return { ...evidence, personal: sought };
 }
 
 /**
@@ -56,11 +61,16 @@ export async function searchEverything(stage: Stage): Promise<Evidence> {
  * @param more other places, by name
  * @throws Error naming each secret and where it stands
  */
-export async function searchFor(
-  stage: Pick<Stage, 'stack' | 'inStore' | 'secrets' | 'errors'>,
+export const searchFor = async (
+  stage: Searched,
   ids: readonly string[],
   more: Readonly<Record<string, string>>,
-): Promise<Evidence> {
+): Promise<Evidence> => lookFor(stage, { ...(await writtenIn(stage, ids)), ...more });
+
+type Searched = Pick<Stage, 'stack' | 'inStore' | 'secrets' | 'errors'>;
+
+/** What a stack wrote, by place. */
+export async function writtenIn(stage: Searched, ids: readonly string[]) {
   const raw = await histories(stage, ids);
   const audit = await stage.inStore<{ text: string }>(
     `select concat_ws(' ', kind, actor, subject, convert_from(body, 'UTF8')) as text from audit.entry`,
@@ -69,16 +79,19 @@ export async function searchFor(
     `select to_jsonb(t)::text as text from (select plan::text, ticket, digest from curfew.request) t union all select view::text from curfew.projection
      union all select body::text from curfew.receipt union all select payload::text from curfew.outbox union all select evidence::text from curfew.revoke_outcome`,
   );
-  const places: Readonly<Record<string, string>> = {
+  return {
     histories: raw.map((one) => JSON.stringify(one)).join('\n'),
     logs: logs(stage),
     audit: audit.map((row) => row.text).join('\n'),
     store: state.map((row) => row.text).join('\n'),
     errors: stage.errors.join('\n'),
-    ...more,
   };
+}
+
+/** Each secret, as text and as it would look in base64. */
+function lookFor({ secrets }: Searched, places: Readonly<Record<string, string>>): Evidence {
   const leaks: string[] = [];
-  for (const [name, secret] of stage.secrets) {
+  for (const [name, secret] of secrets) {
     for (const [place, text] of Object.entries(places)) {
       if (!isAtHome(name, place) && forms(secret).some((form) => text.includes(form)))
         leaks.push(`${name} in ${place}`);
@@ -90,7 +103,7 @@ export async function searchFor(
     Object.values(sizes).every((size) => size > 0),
     `nothing was read: ${JSON.stringify(sizes)}`,
   );
-  return { secrets: stage.secrets.size, charactersSearched: sizes };
+  return { secrets: secrets.size, charactersSearched: sizes };
 }
 
 /** The link that only the requester sees holds the code; that is its place. */
