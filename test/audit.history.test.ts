@@ -170,28 +170,31 @@ test('a timeline says once what both say, in order, and tells who by the name th
   expect(lines.at(-1)).toMatchObject({ where: 'Workflow', what: 'The Workflow ended: expired.' });
 });
 
+const completed = (buildId: string | undefined, eventId: number) => ({
+  eventId: String(eventId),
+  eventTime: '2026-01-01T00:00:00Z',
+  eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED',
+  workflowTaskCompletedEventAttributes: buildId === undefined ? {} : { workerVersion: { buildId } },
+});
+
+const events = (...ids: readonly (string | undefined)[]) => ({ events: ids.map(completed) });
+
 test('a script is known by the name that Curfew gave it, and by no other', () => {
-  const completed = (buildId: string | undefined, eventId: number) => ({
-    eventId: String(eventId),
-    eventTime: '2026-01-01T00:00:00Z',
-    eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED',
-    workflowTaskCompletedEventAttributes: buildId === undefined ? {} : { workerVersion: { buildId } },
-  });
   const [a, b] = [buildIdOf('a'), buildIdOf('b')];
   const [hashA, hashB] = [a.slice(7), b.slice(7)];
-  const events = (...ids: readonly (string | undefined)[]) => ({ events: ids.map(completed) });
   expect(bundlesOf(events(a, b, a))).toEqual({ all: [hashA, hashB], last: hashA });
   expect(bundlesOf(events(a, `@temporalio/worker@1.24.0+${hashB}`))).toEqual({ all: [hashA], last: undefined });
   expect(bundlesOf(events(undefined))).toEqual({ all: [], last: undefined });
 });
 
+const payload = (encoding: string, data: string) => ({
+  metadata: { encoding: Buffer.from(encoding).toString('base64') },
+  data: Buffer.from(data).toString('base64'),
+});
+
 test('what is no history is refused, and a payload that is no JSON is nothing', () => {
   for (const text of ['', '[]', '{}', '{"events":[]}', '{"events":[{}]}', '{"events":[{"eventId":1}]}'])
     expect(() => parseHistory(Buffer.from(text, 'utf8')), text).toThrow();
-  const payload = (encoding: string, data: string) => ({
-    metadata: { encoding: Buffer.from(encoding).toString('base64') },
-    data: Buffer.from(data).toString('base64'),
-  });
   expect(
     valuesOf({ payloads: [payload('json/plain', '1'), payload('json/plain', '{'), payload('binary/null', '')] }),
   ).toEqual([1, undefined, undefined]);
