@@ -93,7 +93,10 @@ async function doubt(tx: Db, requestId: RequestId, told: Closed, now: number): P
   return ending(kept, told);
 }
 
-const ending = (kept: RequestView, { version, state }: Closed): RequestView => ({ ...revokingView(kept, state), version });
+const ending = (kept: RequestView, { version, state }: Closed): RequestView => ({
+  ...revokingView(kept, state),
+  version,
+});
 
 /** Paints the newest view, which may be newer than the one told: it is one card, whoever comes last. */
 async function show(

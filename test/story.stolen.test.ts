@@ -15,6 +15,7 @@ import {
   claim,
   decide,
   mainQueue,
+  revoke,
   status,
   type AccessRequestInput,
 } from '../workflows/contract.ts';
@@ -273,3 +274,42 @@ test('an outcome that it forges keeps no login alive: the reaper believes its ow
   await stage.is(requestId, 'closed');
   expect((await stage.endingOf(requestId, 'mei')).outcome).toBe('revoked');
 }, 90_000);
+
+test('a Signal that says that an end is recorded ends the login, and nothing is called over before that is proven (I16 I17)', async () => {
+  const requestId = await stage.ask('mei', 'models-prod read 10m because checking label drift');
+  const login = await stage.login('mei', requestId);
+  const session = await stage.connect(login);
+  let gone = false;
+  session.once('end', () => (gone = true));
+  await stage.is(requestId, 'active');
+  await handleOf(requestId).signal(revoke, { actor: 'curfew_worker', cause: 'the person left', recorded: true });
+  await eventually(
+    'its Workflow is over',
+    async () => (await handleOf(requestId).describe()).status.name === 'COMPLETED',
+  );
+  await eventually('the session is closed', () => gone);
+  expect(await sqlstateOf(stage.connect(login))).toMatch(/^28/);
+  await eventually(
+    'it is closed, and never without a receipt',
+    async () => {
+      const [row] = await stage.inStore<{ closed: boolean; receipt: boolean }>(
+        `select p.state = 'closed' as closed, exists (select from curfew.receipt c where c.request_id = p.request_id and c.kind = 'revoke') as receipt
+         from curfew.projection p where p.request_id = $1`,
+        [requestId],
+      );
+      const card = await stage.cardOf(requestId);
+      if (row?.receipt === false) expect([row.closed, card.text.includes('Ended')]).toEqual([false, false]);
+      return row?.closed;
+    },
+    { withinMs: 180_000, everyMs: 250 },
+  );
+  await eventually('its card says so', async () => (await stage.cardOf(requestId)).text.includes('Ended'));
+  const { outcome, receipts, canLogin, entries } = await stage.endingOf(requestId, 'mei');
+  expect({ outcome, receipts, canLogin }).toEqual({
+    outcome: 'revoked',
+    receipts: ['grant', 'revoke'],
+    canLogin: false,
+  });
+  expect(entries).toMatchObject({ 'end.asked': 1, 'grant.ended': 1 });
+  expect(entries).not.toHaveProperty('request.closed');
+}, 300_000);
