@@ -60,8 +60,8 @@ const is = (id: RequestId, kind: string) =>
     { withinMs: 30_000 },
   );
 
-async function decided(verdict: 'approve' | 'deny'): Promise<RequestId> {
-  const { requestId } = ok(await use.open(ask(world.company, { durationMs: hourMs })));
+async function decided(verdict: 'approve' | 'deny', durationMs: number = hourMs): Promise<RequestId> {
+  const { requestId } = ok(await use.open(ask(world.company, { durationMs })));
   const { digest } = ok(await use.reviewModel({ requestId, person: person('olga') }));
   const account = { deleted: false, bot: false, restricted: false, stranger: false, readAt: Date.now() };
   const reason = verdict === 'deny' ? { reason: 'not today' } : {};
@@ -83,13 +83,17 @@ type Told = {
   readonly histories: readonly { readonly bundles: readonly string[] }[];
 };
 
+const claimed = async (durationMs: number): Promise<RequestId> => {
+  const id = await decided('approve', durationMs);
+  const { code } = ok(await use.mintCode({ requestId: id, person: person('ada') }));
+  ok(await use.claim({ code, verifier: makeVerifier(randomBytes(24).toString('base64url')), address: '192.0.2.7' }));
+  await is(id, 'active');
+  return id;
+};
+
 let released: RequestId;
 test('a request that was approved, claimed, granted and released: log and history agree in everything', async () => {
-  released = await decided('approve');
-  const { code } = ok(await use.mintCode({ requestId: released, person: person('ada') }));
-  const verifier = makeVerifier(randomBytes(24).toString('base64url'));
-  ok(await use.claim({ code, verifier, address: '192.0.2.7' }));
-  await is(released, 'active');
+  released = await claimed(hourMs);
   ok(await use.release({ requestId: released, person: person('ada') }));
   await is(released, 'closed');
   await historyKept(released);
@@ -109,6 +113,13 @@ test('a request that was approved, claimed, granted and released: log and histor
   expect(text.out).toContain('when (UTC)');
   expect(text.out).toMatch(/both +\w+ approved/);
 }, 60_000);
+
+const agrees = async (id: RequestId): Promise<void> => {
+  await is(id, 'closed');
+  await historyKept(id);
+  const { differences } = JSON.parse((await tell(id, '--json')).out) as Told;
+  expect(differences).toEqual([]);
+};
 
 test('a worker that is killed as a request closes leaves its history to the next one, which keeps it once', async () => {
   const id = await decided('deny');
@@ -169,3 +180,22 @@ test('a history that somebody changed, and one that is gone, are named', async (
   expect((JSON.parse(gone.out) as Told).differences.map(({ sentence }) => sentence).join()).toContain('and is gone');
   expect(gone.code).toBe(1);
 });
+
+test('whichever way a request ends, the two agree: withdrawn, expired after an extension, ended by an approver, by a leave', async () => {
+  const { requestId: withdrawn } = ok(await use.open(ask(world.company, { durationMs: hourMs })));
+  ok(await use.withdraw({ requestId: withdrawn, person: person('ada') }));
+  await agrees(withdrawn);
+
+  const extended = await claimed(6_000);
+  ok(await use.extend({ requestId: extended, person: person('ada'), key: 'more', reason: 'more', byMs: 2_000 }));
+  await agrees(extended);
+
+  const revoked = await claimed(hourMs);
+  ok(await use.revoke({ requestId: revoked, person: person('olga') }));
+  await agrees(revoked);
+
+  const left = await claimed(hourMs);
+  const leaving = { source: 'hr', event: 'ada-left', who: { handle: 'ada' }, state: 'left' } as const;
+  ok(await use.leave({ ...leaving, version: world.company.nextVersion(), actor: 'curfew_directory' }));
+  await agrees(left);
+}, 120_000);
