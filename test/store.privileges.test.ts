@@ -49,6 +49,8 @@ const history = [
   'extension_ticket',
   'extension_outcome',
   'taint_answer',
+  'history',
+  'bundle',
 ];
 const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   request: ['curfew_api'],
@@ -77,6 +79,9 @@ const mayInsert: Readonly<Record<string, readonly Login[]>> = {
   link_code: ['curfew_directory', 'curfew_admin'],
   slack_notice: ['curfew_api', 'curfew_worker'],
   slack_home: ['curfew_api', 'curfew_worker'],
+  history: ['curfew_worker'],
+  bundle: ['curfew_worker'],
+  history_mark: ['curfew_worker'],
   target_check: ['curfew_admin'],
   person: ['curfew_directory'],
   person_word: ['curfew_directory'],
