@@ -31,6 +31,15 @@ export async function sizeOf(db: Db): Promise<number> {
   return row?.size ?? 0;
 }
 
+/** The same with the epoch that the log is in. */
+export async function reachOf(db: Db): Promise<{ readonly size: number; readonly epoch: number }> {
+  const [row] = await db.query<{ size: number; epoch: number }>(
+    `select (select coalesce(max(index) + 1, 0) from audit.leaf) as size, (select max(number) from audit.epoch) as epoch`,
+  );
+  if (!row) throw new Error('the log did not say how far it is');
+  return row;
+}
+
 /** How many entries wait for their places, and since when the oldest does (epoch ms); null: none waits. */
 export async function waiting(db: Db): Promise<{ readonly entries: number; readonly oldestAt: number | null }> {
   const [row] = await db.query<{ entries: number; oldestAt: number | null }>(

@@ -78,6 +78,15 @@ test('the store comes back from a backup: nothing is granted, what is live ends 
   await eventually('both sessions are closed', () => kept.isOver() && forgotten.isOver());
   await stage.is(kept.login.requestId, 'closed');
 
+  // The log goes on in another epoch, signed, and both witnesses have it beside what was lost.
+  const log = await eventually('the next epoch is witnessed', async () => {
+    const { out } = await stage.curfew(['audit', 'status', '--json']);
+    const status = JSON.parse(out) as { epoch: number; lost: unknown; witnesses: { origin: string | null }[] };
+    return status.witnesses.every(({ origin }) => origin?.endsWith('/2')) && status;
+  });
+  expect(log).toMatchObject({ epoch: 2, lost: null });
+  expect(log.witnesses).toHaveLength(2);
+
   const after = await holding('mei');
   expect(after.isOver()).toBe(false);
   expect(await stage.findings()).toEqual([]);

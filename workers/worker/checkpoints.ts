@@ -75,11 +75,13 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
   }
 
   return async () => {
-    const size = await tree.sizeOf(store);
+    const { size, epoch } = await tree.reachOf(store);
     const newest = await tree.newestCheckpoint(store);
     const now = clock();
     const more = size - (newest?.size ?? 0);
-    const due = more >= everyEntries || (more > 0 && now - (newest?.at ?? -Infinity) >= everyMs);
+    // An epoch that has begun is signed at once: until then only its own opening says so.
+    const aged = newest?.epoch !== epoch || now - newest.at >= everyMs;
+    const due = more >= everyEntries || (more > 0 && aged);
     const shorter = seen !== undefined && size < seen.size;
     if (now < restsUntil || (!due && !shorter && now - lookedAt < everyMs)) return;
     [lookedAt, restsUntil] = [now, now + restMs];
