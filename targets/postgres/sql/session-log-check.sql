@@ -22,7 +22,7 @@ begin
   v_connections := concat_ws(', ',
     case when current_setting('logging_collector') <> 'on' then 'logging_collector = on (restart)' end,
     case when current_setting('log_destination') !~ 'jsonlog' then 'log_destination = jsonlog' end,
-    case when current_setting('log_connections') !~ '(^on$|^true$|^all$|authorization)' then 'log_connections = on' end,
+    case when current_setting('log_connections') !~ '(^(on|true|yes|1|all)$|authorization)' then 'log_connections = on' end,
     case when current_setting('log_disconnections') <> 'on' then 'log_disconnections = on' end,
     case when current_setting('lc_messages') !~ '^(C|POSIX|en)' and current_setting('lc_messages') <> '' then 'lc_messages = C' end);
   for v_database in select jsonb_array_elements_text(current_setting('curfew.databases')::jsonb) loop

@@ -49,7 +49,7 @@ begin
   if p_max is null or p_max not between 1024 and 4194304 or p_next < 0 then raise exception 'limit must be 1024 to 4194304' using errcode = 'CF008'; end if;
   asked_at := clock_timestamp();
   -- Who logs in, and who goes (PostgreSQL 18 names the steps, earlier ones say on or off).
-  connections := current_setting('log_connections') ~ '(^on$|^true$|^all$|authorization)' and current_setting('log_disconnections') = 'on';
+  connections := current_setting('log_connections') ~ '(^(on|true|yes|1|all)$|authorization)' and current_setting('log_disconnections') = 'on';
   -- A base backup brings its primary's log along: what is older than a standby's own start is not about the standby.
   copied_until := case when pg_is_in_recovery() then pg_postmaster_start_time() end;
   file := p_file; head := p_head; next := coalesce(p_next, 0); more := false; lost := false; cut := false; behind := 0;
@@ -85,7 +85,7 @@ begin
   select coalesce(array_agg(extract(epoch from substr(p.line, 15, 23)::timestamp at time zone current_setting('log_timezone'))::float8 * 1000 order by p.n), '{}'),
          coalesce(array_agg(decode(p.line, 'escape') order by p.n), '{}') into times, lines
     from unnest(v_parts) with ordinality p(line, n)
-   where p.line ~ '^[{]"timestamp":"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3} ' and position('"user":"cfw_' in p.line) > 0;
+   where position('"user":"cfw_' in p.line) > 0 and p.line ~ '^[{]"timestamp":"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3} ';
   return next;
 end $$;
 
