@@ -1,7 +1,7 @@
 /** Writes an evidence file as a stream: what it is made of is asked for piece by piece, and never held whole. */
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -52,22 +52,19 @@ export async function writeEvidence(path: string, parts: EvidenceParts): Promise
   const failed = new Promise<never>((_, reject) => {
     zip.on('error', reject);
   });
-  failed.catch(() => undefined);
-  // NB. Readable, whatever its type says: yazl's output is a PassThrough.
   const written = pipeline(zip.outputStream, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-  written.catch(() => undefined);
+  const broken = written.then(() => Promise.reject(new Error('the file ended early')));
+  for (const one of [failed, written, broken]) one.catch(() => undefined);
   try {
-    const counts = await Promise.race([
-      addAll(zip, parts),
-      failed,
-      written.then(() => Promise.reject(new Error('the file ended early'))),
-    ]);
+    const counts = await Promise.race([addAll(zip, parts), failed, broken]);
     zip.end({ comment: commentOf(0), forceZip64Format: false });
     await Promise.race([written, failed]);
     await seal(path);
     return counts;
   } catch (error) {
     zip.outputStream.unpipe();
+    // Half of it proves nothing, and would stand in the way of the next try; but what was there before is not this one's.
+    if ((error as { readonly code?: unknown }).code !== 'EEXIST') await rm(path, { force: true });
     throw error;
   }
 }

@@ -48,17 +48,17 @@ export type Case = {
   endAt?: number;
 };
 
-/** `over`: it is closed, and nothing of it is kept but that. */
+/** A number: it is over since then (epoch ms), and nothing of it is kept but that. */
 export type Cases = {
-  of(subject: string): Case | 'over' | undefined;
+  of(subject: string): Case | number | undefined;
   open(entry: PlacedEntry, body: OpenedBody, state: RequestState): Case;
-  close(id: string): void;
+  close(id: string, at: number): void;
   /** Those that are not over. */
   left(): Iterable<Case>;
 };
 
 export function createCases(): Cases {
-  const cases = new Map<string, Case | 'over'>();
+  const cases = new Map<string, Case | number>();
   return {
     of: (subject) => cases.get(subject),
     open(entry, opened, state) {
@@ -67,9 +67,9 @@ export function createCases(): Cases {
       cases.set(id, made);
       return made;
     },
-    close: (id) => void cases.set(id, 'over'),
+    close: (id, at) => void cases.set(id, at),
     *left() {
-      for (const one of cases.values()) if (one !== 'over') yield one;
+      for (const one of cases.values()) if (typeof one !== 'number') yield one;
     },
   };
 }

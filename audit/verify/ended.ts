@@ -19,6 +19,9 @@ const loudWithinMs = minuteMs + 15 * secondMs;
 /** An approval may become void while the grant runs on its target: then its end must have been asked for by this long after. */
 const crossedWithinMs = 5 * secondMs;
 
+/** A target's log has the target's own clock. */
+const skewMs = minuteMs;
+
 /** A grant of which the log does not say yet that it has ended. */
 export type OpenGrant = {
   readonly request: string;
@@ -64,22 +67,23 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       );
   }
 
-  function session(entry: PlacedEntry, one: Case): void {
-    const { openedAt } = entry.body;
-    const made = one.grant?.body;
+  function session(entry: PlacedEntry, one: Case | number): void {
     tally.count('sessions');
-    if (!made) tally.bad(entry, 'It is a session of what was never granted.');
-    else if (typeof openedAt === 'number' && openedAt < made.grantedAt - minuteMs)
-      tally.bad(entry, 'It is older than the grant.');
+    const openedAt = Number(entry.body['openedAt']);
+    const made = typeof one === 'number' ? undefined : one.grant?.body;
+    if (typeof one === 'number') {
+      if (openedAt > one + skewMs) tally.bad(entry, 'It began after nothing was left of its grant.');
+    } else if (!made) tally.bad(entry, 'It is a session of what was never granted.');
+    else if (openedAt < made.grantedAt - skewMs) tally.bad(entry, 'It is older than its grant.');
   }
 
   return {
     see(entry) {
       const one = cases.of(entry.subject);
-      const open = one === 'over' ? undefined : one;
+      const open = typeof one === 'number' ? undefined : one;
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
-      if (entry.kind === 'session.opened' && open) session(entry, open);
+      if (entry.kind === 'session.opened' && one !== undefined) session(entry, one);
       return undefined;
     },
     async finish(at) {

@@ -38,7 +38,7 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
   return {
     see(entry) {
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
-      return one && one !== 'over' ? again(entry, one) : undefined;
+      return one && typeof one !== 'number' ? again(entry, one) : undefined;
     },
   };
 }

@@ -62,10 +62,10 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
     }
   }
 
-  function voided(entry: PlacedEntry, one: Case | 'over'): void {
+  function voided(entry: PlacedEntry, one: Case | number): void {
     const id = textIn(entry, 'decision');
     if (late.delete(id)) tally.count('words that came too late and were taken back');
-    if (one === 'over') return;
+    if (typeof one === 'number') return;
     const made = one.words.get(id as DecisionId);
     if (!made) return tally.bad(entry, 'It takes back a decision that nobody made.');
     const moved = next(one.state, { kind: 'voided', person: made.decision.person });
@@ -156,16 +156,19 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
       const one = cases.of(entry.subject);
       if (entry.kind === 'decision.voided') {
         if (one) voided(entry, one);
-      } else if (one && one !== 'over') {
+      } else if (one && typeof one !== 'number') {
         if (entry.kind !== 'request.opened') request(entry, one);
         else if (one.entry === entry) tally.count('requests');
         else tally.bad(entry, 'It was opened before.');
       } else if (moving.has(entry.kind)) {
         if (one === undefined && entry.kind === 'request.opened') tally.bad(entry, 'It cannot be read.');
-        else if (one === 'over' && entry.kind === 'decision.made') {
+        else if (typeof one === 'number' && entry.kind === 'decision.made') {
           late.set(textIn(entry, 'decision'), { entry, why: 'This request is closed.' });
         } else {
-          tally.bad(entry, one === 'over' ? 'The request was over by then.' : 'Its request is not in this file.');
+          tally.bad(
+            entry,
+            typeof one === 'number' ? 'The request was over by then.' : 'Its request is not in this file.',
+          );
         }
       }
     },

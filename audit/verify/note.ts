@@ -27,7 +27,7 @@ export function note(cases: Cases, entry: PlacedEntry): void {
     return;
   }
   const one = cases.of(entry.subject);
-  if (one && one !== 'over') noteOf(one, entry);
+  if (one && typeof one !== 'number') noteOf(one, entry);
 }
 
 function noteOf(one: Case, entry: PlacedEntry): void {
@@ -46,6 +46,9 @@ function noteOf(one: Case, entry: PlacedEntry): void {
     case 'end.asked':
       one.asked.push({ cause: textIn(entry, 'cause'), atMs });
       if (typeof body['refused'] === 'string') one.claimRefused = true;
+      return;
+    case 'condition.ended':
+      one.asked.push({ cause: 'condition', atMs });
       return;
     case 'claim.accepted':
       one.claim = body as unknown as ClaimBody;

@@ -175,7 +175,7 @@ function see(
     [legal, () => checks.legal.see(entry)],
   ];
   const over = (): void => {
-    if (closing.has(entry.kind) && cases.of(entry.subject) !== undefined) cases.close(entry.subject);
+    if (closing.has(entry.kind) && cases.of(entry.subject) !== undefined) cases.close(entry.subject, entry.atMs);
   };
   const waited = inTurn(steps, entry);
   if (waited) return waited.then(over);

@@ -1,0 +1,277 @@
+/**
+ * `curfew audit evidence` and `curfew verify` on a real store: what the one writes the other proves, with nothing but a
+ * key; and what a superuser changes in the rows meanwhile is found and named (I11, F48).
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkpointText } from '../audit/checkpoint.ts';
+import { parseLine } from '../audit/entry-line.ts';
+import { rootOf } from '../audit/merkle.ts';
+import { signNote } from '../audit/signed-note.ts';
+import type { Verdict } from '../audit/verify/verify.ts';
+import { isRefusal } from '../domain/errors.ts';
+import type { Login } from '../domain/events.ts';
+import { keepCheckpoint, readNodes, sequence, sizeOf } from '../store/log.ts';
+import type { Db } from '../store/pool.ts';
+import { canonical, keysOf, policy, policyText, SampleLog } from './support/evidence.ts';
+import { startStore, type TestStore } from './support/store.ts';
+import { curfew } from './support/terminal.ts';
+
+let store: TestStore;
+let folder = '';
+let requests: readonly string[] = [];
+let kept = '';
+const keys = keysOf();
+const file = (name: string): string => join(folder, name);
+
+/** Puts a log made by hand into the store, each entry by the login that may write it, and what its entries name beside it. */
+async function put(log: SampleLog): Promise<void> {
+  for (const line of log.lines) {
+    const read = parseLine(line);
+    if (isRefusal(read)) throw new Error(read.message);
+    const { kind, actor, subject, body, login } = read;
+    await store.as[login as Login].query('select audit.append($1, $2, $3, $4)', [
+      kind,
+      actor,
+      subject,
+      canonical(body),
+    ]);
+  }
+  await asSuperuser(async (db) => {
+    for (const receipt of log.receipts) {
+      const { requestId, kind } = JSON.parse(String(receipt)) as { requestId: string; kind: string };
+      await db.query('insert into curfew.receipt (request_id, kind, body, made_at) values ($1, $2, $3, now())', [
+        requestId,
+        kind,
+        String(receipt),
+      ]);
+    }
+    await db.query(`insert into curfew.policy_version (hash, text) values ($1, $2)`, [policy.hash, policyText]);
+  });
+}
+
+/** Past every rule of the store. */
+const asSuperuser = (work: (db: Db) => Promise<unknown>): Promise<void> =>
+  store.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query('alter table audit.entry disable trigger all');
+    await tx.query('alter table audit.leaf disable trigger all');
+    await tx.query('alter table audit.checkpoint disable trigger all');
+    await work(tx);
+  });
+
+async function sign(): Promise<string> {
+  const worker = store.as.curfew_worker;
+  await sequence(worker, 1_000);
+  const size = await sizeOf(worker);
+  const root = await rootOf(size, (nodes) => readNodes(worker, nodes));
+  const at = Date.now();
+  const note = signNote(checkpointText({ origin: 'curfew/1', size, root, at }), [keys.signer]);
+  return (await keepCheckpoint(worker, { size, epoch: 1, note, at })).note;
+}
+
+beforeAll(async () => {
+  store = await startStore();
+  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
+  const log = new SampleLog();
+  log.applyPolicy();
+  requests = [log.whole(), log.whole(), log.whole()];
+  await put(log);
+  kept = await sign();
+  await writeFile(file('kept.note'), kept);
+});
+afterAll(async () => {
+  await store?.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const auditor = () => ({ env: { CURFEW_AUDITOR_STORE_URL: store.url('curfew_auditor') } });
+let written = 0;
+
+async function evidence(...words: readonly string[]) {
+  const path = file(`${(written += 1)}.zip`);
+  return { path, ...(await curfew(['audit', 'evidence', ...words, '-o', path], auditor())) };
+}
+
+/** No environment at all: no configuration, no database. */
+async function verify(path: string, ...words: readonly string[]) {
+  const { code, out, err } = await curfew(['verify', path, '--key', keys.verifier.text, '--json', ...words]);
+  if (out === '') throw new Error(err);
+  const verdict = JSON.parse(out) as Verdict;
+  return {
+    code,
+    verdict,
+    first: verdict.checks.flatMap(({ check, first }) => first.map((one) => ({ check, ...one })))[0],
+  };
+}
+
+describe('evidence out of the store', () => {
+  test('of a period holds without a gap, and against what a witness kept', async () => {
+    const { path, code, err } = await evidence('--from', '2020-01-01');
+    expect({ code, err }).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('16 entries of a log of 16') as string,
+    });
+    expect(await verify(path, '--checkpoint', file('kept.note'))).toMatchObject({ code: 0, verdict: { holds: true } });
+  });
+
+  test('of a request has its own entries and what its judgement rested on, with a proof each', async () => {
+    const { path, code } = await evidence('--request', requests[1] ?? '');
+    expect(code).toBe(0);
+    const { verdict } = await verify(path);
+    expect(verdict).toMatchObject({ holds: true });
+    expect(verdict.checks[0]?.counts).toMatchObject({ 'entries with a proof of their own': 6 });
+  });
+
+  test('is said to hold in words, with what was counted', async () => {
+    const { path } = await evidence('--request', requests[0] ?? '');
+    await writeFile(file('curfew.pub'), `${keys.verifier.text}\n`);
+    const { code, out } = await curfew(['verify', path, '--key', file('curfew.pub')]);
+    expect(code).toBe(0);
+    expect(out).toContain('holds  5. Every grant had its approvals and came to its end: 1 grants, 2 receipts');
+    expect(out.trimEnd().split('\n').at(-1)).toBe(`${path} holds.`);
+  });
+
+  test('is not written over, and not about nothing', async () => {
+    const { path } = await evidence('--request', requests[0] ?? '');
+    expect(await curfew(['audit', 'evidence', '--request', requests[0] ?? '', '-o', path], auditor())).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('is there already') as string,
+    });
+    expect(await evidence('--request', '00000000-0000-4000-8000-00000000ffff')).toMatchObject({ code: 1 });
+    expect(await evidence()).toMatchObject({ code: 2 });
+    expect(await evidence('--request', 'x')).toMatchObject({ code: 2 });
+    expect(await evidence('--from', '2020-01-01', '--to', '2020-02-01')).toMatchObject({ code: 1 });
+  });
+
+  test('is refused by verify where it is none, and by another key', async () => {
+    expect(await curfew(['verify', file('nothing.zip'), '--key', keys.verifier.text])).toMatchObject({ code: 1 });
+    await writeFile(file('text.zip'), 'no zip at all');
+    expect(await curfew(['verify', file('text.zip'), '--key', keys.verifier.text])).toMatchObject({ code: 1 });
+    const { path } = await evidence('--request', requests[0] ?? '');
+    expect(await curfew(['verify', path, '--key', keysOf().verifier.text])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('None of the given keys') as string,
+    });
+    expect(await curfew(['verify', path, '--key', 'nonsense+00000000+AAAA'])).toMatchObject({ code: 2 });
+    expect(await curfew(['verify', path])).toMatchObject({ code: 2 });
+  });
+});
+
+/** Changes rows, looks at what comes of it, and puts them back. */
+async function changed(change: readonly string[], look: () => Promise<void>): Promise<void> {
+  await asSuperuser(async (db) => {
+    await db.query('create table public.entry_before as select * from audit.entry');
+    await db.query('create table public.leaf_before as select * from audit.leaf');
+    await db.query('create table public.receipt_before as select * from curfew.receipt');
+    for (const one of change) await db.query(one);
+  });
+  try {
+    await look();
+  } finally {
+    await asSuperuser(async (db) => {
+      for (const [table, before] of [
+        ['audit.entry', 'entry'],
+        ['audit.leaf', 'leaf'],
+        ['curfew.receipt', 'receipt'],
+      ]) {
+        await db.query(`delete from ${table}`);
+        await db.query(`insert into ${table} select * from public.${before}_before`);
+        await db.query(`drop table public.${before}_before`);
+      }
+    });
+  }
+}
+const whole = async (...words: readonly string[]) => verify((await evidence('--from', '2020-01-01')).path, ...words);
+const entryAt = (index: number): string => `(select entry from audit.leaf where index = ${index})`;
+
+describe('rows that a superuser changed', () => {
+  const edits: readonly (readonly [string, number, readonly string[]])[] = [
+    [
+      'an actor',
+      2,
+      [`update audit.entry set actor = '${'0'.repeat(8)}-0000-4000-8000-000000000003' where id = ${entryAt(2)}`],
+    ],
+    ['an instant', 3, [`update audit.entry set at = at - interval '1 hour' where id = ${entryAt(3)}`]],
+    [
+      'a body',
+      4,
+      [
+        `update audit.entry set body = convert_to(replace(convert_from(body, 'UTF8'), '"memberships":1', '"memberships":2'), 'UTF8') where id = ${entryAt(4)}`,
+      ],
+    ],
+    [
+      'the request of an approval',
+      7,
+      [`update audit.entry set subject = '00000000-0000-4000-8000-000000001001' where id = ${entryAt(7)}`],
+    ],
+    ['a login', 5, [`update audit.entry set login = 'curfew_api' where id = ${entryAt(5)}`]],
+    [
+      'the order of two',
+      6,
+      [
+        'update audit.leaf set entry = -entry where index in (6, 8)',
+        'update audit.leaf l set entry = -o.entry from audit.leaf o where l.index in (6, 8) and o.index = 14 - l.index',
+      ],
+    ],
+  ];
+  test.each(edits)('%s: entry %i is named', async (_, index, change) => {
+    await changed(change, async () => {
+      expect(await whole()).toMatchObject({ code: 1, first: { check: 1, index } });
+    });
+  });
+
+  test('an entry that was deleted is named before there is any evidence', async () => {
+    await changed([`delete from audit.entry where id = ${entryAt(5)}`], async () => {
+      const { code, err, path } = await evidence('--from', '2020-01-01');
+      expect({ code, err }).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('Entry 5 is not in the store any more') as string,
+      });
+      expect(existsSync(path)).toBe(false);
+    });
+  });
+
+  test('a receipt that was deleted, or changed, is named by the entry that has its hash', async () => {
+    await changed(
+      [`delete from curfew.receipt where request_id = '${requests[1] ?? ''}' and kind = 'revoke'`],
+      async () => {
+        expect(await whole()).toMatchObject({ code: 1, first: { check: 5, index: 10 } });
+      },
+    );
+    await changed(
+      [
+        `update curfew.receipt set body = jsonb_set(body, '{rounds}', '2') where request_id = '${requests[1] ?? ''}' and kind = 'revoke'`,
+      ],
+      async () => {
+        expect(await whole()).toMatchObject({ code: 1, first: { check: 5, index: 10 } });
+      },
+    );
+  });
+
+  test('a log that is shorter than what a witness kept is found, signed or not', async () => {
+    await changed(['delete from audit.leaf where index >= 11'], async () => {
+      await asSuperuser((db) => db.query('delete from audit.checkpoint'));
+      const worker = store.as.curfew_worker;
+      const root = await rootOf(11, (nodes) => readNodes(worker, nodes));
+      const at = Date.now();
+      const note = signNote(checkpointText({ origin: 'curfew/1', size: 11, root, at }), [keys.signer]);
+      await asSuperuser((db) =>
+        db.query('insert into audit.checkpoint (size, epoch, note, at) values (11, 1, $1, now())', [note]),
+      );
+      const { path } = await evidence('--from', '2020-01-01');
+      expect(await verify(path)).toMatchObject({ code: 0 });
+      expect(await verify(path, '--checkpoint', file('kept.note'))).toMatchObject({
+        code: 1,
+        first: {
+          check: 1,
+          what: 'the checkpoint that was given',
+          why: expect.stringContaining('entries were cut off') as string,
+        },
+      });
+    });
+  });
+});
