@@ -22,8 +22,10 @@ export type DueOptions = {
 
 /** As many as one transaction may disable without holding its locks for long. */
 const batch = 500;
-/** A storm of 10,000 is worked through in one round of twenty calls; more comes in the next. */
-const longestRound = 20;
+/** So few first: where there are as many, it is a storm, and those who are inside wait for no more than these. */
+const firstBatch = 50;
+/** A storm of 10,000 is worked through in one round of these calls; more comes in the next. */
+const longestRound = 21;
 /** How long a round waits for its own batch before it sweeps; the sweep ends whatever is left anyway. */
 const settleMs = 500;
 const killWaitMs = 500;
@@ -37,9 +39,10 @@ const killWaitMs = 500;
  */
 export async function reapRound({ target, ending, clock, onFound }: DueOptions): Promise<void> {
   for (let call = 0; call < longestRound; call += 1) {
-    const found = await target.reap(batch);
+    const most = call === 0 ? firstBatch : batch;
+    const found = await target.reap(most);
     const begun = found.map((reaped) => begin(reaped, ending, clock(), onFound)).filter((each) => each !== undefined);
-    if (found.length === batch) {
+    if (found.length === most) {
       // A storm. Nobody logs in any more, by VALID UNTIL; so those who are inside come before the roles that are left.
       if (call === 0) await target.sweep(target.primary(), killWaitMs);
       continue;
