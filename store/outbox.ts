@@ -128,6 +128,14 @@ export async function done(db: Db, id: number): Promise<void> {
   );
 }
 
+/** The same for many, in one statement. */
+export async function doneAll(db: Db, ids: readonly number[]): Promise<void> {
+  await db.query(
+    'update curfew.outbox set done_at = clock_timestamp(), last_error = null where id = any ($1::bigint[]) and done_at is null',
+    [ids],
+  );
+}
+
 /** @param error a code or a sentence without secrets; kept for `curfew doctor` */
 export async function failed(db: Db, id: number, error: string, retryAt: number): Promise<void> {
   await db.query('update curfew.outbox set last_error = $2, next_at = $3 where id = $1 and done_at is null', [

@@ -83,7 +83,8 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
       ({ row, message }) =>
         (!isUnreadable(message) && !besideOthers.includes(message.kind) && requestOf(message)) || `row ${row.id}`,
     );
-    const ended = await Promise.allSettled([...lanes.values()].map((lane) => inOrder(options, lane)));
+    const done = doneTogether(options.store);
+    const ended = await Promise.allSettled([...lanes.values()].map((lane) => inOrder(options, lane, done)));
     const broken = ended.find((one) => one.status === 'rejected');
     if (broken) throw broken.reason;
     return rows.length;
@@ -108,10 +109,30 @@ async function knowingEnds(store: Store, work: readonly Work[]): Promise<readonl
   });
 }
 
+type Done = (id: number) => Promise<void>;
+
+/** Ticks off one row after another, and all that come while a statement is under way with the next one. */
+function doneTogether(store: Store): Done {
+  let next: number[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  return (id) => {
+    next.push(id);
+    if (next.length === 1) {
+      const batch = next;
+      const write = async (): Promise<void> => {
+        next = [];
+        await outbox.doneAll(store, batch);
+      };
+      writing = writing.then(write, write);
+    }
+    return writing;
+  };
+}
+
 const isUnreadable = (message: OutboxMessage | NotReadable): message is NotReadable => typeof message === 'string';
 
 /** The first that has to wait makes those behind it wait: a decision is not sent before its request's start. */
-async function inOrder(options: RelayOptions, lane: readonly Work[]): Promise<void> {
+async function inOrder(options: RelayOptions, lane: readonly Work[], done: Done): Promise<void> {
   let waiting = false;
   for (const { row, message } of lane) {
     const trouble = waiting
@@ -121,7 +142,7 @@ async function inOrder(options: RelayOptions, lane: readonly Work[]): Promise<vo
           return 'not taken back';
         });
     if (trouble === undefined) {
-      await outbox.done(options.store, row.id);
+      await done(row.id);
       continue;
     }
     waiting = true;

@@ -155,6 +155,24 @@ test('once somebody has reviewed it, its Workflow is over at once; where none as
   await expect(world.place.temporal.reviewed(requestId)).rejects.toMatchObject({ code: 'NotPending' });
 });
 
+test('what is sent together is ticked off together: as many statements for eighty messages as for a few', async () => {
+  const store = stored.as.curfew_worker;
+  let statements = 0;
+  const counting = {
+    ...store,
+    query: ((text, values) => {
+      statements += 1;
+      return store.query(text, values);
+    }) satisfies typeof store.query as typeof store.query,
+  };
+  const ids = await Promise.all(
+    Array.from({ length: 80 }, () => write({ kind: 'alarm', payload: { id: randomUUID() } })),
+  );
+  expect(await relayOnce(relay({ store: counting }))).toBeGreaterThanOrEqual(80);
+  for (const id of ids) expect(await isDone(id)).toBe(true);
+  expect(statements).toBeLessThan(20);
+});
+
 test('what its writer sent meanwhile is not sent again, and what is not due is left alone', async () => {
   const input = await known();
   const sent = await write({ kind: 'start', payload: input });

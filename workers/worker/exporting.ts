@@ -13,6 +13,7 @@ import * as kept from '../../store/histories.ts';
 import type { Store } from '../../store/pool.ts';
 import { keptTypes, type ClosedRun, type Histories } from '../../temporal/history-export.ts';
 import { accessRequestId, reconcileType } from '../../workflows/contract.ts';
+import { createCalm } from './export-calm.ts';
 import { watchExporting } from './export-watch.ts';
 
 export type ExportingOptions = {
@@ -47,6 +48,7 @@ export function createExporting({ store, histories, clock, log, script }: Export
   let wholeAt = -Infinity;
   let lookedAt = -Infinity;
   let hasScript = false;
+  const isStorm = createCalm();
 
   async function exportOne(run: ClosedRun): Promise<boolean> {
     const { workflowId, runId, type: kind, closedAt } = run;
@@ -135,7 +137,9 @@ export function createExporting({ store, histories, clock, log, script }: Export
     const now = clock();
     const mark = await kept.through(store);
     const whole = now - wholeAt >= wholeEveryMs;
-    const count = await exportAll(await closedRuns(mark, whole));
+    const missing = await closedRuns(mark, whole);
+    if (isStorm(missing, now)) return { kept: 0, failed: stuck.size };
+    const count = await exportAll(missing);
     if (whole) wholeAt = now;
     // Not past what is stuck: whoever comes after this process looks from there on.
     await kept.moveThrough(store, Math.min(now, ...[...stuck.values()].map(({ closedAt }) => closedAt - 1)));
