@@ -42,11 +42,14 @@ export function keptKeyring(source: KeySource, clock: () => number, forMs: numbe
   };
 }
 
-/** Whoever can read the file signs in Curfew's name. */
+/**
+ * Whoever can write the file signs in Curfew's name from then on, and nobody notices. Who may read it is the deployer's
+ * word: a secret that an orchestrator mounts is often everybody's inside its container.
+ */
 async function textOfFile(path: string): Promise<string> {
   const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0)
-    throw new Error('The file with the keys of the log may be read by others: chmod 600 it first.');
+  if ((mode & 0o022) !== 0)
+    throw new Error('The file with the keys of the log may be written by others: chmod 600 it first.');
   return await readFile(path, 'utf8');
 }
 

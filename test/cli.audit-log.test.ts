@@ -75,7 +75,7 @@ test('a key is written where only its owner reads it, never over another file, a
   for (const { out, err } of [made, again, await run(['audit', 'key', 'show'])])
     expect(out + err).not.toContain('PRIVATE');
 
-  await chmod(join(folder, 'key'), 0o644);
+  await chmod(join(folder, 'key'), 0o666);
   const open = await run(['audit', 'key', 'show']);
   expect(open).toMatchObject({ code: 2, err: expect.stringContaining('chmod 600') });
 });
