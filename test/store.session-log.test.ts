@@ -1,6 +1,7 @@
 /** Sessions as they are kept: each line once, whoever dies in between, and fixed in the log by hashes. */
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { noticesOf } from '../doctor/notices.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { entriesOf } from '../store/audit.ts';
 import { statementLine } from '../store/session-batches.ts';
@@ -377,6 +378,20 @@ describe('settling', () => {
     await keep(placeAt(5), piece(session([opened, closed]), 6));
     expect(await usage()).toEqual(['used']);
   });
+});
+
+test('a log that is not read any more, or does not tell of every session, is a notice of the doctor', async () => {
+  const noted = async (now: number) =>
+    (await noticesOf(store.as.curfew_admin, now)).flatMap(({ code, detail }) =>
+      code === 'sessions-unread' && detail.includes(`${node.cluster}/primary`) ? [detail] : [],
+    );
+  await keep(start, piece([], 1, { askedAt: at, more: true }));
+  expect(await noted(at)).toEqual([expect.stringContaining('was never read to its end')]);
+  await keep(placeAt(1), piece([], 2, { askedAt: at }));
+  expect(await noted(at + 60_000)).toEqual([]);
+  expect(await noted(at + 600_000)).toEqual([expect.stringContaining('was last read at 2026-11-21T10:00:00')]);
+  await keep(placeAt(2), piece([], 3, { askedAt: at + 600_000, connections: false }));
+  expect(await noted(at + 600_000)).toEqual([expect.stringContaining('does not tell of every session')]);
 });
 
 describe('erasing a person', () => {
