@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEvidence } from '../audit/evidence/read.ts';
 import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
 import { isRefusal } from '../domain/errors.ts';
-import { checkpointOf, keysOf, people, SampleLog, writeSample, type Written } from './support/evidence.ts';
+import { signOpening } from '../audit/epoch.ts';
+import { leafHash } from '../audit/merkle.ts';
+import { checkpointOf, keysOf, people, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
 
 const keys = keysOf();
 let folder = '';
@@ -240,5 +242,65 @@ describe('what is not as it should be, though it was signed', () => {
     const verdict = await verified(log);
     expect(verdict.holds).toBe(false);
     expect(verdict.checks[check - 1]?.first[0]).toMatchObject({ index, why: expect.stringMatching(why) as string });
+  });
+});
+
+const opening = (began: number, lost: number): string =>
+  signOpening({ origin: 'curfew/2', began, lost: { size: lost, root: leafHash(Buffer.of(9)) }, recovery: uuid(7) }, [
+    keys.signer,
+  ]);
+
+const two = (log: SampleLog, more: Partial<Written> = {}): Written => ({
+  ...pick(log),
+  receipts: log.receipts,
+  sizes: [6, 16],
+  epochs: [1, 2],
+  openings: [opening(8, 12)],
+  ...more,
+});
+
+describe('a log that came back from a backup and went on', () => {
+  test('holds where somebody signed that it did, and says how much is lost', async () => {
+    const log = sample();
+    expect(wrong(await verified(two(log)))).toEqual([]);
+    const other = sample();
+    other.at += 1;
+    other.ask();
+    const kept = await checkpointOf(other.lines, 12, keys, log.at);
+    const verdict = await verified(two(log), kept);
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict.checks[0]?.counts).toMatchObject({ 'entries that a recovery says are lost': 4 });
+  });
+
+  test('does not hold where nobody signed it, or where more is lost than was signed', async () => {
+    const log = sample();
+    expect((await verified(two(log, { openings: [] }))).checks[0]?.first[0]?.why).toContain('is of another log');
+    expect((await verified(two(log, { sizes: [10, 16] }))).checks[0]?.first[0]?.why).toContain('of what was lost');
+    const longer = await checkpointOf(log.lines, 14, keys, log.at);
+    expect((await verified(two(log), longer)).checks[0]?.first[0]?.why).toContain('nobody signed that');
+    const later = await checkpointOf(log.lines, 16, keys, log.at, 'curfew/3');
+    expect((await verified(two(log), later)).holds).toBe(false);
+  });
+});
+
+describe('a file whose index says something else', () => {
+  test.each([
+    ['a span that is longer', { span: { from: 0, to: 99 } }],
+    ['a span that begins later', { span: { from: 3, to: 16 } }],
+    ['a span that is shorter', { span: { from: 0, to: 9 } }],
+    ['no span', { span: { from: 0, to: 0 } }],
+    ['an edge that is none', { edge: ['AAAA'] }],
+    ['an edge of nothing', { edge: [Buffer.alloc(32).toString('base64')] }],
+  ])('does not hold: %s', async (_, index) => {
+    const verdict = await verified({ ...pick(sample()), receipts: sample().receipts, index });
+    expect(verdict.checks[0]?.holds).toBe(false);
+  });
+
+  test.each([
+    ['another format', { format: 'curfew-evidence-9' as never }],
+    ['a span that is none', { span: { from: -1, to: 4 } }],
+    ['no counts', { counts: undefined as never }],
+  ])('is not read at all: %s', async (_, index) => {
+    await expect(verified({ ...pick(sample()), index })).rejects.toThrow('none that this version knows');
   });
 });

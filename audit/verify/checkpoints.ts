@@ -108,7 +108,9 @@ function compare(
   const known = checkpoints.find(({ size, origin }) => size === seen.size && origin === seen.origin);
   const later = openings.filter(({ origin }) => origin !== seen.origin && originsAfter(origin, seen.origin));
   const lost = later.find(({ began }) => began < seen.size);
-  if (lost) {
+  if (seen.origin !== newest.origin && !originsAfter(newest.origin, seen.origin)) {
+    tally.bad(named, `It is of ${seen.origin}, and this log is ${newest.origin}: an older one, or another.`);
+  } else if (lost) {
     const said = lost.lost !== undefined && lost.lost.size >= seen.size;
     if (!said) tally.bad(named, `The log went on without what it had of ${seen.size} entries, and nobody signed that.`);
     else tally.count('entries that a recovery says are lost', seen.size - lost.began);

@@ -1,6 +1,6 @@
 /** Check 1: every entry is in the tree that was signed, at its place. */
 import type { SignedCheckpoint } from '../checkpoint.ts';
-import { members, type EvidenceIndex } from '../evidence/format.ts';
+import { leafBytes, members, type EvidenceIndex } from '../evidence/format.ts';
 import { frontierOf } from '../frontier.ts';
 import { checkInclusion, leafHash } from '../merkle.ts';
 import { exactBase64 } from '../note-keys.ts';
@@ -12,7 +12,7 @@ export type TreeCheck = {
   see(placed: PlacedLine, recorded: Buffer | undefined): void;
   finish(): void;
   /** Once it is finished: is the entry at this place what was signed? */
-  proven(index: number): boolean;
+  readonly proven: (index: number) => boolean;
 };
 
 /** Past so many bad entries nothing counts as proven any more. */
@@ -22,6 +22,7 @@ const mostRemembered = 10_000;
  * Entries of the span are hashed into the tree one after the other, and the root is held against every checkpoint that
  * the span goes through; those that were picked are proved against the newest.
  * @param known roots that somebody signed, of this log
+ * @throws Error where the log's right edge before the span is none
  */
 export function checkTree(
   { span, edge }: Pick<EvidenceIndex, 'span' | 'edge'>,
@@ -31,7 +32,9 @@ export function checkTree(
 ): TreeCheck {
   const roots = new Map<number, SignedCheckpoint[]>();
   for (const one of known) roots.set(one.size, [...(roots.get(one.size) ?? []), one]);
-  const hashes = edge.map((one) => exactBase64(one) ?? Buffer.alloc(0));
+  const hashes = edge.flatMap((one) => exactBase64(one) ?? []);
+  if (hashes.some(({ byteLength }) => byteLength !== leafBytes))
+    throw new Error(`${members.index} has hashes of another length`);
   const frontier = frontierOf(span.from, hashes);
   const changed = new Set<number>();
   let provenTo = span.from;

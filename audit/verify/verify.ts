@@ -8,6 +8,7 @@ import { leafBytes, leavesMember, members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 import { parseLine, type PlacedEntry } from '../entry-line.ts';
 import type { Verifier } from '../signed-note.ts';
+import type { SignedCheckpoint } from '../checkpoint.ts';
 import { againstWitness, readCheckpoints } from './checkpoints.ts';
 import { checkEnded, type OpenGrant } from './ended.ts';
 import { checkJudged } from './judged.ts';
@@ -18,7 +19,7 @@ import { policiesOf } from './policies.ts';
 import { receiptsOf } from './receipts.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
-import { checkTree, type TreeCheck } from './tree.ts';
+import { checkTree } from './tree.ts';
 
 export type VerifyInput = {
   /** Whoever signed with one of these counts. */
@@ -64,15 +65,9 @@ export async function verifyEvidence(
   let open: readonly OpenGrant[] = [];
   if (newest) {
     const known = [...signed.checkpoints, ...(witnessed ? [witnessed] : [])];
-    const checkedTree = checkTree(evidence.index, known, newest, tree);
     const progress = progressOf(evidence, onProgress);
-    try {
-      await walkTree(evidence, checkedTree, progress);
-      checkedTree.finish();
-    } catch (error) {
-      tree.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
-    }
-    open = await walkEntries(evidence, checkedTree, newest.at, openReplay, tallies, progress);
+    const proven = await walkTree(evidence, known, newest, tree, progress);
+    open = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());
   const { damaged } = evidence;
@@ -96,15 +91,29 @@ function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']):
 
 /**
  * Before anything else: what is not known to be what was signed is believed by nobody, and no script of it is run.
+ * @returns is the entry at this place what was signed?
  */
-async function walkTree(evidence: Evidence, tree: TreeCheck, progress: Progress): Promise<void> {
-  const leaves = leavesOf(evidence);
-  for await (const batch of placedLines(evidence)) {
-    const alone = batch.filter(({ proof }) => proof === undefined).length;
-    const recorded = await leaves(alone);
-    let at = 0;
-    for (const placed of batch) tree.see(placed, placed.proof ? undefined : recorded[at++]);
-    progress(batch.length);
+async function walkTree(
+  evidence: Evidence,
+  known: readonly SignedCheckpoint[],
+  newest: SignedCheckpoint,
+  tally: Tally,
+  progress: Progress,
+): Promise<(index: number) => boolean> {
+  try {
+    const tree = checkTree(evidence.index, known, newest, tally);
+    const leaves = leavesOf(evidence);
+    for await (const batch of placedLines(evidence)) {
+      const recorded = await leaves(batch.filter(({ proof }) => proof === undefined).length);
+      let at = 0;
+      for (const placed of batch) tree.see(placed, placed.proof ? undefined : recorded[at++]);
+      progress(batch.length);
+    }
+    tree.finish();
+    return tree.proven;
+  } catch (error) {
+    tally.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
+    return () => false;
   }
 }
 
@@ -117,7 +126,7 @@ type Checks = {
 
 async function walkEntries(
   evidence: Evidence,
-  checkedTree: TreeCheck,
+  proven: (index: number) => boolean,
   at: number,
   openReplay: OpenReplay,
   tallies: ReturnType<typeof allTallies>,
@@ -134,7 +143,7 @@ async function walkEntries(
   try {
     for await (const batch of placedLines(evidence)) {
       for (const placed of batch) {
-        const waited = see(placed, checkedTree.proven(placed.index), cases, checks, tallies);
+        const waited = see(placed, proven(placed.index), cases, checks, tallies);
         if (waited) await waited;
       }
       progress(batch.length);

@@ -335,6 +335,11 @@ export type Written = {
   /** Those of before and after the span that stand in the file. */
   readonly picked?: readonly number[];
   readonly at: number;
+  /** Signed openings of later epochs, and the epoch of each checkpoint; the first where absent. */
+  readonly openings?: readonly string[];
+  readonly epochs?: readonly number[];
+  /** What evidence.json says otherwise. */
+  readonly index?: Partial<EvidenceIndex>;
 };
 
 /** Writes evidence of a log, with checkpoints of these keys. @returns the notes, oldest first */
@@ -351,7 +356,10 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
   const checkpoints = [];
   for (const [at, one] of sizes.entries()) {
     const root = await rootOf(one, read);
-    const note = signNote(checkpointText({ origin: 'curfew/1', size: one, root, at: log.at + at }), [keys.signer]);
+    const note = signNote(
+      checkpointText({ origin: `curfew/${log.epochs?.[at] ?? 1}`, size: one, root, at: log.at + at }),
+      [keys.signer],
+    );
     const before = sizes[at - 1];
     const proof = before === undefined ? [] : await proveConsistency(before, one, read);
     checkpoints.push({ note, consistency: proof.map((hash) => hash.toString('base64')) });
@@ -370,11 +378,12 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
     span,
     edge: edge.map((hash) => hash.toString('base64')),
     counts,
+    ...log.index,
   });
   await writeEvidence(path, {
     readme: 'A sample.\n',
     checkpoints,
-    epochs: [],
+    epochs: log.openings ?? [],
     entries: [
       ...before.map(line),
       ...log.lines.slice(span.from, span.to + log.lines.length - size),
