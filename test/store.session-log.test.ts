@@ -380,11 +380,12 @@ describe('settling', () => {
   });
 });
 
+const noted = async (now: number) =>
+  (await noticesOf(store.as.curfew_admin, now)).flatMap(({ code, detail }) =>
+    code === 'sessions-unread' && detail.includes(`${node.cluster}/primary`) ? [detail] : [],
+  );
+
 test('a log that is not read any more, or does not tell of every session, is a notice of the doctor', async () => {
-  const noted = async (now: number) =>
-    (await noticesOf(store.as.curfew_admin, now)).flatMap(({ code, detail }) =>
-      code === 'sessions-unread' && detail.includes(`${node.cluster}/primary`) ? [detail] : [],
-    );
   await keep(start, piece([], 1, { askedAt: at, more: true }));
   expect(await noted(at)).toEqual([expect.stringContaining('was never read to its end')]);
   await keep(placeAt(1), piece([], 2, { askedAt: at }));
