@@ -18,6 +18,7 @@ import {
   type OutboxMessage,
 } from './messages.ts';
 import { takeBack } from './taking-back.ts';
+import { doneTogether, type Done } from './ticking-off.ts';
 
 /** As pino's: ids and codes first, then a sentence. */
 export type RelayLog = {
@@ -107,26 +108,6 @@ async function knowingEnds(store: Store, work: readonly Work[]): Promise<readonl
     const { requestId, input } = message.payload;
     return { row, message: { kind: 'revoke', payload: { requestId, input: { ...input, recorded: true } } } };
   });
-}
-
-type Done = (id: number) => Promise<void>;
-
-/** Ticks off one row after another, and all that come while a statement is under way with the next one. */
-function doneTogether(store: Store): Done {
-  let next: number[] = [];
-  let writing: Promise<void> = Promise.resolve();
-  return (id) => {
-    next.push(id);
-    if (next.length === 1) {
-      const batch = next;
-      const write = async (): Promise<void> => {
-        next = [];
-        await outbox.doneAll(store, batch);
-      };
-      writing = writing.then(write, write);
-    }
-    return writing;
-  };
 }
 
 const isUnreadable = (message: OutboxMessage | NotReadable): message is NotReadable => typeof message === 'string';
