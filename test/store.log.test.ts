@@ -102,26 +102,33 @@ test('an entry that drew a low id and commits late has its place later, once, an
   await expectWhole();
 });
 
-test('a transaction that began before its neighbour and appends after it is not overtaken by the horizon', async () => {
+/** A point that one side waits for and the other one reaches. */
+const step = (): { readonly reached: Promise<void>; readonly reach: () => void } => {
+  let reach!: () => void;
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  return { reached, reach };
+};
+
+test('a transaction that is younger than the newest that is over, and drew a lower id, is waited for', async () => {
   await drain();
-  let go!: () => void;
-  const held = new Promise<void>((resolve) => (go = resolve));
-  let begun!: () => void;
-  const started = new Promise<void>((resolve) => (begun = resolve));
-  // Two that are under way at once: the one with the higher transaction id is over first.
-  const slow = store.as.curfew_api.transaction(async (tx) => {
-    await opened(tx, 'slow');
-    begun();
-    await held;
-    await opened(tx, 'slow');
+  const [elderBegan, youngerDrew, youngerGo] = [step(), step(), step()];
+  const elder = store.as.curfew_api.transaction(async (tx) => {
+    await opened(tx, 'elder, first');
+    elderBegan.reach();
+    await youngerDrew.reached;
+    return await opened(tx, 'elder, second');
   });
-  await started;
-  for (let n = 0; n < 20; n += 1) {
-    await opened(store.as.curfew_api, 'quick');
-    await log.sequence(store.as.curfew_worker, 500);
-  }
-  go();
-  await slow;
+  await elderBegan.reached;
+  const younger = store.as.curfew_api.transaction(async (tx) => {
+    const id = await opened(tx, 'younger');
+    youngerDrew.reach();
+    await youngerGo.reached;
+    return id;
+  });
+  const newest = await elder;
+  for (let round = 0; round < 5; round += 1) await log.sequence(store.as.curfew_worker, 500);
+  youngerGo.reach();
+  expect(await younger).toBeLessThan(newest);
   await drain();
   await expectWhole();
 });
