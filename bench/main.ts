@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { startProgress } from '../dev/progress.mjs';
 import { messageOf } from '../dev/trouble.ts';
 import { openStage } from '../dev/tour/stage.ts';
+import { measureAudit } from './audit.ts';
 import { measureBundle } from './bundle.ts';
 import { measureLifecycle } from './lifecycle.ts';
 import type { Metric } from './metric.ts';
@@ -20,6 +21,8 @@ const usage = `npm run bench -- quick            counts and ratios of one reques
 npm run bench -- storm            leavers, expiries and restarts by the thousand, on a temporary stack (half an hour)
         --scale 0.1               a tenth of each number
         --only leave,expiry       some of: leave, closed, fleet, expiry, flat, idle, reconcile, restart
+npm run bench -- audit            a grant with its entry and without, and a million entries sequenced and verified (an hour)
+        --scale 0.1               a tenth of each number
         --json                    one JSON object a metric: {metric, value, budget, ok}
 
 Exit code 1 when a count is not what bench/baselines.json says.
@@ -27,7 +30,7 @@ Exit code 1 when a count is not what bench/baselines.json says.
 
 const { values, positionals } = read();
 const what = positionals[0];
-if (values.help || positionals.length !== 1 || (what !== 'quick' && what !== 'storm')) {
+if (values.help || positionals.length !== 1 || (what !== 'quick' && what !== 'storm' && what !== 'audit')) {
   process.stdout.write(usage);
   process.exit(values.help ? 0 : 2);
 }
@@ -45,7 +48,9 @@ const tell = (measured: readonly Metric[]): void => {
 };
 
 try {
-  await (what === 'quick' ? quick() : raiseStorms(progress, scaleOf(values.scale), partsOf(values.only), tell));
+  if (what === 'quick') await quick();
+  else if (what === 'storm') await raiseStorms(progress, scaleOf(values.scale), partsOf(values.only), tell);
+  else await measureAudit(progress, scaleOf(values.scale), tell);
   process.exit(metrics.some(({ metric, ok }) => metric.endsWith('.lost') && !ok) ? 1 : process.exitCode);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);

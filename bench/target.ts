@@ -43,7 +43,8 @@ export async function measureTarget({ timedPairs = 150 } = {}): Promise<readonly
   }
 }
 
-async function furnish(cluster: Cluster): Promise<void> {
+/** Curfew on the cluster's database `control`, and beside it what the bare floor needs. */
+export async function furnish(cluster: Cluster): Promise<void> {
   await asSuperuser(cluster, 'postgres', async (client) => {
     await client.query(`create role ${template} nologin`);
     await client.query('create database control');
@@ -157,7 +158,8 @@ const bareRevoke = (id: string): string =>
    revoke ${template} from ${roleOfBare(id)};
    insert into bare_ledger values ('${id}', '${roleOfBare(id)}', now(), 'revoked')`;
 
-async function orderOf() {
+/** What the worker gives a new grant's call. */
+export async function orderOf() {
   const grantId = randomUUID();
   const personId = randomUUID();
   const verifier = makeVerifier('bench-password-bench');
@@ -183,7 +185,8 @@ async function grant(target: Target): Promise<string> {
   return order.grantId;
 }
 
-function open({ host, port }: Cluster, onCall: (call: string) => void): Target {
+/** The target as the worker has it. */
+export function open({ host, port }: Cluster, onCall: (call: string) => void): Target {
   return openTarget({
     name: 'bench',
     controlDatabase: 'control',
