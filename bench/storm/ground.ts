@@ -44,7 +44,8 @@ export async function openGround(progress: Progress, mode: 'createrole' | 'super
       progress,
       slack: null,
       notice: '0',
-      target: { mode, settings: room },
+      // What a server's own log costs is no part of what is measured here.
+      target: { mode, settings: room, logsSessions: false },
       onUnexpectedExit: (trouble) => void broken.push(trouble),
     });
     const { settings } = stack;

@@ -19,16 +19,22 @@ export type SampleSecrets = {
   readonly ticketKey: string;
 };
 
+export type FurnishOptions = {
+  readonly mode?: 'createrole' | 'superuser';
+  /** Whether every statement in the sample databases is logged. */
+  readonly logsSessions?: boolean;
+};
+
 const databases = sampleTargets.flatMap((target) => [...target.databases]);
 
 /** May be repeated: what is there stays as it is, and Curfew's part is brought to this code. */
 export async function furnish(
   admin: Administrator,
   secrets: SampleSecrets,
-  mode: 'createrole' | 'superuser' = 'createrole',
+  { mode = 'createrole', logsSessions = true }: FurnishOptions = {},
 ): Promise<void> {
   const made = await createMissing(admin);
-  await logStatements(admin);
+  if (logsSessions) await logStatements(admin);
   for (const database of databases.filter((name) => made.has(name))) {
     await asAdministrator(admin, database, (client) => client.query(sampleSql(database)));
   }

@@ -36,15 +36,20 @@ export type TargetSite = {
   readonly mode: 'createrole' | 'superuser';
   /** Of the server, on top of Curfew's. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Its log tells of sessions and statements unless this is false. */
+  readonly logsSessions?: false;
 };
 
-export async function startTarget(site: Site, { mode, settings: own }: TargetSite = sampleTarget): Promise<Cluster> {
+export async function startTarget(site: Site, given: TargetSite = sampleTarget): Promise<Cluster> {
+  const { mode, settings: own, logsSessions = true } = given;
   const { settings } = site;
   const cluster = await startOwnCluster(site, 'target', settings.secrets.targetSuperuser, {
-    ...sessionLogging,
+    ...(logsSessions ? sessionLogging : {}),
     ...own,
   });
-  await fitting(site, 'target', () => furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }, mode));
+  await fitting(site, 'target', () =>
+    furnish(administratorOf(settings), { ...settings.secrets, ticketKeyId }, { mode, logsSessions }),
+  );
   return cluster;
 }
 
