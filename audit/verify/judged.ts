@@ -4,9 +4,11 @@
  */
 import { isRefusal } from '../../domain/errors.ts';
 import type { PersonId } from '../../domain/ids.ts';
-import { stagesOf } from '../../domain/plan.ts';
+import type { ReviewBodies } from '../../domain/events/review.ts';
+import { stagesOf, type ReviewRule } from '../../domain/plan.ts';
 import { asOf } from '../../domain/progress.ts';
 import { decisionId, digestOf, extensionDigestOf, planHash } from '../../policy/digest.ts';
+import { mayReview } from '../../policy/powers.ts';
 import { judge, type Human } from '../../policy/eligibility.ts';
 import { givenToWhomever, planFor, type Ask } from '../../policy/plan.ts';
 import { stricter } from '../../policy/stricter.ts';
@@ -31,12 +33,30 @@ import type { Tally } from './report.ts';
 export type JudgedCheck = { see(entry: PlacedEntry): Promise<void> | undefined };
 
 export function checkJudged(cases: Cases, policies: Policies, tally: Tally): JudgedCheck {
+  /** Who may review a break-glass, kept beyond its end: it is reviewed after that. */
+  const reviews = new Map<string, { readonly rule: ReviewRule; readonly responder: string }>();
+
   const again = async (entry: PlacedEntry, one: Case): Promise<void> => {
     tally.count(counts[entry.kind] ?? entry.kind);
+    const { plan } = one.opened;
+    if (plan.verdict === 'break-glass') reviews.set(one.id, { rule: plan.review, responder: one.entry.actor });
     for (const why of await judgeEntry(entry, one, policies)) tally.bad(entry, why);
   };
+
+  function review(entry: PlacedEntry): void {
+    const known = reviews.get(entry.subject);
+    const { facts, overMs } = entry.body as unknown as ReviewBodies['review.recorded'];
+    if (!known) return tally.bad(entry, 'Nobody broke glass for what it reviews.');
+    tally.count('reviews judged again');
+    const wrong = mayReview(known.rule, facts.person, facts.responder, overMs);
+    if (wrong) tally.bad(entry, `It does not count: ${wrong.message}`);
+    if (facts.person.id !== (entry.actor as PersonId) || facts.responder.id !== (known.responder as PersonId))
+      tally.bad(entry, 'The facts are of somebody else than who reviewed, or whom.');
+  }
+
   return {
     see(entry) {
+      if (entry.kind === 'review.recorded') return void review(entry);
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
       return one && typeof one !== 'number' ? again(entry, one) : undefined;
     },
