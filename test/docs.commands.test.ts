@@ -20,6 +20,11 @@ const elsewhere: Readonly<Record<string, string>> = {
   doctor: 'cli.target',
   recover: 'cli.recover',
   policy: 'cli.policy',
+  'audit key': 'cli.audit-log',
+  'audit evidence': 'cli.evidence',
+  'audit export': 'cli.audit-export',
+  'audit retire': 'store.log-partitions',
+  'people erase': 'cli.audit-log',
 };
 const lines = [...new Set(['people.md', 'operations.md'].flatMap((name) => blocks(name, 'sh')))]
   .flatMap((block) =>
