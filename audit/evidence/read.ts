@@ -1,8 +1,11 @@
 /** Reads an evidence file. Nothing of it is believed: names, sizes and lengths are bounded, and damage is named. */
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { refuse, type Refusal } from '../../domain/errors.ts';
+import { crcOfBoth } from './crc.ts';
 import { commentBytes, commentOf, lastRecordBytes, longestLine, members, type EvidenceIndex } from './format.ts';
 
 export type Evidence = {
@@ -10,8 +13,11 @@ export type Evidence = {
   readonly index: EvidenceIndex;
   /** Names of the members. */
   readonly names: ReadonlySet<string>;
-  /** Members that are not what they were when the file was written; `the archive itself` for what is in none. */
-  readonly damaged: readonly string[];
+  /**
+   * Members that are not what they were when the file was written; `the archive itself` for what is in none. Reads the
+   * entries where nobody has read them to their end yet.
+   */
+  damage(): Promise<readonly string[]>;
   /** The lines of a member, many at once; nothing where it is not there. @throws Error where it is damaged or too long */
   lines(name: string, longest?: number): AsyncGenerator<readonly Buffer[]>;
   /** A member piece by piece, as it comes. @throws Error where it is damaged */
@@ -34,10 +40,13 @@ export async function openEvidence(path: string): Promise<Evidence | Refusal> {
   }
   try {
     const entries = await entriesOf(zip);
-    const read = readerOf(zip, entries);
-    const damaged = (await isWhole(path, entries.size)) ? [] : await damagedAmong(entries, read);
+    const large = await largeOf(zip, entries.get(members.entries));
+    const { sound, ...read } = readerOf(path, zip, entries, large);
+    const damaged = (await isWhole(path, entries.size, large)) ? [] : await damagedAmong(entries.keys(), read);
     const index = indexOf(await read.bytes(members.index));
-    return { path, index, names: new Set(entries.keys()), damaged, ...read, close: () => zip.close() };
+    const damage = async (): Promise<readonly string[]> =>
+      damaged.length > 0 || !large || sound.has(members.entries) ? damaged : await broken([members.entries], read);
+    return { path, index, names: new Set(entries.keys()), damage, ...read, close: () => zip.close() };
   } catch (error) {
     zip.close();
     return refuse('InvalidInput', `${path} is no evidence file that can be read: ${sayOf(error)}.`);
@@ -56,19 +65,43 @@ async function entriesOf(zip: yauzl.ZipFile): Promise<ReadonlyMap<string, yauzl.
   return entries;
 }
 
+/** The entries, by far the most of a long file, not compressed: they are read once, in large pieces, by whoever checks them. */
+type Large = { readonly from: number; readonly to: number; readonly crc: number };
+
+async function largeOf(zip: yauzl.ZipFile, entry: yauzl.Entry | undefined): Promise<Large | undefined> {
+  if (!entry || entry.compressionMethod !== 0 || entry.compressedSize === 0) return undefined;
+  const { fileDataStart: from } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+  return { from, to: from + entry.compressedSize, crc: entry.crc32 };
+}
+
+const largePiece = 1024 * 1024;
+
 type Read = Pick<Evidence, 'lines' | 'bytes' | 'pieces'>;
 
-function readerOf(zip: yauzl.ZipFile, entries: ReadonlyMap<string, yauzl.Entry>): Read {
+/** `sound`: members that were read to their end, and had their sum. */
+function readerOf(
+  path: string,
+  zip: yauzl.ZipFile,
+  entries: ReadonlyMap<string, yauzl.Entry>,
+  large: Large | undefined,
+): Read & { readonly sound: ReadonlySet<string> } {
+  const sound = new Set<string>();
+  const streamOf = (entry: yauzl.Entry): Readable | Promise<Readable> =>
+    large && entry.fileName === members.entries
+      ? createReadStream(path, { start: large.from, end: large.to - 1, highWaterMark: largePiece })
+      : zip.openReadStreamPromise(entry);
+
   async function* pieces(name: string): AsyncGenerator<Buffer, undefined> {
     const entry = entries.get(name);
     if (!entry) return undefined;
-    const stream = await zip.openReadStreamPromise(entry);
+    const stream = await streamOf(entry);
     let crc = 0;
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       crc = crc32(chunk, crc);
       yield chunk;
     }
     if (crc !== entry.crc32) throw new Error(`${name} is damaged`);
+    sound.add(name);
     return undefined;
   }
 
@@ -102,7 +135,7 @@ function readerOf(zip: yauzl.ZipFile, entries: ReadonlyMap<string, yauzl.Entry>)
     }
     return Buffer.concat(parts);
   }
-  return { lines, bytes, pieces };
+  return { lines, bytes, pieces, sound };
 }
 
 function split(whole: Buffer): readonly Buffer[] {
@@ -130,17 +163,26 @@ function indexOf(bytes: Buffer | undefined): EvidenceIndex {
   return index as EvidenceIndex;
 }
 
-/** Is every byte what it was when the file was written? The sum in the comment says so for all but the last record. */
-async function isWhole(path: string, count: number): Promise<boolean> {
+/**
+ * Is every byte what it was when the file was written? The sum in the comment says so for all but the last record; the
+ * entries count as what the archive's directory says of them, until they are read.
+ */
+async function isWhole(path: string, count: number, large: Large | undefined): Promise<boolean> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
     const end = size - lastRecordBytes - commentBytes;
-    if (end <= 0) return false;
-    let crc = 0;
-    for await (const chunk of file.createReadStream({ end: end - 1, autoClose: false, highWaterMark: 1024 * 1024 })) {
-      crc = crc32(chunk as Buffer, crc);
-    }
+    if (end <= 0 || (large && large.to > end)) return false;
+    const sumOf = async (from: number, to: number, before: number): Promise<number> => {
+      let crc = before;
+      if (from === to) return crc;
+      const read = createReadStream(path, { start: from, end: to - 1, highWaterMark: largePiece });
+      for await (const chunk of read) crc = crc32(chunk as Buffer, crc);
+      return crc;
+    };
+    const crc = large
+      ? await sumOf(large.to, end, crcOfBoth(await sumOf(0, large.from, 0), large.crc, large.to - large.from))
+      : await sumOf(0, end, 0);
     const last = Buffer.alloc(lastRecordBytes + commentBytes);
     await file.read(last, 0, last.byteLength, end);
     return last.subarray(lastRecordBytes).toString('latin1') === commentOf(crc) && isLastRecord(last, count, end);
@@ -165,14 +207,19 @@ function isLastRecord(record: Buffer, count: number, end: number): boolean {
 }
 
 /** Which members no longer have the sum that the archive's directory says. */
-async function damagedAmong(entries: ReadonlyMap<string, yauzl.Entry>, read: Read): Promise<readonly string[]> {
+async function damagedAmong(names: Iterable<string>, read: Pick<Read, 'pieces'>): Promise<readonly string[]> {
+  const damaged = await broken(names, read);
+  return damaged.length > 0 ? damaged : ['the archive itself'];
+}
+
+async function broken(names: Iterable<string>, read: Pick<Read, 'pieces'>): Promise<readonly string[]> {
   const damaged: string[] = [];
-  for (const name of entries.keys()) {
+  for (const name of names) {
     try {
       for await (const piece of read.pieces(name)) void piece;
     } catch {
       damaged.push(name);
     }
   }
-  return damaged.length > 0 ? damaged : ['the archive itself'];
+  return damaged;
 }

@@ -70,7 +70,7 @@ export async function verifyEvidence(
     open = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());
-  const { damaged } = evidence;
+  const damaged = await evidence.damage();
   const log = newest ? { origin: newest.origin, size: newest.size, at: newest.at, signedBy: newest.signedBy } : null;
   return { holds: damaged.length === 0 && reports.every(({ holds }) => holds), damaged, log, checks: reports, open };
 }

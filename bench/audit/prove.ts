@@ -27,6 +27,7 @@ export async function prove(evidence: Evidence, keys: readonly Verifier[]): Prom
   }
   tree.finish();
   const { holds, first } = tally.report();
-  if (!holds || evidence.damaged.length > 0) throw new Error(`the evidence does not hold: ${JSON.stringify(first[0])}`);
+  if (!holds || (await evidence.damage()).length > 0)
+    throw new Error(`the evidence does not hold: ${JSON.stringify(first[0])}`);
   return newest.root.toString('hex');
 }

@@ -20,6 +20,7 @@ export type Looked = {
   readonly root: string;
 };
 
+const openReplay = () => Promise.reject(new Error('the bench has no histories'));
 const [look = '', path = '', key = '', from = '', to = ''] = process.argv.slice(2);
 const looks: Readonly<Record<string, () => Promise<string>>> = {
   log: () => verified(false),
@@ -39,8 +40,6 @@ const looked: Looked = {
   root,
 };
 process.stdout.write(`${JSON.stringify(looked)}\n`);
-
-const openReplay = () => Promise.reject(new Error('the bench has no histories'));
 
 /** @throws Error where the evidence does not hold: then nothing was measured */
 async function verified(whole: boolean): Promise<string> {

@@ -119,7 +119,7 @@ export async function measureProof({ as }: Ground, size: number): Promise<Metric
 const inBase64 = (hash: Buffer): string => hash.toString('base64');
 
 /** Where `entries.jsonl` stands in the archive, in which nothing but histories and scripts is compressed. */
-async function linesOf(path: string): Promise<Stretch> {
+export async function linesOf(path: string): Promise<Stretch> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
