@@ -186,6 +186,11 @@ test('its login on the store writes no request, decision, claim or person, and w
        view = jsonb_set(view, '{state}', '{"kind": "closed", "outcome": "withdrawn", "cause": "the requester withdrew it"}') where request_id = $1`,
     [requestId],
   );
+  // Its Workflow's own word came too late for the forged view, and so did the entry of its close: the checker would say so.
+  const late = (await stage.findings()).filter(({ invariant }) => invariant === 'I11');
+  expect(late).toMatchObject([{ code: 'no-entry', subject: requestId }]);
+  const close = Buffer.from('{"cause":"the requester withdrew it","outcome":"withdrawn"}');
+  await onStore.query('select audit.append($1, $2, $3, $4)', ['request.closed', 'curfew_worker', requestId, close]);
 });
 
 test('a ticket that it read makes no other login than the one it was made for, and none twice (I4 I5 I14)', async () => {
