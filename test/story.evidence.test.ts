@@ -7,30 +7,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkpointText } from '../audit/checkpoint.ts';
+import { originOf } from '../audit/epoch.ts';
 import { rootOf } from '../audit/merkle.ts';
+import { readKeyring } from '../audit/keyring.ts';
 import { signNote } from '../audit/signed-note.ts';
 import type { Verdict } from '../audit/verify/verify.ts';
-import { storeUrl } from '../dev/stack/environments.ts';
+import { storeUrl, superuserUrl } from '../dev/stack/environments.ts';
+import { logName } from '../dev/stack/settings.ts';
 import { keepCheckpoint, readNodes, sizeOf } from '../store/log.ts';
 import { openStore } from '../store/pool.ts';
 import { actions } from '../slack/ids.ts';
 import { eventually } from './support/eventually.ts';
-import { keysOf } from './support/evidence.ts';
 import { openTheatre, type Theatre } from './support/stage.ts';
 
 let stage: Theatre;
 let folder = '';
-const keys = keysOf();
+let key = '';
 beforeAll(async () => {
   stage = await openTheatre();
   folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
+  key = (await stage.curfew(['audit', 'key', 'show'])).out.trim();
 });
 afterAll(async () => {
   await stage?.end();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Signs how far the log is, as the worker does. @returns the checkpoint */
+/** Signs how far the log is, as the worker does each minute, and with its key. @returns the checkpoint */
 async function sign(): Promise<string> {
   const store = openStore({ url: storeUrl(stage.stack.settings, 'curfew_worker'), applicationName: 'curfew-test' });
   try {
@@ -42,8 +45,9 @@ async function sign(): Promise<string> {
     });
     const size = await sizeOf(store);
     const root = await rootOf(size, (nodes) => readNodes(store, nodes));
+    const { signers } = await readKeyring({ kind: 'file', path: stage.stack.settings.log.keyFile });
     const at = Date.now();
-    const note = signNote(checkpointText({ origin: 'curfew/1', size, root, at }), [keys.signer]);
+    const note = signNote(checkpointText({ origin: originOf(logName, 1), size, root, at }), signers);
     return (await keepCheckpoint(store, { size, epoch: 1, note, at })).note;
   } finally {
     await store.close();
@@ -62,7 +66,7 @@ async function verify(
   path: string,
   ...words: readonly string[]
 ): Promise<{ readonly code: number; readonly verdict: Verdict }> {
-  const { code, out, err } = await stage.curfew(['verify', path, '--key', keys.verifier.text, '--json', ...words]);
+  const { code, out, err } = await stage.curfew(['verify', path, '--key', key, '--json', ...words]);
   if (out === '') throw new Error(err);
   return { code, verdict: JSON.parse(out) as Verdict };
 }
@@ -71,34 +75,106 @@ const wrong = ({ verdict }: { readonly verdict: Verdict }): readonly unknown[] =
   ...verdict.checks.flatMap(({ check, first }) => first.map((one) => ({ check, ...one }))),
 ];
 
+/** A wrong entry, for a test to undo: past every rule of the store. */
+async function edited(change: string, undo: string, look: () => Promise<void>): Promise<void> {
+  const admin = openStore({
+    url: superuserUrl(stage.stack.settings, 'store', 'curfew'),
+    applicationName: 'curfew-test',
+  });
+  const run = (text: string): Promise<unknown> =>
+    admin.transaction(async (tx) => {
+      await tx.query('alter table audit.entry disable trigger all');
+      await tx.query(text);
+      await tx.query('alter table audit.entry enable always trigger entry_kept');
+      await tx.query('alter table audit.entry enable always trigger entry_not_truncated');
+    });
+  try {
+    await run(change);
+    await look();
+    await run(undo);
+  } finally {
+    await admin.close();
+  }
+}
+
 describe('what really happened', () => {
-  test('holds by every check, for a request and for a period', { timeout: 300_000 }, async () => {
-    const first = await stage.ask('amara', 'orders-prod read 10m because INC-12 slow checkout');
-    await stage.approve('priya', first);
-    const login = await stage.login('amara', first);
-    const session = await stage.connect(login);
-    session.on('error', () => undefined);
-    await stage.pressDm('amara', first, actions.release);
-    await stage.is(first, 'closed');
-    const second = await stage.ask('diego', 'models-prod read 10m because checking label drift');
-    await stage.login('diego', second);
-    const third = await stage.ask('amara', 'orders-prod read 10m because INC-13 slower checkout');
-    await stage.settled();
-    await eventually(
-      'its history is kept',
-      async () => (await stage.inStore(`select from curfew.history where request_id = $1`, [first])).length > 0,
-      { withinMs: 60_000 },
-    );
-    const note = await sign();
-    await writeFile(file('kept.note'), note);
+  let first = '';
+  let second = '';
+  const at: string[] = [];
+  const now = (): void => void at.push(new Date().toISOString().replace(/\.\d+Z$/, 'Z'));
+
+  test(
+    'is signed, with a request that was released, one that is held, and one that waits',
+    { timeout: 300_000 },
+    async () => {
+      first = await stage.ask('amara', 'orders-prod read 10m because INC-12 slow checkout');
+      await stage.approve('priya', first);
+      const session = await stage.connect(await stage.login('amara', first));
+      session.on('error', () => undefined);
+      await eventually('a second has gone by', () => Promise.resolve(Date.now() % 1_000 > 900));
+      now();
+      await stage.pressDm('amara', first, actions.release);
+      await stage.is(first, 'closed');
+      second = await stage.ask('diego', 'models-prod read 10m because checking label drift');
+      await eventually('another second has gone by', () => Promise.resolve(Date.now() % 1_000 > 900));
+      now();
+      await stage.login('diego', second);
+      await stage.ask('amara', 'orders-prod read 10m because INC-13 slower checkout');
+      await stage.settled();
+      const kept = 'select from curfew.history where request_id = $1';
+      await eventually('its history is kept', async () => (await stage.inStore(kept, [first])).length > 0, {
+        withinMs: 60_000,
+      });
+      await writeFile(file('kept.note'), await sign());
+    },
+  );
+
+  test('holds by every check, for one request', { timeout: 120_000 }, async () => {
     const one = await verify(await evidence('one.zip', '--request', first), '--checkpoint', file('kept.note'));
-    console.log(JSON.stringify(one.verdict, null, 1));
     expect(wrong(one)).toEqual([]);
     expect(one.code).toBe(0);
-    const all = await verify(await evidence('all.zip', '--from', '2020-01-01'), '--checkpoint', file('kept.note'));
-    console.log(JSON.stringify(all.verdict, null, 1));
-    expect(wrong(all)).toEqual([]);
-    expect(all.verdict.open).toMatchObject([{ request: second }]);
-    expect(third).toBeTruthy();
+    expect(one.verdict.checks.map(({ counts }) => counts)).toMatchObject([
+      {},
+      { requests: 1, steps: 4 },
+      { 'plans made again': 1, 'decisions judged again': 1, 'claims judged again': 1 },
+      { histories: 1, replayed: 1 },
+      { grants: 1, receipts: 2, 'ended within 30 s': 1 },
+    ]);
+  });
+
+  test(
+    'holds by every check, for all of it, and for a period that some of it reaches into',
+    { timeout: 120_000 },
+    async () => {
+      const all = await verify(await evidence('all.zip', '--from', '2020-01-01'), '--checkpoint', file('kept.note'));
+      expect(wrong(all)).toEqual([]);
+      expect(all.verdict.open).toMatchObject([{ request: second }]);
+      const [from = '', to = ''] = at;
+      const middle = await verify(await evidence('middle.zip', '--from', from, '--to', to));
+      expect(wrong(middle)).toEqual([]);
+      expect(middle.verdict.checks[0]?.counts['entries with a proof of their own']).toBeGreaterThan(3);
+      expect(middle.verdict.checks[4]?.counts).toMatchObject({ ends: 1 });
+    },
+  );
+
+  test('does not hold once a superuser has edited a row, and says which one (F48)', { timeout: 120_000 }, async () => {
+    const [row] = await stage.inStore<{ id: string; index: string }>(
+      `select e.id, l.index from audit.entry e join audit.leaf l on l.entry = e.id where e.kind = 'decision.made' and e.subject = $1`,
+      [first],
+    );
+    const change = (by: string): string =>
+      `update audit.entry set at = at ${by} interval '1 hour' where id = ${row?.id}`;
+    await edited(change('-'), change('+'), async () => {
+      const { code, verdict } = await verify(await evidence('edited.zip', '--from', '2020-01-01'));
+      expect({ code, first: verdict.checks[0]?.first[0] }).toMatchObject({
+        code: 1,
+        first: { index: Number(row?.index) },
+      });
+      const alone = await verify(await evidence('edited-one.zip', '--request', first));
+      expect({ code: alone.code, first: alone.verdict.checks[0]?.first[0] }).toMatchObject({
+        code: 1,
+        first: { index: Number(row?.index) },
+      });
+    });
   });
 });

@@ -56,7 +56,7 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
 
   return {
     see(entry) {
-      if (entry.kind === 'review.recorded') return void review(entry);
+      if (entry.kind === 'review.recorded') review(entry);
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
       return one && typeof one !== 'number' ? again(entry, one) : undefined;
     },
