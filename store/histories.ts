@@ -166,10 +166,13 @@ export async function through(db: Db): Promise<number | undefined> {
   return row?.through;
 }
 
-/** Only ever forward: of two processes the one that is behind has still to look for itself. */
+/**
+ * Only ever forward: of two processes the one that is behind has still to look for itself. And never past the store's own
+ * clock: a process whose clock is ahead would have nobody look at what closes until then.
+ */
 export async function moveThrough(db: Db, at: number): Promise<void> {
   await db.query(
-    `insert into curfew.history_mark as m (through) values ($1)
+    `insert into curfew.history_mark as m (through) values (least($1, clock_timestamp()))
      on conflict (one) do update set through = excluded.through where m.through < excluded.through`,
     [new Date(at)],
   );
