@@ -1,7 +1,7 @@
 /** The witnesses as the worker deals with them: asked rarely, given what they lack, and told of where they fall behind. */
 import { openCheckpoint, type Checkpoint, type SignedCheckpoint } from '../../audit/checkpoint.ts';
 import { epochOf } from '../../audit/epoch.ts';
-import type { Verifier } from '../../audit/signed-note.ts';
+import type { NoteFailure, Verifier } from '../../audit/signed-note.ts';
 import { noteName, type Witness } from '../../audit/witness/witness.ts';
 import { minuteMs, secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
@@ -37,6 +37,8 @@ type State = {
   read: boolean;
   troubleSince: number | undefined;
   trouble: string;
+  /** What is wrong with what it has, although it answers; it is given all the same what it lacks, and told of at once. */
+  odd: string | undefined;
   restsUntil: number;
   askedAt: number;
 };
@@ -61,15 +63,9 @@ export function createWitnessing({
     if (state.read && clock() - state.askedAt < askAgainMs) return;
     const note = await state.witness.newest();
     [state.read, state.askedAt] = [true, clock()];
-    if (note === undefined) {
-      if (state.has) throw new Error('it has lost what it had');
-      return;
-    }
-    const opened = openCheckpoint(note, verifiers);
-    if ('kind' in opened) throw new Error(`its newest note is not one of this log: ${opened.says}`);
-    if (epochOf(opened.origin, name) === undefined) throw new Error(`its newest note is of the log ${opened.origin}`);
-    if (state.has && noteName(opened) < noteName(state.has)) throw new Error('it has lost what it had');
-    state.has = opened;
+    const opened = note === undefined ? undefined : openCheckpoint(note, verifiers);
+    state.odd = oddness(state, opened, name);
+    if (opened && !('kind' in opened) && state.odd === undefined) state.has = opened;
   }
 
   /** One that failed is remembered as failing until it has worked. */
@@ -86,10 +82,10 @@ export function createWitnessing({
   }
 
   async function tell(): Promise<void> {
-    const behind = states.filter(({ troubleSince }) => troubleSince !== undefined);
-    for (const { witness, troubleSince, trouble } of behind) {
-      if (clock() - (troubleSince ?? 0) < patienceMs) continue;
-      const detail = `This witness does not take the checkpoints of the log: ${trouble.slice(0, 300)}`;
+    const behind = states.filter(({ troubleSince, odd }) => troubleSince !== undefined || odd !== undefined);
+    for (const { witness, troubleSince = clock(), trouble, odd } of behind) {
+      if (odd === undefined && clock() - troubleSince < patienceMs) continue;
+      const detail = odd ?? `This witness does not take the checkpoints of the log: ${trouble.slice(0, 300)}`;
       await alarms.raise(store, { key: keyOf(witness), code, subject: witness.name, detail });
     }
     const keys = new Set(behind.map(({ witness }) => keyOf(witness)));
@@ -117,6 +113,13 @@ export function createWitnessing({
       await tell();
     },
   };
+}
+
+function oddness({ has }: State, newest: SignedCheckpoint | NoteFailure | undefined, name: string): string | undefined {
+  if (newest === undefined) return has && 'This witness has lost what it had of the log.';
+  if ('kind' in newest) return `The newest note of this witness is not one of this log: ${newest.says}`;
+  if (epochOf(newest.origin, name) === undefined) return `The newest note of this witness is of ${newest.origin}.`;
+  return has && noteName(newest) < noteName(has) ? 'This witness has lost what it had of the log.' : undefined;
 }
 
 const keyOf = ({ name }: Witness): string => `${code}/${name}`;
