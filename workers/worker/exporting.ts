@@ -138,7 +138,8 @@ export function createExporting({ store, histories, clock, log, script }: Export
     const mark = await kept.through(store);
     const whole = now - wholeAt >= wholeEveryMs;
     const missing = await closedRuns(mark, whole);
-    if (isStorm(missing, now)) return { kept: 0, failed: stuck.size };
+    const requests = missing.filter(({ type }) => type !== reconcileType);
+    if (isStorm(requests, now)) return { kept: 0, failed: stuck.size };
     const count = await exportAll(missing);
     if (whole) wholeAt = now;
     // Not past what is stuck: whoever comes after this process looks from there on.
