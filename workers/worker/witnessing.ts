@@ -55,6 +55,7 @@ export function createWitnessing({
     read: false,
     troubleSince: undefined,
     trouble: '',
+    odd: undefined,
     restsUntil: 0,
     askedAt: -Infinity,
   }));
