@@ -116,12 +116,12 @@ test('the zones are those that workers say they serve, and this process knows', 
   expect(await runActivity(reconcileRequests, undefined)).toEqual({ changed: 0, zones: ['default', 'eu'] });
 });
 
+const found = (name: string, changed: number): Part => ({ name, look: () => Promise.resolve({ found: 9, changed }) });
+
 test('a look says how many findings are new or gone, and a round says it of all its looks', async () => {
-  const found = (name: string, changed: number): Part => ({ name, look: () => Promise.resolve({ found: 9, changed }) });
   const { reconcileRequests } = createReconcile(deps(), found('requests', 2), []);
   expect(await runActivity(reconcileRequests, undefined)).toMatchObject({ changed: 2 });
-  const parts = [found('cluster/main', 1), found('cluster/other', 3)];
-  const { reconcileTargets } = createReconcileTargets(deps(), parts);
+  const { reconcileTargets } = createReconcileTargets(deps(), [found('cluster/main', 1), found('cluster/other', 3)]);
   expect(await runActivity(reconcileTargets, undefined)).toEqual({ changed: 4 });
 });
 

@@ -10,33 +10,11 @@
  *
  * What is no difference: a decision or a claim that the log has and that came too late for the Workflow, or was taken back;
  * a grant whose answer was lost; an end that the reaper or the reconciler recorded after the Workflow was gone.
- */
-import { minuteMs, secondMs } from '../../domain/time.ts';
+ */ import { notCounted, toldDiffers, type Told } from './compare-told.ts';
+import { field, unequal, type Difference, type LogEntry } from './difference.ts';
 import type { Happening } from './happenings.ts';
 
-/** An entry as the log has it; `atMs`: epoch ms. */
-export type LogEntry = {
-  readonly id: number;
-  readonly atMs: number;
-  readonly kind: string;
-  readonly actor: string;
-  readonly body: unknown;
-};
-
-/** `event` and `entry`: which, by number, where there is one. The sentence names people by their ids. */
-export type Difference = {
-  readonly about: string;
-  readonly sentence: string;
-  readonly event?: number;
-  readonly entry?: number;
-};
-
-/** The clocks of store and Temporal are two. */
-const clocksApartMs = 5 * minuteMs;
-/** What is recorded is sent at once; so long before the Workflow has moved on it was in time. */
-const sentWithinMs = 30 * secondMs;
-
-type Told = Extract<Happening, { kind: 'told' }>;
+export type { Difference, LogEntry } from './difference.ts';
 
 /**
  * @param entries of the request, in the order of the log
@@ -52,29 +30,6 @@ export function differencesOf(entries: readonly LogEntry[], happenings: readonly
     ...ending(entries, happenings),
   ];
 }
-
-const field = (of: unknown, name: string): unknown =>
-  typeof of === 'object' && of !== null ? (of as Readonly<Record<string, unknown>>)[name] : undefined;
-const withArticle = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
-const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
-
-/** Fields that both have, and that are not equal. What an older entry does not say yet is no difference. */
-const unequal = (
-  about: string,
-  where: { readonly event: number; readonly entry: number },
-  pairs: Readonly<Record<string, readonly [inLog: unknown, inHistory: unknown]>>,
-): readonly Difference[] =>
-  Object.entries(pairs).flatMap(([name, [inLog, inHistory]]) =>
-    inLog === undefined || shown(inLog) === shown(inHistory)
-      ? []
-      : [
-          {
-            about,
-            sentence: `Of the ${about}, the log has ${shown(inLog)} as ${name}, and the history ${shown(inHistory)}.`,
-            ...where,
-          },
-        ],
-  );
 
 function opened(entries: readonly LogEntry[], happenings: readonly Happening[]): readonly Difference[] {
   const entry = entries.find(({ kind }) => kind === 'request.opened');
@@ -96,108 +51,6 @@ function opened(entries: readonly LogEntry[], happenings: readonly Happening[]):
     },
   );
 }
-
-/** What each message is called in a sentence, in which kind of entry it stands, and by which field. */
-const messages: Readonly<Record<string, { about: string; kind: string; inLog: string; inHistory: string }>> = {
-  decide: { about: 'decision', kind: 'decision.made', inLog: 'decision', inHistory: 'decisionId' },
-  claim: { about: 'claim', kind: 'claim.accepted', inLog: 'credential', inHistory: 'credentialId' },
-  extend: { about: 'extension', kind: 'extension.asked', inLog: 'extension', inHistory: 'extensionId' },
-  voidDecisions: {
-    about: 'withdrawal of a decision',
-    kind: 'decision.voided',
-    inLog: 'decision',
-    inHistory: 'decisionId',
-  },
-};
-const orders: Readonly<Record<string, string>> = { release: 'release', withdraw: 'withdrawal', revoke: 'order to end' };
-const endKinds: readonly string[] = ['end.asked', 'condition.ended'];
-const personal = /^[0-9a-f]{8}-/;
-
-function toldDiffers(entries: readonly LogEntry[], told: Told): readonly Difference[] {
-  const { name, said, event } = told;
-  const order = orders[name];
-  if (order !== undefined) return orderDiffers(entries, told, order);
-  const message = messages[name];
-  if (!message) return [];
-  const { about, kind, inLog, inHistory } = message;
-  const id = field(said, inHistory);
-  // Without an id: whatever somebody approved. The log has an entry for each, and the Workflow had none of them to name.
-  if (name === 'voidDecisions' && id === undefined) return [];
-  const entry = entries.find((one) => one.kind === kind && field(one.body, inLog) === id);
-  if (!entry) {
-    const sentence = `The Workflow counted ${withArticle(about)} (${shown(id)}) of which the log knows nothing.`;
-    return [{ about, sentence, event }];
-  }
-  const late = entry.atMs > told.at + clocksApartMs;
-  const time = late
-    ? [{ about, sentence: `The log has the ${about} after the Workflow had counted it.`, event, entry: entry.id }]
-    : [];
-  return [...time, ...unequal(about, { event, entry: entry.id }, contents(name, entry, said))];
-}
-
-function contents(name: string, entry: LogEntry, said: unknown): Readonly<Record<string, readonly [unknown, unknown]>> {
-  const both = (...names: readonly string[]) =>
-    Object.fromEntries(names.map((each) => [each, [field(entry.body, each), field(said, each)] as const]));
-  if (name === 'decide') {
-    const person = field(field(field(said, 'facts'), 'person'), 'id');
-    return { person: [entry.actor, person], ...both('verdict', 'digest', 'stage', 'madeAt') };
-  }
-  return name === 'extend' ? both('endAt') : {};
-}
-
-function orderDiffers(entries: readonly LogEntry[], { said, event }: Told, about: string): readonly Difference[] {
-  const actor = field(said, 'actor');
-  const asked = entries.filter(({ kind }) => endKinds.includes(kind));
-  const known = typeof actor === 'string' && personal.test(actor) ? asked.some((one) => one.actor === actor) : asked[0];
-  if (known) return [];
-  return [
-    {
-      about,
-      sentence: `The Workflow was told of ${withArticle(about)} by ${shown(actor)}, of which the log knows nothing.`,
-      event,
-    },
-  ];
-}
-
-/** What the log has and the Workflow never counted, though it was in time. */
-function notCounted(
-  entries: readonly LogEntry[],
-  happenings: readonly Happening[],
-  counted: readonly Told[],
-): readonly Difference[] {
-  const told = happenings.filter((one): one is Told => one.kind === 'told');
-  const over = happenings.find((one) => one.kind === 'ended')?.at ?? Infinity;
-  const decided = counted.find(({ name, state }) => name === 'decide' && state !== undefined && state !== 'awaiting');
-  const ordered = told.find(({ name }) => name in orders)?.at ?? Infinity;
-  const until = {
-    'decision.made': Math.min(over, decided?.at ?? Infinity, ordered),
-    'claim.accepted': Math.min(over, ordered),
-  } as const;
-  return entries.flatMap((entry) => {
-    const end = entry.kind === 'decision.made' || entry.kind === 'claim.accepted' ? until[entry.kind] : undefined;
-    const message = Object.values(messages).find(({ kind }) => kind === entry.kind);
-    if (end === undefined || !message) return [];
-    const id = field(entry.body, message.inLog);
-    if (told.some(({ said }) => field(said, message.inHistory) === id)) return [];
-    // It is sent after it is recorded, and may arrive when nothing is open any more: then it is taken back.
-    if (entry.atMs > end - sentWithinMs || isTakenBack(entries, entry, id)) return [];
-    const { about } = message;
-    return [
-      {
-        about,
-        sentence: `The log has ${withArticle(about)} (${shown(id)}) that the Workflow was never told of.`,
-        entry: entry.id,
-      },
-    ];
-  });
-}
-
-const isTakenBack = (entries: readonly LogEntry[], { kind }: LogEntry, id: unknown): boolean =>
-  entries.some(({ kind: other, body }) =>
-    kind === 'decision.made'
-      ? other === 'decision.voided' && field(body, 'decision') === id
-      : other === 'end.asked' && field(body, 'refused') !== undefined,
-  );
 
 const activities = [
   { activity: 'grant', kind: 'grant.made', about: 'grant' },
