@@ -10,7 +10,8 @@
  *
  * What is no difference: a decision or a claim that the log has and that came too late for the Workflow, or was taken back;
  * a grant whose answer was lost; an end that the reaper or the reconciler recorded after the Workflow was gone.
- */ import { notCounted, toldDiffers, type Told } from './compare-told.ts';
+ */
+import { notCounted, toldDiffers, type Told } from './compare-told.ts';
 import { field, unequal, type Difference, type LogEntry } from './difference.ts';
 import type { Happening } from './happenings.ts';
 
