@@ -1,5 +1,4 @@
 /** What is known of people: facts for judging, profiles for showing. Changes end in `apply`, whatever their source. */
-import type { AuditValue } from '../domain/events.ts';
 import { personChanged } from '../domain/events/people.ts';
 import type { PersonId } from '../domain/ids.ts';
 import type { PersonFacts, PersonState } from '../domain/person.ts';
