@@ -24,11 +24,29 @@ const sha256 = (bytes: Uint8Array): Buffer => Buffer.from(hash('sha256', bytes, 
 
 /** SHA-256 of 0x00 and the leaf's bytes; the prefix keeps a leaf from ever standing for a node. */
 export function leafHash(bytes: Uint8Array): Buffer {
-  const prefixed = Buffer.allocUnsafe(bytes.byteLength + 1);
-  prefixed[0] = 0;
-  prefixed.set(bytes, 1);
-  return sha256(prefixed);
+  const own = Buffer.allocUnsafe(bytes.byteLength + 1);
+  own[0] = 0;
+  own.set(bytes, 1);
+  return sha256(own);
 }
+
+/** The same of many, one hash after another: a buffer for each, and for each one's bytes, would cost as much as the hash. */
+export function leafHashes(leaves: readonly { readonly line: Uint8Array }[]): Buffer {
+  const hashes = Buffer.allocUnsafe(leaves.length * hashBytes);
+  let at = 0;
+  for (const { line } of leaves) {
+    const { byteLength } = line;
+    if (byteLength >= prefixed.byteLength) leafHash(line).copy(hashes, at);
+    else {
+      prefixed.set(line, 1);
+      hashes.write(hash('sha256', prefixed.subarray(0, byteLength + 1), 'binary'), at, 'latin1');
+    }
+    at += hashBytes;
+  }
+  return hashes;
+}
+/** 0x00 and room for a line of any usual length. */
+const prefixed = Buffer.alloc(16 * 1024);
 
 /** SHA-256 of 0x01 and both children. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {

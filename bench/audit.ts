@@ -25,12 +25,10 @@ export async function measureAudit(progress: Progress, scale: number, tell: Tell
     await furnish(ground);
     const short = await progress.step('the tenth of a log', async (say) => {
       const filled = await fill(ground, 0, full / 10, say);
-      await ground.sign();
       return { ...filled, file: await writeLong(ground, filled.size, say) };
     });
     const long = await progress.step('a log', async (say) => {
       const filled = await fill(ground, short.size, full, say);
-      await ground.sign();
       return { ...filled, file: await writeLong(ground, filled.size, say) };
     });
     tell(sequencing(short.filled, long.filled));

@@ -14,13 +14,16 @@ export type Evidence = {
   /** Names of the members. */
   readonly names: ReadonlySet<string>;
   /**
-   * Members that are not what they were when the file was written; `the archive itself` for what is in none. Reads the
-   * entries where nobody has read them to their end yet.
+   * Members that are not what they were when the file was written; `the archive itself` for what is in none.
+   * @param proven are the entries known to be what was signed? Otherwise they are read once more, for their sum
    */
-  damage(): Promise<readonly string[]>;
-  /** The lines of a member, many at once; nothing where it is not there. @throws Error where it is damaged or too long */
+  damage(proven: boolean): Promise<readonly string[]>;
+  /**
+   * The lines of a member, many at once; nothing where it is not there. Those of the entries may be damaged: each of them
+   * is proved by whoever reads them. @throws Error where another member is damaged, or a line too long
+   */
   lines(name: string, longest?: number): AsyncGenerator<readonly Buffer[]>;
-  /** A member piece by piece, as it comes. @throws Error where it is damaged */
+  /** A member piece by piece, as it comes. @throws Error where it is damaged, once all of it was given */
   pieces(name: string): AsyncGenerator<Buffer, undefined>;
   /** @returns undefined where it is not there. @throws Error where it is damaged or too long */
   bytes(name: string, longest?: number): Promise<Buffer | undefined>;
@@ -41,11 +44,13 @@ export async function openEvidence(path: string): Promise<Evidence | Refusal> {
   try {
     const entries = await entriesOf(zip);
     const large = await largeOf(zip, entries.get(members.entries));
-    const { sound, ...read } = readerOf(path, zip, entries, large);
-    const damaged = (await isWhole(path, entries.size, large)) ? [] : await damagedAmong(entries.keys(), read);
+    const read = readerOf(path, zip, entries, large);
+    const damaged = (await isWhole(path, entries.size, large))
+      ? []
+      : await damagedAmong(path, entries.keys(), large, read);
     const index = indexOf(await read.bytes(members.index));
-    const damage = async (): Promise<readonly string[]> =>
-      damaged.length > 0 || !large || sound.has(members.entries) ? damaged : await broken([members.entries], read);
+    const damage = async (proven: boolean): Promise<readonly string[]> =>
+      damaged.length > 0 || !large || proven || (await sumOf(path, large)) === large.crc ? damaged : [members.entries];
     return { path, index, names: new Set(entries.keys()), damage, ...read, close: () => zip.close() };
   } catch (error) {
     zip.close();
@@ -65,7 +70,7 @@ async function entriesOf(zip: yauzl.ZipFile): Promise<ReadonlyMap<string, yauzl.
   return entries;
 }
 
-/** The entries, by far the most of a long file, not compressed: they are read once, in large pieces, by whoever checks them. */
+/** The entries, by far the most of a long file and not compressed: read in large pieces, and by whoever proves them only. */
 type Large = { readonly from: number; readonly to: number; readonly crc: number };
 
 async function largeOf(zip: yauzl.ZipFile, entry: yauzl.Entry | undefined): Promise<Large | undefined> {
@@ -78,14 +83,12 @@ const largePiece = 1024 * 1024;
 
 type Read = Pick<Evidence, 'lines' | 'bytes' | 'pieces'>;
 
-/** `sound`: members that were read to their end, and had their sum. */
 function readerOf(
   path: string,
   zip: yauzl.ZipFile,
   entries: ReadonlyMap<string, yauzl.Entry>,
   large: Large | undefined,
-): Read & { readonly sound: ReadonlySet<string> } {
-  const sound = new Set<string>();
+): Read {
   const streamOf = (entry: yauzl.Entry): Readable | Promise<Readable> =>
     large && entry.fileName === members.entries
       ? createReadStream(path, { start: large.from, end: large.to - 1, highWaterMark: largePiece })
@@ -94,14 +97,13 @@ function readerOf(
   async function* pieces(name: string): AsyncGenerator<Buffer, undefined> {
     const entry = entries.get(name);
     if (!entry) return undefined;
-    const stream = await streamOf(entry);
+    const isSummed = !(large && name === members.entries);
     let crc = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      crc = crc32(chunk, crc);
+    for await (const chunk of (await streamOf(entry)) as AsyncIterable<Buffer>) {
+      if (isSummed) crc = crc32(chunk, crc);
       yield chunk;
     }
-    if (crc !== entry.crc32) throw new Error(`${name} is damaged`);
-    sound.add(name);
+    if (isSummed && crc !== entry.crc32) throw new Error(`${name} is damaged`);
     return undefined;
   }
 
@@ -135,7 +137,7 @@ function readerOf(
     }
     return Buffer.concat(parts);
   }
-  return { lines, bytes, pieces, sound };
+  return { lines, bytes, pieces };
 }
 
 function split(whole: Buffer): readonly Buffer[] {
@@ -173,22 +175,23 @@ async function isWhole(path: string, count: number, large: Large | undefined): P
     const { size } = await file.stat();
     const end = size - lastRecordBytes - commentBytes;
     if (end <= 0 || (large && large.to > end)) return false;
-    const sumOf = async (from: number, to: number, before: number): Promise<number> => {
-      let crc = before;
-      if (from === to) return crc;
-      const read = createReadStream(path, { start: from, end: to - 1, highWaterMark: largePiece });
-      for await (const chunk of read) crc = crc32(chunk as Buffer, crc);
-      return crc;
-    };
-    const crc = large
-      ? await sumOf(large.to, end, crcOfBoth(await sumOf(0, large.from, 0), large.crc, large.to - large.from))
-      : await sumOf(0, end, 0);
+    const { from, to, crc: ofLarge } = large ?? { from: 0, to: 0, crc: 0 };
+    const before = crcOfBoth(await sumOf(path, { from: 0, to: from }), ofLarge, to - from);
+    const crc = await sumOf(path, { from: to, to: end }, before);
     const last = Buffer.alloc(lastRecordBytes + commentBytes);
     await file.read(last, 0, last.byteLength, end);
     return last.subarray(lastRecordBytes).toString('latin1') === commentOf(crc) && isLastRecord(last, count, end);
   } finally {
     await file.close();
   }
+}
+
+async function sumOf(path: string, { from, to }: Pick<Large, 'from' | 'to'>, before = 0): Promise<number> {
+  if (from === to) return before;
+  let crc = before;
+  const read = createReadStream(path, { start: from, end: to - 1, highWaterMark: largePiece });
+  for await (const chunk of read) crc = crc32(chunk as Buffer, crc);
+  return crc;
 }
 
 /** The archive's last record in the one form in which it is written (APPNOTE 4.3.16), also where Zip64's stands before it. */
@@ -207,19 +210,20 @@ function isLastRecord(record: Buffer, count: number, end: number): boolean {
 }
 
 /** Which members no longer have the sum that the archive's directory says. */
-async function damagedAmong(names: Iterable<string>, read: Pick<Read, 'pieces'>): Promise<readonly string[]> {
-  const damaged = await broken(names, read);
-  return damaged.length > 0 ? damaged : ['the archive itself'];
-}
-
-async function broken(names: Iterable<string>, read: Pick<Read, 'pieces'>): Promise<readonly string[]> {
+async function damagedAmong(
+  path: string,
+  names: Iterable<string>,
+  large: Large | undefined,
+  read: Pick<Read, 'pieces'>,
+): Promise<readonly string[]> {
   const damaged: string[] = [];
   for (const name of names) {
     try {
       for await (const piece of read.pieces(name)) void piece;
+      if (large && name === members.entries && (await sumOf(path, large)) !== large.crc) damaged.push(name);
     } catch {
       damaged.push(name);
     }
   }
-  return damaged;
+  return damaged.length > 0 ? damaged : ['the archive itself'];
 }

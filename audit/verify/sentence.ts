@@ -3,3 +3,7 @@ import type { PlacedEntry } from '../entry-line.ts';
 
 /** What an entry says happened, and when, for a reader who has nothing but the file. */
 export const sentenceFor = (entry: PlacedEntry): string => `${entry.at} ${sentenceOf(entry)} (${entry.subject})`;
+
+/** Whatever was thrown, as a sentence. */
+export const says = (error: unknown): string =>
+  `${error instanceof Error ? error.message : String(error)}.`.replace(/\.\.$/, '.');

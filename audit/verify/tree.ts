@@ -2,14 +2,18 @@
 import type { SignedCheckpoint } from '../checkpoint.ts';
 import { leafBytes, members, type EvidenceIndex } from '../evidence/format.ts';
 import { frontierOf } from '../frontier.ts';
-import { checkInclusion, leafHash } from '../merkle.ts';
+import { checkInclusion, leafHash, leafHashes } from '../merkle.ts';
 import { exactBase64 } from '../note-keys.ts';
 import type { PlacedLine } from './lines.ts';
 import type { Tally } from './report.ts';
 
 export type TreeCheck = {
-  /** @param recorded what the log had for a hash at this place; undefined where that is not known */
-  see(placed: PlacedLine, recorded: Buffer | undefined): void;
+  /**
+   * Lines of the span, in their order.
+   * @param recorded what the log had for their hashes, one after another; fewer, or none, where that is not known
+   */
+  seeSpan(lines: readonly PlacedLine[], recorded: Buffer): void;
+  seePicked(placed: PlacedLine, proof: readonly Buffer[]): void;
   finish(): void;
   /** Once it is finished: is the entry at this place what was signed? */
   readonly proven: (index: number) => boolean;
@@ -63,22 +67,25 @@ export function checkTree(
     }
   }
 
-  function picked(index: number, leaf: Buffer, proof: readonly Buffer[]): void {
-    tally.count('entries with a proof of their own');
-    const of = { index, size: newest.size, leaf, root: newest.root };
-    if (!checkInclusion(of, proof)) bad(index, 'Its proof does not lead to the root that was signed.');
-  }
-
   return {
-    see({ index, line, proof }, recorded) {
-      const leaf = leafHash(line);
-      if (proof) return picked(index, leaf, proof);
-      tally.count('entries without a gap');
-      // The root names thousands of entries; what the log had for a hash here names the one that is another one now.
-      const other = recorded !== undefined && !recorded.equals(leaf);
-      if (other) bad(index, 'It is another one than was put into the log here.');
-      frontier.push(other ? recorded : leaf);
-      compare();
+    seeSpan(lines, recorded) {
+      const made = leafHashes(lines);
+      tally.count('entries without a gap', lines.length);
+      const same = made.equals(recorded);
+      for (const [at, { index }] of lines.entries()) {
+        const leaf = made.subarray(at * leafBytes, (at + 1) * leafBytes);
+        // The root names thousands of entries; what the log had for a hash here names the one that is another one now.
+        const had = same ? leaf : recorded.subarray(at * leafBytes, (at + 1) * leafBytes);
+        const other = had.byteLength === leafBytes && !had.equals(leaf);
+        if (other) bad(index, 'It is another one than was put into the log here.');
+        frontier.push(other ? had : leaf);
+        compare();
+      }
+    },
+    seePicked({ index, line }, proof) {
+      tally.count('entries with a proof of their own');
+      const of = { index, size: newest.size, leaf: leafHash(line), root: newest.root };
+      if (!checkInclusion(of, proof)) bad(index, 'Its proof does not lead to the root that was signed.');
     },
     finish() {
       if (provenTo < span.to && !forked) {

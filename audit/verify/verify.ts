@@ -4,22 +4,22 @@
  */
 import { isRefusal } from '../../domain/errors.ts';
 import { createCases, type Cases } from './case.ts';
-import { leafBytes, leavesMember, members } from '../evidence/format.ts';
+import { members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 import { parseLine, type PlacedEntry } from '../entry-line.ts';
 import type { Verifier } from '../signed-note.ts';
-import type { SignedCheckpoint } from '../checkpoint.ts';
 import { againstWitness, readCheckpoints } from './checkpoints.ts';
 import { checkEnded, type OpenGrant } from './ended.ts';
 import { checkJudged } from './judged.ts';
 import { checkLegal } from './legal.ts';
-import { OutOfPlace, placedLines, type PlacedLine } from './lines.ts';
+import { placedLines, type PlacedLine } from './lines.ts';
 import { note } from './note.ts';
 import { policiesOf } from './policies.ts';
 import { receiptsOf } from './receipts.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
-import { checkTree } from './tree.ts';
+import { says } from './sentence.ts';
+import { walkTree, type Progress } from './walk.ts';
 
 export type VerifyInput = {
   /** Whoever signed with one of these counts. */
@@ -70,51 +70,18 @@ export async function verifyEvidence(
     open = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());
-  const damaged = await evidence.damage();
+  const damaged = await evidence.damage(tree.report().holds);
   const log = newest ? { origin: newest.origin, size: newest.size, at: newest.at, signedBy: newest.signedBy } : null;
   return { holds: damaged.length === 0 && reports.every(({ holds }) => holds), damaged, log, checks: reports, open };
 }
 
-const says = (error: unknown): string =>
-  `${error instanceof Error ? error.message : String(error)}.`.replace(/\.\.$/, '.');
-
-/** How much is done, in entries: each is looked at twice. */
-type Progress = (entries: number) => void;
-
+/** In entries: each is looked at twice. */
 function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']): Progress {
   let done = 0;
   return (entries) => {
     done += entries;
     onProgress?.(done, index.counts.entries * 2);
   };
-}
-
-/**
- * Before anything else: what is not known to be what was signed is believed by nobody, and no script of it is run.
- * @returns is the entry at this place what was signed?
- */
-async function walkTree(
-  evidence: Evidence,
-  known: readonly SignedCheckpoint[],
-  newest: SignedCheckpoint,
-  tally: Tally,
-  progress: Progress,
-): Promise<(index: number) => boolean> {
-  try {
-    const tree = checkTree(evidence.index, known, newest, tally);
-    const leaves = leavesOf(evidence);
-    for await (const batch of placedLines(evidence)) {
-      const recorded = await leaves(batch.filter(({ proof }) => proof === undefined).length);
-      let at = 0;
-      for (const placed of batch) tree.see(placed, placed.proof ? undefined : recorded[at++]);
-      progress(batch.length);
-    }
-    tree.finish();
-    return tree.proven;
-  } catch (error) {
-    tally.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
-    return () => false;
-  }
 }
 
 type Checks = {
@@ -212,20 +179,3 @@ function inTurn(steps: readonly Step[], entry: PlacedEntry): Promise<void> | und
 }
 
 const closing: ReadonlySet<string> = new Set(['request.closed', 'grant.ended']);
-
-/** The hashes of the span's leaves, one after another, many at once; none past the end, and where there are none. */
-function leavesOf(evidence: Evidence): (many: number) => Promise<readonly Buffer[]> {
-  const pieces = evidence.pieces(leavesMember);
-  let held: Buffer = Buffer.alloc(0);
-  return async (many) => {
-    while (held.byteLength < many * leafBytes) {
-      const piece = await pieces.next();
-      if (piece.done) break;
-      held = Buffer.concat([held, piece.value]);
-    }
-    const taken = Math.min(many, Math.floor(held.byteLength / leafBytes));
-    const hashes = Array.from({ length: taken }, (_, at) => held.subarray(at * leafBytes, (at + 1) * leafBytes));
-    held = held.subarray(taken * leafBytes);
-    return hashes;
-  };
-}

@@ -25,8 +25,8 @@ export type Ground = {
   /** The log's public key, in its text form. */
   readonly key: string;
   readonly folder: string;
-  /** Signs how far the log is now. @returns its size */
-  readonly sign: () => Promise<number>;
+  /** Signs how far the log is now. @returns the root, hex */
+  readonly sign: () => Promise<string>;
   readonly end: () => Promise<void>;
 };
 
@@ -66,14 +66,14 @@ export async function openGround(): Promise<Ground> {
     const made = newKey(logName);
     const signer = readSigner(made.signer);
     if (isRefusal(signer)) throw new Error(signer.message);
-    const sign = async (): Promise<number> => {
+    const sign = async (): Promise<string> => {
       const store = as.curfew_worker;
       const size = await sizeOf(store);
       const root = await rootOf(size, (nodes) => readNodes(store, nodes));
       const at = Date.now();
       const note = signNote(checkpointText({ origin: originOf(logName, 1), size, root, at }), [signer]);
       await keepCheckpoint(store, { size, epoch: 1, note, at });
-      return size;
+      return root.toString('hex');
     };
     return { as, admin, key: made.verifier, folder, sign, end };
   } catch (error) {

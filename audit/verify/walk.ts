@@ -1,0 +1,70 @@
+/** The first walk over an evidence file: hashes, and nothing of what they are hashes of is read. */
+import type { SignedCheckpoint } from '../checkpoint.ts';
+import { leafBytes, leavesMember, members } from '../evidence/format.ts';
+import type { Evidence } from '../evidence/read.ts';
+import type { Verifier } from '../signed-note.ts';
+import { readCheckpoints } from './checkpoints.ts';
+import { OutOfPlace, placedLines } from './lines.ts';
+import { says } from './sentence.ts';
+import { tallyOf, type CheckReport, type Tally } from './report.ts';
+import { checkTree } from './tree.ts';
+
+/** How many entries more are done. */
+export type Progress = (entries: number) => void;
+
+/**
+ * Before anything else: what is not known to be what was signed is believed by nobody, and no script of it is run.
+ * @returns which entries are known to be
+ */
+export async function walkTree(
+  evidence: Evidence,
+  known: readonly SignedCheckpoint[],
+  newest: SignedCheckpoint,
+  tally: Tally,
+  progress: Progress,
+): Promise<(index: number) => boolean> {
+  try {
+    const tree = checkTree(evidence.index, known, newest, tally);
+    const leaves = leavesOf(evidence);
+    for await (const batch of placedLines(evidence)) {
+      const isSpan = batch.every(({ proof }) => proof === undefined);
+      if (isSpan) tree.seeSpan(batch, await leaves(batch.length));
+      else
+        for (const placed of batch)
+          if (placed.proof) tree.seePicked(placed, placed.proof);
+          else tree.seeSpan([placed], await leaves(1));
+      progress(batch.length);
+    }
+    tree.finish();
+    return tree.proven;
+  } catch (error) {
+    tally.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
+    return () => false;
+  }
+}
+
+/** Check 1 alone: is the file what was signed? Says nothing of whether what was signed was right. */
+export async function proveLog(evidence: Evidence, keys: readonly Verifier[]): Promise<CheckReport> {
+  const tally = tallyOf(1);
+  const { checkpoints } = await readCheckpoints(evidence, keys, tally);
+  const newest = checkpoints.at(-1);
+  if (newest) await walkTree(evidence, checkpoints, newest, tally, () => undefined);
+  return tally.report();
+}
+
+/** The hashes of the span's leaves, one after another, many at once; fewer past their end, and where there are none. */
+function leavesOf(evidence: Evidence): (many: number) => Promise<Buffer> {
+  const pieces = evidence.pieces(leavesMember);
+  let held: Buffer = Buffer.alloc(0);
+  return async (many) => {
+    const wanted = many * leafBytes;
+    while (held.byteLength < wanted) {
+      const piece = await pieces.next();
+      if (piece.done) break;
+      held = Buffer.concat([held, piece.value]);
+    }
+    const taken = held.subarray(0, Math.min(wanted, held.byteLength - (held.byteLength % leafBytes)));
+    held = held.subarray(taken.byteLength);
+    return taken;
+  };
+}
