@@ -43,5 +43,6 @@ test('the baselines are not above what was agreed', () => {
     'grant.transactions': 1,
     'revoke.roundtrips': 1,
     'kill.roundtrips': 1,
+    'audit.proof.bytes': 640,
   });
 });
