@@ -9,7 +9,9 @@ import { curfew } from './support/terminal.ts';
 const root = join(import.meta.dirname, '..');
 const documents = [
   'README.md',
-  ...['policy', 'people', 'operations', 'audit', 'security-model', 'controls', 'decisions'].map((name) => `docs/${name}.md`),
+  ...['policy', 'people', 'operations', 'audit', 'security-model', 'controls', 'decisions'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ];
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 
