@@ -69,8 +69,12 @@ export async function openReplay(bundle: Uint8Array, bounds: ReplayBounds = {}):
   });
   const ended = new Promise<void>((resolve) => void running.once('close', () => resolve()));
   const answers = answersOf(running);
+  const kill = (): void => void running.kill('SIGKILL');
+  // NB. A script that does not stop does not notice either that nobody waits for it any more.
+  process.once('exit', kill);
   const end = async (): Promise<void> => {
-    running.kill('SIGKILL');
+    process.off('exit', kill);
+    kill();
     await Promise.race([ended, pause(killedWithinMs, undefined, { ref: false })]);
   };
   try {

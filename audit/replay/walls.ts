@@ -10,10 +10,13 @@ const run = promisify(execFile);
 
 /** Bytes of private memory: several times what a replay of the longest history takes. */
 const dataBytes = 4 * 1024 ** 3;
+/** Of a processor: whoever started it may have been killed, and cannot end it. A hundred thousand histories take less. */
+const cpuSeconds = 2 * 60 * 60;
 
 /** @returns whether there is a wall: false on a system without `prlimit` */
 export async function buildWalls(pid: number): Promise<boolean> {
-  const limits = ['--nofile=0:0', '--fsize=0:0', '--core=0:0', `--data=${dataBytes}:${dataBytes}`];
+  const limits = ['--nofile=0:0', '--fsize=0:0', '--core=0:0'];
+  limits.push(`--data=${dataBytes}:${dataBytes}`, `--cpu=${cpuSeconds}:${cpuSeconds}`);
   return run('prlimit', ['--pid', String(pid), ...limits], { timeout: 10_000 }).then(
     () => true,
     (error: unknown) => {
