@@ -283,7 +283,7 @@ function counting(): { readonly store: Store; readonly count: () => number } {
   return { store: { ...counted(inner), transaction, close: () => inner.close() }, count: () => count };
 }
 
-test('a leaver with thirty requests takes as many statements as one with two', async () => {
+test('a leaver with thirty requests takes two statements more than one with two: many are told a moment later', async () => {
   company.temporal.dead = true;
   const statements: number[] = [];
   for (const [handle, many] of [
@@ -298,7 +298,8 @@ test('a leaver with thirty requests takes as many statements as one with two', a
     );
     statements.push(count());
   }
-  expect(statements[1]).toBe(statements[0]);
+  const [few = 0, many] = statements;
+  expect(many).toBe(few + 2);
 });
 
 test('a leaver is safe with Temporal dead: only the words wait', async () => {
