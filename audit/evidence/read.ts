@@ -79,7 +79,7 @@ async function largeOf(zip: yauzl.ZipFile, entry: yauzl.Entry | undefined): Prom
   return { from, to: from + entry.compressedSize, crc: entry.crc32 };
 }
 
-const largePiece = 1024 * 1024;
+const largePiece = 256 * 1024;
 
 type Read = Pick<Evidence, 'lines' | 'bytes' | 'pieces'>;
 
