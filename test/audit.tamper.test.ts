@@ -37,13 +37,13 @@ const fresh = (): string => join(folder, `${(files += 1)}.zip`);
 const openReplay = (): Promise<Replayer> =>
   Promise.resolve({ walled: true, replay: () => Promise.resolve('same' as const), close: () => Promise.resolve() });
 
-async function verify(path: string, checkpoint?: string): Promise<Verdict | string> {
+async function verify(path: string, checkpoint?: string, open = openReplay): Promise<Verdict | string> {
   const evidence = await openEvidence(path);
   if (isRefusal(evidence)) return evidence.message;
   try {
     return await verifyEvidence(evidence, {
       keys: [keys.verifier],
-      openReplay,
+      openReplay: open,
       ...(checkpoint === undefined ? {} : { checkpoint }),
     });
   } finally {
@@ -273,6 +273,18 @@ describe('the file, changed by whoever had it', () => {
     await verifyEvidence(evidence, { keys: [keys.verifier], openReplay: () => ((run += 1), openReplay()) });
     evidence.close();
     expect(run).toBe(0);
+  });
+
+  test('a machine that can replay nothing is what is blamed for that, and no entry for what it says', async () => {
+    const path = fresh();
+    await writeSample(path, sample().whole, keys);
+    const verdict = await verify(path, undefined, () => Promise.reject(new Error('no child was to be had')));
+    if (typeof verdict === 'string') throw new Error(verdict);
+    expect(firstBad(verdict)).toMatchObject({
+      check: 4,
+      index: 6,
+      why: 'It was not replayed, for this machine could not: no child was to be had.',
+    });
   });
 
   test('a receipt that was left out, changed, or put in is named', async () => {

@@ -5,6 +5,7 @@
  * be run at all: one that gets out of its context could also lie about itself.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -113,6 +114,8 @@ const framed = (history: Uint8Array, workflowId: string): string =>
 const argumentsFor = (heapMb: number): readonly string[] => [
   '--permission',
   `--allow-fs-read=${root}node_modules/*`,
+  // Where the packages are when that is a link.
+  `--allow-fs-read=${realpathSync(`${root}node_modules`)}/*`,
   `--allow-fs-read=${root}audit/replay/*`,
   `--allow-fs-read=${root}package.json`,
   '--allow-addons',

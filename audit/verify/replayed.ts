@@ -10,6 +10,7 @@ import type { PlacedEntry } from '../entry-line.ts';
 import type { Replayed, Replayer } from '../replay/replay.ts';
 import { textIn } from './case.ts';
 import type { Tally } from './report.ts';
+import { says } from './sentence.ts';
 
 /** Starts a child that replays on one script. */
 export type OpenReplay = (bundle: Uint8Array) => Promise<Replayer>;
@@ -41,10 +42,13 @@ export function checkReplayed(
       return `Its script ${bundleMember(hash)} ${evidence.names.has(bundleMember(hash)) ? 'is damaged' : 'is not in this file'}.`;
     if (sha256(bytes) !== hash) return `${bundleMember(hash)} is another script than the one of that hash.`;
     await running?.replayer.close();
-    running = { hash, replayer: await open(bytes) };
+    running = undefined;
+    const replayer = await open(bytes).catch((error: unknown) => says(error));
+    if (typeof replayer === 'string') return `It was not replayed, for this machine could not: ${replayer}`;
+    running = { hash, replayer };
     tally.count('scripts');
-    if (!running.replayer.walled) tally.count('scripts without a wall of the system');
-    return running.replayer;
+    if (!replayer.walled) tally.count('scripts without a wall of the system');
+    return replayer;
   }
 
   async function replay(entry: PlacedEntry, proven: boolean): Promise<string | undefined> {
