@@ -18,7 +18,7 @@ import { readExtensionCase } from './extension-case.ts';
 import { failing, toFailure } from './failures.ts';
 import type { GrantDeps } from './grant.ts';
 import { judgeExtension } from './judge-extension.ts';
-import { storeBehind } from './store-behind.ts';
+import { StoreBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
 
 type Input = Parameters<GrantActivities['extend']>[0];
@@ -66,7 +66,7 @@ async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promi
   const { ticket } = judged;
   const { extension } = found;
   // NB. The target asks for no index here: an extension only moves an end that it knows.
-  if ((await storeIndex(deps.store)).behind) throw storeBehind();
+  if ((await storeIndex(deps.store)).behind) throw new StoreBehind();
   await cluster.target.extend(
     {
       grantId: input.requestId,

@@ -24,7 +24,7 @@ import { failing, toFailure, type Log } from './failures.ts';
 import { isDisturbed, readGrantCase, type GrantCase } from './grant-case.ts';
 import { judgeGrant } from './judge-grant.ts';
 import { noteRefusal } from './note-refusal.ts';
-import { storeBehind } from './store-behind.ts';
+import { StoreBehind } from './store-behind.ts';
 import { isStrange } from './strange.ts';
 
 export type GrantDeps = {
@@ -113,12 +113,12 @@ async function grantByStore(
 ): Promise<Granted> {
   for (let tries = 3; ; tries -= 1) {
     const { newest, behind } = await storeIndex(store);
-    if (behind) throw storeBehind();
+    if (behind) throw new StoreBehind();
     try {
       return await target.grant({ ...call, storeIndex: newest }, expected);
     } catch (error) {
       if (!(error instanceof TargetError) || error.sqlstate !== 'CF015') throw error;
-      if (tries <= 1) throw storeBehind();
+      if (tries <= 1) throw new StoreBehind();
     }
   }
 }
