@@ -57,7 +57,7 @@ const keyring = (): Keyring => {
 async function grow(count: number, sign = true): Promise<void> {
   await store.as.curfew_api.transaction(async (tx) => {
     for (let n = 0; n < count; n += 1)
-      await append(tx, oddEntry({ kind: 'request.opened', actor: 'x', subject: randomUUID(), body: { n } }));
+      await append(tx, oddEntry({ kind: 'request.refused', actor: 'x', subject: randomUUID(), body: { n } }));
   });
   await until(async () => {
     await log.sequence(store.as.curfew_worker, 1_000);
@@ -117,7 +117,7 @@ test('a log that nobody has touched is whole', async () => {
 test.each([
   ['its body', `body = '{"n":7}'`],
   ['its actor', `actor = 'somebody'`],
-  ['its kind', `kind = 'request.refused'`],
+  ['its kind', `kind = 'decision.refused'`],
   ['its subject', `subject = 'another'`],
   ['its login', `login = 'curfew_worker'`],
   ['its instant, by a microsecond', `at = at + interval '1 microsecond'`],
@@ -185,7 +185,7 @@ test('a log that was rewritten with its leaves, its tree and its checkpoints is 
 
 const waits = (since: string): string =>
   `insert into audit.entry (at, login, kind, actor, subject, body)
-   values (clock_timestamp() - interval '${since}', 'curfew_api', 'request.opened', 'x', 'waits', '{}')`;
+   values (clock_timestamp() - interval '${since}', 'curfew_api', 'request.refused', 'x', 'waits', '{}')`;
 
 test('an entry without a place is named after a minute, by the clock of the store', async () => {
   expect(await after(waits('50 seconds'))).toEqual([]);
