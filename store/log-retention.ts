@@ -56,15 +56,20 @@ function partitionName(name: string): string {
   return name;
 }
 
-/** Drops it, with all that its entries said. The entry that says so was written before, by somebody else's login. */
+/**
+ * Drops it, with all that its entries said. The entry that says so was written before, by somebody else's login. Nobody
+ * writes there any more, so it is counted before the lock is asked for: appends wait for that lock, and ends for them.
+ * @throws StoreError 55P03 where the lock was not to be had at once: nothing has happened then
+ */
 export async function dropPartition(owner: Store, { name, lastId, entries }: Partition): Promise<void> {
   await owner.transaction(async (tx) => {
     await tx.query('set local role curfew_store');
-    await tx.query(`alter table audit.entry detach partition audit.${partitionName(name)}`);
     const [now] = await tx.query<{ entries: number; lastId: number }>(
       `select count(*) as entries, max(id) as "lastId" from audit.${partitionName(name)}`,
     );
     if (now?.entries !== entries || now.lastId !== lastId) throw new Error(`${name} is not what it was a moment ago`);
+    await tx.query(`set local lock_timeout = '1s'`);
+    await tx.query(`alter table audit.entry detach partition audit.${partitionName(name)}`);
     await tx.query(`drop table audit.${partitionName(name)}`);
   });
 }

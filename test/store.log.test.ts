@@ -207,9 +207,11 @@ test('every complete subtree that the store names is the tree’s, at every size
   await expect(log.readNodes(store.as.curfew_worker, [{ level: 20, index: 0 }])).rejects.toThrow(log.TreeIncomplete);
 });
 
-test('a body with a control character is refused, because it would break its line', async () => {
-  const call = store.as.curfew_api.query(`select audit.append('request.opened', 'a', 'b', $1)`, [
-    Buffer.from('{"a":\n1}'),
-  ]);
-  await expect(call).rejects.toMatchObject({ sqlstate: 'CFA04' });
+test.each([
+  ['with a control character, which would break its line', '{"a":\n1}', 'CFA04'],
+  ['that is no object', '["a"]', 'CFA04'],
+  ['that no jsonb can hold, which whoever reads it would meet', '{"a":"\\u0000"}', '22P05'],
+])('a body %s is refused', async (_, body, sqlstate) => {
+  const call = store.as.curfew_api.query(`select audit.append('request.opened', 'a', 'b', $1)`, [Buffer.from(body)]);
+  await expect(call).rejects.toMatchObject({ sqlstate });
 });
