@@ -47,9 +47,20 @@ describe('a line of the log', () => {
     ['execute s1/p1: select 1', { via: 'execute', text: 'select 1' }],
     ['execute fetch from s1/p1: select 1', { via: 'execute', text: 'select 1' }],
     ['duration: 0.5 ms  execute <unnamed>: select 1', { via: 'execute', text: 'select 1', durationUs: 500 }],
+    ['execute a:b: select 1', { via: 'execute', text: 'select 1' }],
+    ['fastpath function call: "query_to_xml" (OID 2923)', { via: 'statement', text: '"query_to_xml" (OID 2923)' }],
+    [`duration: ${'9'.repeat(40)}.000 ms  statement: select 1`, { via: 'statement', durationUs: 1e15 }],
   ])('%s is a statement', (message, told) => {
     expect(eventOf({ message })).toMatchObject({ kind: 'statement', ...told });
   });
+
+  test.each(['disconnection: session time: 0:00:01', 'statement: select 1', 'duration: 1 ms'])(
+    'a grantee who raises "%s" says nothing of the session',
+    (message) => {
+      const context = 'PL/pgSQL function inline_code_block line 1 at RAISE';
+      expect(eventOf({ message, context })).toBeUndefined();
+    },
+  );
 
   test.each(['Parameters', 'parameters'])('the detail’s %s are the statement’s', (word) => {
     const told = { message: 'execute <unnamed>: select $1', detail: `${word}: $1 = 'x'` };

@@ -50,6 +50,7 @@ const shape = z.object({
   state_code: z.string().optional(),
   message: z.string().default(''),
   detail: z.string().optional(),
+  context: z.string().optional(),
   statement: z.string().optional(),
   backend_type: z.string().optional(),
 });
@@ -101,22 +102,28 @@ const authorized =
   /^connection authorized: user=\S+(?: database=.*?)?(?: application_name=(.*?))?(?: SSL enabled .*| GSS .*)?$/s;
 const timed = /^duration: (\d+(?:\.\d+)?) ms(?:  ([^]*))?$/;
 const stated = /^statement: ([^]*)$/;
-const executed = /^execute (?:fetch from )?[^:]*: ([^]*)$/;
+// NB. The name is the client's own word, and may hold a colon.
+const executed = /^execute (?:fetch from )?[^]*?: ([^]*)$/;
+const called = /^fastpath function call: ([^]*)$/;
+/** Some thirty years: the store's column takes no more than a bigint, and nobody's line may stop the reading. */
+const longestUs = 1e15;
 const parametersOf = /^parameters: ([^]*)$/i;
 
 function eventOf(fields: Fields): LogEvent | undefined {
   const { message, state_code: code = '00000' } = fields;
   if (!/^0[0-2]/.test(code)) return failureOf(code, fields.statement);
+  const audited = parseAudited(message);
+  if (audited) return statement({ via: 'audit', ...audited });
+  // NB. What the server says of a session has no context: this is RAISE LOG in a grantee's own code, saying the like.
+  if (fields.context !== undefined) return undefined;
   const opened = authorized.exec(message);
   if (opened) return { kind: 'opened', application: opened[1] ?? null };
   if (message.startsWith('disconnection: ')) return { kind: 'closed' };
-  const audited = parseAudited(message);
-  if (audited) return statement({ via: 'audit', ...audited });
   const [, ms, rest] = timed.exec(message) ?? [];
-  const durationUs = ms === undefined ? null : Math.round(Number(ms) * 1_000);
+  const durationUs = ms === undefined ? null : Math.min(Math.round(Number(ms) * 1_000), longestUs);
   if (durationUs !== null && rest === undefined) return { kind: 'took', durationUs };
   const told = rest ?? message;
-  const simple = stated.exec(told)?.[1];
+  const simple = stated.exec(told)?.[1] ?? called.exec(told)?.[1];
   if (simple !== undefined) return statement({ via: 'statement', text: simple, durationUs });
   const extended = executed.exec(told)?.[1];
   if (extended === undefined) return undefined;
