@@ -27,14 +27,7 @@ export async function measureTarget({ timedPairs = 150 } = {}): Promise<readonly
   const folder = await mkdtemp(join(tmpdir(), 'curfew-bench-'));
   let cluster: Cluster | undefined;
   try {
-    cluster = await startCluster({
-      name: 'bench',
-      dataDir: join(folder, 'data'),
-      port: await freePort(),
-      superuserPassword: randomBytes(18).toString('hex'),
-      // Its own transactions would be counted as ours.
-      settings: { autovacuum: 'off' },
-    });
+    cluster = await startBenchCluster(folder);
     await furnish(cluster);
     return [...(await counts(cluster)), ...(await ratios(cluster, timedPairs))];
   } finally {
@@ -42,6 +35,17 @@ export async function measureTarget({ timedPairs = 150 } = {}): Promise<readonly
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** @param folder where its data go */
+export const startBenchCluster = async (folder: string): Promise<Cluster> =>
+  startCluster({
+    name: 'bench',
+    dataDir: join(folder, 'data'),
+    port: await freePort(),
+    superuserPassword: randomBytes(18).toString('hex'),
+    // Its own transactions would be counted as ours.
+    settings: { autovacuum: 'off' },
+  });
 
 /** Curfew on the cluster's database `control`, and beside it what the bare floor needs. */
 export async function furnish(cluster: Cluster): Promise<void> {

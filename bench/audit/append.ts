@@ -2,12 +2,11 @@
  * What the log costs a grant: the same calls on the same target and the same store transaction, with the entry
  * `grant.made` and without it, turn by turn. Two clusters, both with fsync on, as in earnest.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../dev/ports.ts';
-import { startCluster, type Cluster } from '../../dev/postgres.ts';
+import type { Cluster } from '../../dev/postgres.ts';
 import { grantMade } from '../../domain/events/grant.ts';
 import type { GrantReceipt } from '../../domain/grant.ts';
 import {
@@ -26,7 +25,7 @@ import * as grants from '../../store/grants.ts';
 import * as projections from '../../store/projections.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
 import { interleaved, ratio, timed, type Metric } from '../metric.ts';
-import { furnish, open, orderOf } from '../target.ts';
+import { furnish, open, orderOf, startBenchCluster } from '../target.ts';
 import { openGround, type Ground } from './ground.ts';
 
 const target = 'bench' as TargetName;
@@ -41,13 +40,7 @@ export async function measureAppend(pairs: number): Promise<readonly Metric[]> {
   let cluster: Cluster | undefined;
   let worker: Target | undefined;
   try {
-    cluster = await startCluster({
-      name: 'bench',
-      dataDir: join(folder, 'data'),
-      port: await freePort(),
-      superuserPassword: randomBytes(18).toString('hex'),
-      settings: { autovacuum: 'off' },
-    });
+    cluster = await startBenchCluster(folder);
     await furnish(cluster);
     const at = open(cluster, () => undefined);
     worker = at;

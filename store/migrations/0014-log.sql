@@ -336,26 +336,3 @@ grant execute on function audit.line(audit.entry) to curfew_admin, curfew_audito
 grant select on audit.leaf, audit.node, audit.checkpoint, audit.epoch to curfew_worker, curfew_admin, curfew_auditor;
 grant insert (size, epoch, note, at) on audit.checkpoint to curfew_worker;
 grant insert (number, began_at_size, lost_size, lost_root, recovery, note) on audit.epoch to curfew_admin;
-
--- == Erasing a person ========================================================================================
--- Everything by which a person who has left can be known; what stays are ids and salted hashes. Only who has left and
--- holds nothing: whoever still has access must be known.
-create function curfew.erase_person(p_person uuid) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare v_rows bigint;
-begin
-  if not exists (select from curfew.person p where p.id = p_person and p.state = 'left') then
-    raise exception 'only a person who has left is erased' using errcode = 'CFA06';
-  end if;
-  if exists (select from curfew.request r join curfew.access_grant g on g.request_id = r.id
-              where r.person = p_person and g.ended_at is null) then
-    raise exception 'a grant of this person has not ended' using errcode = 'CFA06';
-  end if;
-  delete from curfew.personal where person = p_person;
-  get diagnostics v_rows = row_count;
-  update curfew.person set handle = 'erased-' || p_person where id = p_person and handle <> 'erased-' || p_person;
-  return v_rows;
-end $$;
-revoke all on function curfew.erase_person(uuid) from public;
-grant execute on function curfew.erase_person(uuid) to curfew_directory;

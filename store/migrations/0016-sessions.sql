@@ -62,8 +62,9 @@ create table curfew.session_text (
   primary key (session, line));
 create index session_text_person on curfew.session_text (person);
 
--- As 0014-log.sql made it, and what they typed goes as well; again, for what was read since.
-create or replace function curfew.erase_person(p_person uuid) returns bigint
+-- Everything by which a person who has left can be known, and what they typed; what stays are ids and salted hashes. Only
+-- who has left and holds nothing: whoever still has access must be known. Again, for what was read since.
+create function curfew.erase_person(p_person uuid) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare v_rows bigint; v_texts bigint;
@@ -82,6 +83,8 @@ begin
   update curfew.person set handle = 'erased-' || p_person where id = p_person and handle <> 'erased-' || p_person;
   return v_rows + v_texts;
 end $$;
+revoke all on function curfew.erase_person(uuid) from public;
+grant execute on function curfew.erase_person(uuid) to curfew_directory;
 
 -- For reports. `failed`: statements that ended with an error.
 create view curfew.session_of as
