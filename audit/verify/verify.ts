@@ -19,7 +19,7 @@ import { receiptsOf } from './receipts.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
 import { says } from './sentence.ts';
-import { walkTree, type Progress } from './walk.ts';
+import { walkTree, type Progress, type Proven } from './walk.ts';
 
 export type VerifyInput = {
   /** Whoever signed with one of these counts. */
@@ -93,13 +93,14 @@ type Checks = {
 
 async function walkEntries(
   evidence: Evidence,
-  proven: (index: number) => boolean,
+  proven: Proven,
   at: number,
   openReplay: OpenReplay,
   tallies: ReturnType<typeof allTallies>,
   progress: Progress,
 ): Promise<readonly OpenGrant[]> {
-  const [, legal, judged, replayed, ended] = tallies;
+  const [tree, legal, judged, replayed, ended] = tallies;
+  const isProven = tree.report().holds;
   const cases = createCases();
   const checks: Checks = {
     legal: checkLegal(cases, legal),
@@ -107,17 +108,21 @@ async function walkEntries(
     replayed: checkReplayed(evidence, openReplay, replayed),
     ended: checkEnded(cases, receiptsOf(evidence), ended),
   };
+  let walked = 0;
   try {
     for await (const batch of placedLines(evidence)) {
+      walked += batch.length;
       for (const placed of batch) {
-        const waited = see(placed, proven(placed.index), cases, checks, tallies);
+        const waited = see(placed, proven.has(placed.index), cases, checks, tallies);
         if (waited) await waited;
       }
       progress(batch.length);
     }
-  } catch {
+  } catch (error) {
     // What lines and places do not fit together was told by the first walk; what comes after it has no place.
+    if (isProven) legal.bad(members.entries, `It could not be read to its end: ${says(error)}`);
   }
+  if (isProven && walked !== proven.entries) legal.bad(members.entries, 'It is not the same when it is read again.');
   checks.legal.finish();
   await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
   try {

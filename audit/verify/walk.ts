@@ -12,9 +12,11 @@ import { checkTree } from './tree.ts';
 /** How many entries more are done. */
 export type Progress = (entries: number) => void;
 
+/** `entries`: how many were looked at; `has`: is the entry at this place what was signed? */
+export type Proven = { readonly entries: number; readonly has: (index: number) => boolean };
+
 /**
  * Before anything else: what is not known to be what was signed is believed by nobody, and no script of it is run.
- * @returns which entries are known to be
  */
 export async function walkTree(
   evidence: Evidence,
@@ -22,7 +24,8 @@ export async function walkTree(
   newest: SignedCheckpoint,
   tally: Tally,
   progress: Progress,
-): Promise<(index: number) => boolean> {
+): Promise<Proven> {
+  let entries = 0;
   try {
     const tree = checkTree(evidence.index, known, newest, tally);
     const leaves = leavesOf(evidence);
@@ -33,13 +36,14 @@ export async function walkTree(
         for (const placed of batch)
           if (placed.proof) tree.seePicked(placed, placed.proof);
           else tree.seeSpan([placed], await leaves(1));
+      entries += batch.length;
       progress(batch.length);
     }
     tree.finish();
-    return tree.proven;
+    return { entries, has: tree.proven };
   } catch (error) {
     tally.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
-    return () => false;
+    return { entries, has: () => false };
   }
 }
 
