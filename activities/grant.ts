@@ -6,7 +6,6 @@ import { roleOf, type RequestId } from '../domain/ids.ts';
 import { next } from '../domain/request.ts';
 import { evidenceHash } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
-import { append } from '../store/audit.ts';
 import * as grants from '../store/grants.ts';
 import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
@@ -165,16 +164,12 @@ async function record(
   receipt: GrantReceipt,
 ): Promise<void> {
   const { request } = found;
-  const { requestId, target, template, role, grantedAt, endAt } = receipt;
+  const { requestId, target, template, role, grantedAt, endAt, canLogin, memberships } = receipt;
+  const seen = { target, template, role, credential, grantedAt, endAt, canLogin, memberships };
+  const entry = grantMade(request.person, requestId, { ...seen, receipt: evidenceHash(receipt) });
   await store.transaction(async (tx) => {
     const row = { requestId, target, template, role, grantedAt, endAt, person: request.person };
-    const inserted = await grants.insert(tx, row, receipt);
-    if (inserted === 'over') throw endedMeanwhile();
-    if (inserted === 'recorded') {
-      const { canLogin, memberships } = receipt;
-      const seen = { target, template, role, credential, grantedAt, endAt, canLogin, memberships };
-      await append(tx, grantMade(request.person, requestId, { ...seen, receipt: evidenceHash(receipt) }));
-    }
+    if ((await grants.insert(tx, row, receipt, entry)) === 'over') throw endedMeanwhile();
     const state = next(view.state, { kind: 'granted', endAt });
     if (!isRefusal(state))
       await projections.save(tx, requestId, { ...view, version: view.version + 1, state }, clock());

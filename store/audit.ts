@@ -28,16 +28,19 @@ export function bodyBytes(body: object): Buffer {
  * @throws StoreError CFA01 for a kind that is not this login's
  */
 export async function append(db: Db, entry: AuditEntry): Promise<number> {
-  const rows = await db.query<{ id: number }>('select audit.append($1, $2, $3, $4) as id', [
-    entry.kind,
-    entry.actor,
-    entry.subject,
-    bodyBytes(entry.body),
-  ]);
+  const rows = await db.query<{ id: number }>('select audit.append($1, $2, $3, $4) as id', valuesOf(entry));
   const [row] = rows;
   if (!row) throw new Error('audit.append answered nothing');
   return row.id;
 }
+
+/** What `audit.append` takes, for whoever calls it in the statement that makes the change. */
+export const valuesOf = ({ kind, actor, subject, body }: AuditEntry): readonly unknown[] => [
+  kind,
+  actor,
+  subject,
+  bodyBytes(body),
+];
 
 /** Appends many in one statement, in their order. */
 export async function appendAll(db: Db, entries: readonly AuditEntry[]): Promise<void> {

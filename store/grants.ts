@@ -1,6 +1,8 @@
 /** What was granted and the evidence of it. A row of a grant changes once: when nothing is left of it on any node. */
+import type { AuditEntry } from '../domain/events.ts';
 import type { GrantReceipt, RevokeReceipt } from '../domain/grant.ts';
 import type { PersonId, RequestId, TargetName, TemplateName } from '../domain/ids.ts';
+import { valuesOf } from './audit.ts';
 import type { Db } from './pool.ts';
 
 export type GrantRow = {
@@ -17,7 +19,8 @@ export type GrantRow = {
 export type StoredGrant = GrantRow & { readonly endedAt: number | null };
 
 /**
- * Records a grant with its receipt. The entry `grant.made` is the caller's, where the answer is `recorded`.
+ * Records a grant with its receipt and its entry, in one statement: a repeat writes none of them.
+ * @param entry `grant.made`
  * @returns `repeated` where this grant is recorded already: the first receipt stands. `over` where its end is recorded:
  *   a process that was frozen after the call on the target wakes too late, and nothing of it is live
  */
@@ -25,6 +28,7 @@ export async function insert(
   tx: Db,
   grant: GrantRow,
   receipt: GrantReceipt,
+  entry: AuditEntry,
 ): Promise<'recorded' | 'repeated' | 'over'> {
   await takeTurn(tx, grant.requestId);
   const [over] = await tx.query(`select 1 from curfew.receipt where request_id = $1 and kind = 'revoke'`, [
@@ -32,8 +36,13 @@ export async function insert(
   ]);
   if (over) return 'over';
   const made = await tx.query(
-    `insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at)
-     values ($1, $2, $3, $4, $5, $6, $7) on conflict (request_id) do nothing returning 1`,
+    `with made as (
+       insert into curfew.access_grant (request_id, target, person, template, role, granted_at, end_at)
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict (request_id) do nothing returning request_id),
+     kept as (
+       insert into curfew.receipt (request_id, kind, body, made_at) select request_id, 'grant', $8::jsonb, $9::timestamptz from made
+       on conflict (request_id, kind) do nothing)
+     select audit.append($10, $11, $12, $13) from made`,
     [
       grant.requestId,
       grant.target,
@@ -42,11 +51,12 @@ export async function insert(
       grant.role,
       new Date(grant.grantedAt),
       new Date(grant.endAt),
+      JSON.stringify(receipt),
+      new Date(receipt.readAt),
+      ...valuesOf(entry),
     ],
   );
-  if (made.length === 0) return 'repeated';
-  await keep(tx, receipt, receipt.readAt);
-  return 'recorded';
+  return made.length > 0 ? 'recorded' : 'repeated';
 }
 
 /**
@@ -59,7 +69,12 @@ export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt):
     requestId,
     new Date(receipt.verifiedAt),
   ]);
-  return (await keep(tx, receipt, receipt.verifiedAt)) ? 'recorded' : 'repeated';
+  const made = await tx.query(
+    `insert into curfew.receipt (request_id, kind, body, made_at) values ($1, 'revoke', $2, $3)
+     on conflict (request_id, kind) do nothing returning 1`,
+    [requestId, JSON.stringify(receipt), new Date(receipt.verifiedAt)],
+  );
+  return made.length > 0 ? 'recorded' : 'repeated';
 }
 
 /** The same for many, in their turns, in as many statements as for one. @returns those whose end was not recorded yet */
@@ -98,15 +113,6 @@ export async function endedAmong(db: Db, ids: readonly RequestId[]): Promise<Rea
 /** Recording a grant and recording its end take turns: the second one sees what the first one wrote. */
 const takeTurn = (tx: Db, requestId: RequestId): Promise<unknown> =>
   tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || $1, 0))`, [requestId]);
-
-async function keep(tx: Db, receipt: GrantReceipt | RevokeReceipt, madeAt: number): Promise<boolean> {
-  const made = await tx.query(
-    `insert into curfew.receipt (request_id, kind, body, made_at) values ($1, $2, $3, $4)
-     on conflict (request_id, kind) do nothing returning 1`,
-    [receipt.requestId, receipt.kind, JSON.stringify(receipt), new Date(madeAt)],
-  );
-  return made.length > 0;
-}
 
 const grantColumns = `request_id as "requestId", target, person, template, role, granted_at as "grantedAt",
   end_at as "endAt", ended_at as "endedAt"`;

@@ -13,6 +13,7 @@ import type { Channels } from '../temporal/messages.ts';
 import { relayOnce } from '../temporal/relay.ts';
 import type { Temporal } from '../temporal/connection.ts';
 import { ask, code, ok, startCompany, verifier, type Company, type Handle } from './support/company.ts';
+import { grantEntry } from './support/entries.ts';
 import { eventually } from './support/eventually.ts';
 import { fakeTemporal } from './support/fake-temporal.ts';
 import { fakeActivities } from './support/requests.ts';
@@ -74,7 +75,7 @@ function keepingTheStore() {
       } as const;
       const active = next(view.state, { kind: 'granted', endAt });
       await store.transaction(async (tx) => {
-        await grants.insert(tx, { ...row, person: company.id('ada') }, receipt);
+        await grants.insert(tx, { ...row, person: company.id('ada') }, receipt, grantEntry(requestId));
         if (!isRefusal(active))
           await projections.save(tx, requestId, { ...view, version: view.version + 1, state: active }, Date.now());
       });

@@ -8,6 +8,7 @@ import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import * as reviews from '../store/reviews.ts';
 import type { RequestRow } from '../store/requests.ts';
+import { grantEntry } from './support/entries.ts';
 import { addPerson, openRequest, sampleDecision, sampleRequest, sampleView, sha256 } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
@@ -127,7 +128,7 @@ test('what was granted or is closed keeps its decisions; everything before is vo
     grantedAt: 1,
     endAt: 2,
   };
-  await store.as.curfew_worker.transaction((tx) => grants.insert(tx, grant, receipt));
+  await store.as.curfew_worker.transaction((tx) => grants.insert(tx, grant, receipt, grantEntry(request.id)));
   const view = sampleView(1, { kind: 'closed', outcome: 'withdrawn', cause: 'x' });
   await projections.save(api, closed.id, view, 1);
   const credentialId = sha256('c') as never;

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GrantReceipt, RevokeReceipt } from '../domain/grant.ts';
 import { roleOf, type PersonId, type TargetName } from '../domain/ids.ts';
+import { entriesOf } from '../store/audit.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
 import type { Store } from '../store/pool.ts';
 import type { RequestRow } from '../store/requests.ts';
+import { grantEntry } from './support/entries.ts';
 import { addPerson, openRequest } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
@@ -53,13 +55,14 @@ const make = (request: RequestRow): ReturnType<typeof grants.insert> => {
   const { requestId, role, grantedAt, endAt } = grantReceipt(request);
   const { target, template } = request;
   const row = { requestId, target, person: request.person, template, role, grantedAt, endAt };
-  return worker.transaction((tx) => grants.insert(tx, row, grantReceipt(request)));
+  return worker.transaction((tx) => grants.insert(tx, row, grantReceipt(request), grantEntry(request.id)));
 };
 
-test('a grant is recorded once with its receipt, and ends once with another', async () => {
+test('a grant is recorded once with its receipt and its entry, and ends once with another receipt (I11)', async () => {
   const request = await openRequest(api, person);
   expect(await make(request)).toBe('recorded');
   expect(await make(request)).toBe('repeated');
+  expect((await entriesOf(store.as.curfew_auditor, request.id)).map(({ kind }) => kind)).toEqual(['grant.made']);
   expect((await grants.live(reaper, { person })).map((row) => row.requestId)).toEqual([request.id]);
   expect(await grants.live(reaper, { person, target: models })).toEqual([]);
   expect(await grants.receipts(api, request.id)).toEqual({ grant: grantReceipt(request) });
@@ -88,6 +91,7 @@ test('a grant that is recorded after its end is over, and nothing of it counts a
   const request = await openRequest(api, person);
   expect(await worker.transaction((tx) => grants.end(tx, request.id, revokeReceipt(request)))).toBe('recorded');
   expect(await make(request)).toBe('over');
+  expect(await entriesOf(store.as.curfew_auditor, request.id)).toEqual([]);
   expect((await grants.live(worker)).filter((one) => one.requestId === request.id)).toEqual([]);
   expect(await grants.receipts(worker, request.id)).toEqual({ revoke: revokeReceipt(request) });
 });

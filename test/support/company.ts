@@ -17,6 +17,7 @@ import * as projections from '../../store/projections.ts';
 import { makeTicket } from '../../targets/postgres/ticket.ts';
 import { isVerifier, makeVerifier } from '../../targets/postgres/verifier.ts';
 import { roleOf } from '../../domain/ids.ts';
+import { grantEntry } from './entries.ts';
 import { fakeTemporal, type FakeTemporal } from './fake-temporal.ts';
 import { holdPolicy } from './policies.ts';
 import { addPerson } from './store-sample.ts';
@@ -269,7 +270,7 @@ export async function workerGrants(company: Company, requestId: RequestId, endAt
       memberships: 1,
       attestations: [],
     } as const;
-    await grants.insert(tx, { ...row, person }, receipt);
+    await grants.insert(tx, { ...row, person }, receipt, grantEntry(requestId));
     await projections.save(tx, requestId, view, company.now);
   });
 }

@@ -10,3 +10,7 @@ export const oddEntry = (entry: {
   readonly subject: string;
   readonly body: object;
 }): AuditEntry => entry as unknown as AuditEntry;
+
+/** Of a grant, saying no more than whose it is. */
+export const grantEntry = (subject: string): AuditEntry =>
+  oddEntry({ kind: 'grant.made', actor: 'curfew_worker', subject, body: {} });

@@ -246,9 +246,6 @@ export async function plantGrant(
         endAt,
       },
       receipt,
-    );
-    await append(
-      tx,
       oddEntry({
         kind: 'grant.made',
         actor: 'curfew_worker',
