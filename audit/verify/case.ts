@@ -15,6 +15,7 @@ export type OpenedBody = RequestBodies['request.opened'];
 export type DecisionBody = RequestBodies['decision.made'];
 export type ExtensionAskedBody = ExtensionBodies['extension.asked'];
 export type ExtensionDecidedBody = ExtensionBodies['extension.decided'];
+export type ExtensionMadeBody = ExtensionBodies['extension.made'];
 export type ClaimBody = GrantBodies['claim.accepted'];
 export type GrantBody = GrantBodies['grant.made'];
 export type EndedBody = GrantBodies['grant.ended'];

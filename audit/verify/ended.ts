@@ -6,10 +6,11 @@
  */
 import { roleOf } from '../../domain/ids.ts';
 import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
-import { stagesOf } from '../../domain/plan.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
-import { counted, type Case, type Cases, type EndedBody, type GrantBody } from './case.ts';
+import { unmet } from './approved.ts';
+import type { Case, Cases, EndedBody, ExtensionMadeBody, GrantBody } from './case.ts';
+import { whyNotExtended } from './extended.ts';
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
 
@@ -56,6 +57,11 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     if (one?.grant) late(entry, one, body);
   }
 
+  function extended(entry: PlacedEntry, one: Case): void {
+    tally.count('extensions');
+    for (const why of whyNotExtended(one, entry.body as unknown as ExtensionMadeBody)) tally.bad(entry, why);
+  }
+
   function late(entry: PlacedEntry, one: Case, { verifiedAt }: EndedBody): void {
     const endAt = Math.min(one.endAt ?? Infinity, ...one.asked.map(({ atMs }) => atMs));
     if (verifiedAt - endAt <= endedWithinMs) tally.count(`ended within ${endedWithinMs / secondMs} s`);
@@ -83,6 +89,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       const open = typeof one === 'number' ? undefined : one;
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
+      if (entry.kind === 'extension.made' && open) extended(entry, open);
       if (entry.kind === 'session.opened' && one !== undefined) session(entry, one);
       return undefined;
     },
@@ -113,13 +120,7 @@ function whyNotApproved(one: Case, atMs: number): readonly string[] {
   const lasting = [...one.words.values()].map((word) =>
     crossed(one, word.voided, atMs) ? { ...word, voided: undefined } : word,
   );
-  const words = counted(lasting as never);
-  return stagesOf(plan).flatMap(({ need, name }, stage) => {
-    const have = new Set(
-      words.filter(({ decision }) => decision.stage === stage).map(({ decision }) => decision.person),
-    ).size;
-    return have >= need ? [] : [`It was granted with ${have} of ${need} approvals for "${name}".`];
-  });
+  return unmet(plan, lasting as never).map((lacks) => `It was granted with ${lacks}.`);
 }
 
 function crossed({ asked }: Case, voided: { readonly atMs: number } | undefined, grantedAt: number): boolean {

@@ -105,11 +105,19 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
           endAt,
         });
         return;
+      case 'extension.decided':
+        // A denial is its extension's end, and nothing else says so.
+        if (entry.body['verdict'] === 'deny' && one.state.kind === 'active')
+          move(entry, one, { kind: 'extension-over', id });
+        return;
       case 'extension.made':
+        if (!known) return tally.bad(entry, 'Nobody asked for this extension.');
+        if (one.state.kind === 'active' && one.state.extension?.id !== id)
+          return tally.bad(entry, 'This extension was over, or had come to nothing.');
         // The word that settled it moved the Workflow; the entry of the word does not say that it was the last one.
         if (one.state.kind === 'active' && one.state.extension?.kind === 'asked')
-          move(entry, one, { kind: 'extension-approved', id, endAt: known?.asked.endAt ?? endAt });
-        if (move(entry, one, { kind: 'extended', id, endAt })) one.endAt = endAt;
+          move(entry, one, { kind: 'extension-approved', id, endAt: known.asked.endAt });
+        if (move(entry, one, { kind: 'extended', id, endAt: known.asked.endAt })) one.endAt = known.asked.endAt;
         return;
       default:
         if (!known) tally.bad(entry, 'Nobody asked for this extension.');
@@ -142,6 +150,7 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
       case 'grant.ended':
         return ended(entry, one);
       case 'extension.asked':
+      case 'extension.decided':
       case 'extension.made':
       case 'extension.failed':
         return extension(entry, one);

@@ -1,0 +1,21 @@
+/** Check 5, of a later end: it is the one that was asked for, and whoever had to say yes to it did. */
+import { stagesOf } from '../../domain/plan.ts';
+import { unmet } from './approved.ts';
+import type { Case, ExtensionMadeBody } from './case.ts';
+
+/** @returns why the end of a grant cannot have moved so; nothing of an extension that nobody asked for, which check 2 finds */
+export function whyNotExtended({ extensions, endAt }: Case, made: ExtensionMadeBody): readonly string[] {
+  const extension = extensions.get(made.extension);
+  if (!extension) return [];
+  const { asked, words } = extension;
+  const denied = words.some(({ decision }) => decision.verdict === 'deny');
+  const without = asked.kind === 'asked' && stagesOf(asked.plan).length === 0;
+  return [
+    ...(made.endAt === asked.endAt ? [] : ['It has another end than was asked for.']),
+    ...(asked.fromAt === endAt ? [] : ['It begins at another instant than that at which the grant would have ended.']),
+    ...(asked.endAt - asked.fromAt <= asked.judgedMs ? [] : ['It adds more than was judged.']),
+    ...(denied ? ['Somebody had denied it.'] : []),
+    ...(without ? ['Nobody was to approve it, and it was not one that goes by itself.'] : []),
+    ...(asked.kind === 'asked' ? unmet(asked.plan, words).map((lacks) => `It was made with ${lacks}.`) : []),
+  ];
+}
