@@ -40,10 +40,16 @@ export async function reachOf(db: Db): Promise<{ readonly size: number; readonly
   return row;
 }
 
-/** How many entries wait for their places, and since when the oldest does (epoch ms); null: none waits. */
-export async function waiting(db: Db): Promise<{ readonly entries: number; readonly oldestAt: number | null }> {
-  const [row] = await db.query<{ entries: number; oldestAt: number | null }>(
-    'select entries, oldest_at as "oldestAt" from audit.waiting()',
+/**
+ * How many entries wait for their places, since when the oldest does (epoch ms), and how long that is by the store's own
+ * clock, which stamped it; null: none waits.
+ */
+export async function waiting(
+  db: Db,
+): Promise<{ readonly entries: number; readonly oldestAt: number | null; readonly waitedMs: number | null }> {
+  const [row] = await db.query<{ entries: number; oldestAt: number | null; waitedMs: number | null }>(
+    `select entries, oldest_at as "oldestAt",
+       (extract(epoch from clock_timestamp() - oldest_at) * 1000)::float8 as "waitedMs" from audit.waiting()`,
   );
   if (!row) throw new Error('audit.waiting answered nothing');
   return row;

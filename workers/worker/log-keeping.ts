@@ -21,7 +21,7 @@ export type LogKeeping = AuditConfig & {
 /** Without keys the log has its tree, and nobody signs how far it is. */
 export async function keepLog(options: LogKeeping): Promise<void> {
   const { name, keys, witnesses, witnessToken, store, log, clock, signal } = options;
-  const sequenced = keepSequencing({ store, log, clock, signal });
+  const sequenced = keepSequencing({ store, log, signal });
   if (!keys) {
     log.warn({}, 'no key signs the log: set CURFEW_AUDIT_KEY_FILE, and keep copies of what it signs elsewhere');
     return await sequenced;
