@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { linesOf } from '../audit/replay/frames.ts';
 import { openReplay, replayHistory, type ReplayBounds } from '../audit/replay/replay.ts';
 import { buildWalls } from '../audit/replay/walls.ts';
 import { goldenOf, type Golden } from './support/histories.ts';
@@ -132,6 +133,24 @@ describe('a hostile script', () => {
     const replayed = await replayHistory(ask, { withinMs: 30_000, heapMb: 128 });
     expect(replayed).toEqual({ differs: expect.stringContaining('no end') as unknown });
   }, 60_000);
+
+  test('says no more than a few lines of why it failed', async () => {
+    const ask = { bundle: hostile, history: told({ mode: 'long' }), workflowId };
+    const replayed = await replayHistory(ask);
+    expect(replayed === 'same' ? 0 : replayed.differs.length).toBe(2_000);
+  }, 60_000);
+});
+
+test('a line that is too long is not gathered to its end', async () => {
+  let given = 0;
+  async function* talk(): AsyncGenerator<Buffer> {
+    yield Buffer.from('{"kind":"ready"}\n');
+    for (; given < 1_000; given += 1) yield Buffer.alloc(16 * 1_024, 'x');
+  }
+  const lines = linesOf(talk());
+  expect(await lines.next()).toEqual({ done: false, value: '{"kind":"ready"}' });
+  await expect(lines.next()).rejects.toThrow('it said more than any answer has');
+  expect(given).toBeLessThan(10);
 });
 
 /** Nothing of ours runs in here: whatever is refused, the permission model or the system refuses. */

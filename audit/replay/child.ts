@@ -4,13 +4,15 @@
  */
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { closeDoors } from './doors.ts';
-import { framesOf, type Answer } from './frames.ts';
+import { framesOf, longestWhy, type Answer } from './frames.ts';
 import { load, replayLate, type HistoryOf } from './late-worker.ts';
 import { noHistory, noScript } from './nothing.ts';
 
 const out = process.stdout;
 const frames = framesOf(process.stdin);
 const answer = (said: Answer): void => void out.write(`${JSON.stringify(said)}\n`);
+const differs = (error: unknown): void =>
+  answer({ kind: 'differs', why: (error instanceof Error ? error.message : String(error)).slice(0, longestWhy) });
 const exit = process.exit.bind(process, 0);
 
 Runtime.install({
@@ -35,10 +37,11 @@ try {
   // NB. Each context is a new one: what one history left behind in it is no other's.
   const options = { workflowBundle: { code: noScript }, reuseV8Context: false };
   for await (const { error } of replayLate(options, histories())) {
-    if (!first) answer(error === undefined ? { kind: 'same' } : { kind: 'differs', why: error.message });
+    if (!first && error) differs(error);
+    else if (!first) answer({ kind: 'same' });
     first = false;
   }
 } catch (error) {
-  answer({ kind: 'differs', why: error instanceof Error ? error.message : String(error) });
+  differs(error);
 }
 exit();

@@ -5,6 +5,25 @@ export type Answer =
 
 const headBytes = 4;
 
+/** Of a reason, characters: a script may fail with a text of any length. */
+export const longestWhy = 2_000;
+/** Of an answer, bytes: more than any reason takes as JSON. */
+const longestAnswer = 64 * 1_024;
+
+/** Line by line. @throws where a line is longer than any answer: whoever says that is not listened to any further */
+export async function* linesOf(output: AsyncIterable<Buffer>): AsyncGenerator<string, undefined> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of output) {
+    held = Buffer.concat([held, chunk]);
+    for (let end = held.indexOf(10); end >= 0; end = held.indexOf(10)) {
+      yield held.toString('utf8', 0, end);
+      held = held.subarray(end + 1);
+    }
+    if (held.byteLength > longestAnswer) throw new RangeError('it said more than any answer has');
+  }
+  return undefined;
+}
+
 /** Length as an unsigned big-endian integer of 32 bits, then the bytes. */
 export function frame(bytes: Uint8Array): Buffer {
   const head = Buffer.alloc(headBytes);

@@ -6,11 +6,10 @@
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { realpathSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { frame, type Answer } from './frames.ts';
+import { frame, linesOf, longestWhy, type Answer } from './frames.ts';
 import { buildWalls } from './walls.ts';
 
 /** `differs`: why, in the replayer's words, or that it came to no end. */
@@ -128,14 +127,18 @@ type Answers = { next(withinMs: number): Promise<Answer | undefined> };
 
 /** Undefined where it took too long, or there will be none. */
 function answersOf(running: ChildProcessByStdio<Writable, Readable, null>): Answers {
-  const lines = createInterface({ input: running.stdout })[Symbol.asyncIterator]();
+  const lines = linesOf(running.stdout);
   // A child that could not be started, or died, takes and says no more.
   running.once('error', () => running.stdout.destroy());
   running.stdin.on('error', () => undefined);
   return {
     async next(withinMs) {
-      const line = await Promise.race([lines.next(), pause(withinMs, undefined, { ref: false })]);
-      return line === undefined || line.done === true ? undefined : parsed(line.value);
+      try {
+        const line = await Promise.race([lines.next(), pause(withinMs, undefined, { ref: false })]);
+        return line === undefined || line.done === true ? undefined : parsed(line.value);
+      } catch (error) {
+        return { kind: 'differs', why: error instanceof Error ? error.message : String(error) };
+      }
     },
   };
 }
@@ -145,7 +148,7 @@ function parsed(line: string): Answer {
   try {
     const said = JSON.parse(line) as Partial<Answer> & { readonly why?: unknown };
     if (said.kind === 'ready' || said.kind === 'same') return { kind: said.kind };
-    if (said.kind === 'differs') return { kind: 'differs', why: String(said.why).slice(0, 2_000) };
+    if (said.kind === 'differs') return { kind: 'differs', why: String(said.why).slice(0, longestWhy) };
   } catch {
     // No JSON.
   }

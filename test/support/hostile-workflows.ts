@@ -2,11 +2,16 @@
  * Workflows of somebody who wants out: run as `accessRequest`, they leave their context by an object of the outer realm
  * and try what they could do there. What came of each try stands in the failure that they end with.
  */
-type Told = { readonly mode: 'all' | 'loop' | 'memory'; readonly port: number; readonly file: string };
+type Told = {
+  readonly mode: 'all' | 'loop' | 'memory' | 'long';
+  readonly port: number;
+  readonly file: string;
+};
 
 export async function accessRequest(input: Told): Promise<never> {
   if (input.mode === 'loop') for (;;);
   if (input.mode === 'memory') fill();
+  if (input.mode === 'long') throw new Error('x'.repeat(long));
   throw new Error(`tried: ${tries(input).join(';')}.`);
 }
 
@@ -14,6 +19,9 @@ function fill(): never {
   const kept: string[][] = [];
   for (;;) kept.push(Array.from({ length: 100_000 }, (_, index) => `${kept.length}-${index}`));
 }
+
+/** Characters of a reason: more than anybody wants to read. */
+const long = 1_000_000;
 
 type MakeFunction = (source: string) => () => unknown;
 
