@@ -131,7 +131,7 @@ describe('evidence out of the store', () => {
     await writeFile(file('curfew.pub'), `${keys.verifier.text}\n`);
     const { code, out } = await curfew(['verify', path, '--key', file('curfew.pub')]);
     expect(code).toBe(0);
-    expect(out).toContain('holds  5. Every grant had its approvals and came to its end: 1 grants, 2 receipts');
+    expect(out).toContain('holds  5. Every grant had its approvals and came to its end: 1 grant, 2 receipts');
     expect(out.trimEnd().split('\n').at(-1)).toBe(`${path} holds.`);
   });
 

@@ -62,7 +62,7 @@ function print(terminal: Terminal, file: string, { holds, log, damaged, checks, 
   if (log) out(`${log.origin}: ${log.size} entries, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`);
   for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
   for (const { check, title, holds: held, counts, bad, first } of checks) {
-    const counted = Object.entries(counts).map(([name, many]) => `${many} ${name}`);
+    const counted = Object.entries(counts).map(([name, many]) => told(many, name));
     out(`${held ? 'holds ' : 'FAILS '} ${check}. ${title}${counted.length > 0 ? `: ${counted.join(', ')}` : ''}.`);
     for (const one of first) {
       out(`          ${one.index === null ? '' : `entry ${one.index}: `}${one.what}`);
@@ -72,6 +72,13 @@ function print(terminal: Terminal, file: string, { holds, log, damaged, checks, 
   }
   for (const { request, target, endAt } of open) out(`open    ${request} on ${target}, until ${formatInstant(endAt)}`);
   out(holds ? `${file} holds.` : `${file} does not hold.`);
+}
+
+/** `3 requests`, `1 request`: what is counted is named in the plural, and the noun is its first word that is one. */
+function told(many: number, name: string): string {
+  if (many !== 1) return `${many} ${name}`;
+  const one = name.replace(/\b(\w+?)(ies|s)\b/, (_, stem: string, end: string) => (end === 'ies' ? `${stem}y` : stem));
+  return `1 ${one.replace(' were ', ' was ').replace(' are ', ' is ')}`;
 }
 
 /** How far it is, on a line of its own; nothing where nobody looks on. */
