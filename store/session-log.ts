@@ -8,38 +8,15 @@ import { appendAll } from './audit.ts';
 import type { Db, Store } from './pool.ts';
 import { fixStatements } from './session-batches.ts';
 import { foldSession, type NewStatement, type SessionLine, type Statement } from './session-fold.ts';
+import { holdPlace, movePlace, type LoggedNode, type LogPlace, type ReadOn } from './session-places.ts';
 import { addStatements, begin, changeStatements, openStates, save, type Of } from './session-rows.ts';
 
-/** One node of one cluster, and the cluster's targets. */
-export type LoggedNode = { readonly cluster: string; readonly node: string; readonly targets: readonly string[] };
-
-/** `file` null: nothing was read yet. */
-export type LogPlace = { readonly file: string | null; readonly head: Buffer | null; readonly next: number };
-
 /** What was read from a place on; `lines` as they may be kept. */
-export type LogPiece = {
-  readonly place: LogPlace;
-  /** Before it was read; epoch ms, the target's clock. */
-  readonly askedAt: number;
+export type LogPiece = ReadOn & {
   readonly lines: readonly SessionLine[];
-  /** There is more already. */
-  readonly more: boolean;
-  /** Something that was not read is gone. */
-  readonly lost: boolean;
-  /** Whether the server logs who comes and who goes. */
-  readonly connections: boolean;
   /** Of a node that was never read before: older lines are another node's, whose copy it is. Epoch ms. */
   readonly copiedUntil: number | null;
 };
-
-/** How far a node's log was read; the beginning where it never was. */
-export async function placeOf(db: Db, { cluster, node }: LoggedNode): Promise<LogPlace> {
-  const [row] = await db.query<LogPlace>(
-    'select file, head, next from curfew.session_cursor where cluster = $1 and node = $2',
-    [cluster, node],
-  );
-  return row ?? { file: null, head: null, next: 0 };
-}
 
 /**
  * Keeps one piece of a node's log, with the entries `session.opened`, `session.statements` and `session.closed`.
@@ -48,11 +25,12 @@ export async function placeOf(db: Db, { cluster, node }: LoggedNode): Promise<Lo
  */
 export const record = (store: Store, node: LoggedNode, from: LogPlace, piece: LogPiece): Promise<boolean> =>
   store.transaction(async (tx) => {
-    const held = await holdPlace(tx, node, from, piece.copiedUntil);
+    const held = await holdPlace(tx, node, from);
     if (!held) return false;
-    const own = piece.lines.filter(({ at }) => at >= (held.ownSince ?? 0));
+    const ownSince = held.isNew ? piece.copiedUntil : held.ownSince;
+    const own = piece.lines.filter(({ at }) => at >= (ownSince ?? 0));
     await appendAll(tx, await keep(tx, node, own));
-    await movePlace(tx, node, piece);
+    await movePlace(tx, node, piece, ownSince);
     return true;
   });
 
@@ -105,46 +83,3 @@ export const settle = (store: Store, node: LoggedNode, from: LogPlace, readTo: n
     await save(tx, states, 'unseen');
     return true;
   });
-
-type HeldPlace = { readonly ownSince: number | null };
-
-/** Locks how far the node's log was read. @returns undefined where that is another place by now */
-async function holdPlace(
-  tx: Db,
-  { cluster, node, targets }: LoggedNode,
-  from: LogPlace,
-  ownSince: number | null = null,
-): Promise<HeldPlace | undefined> {
-  await tx.query(
-    `insert into curfew.session_cursor (cluster, node, targets, next, own_since) values ($1, $2, $3, 0, $4)
-     on conflict (cluster, node) do nothing`,
-    [cluster, node, targets, ownSince === null ? null : new Date(ownSince)],
-  );
-  const [held] = await tx.query<HeldPlace>(
-    `select own_since as "ownSince" from curfew.session_cursor where cluster = $1 and node = $2 and file is not distinct from $3::text
-       and head is not distinct from $4::bytea and next = $5 for update`,
-    [cluster, node, from.file, from.head, from.next],
-  );
-  return held;
-}
-
-/** NB. Nothing is whole whose beginning nobody saw: `whole_since` is when the reading began, and begins again after a gap. */
-const movePlace = (tx: Db, { cluster, node, targets }: LoggedNode, piece: LogPiece): Promise<unknown> =>
-  tx.query(
-    `update curfew.session_cursor c set targets = $3, file = $4::text, head = $5, next = $6,
-       read_to = case when $8 then c.read_to else greatest(c.read_to, $7) end,
-       whole_since = case when not $10 or $4::text is null then null when $9 then $7 else coalesce(c.whole_since, $7) end
-     where c.cluster = $1 and c.node = $2`,
-    [
-      cluster,
-      node,
-      targets,
-      piece.place.file,
-      piece.place.head,
-      piece.place.next,
-      new Date(piece.askedAt),
-      piece.more,
-      piece.lost,
-      piece.connections,
-    ],
-  );

@@ -65,7 +65,7 @@ export const usesOf = (db: Db, requestIds: readonly RequestId[]): Promise<readon
     [requestIds],
   );
 
-/** How far each node's log was read; `wholeSince` null where something of it is missing. */
+/** How far a node's log was read; `wholeSince` null where something of it is missing. */
 export type Coverage = {
   readonly cluster: string;
   readonly node: string;
@@ -73,10 +73,13 @@ export type Coverage = {
   readonly file: string | null;
   readonly readTo: number | null;
   readonly wholeSince: number | null;
+  /** When a collector was first told of it. */
+  readonly namedAt: number;
 };
 
+/** Of every node of which a collector is told. */
 export const coverage = (db: Db): Promise<readonly Coverage[]> =>
   db.query(
-    `select cluster, node, targets, file, read_to as "readTo", whole_since as "wholeSince"
-     from curfew.session_cursor order by cluster, node`,
+    `select cluster, node, targets, file, read_to as "readTo", whole_since as "wholeSince", named_at as "namedAt"
+     from curfew.session_cursor where gone_at is null order by cluster, node`,
   );

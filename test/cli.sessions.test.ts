@@ -4,6 +4,7 @@ import type { PersonId } from '../domain/ids.ts';
 import type { RequestRow } from '../store/requests.ts';
 import type { SessionEvent } from '../store/session-fold.ts';
 import { record } from '../store/session-log.ts';
+import { placeOf } from '../store/session-places.ts';
 import { plantDecision, plantPerson, plantRequest } from './support/planted.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { curfew } from './support/terminal.ts';
@@ -36,29 +37,26 @@ const statement = (text: string | null, more: object = {}): SessionEvent => ({
   error: null,
   ...more,
 });
-const keep = (events: readonly SessionEvent[]) =>
-  record(
-    store.as.curfew_collector,
-    { cluster: 'main', node: 'primary', targets: [request.target] },
-    { file: null, head: null, next: 0 },
-    {
-      place: { file: 'a.json', head: Buffer.alloc(32), next: 1 },
-      askedAt: at,
-      more: false,
-      lost: false,
-      connections: true,
-      copiedUntil: null,
-      lines: events.map((event, index) => ({
-        session: '1.a',
-        line: index + 1,
-        requestId: request.id,
-        database: 'orders',
-        at: at + index * 1_000,
-        ends: event.kind === 'closed',
-        event,
-      })),
-    },
-  );
+const keep = async (events: readonly SessionEvent[]) => {
+  const node = { cluster: 'main', node: 'primary', targets: [request.target] };
+  await record(store.as.curfew_collector, node, await placeOf(store.as.curfew_collector, node), {
+    place: { file: 'a.json', head: Buffer.alloc(32), next: 1 },
+    askedAt: at,
+    more: false,
+    lost: false,
+    connections: true,
+    copiedUntil: null,
+    lines: events.map((event, index) => ({
+      session: '1.a',
+      line: index + 1,
+      requestId: request.id,
+      database: 'orders',
+      at: at + index * 1_000,
+      ends: event.kind === 'closed',
+      event,
+    })),
+  });
+};
 
 test('an id that is none, and a request that is not there, are told apart', async () => {
   expect(await run(['x'])).toMatchObject({ code: 2, err: expect.stringContaining('whole id') });

@@ -6,7 +6,8 @@ import type { PersonId, RequestId } from '../domain/ids.ts';
 import { entriesOf } from '../store/audit.ts';
 import { statementLine } from '../store/session-batches.ts';
 import { hashOf, type SessionEvent, type SessionLine } from '../store/session-fold.ts';
-import { fixedAfterMs, placeOf, record, settle, type LogPiece, type LogPlace } from '../store/session-log.ts';
+import { fixedAfterMs, record, settle, type LogPiece } from '../store/session-log.ts';
+import { forgetOthers, placeOf, type LogPlace } from '../store/session-places.ts';
 import { coverage, sessionsOf, statementsOf, usesOf } from '../store/sessions.ts';
 import { addPerson, openRequest } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
@@ -23,6 +24,9 @@ beforeEach(async () => {
   person = await addPerson(store.as.curfew_directory, `holder-${randomUUID()}`);
   requestId = (await openRequest(store.as.curfew_api, person)).id;
   node = { cluster: `c-${randomUUID()}`, node: 'primary', targets: ['orders-prod'] };
+  // What other tests began to read is not read on.
+  await store.admin.query('delete from curfew.session_cursor');
+  await placeOf(store.as.curfew_collector, node);
 });
 
 const at = Date.UTC(2026, 10, 21, 10);
@@ -329,6 +333,14 @@ describe('reading on', () => {
   });
 });
 
+const receipt = (nodes: unknown) =>
+  store.admin.query(
+    `insert into curfew.receipt (request_id, kind, body, made_at) values ($1, 'revoke', $2::jsonb, now())
+     on conflict (request_id, kind) do update set body = excluded.body`,
+    [requestId, JSON.stringify({ nodes })],
+  );
+const usage = async () => (await usesOf(store.as.curfew_auditor, [requestId])).map((use) => use.usage);
+
 describe('settling', () => {
   const here = { file: 'a.json', head, next: 100 };
 
@@ -359,8 +371,6 @@ describe('settling', () => {
   });
 
   test('a grant without a session is unused only where nothing of the log is missing', async () => {
-    const usage = async () => (await usesOf(store.as.curfew_auditor, [requestId])).map((use) => use.usage);
-    await store.admin.query(`update curfew.session_cursor set targets = '{}'`);
     await granted(at + 10_000, at + 20_000);
     expect(await usage()).toEqual(['not known']);
     await keep(start, piece([], 1, { askedAt: at }));
@@ -377,6 +387,53 @@ describe('settling', () => {
     );
     await keep(placeAt(5), piece(session([opened, closed]), 6));
     expect(await usage()).toEqual(['used']);
+  });
+});
+
+describe('a grant without a session is not called unused', () => {
+  test('where one node of its target never answered', async () => {
+    await placeOf(store.as.curfew_collector, { ...node, node: 'standby' });
+    await keep(start, piece([], 1, { askedAt: at }));
+    await granted(at + 10_000, at + 20_000);
+    await keep(placeAt(1), piece([], 2));
+    expect(await usage()).toEqual(['not known']);
+  });
+
+  test('where it was over before the first backlog was read to its end', async () => {
+    await keep(start, piece([], 1, { askedAt: at, more: true }));
+    await granted(at + 10_000, at + 20_000);
+    expect(await usage()).toEqual(['not known']);
+    await keep(placeAt(1), piece([], 2));
+    expect(await usage()).toEqual(['unused']);
+  });
+
+  test('where its revoke asked a node of which no collector is told', async () => {
+    await keep(start, piece([], 1, { askedAt: at }));
+    await granted(at + 10_000, at + 20_000);
+    await keep(placeAt(1), piece([], 2));
+    await receipt([{ node: 'primary' }]);
+    expect(await usage()).toEqual(['unused']);
+    await receipt([{ node: 'primary' }, { node: 'standby' }]);
+    expect(await usage()).toEqual(['not known']);
+    await receipt('none');
+    expect(await usage()).toEqual(['unused']);
+  });
+
+  test('where a node was taken out while it was held; one that was taken out before does not count', async () => {
+    const old = { ...node, node: 'old' };
+    await placeOf(store.as.curfew_collector, old);
+    await keep(start, piece([], 1, { askedAt: at }));
+    await keep(placeAt(1), piece([], 2));
+    await forgetOthers(store.as.curfew_collector, node.cluster, [node.node]);
+    const goneAt = (when: number) =>
+      store.admin.query(`update curfew.session_cursor set gone_at = $1 where node = 'old'`, [new Date(when)]);
+    await granted(at + 10_000, at + 20_000);
+    await goneAt(at + 15_000);
+    expect(await usage()).toEqual(['not known']);
+    await goneAt(at + 5_000);
+    expect(await usage()).toEqual(['unused']);
+    await placeOf(store.as.curfew_collector, old);
+    expect(await usage()).toEqual(['not known']);
   });
 });
 

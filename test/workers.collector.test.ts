@@ -160,7 +160,8 @@ test('a grant that nobody used is shown as unused, once the log was read beyond 
   const held = await holder();
   await start({ clusters: [cluster('unused')] });
   await until(
-    async () => (await coverage(store.as.curfew_auditor)).some((node) => node.cluster === 'unused'),
+    async () =>
+      (await coverage(store.as.curfew_auditor)).some((node) => node.cluster === 'unused' && node.wholeSince !== null),
     'the log is read',
   );
   // Others of these tests do not read on.
@@ -260,4 +261,8 @@ test('a target that does not answer, or whose log it may not read, is told by /h
   expect(JSON.stringify(health)).not.toContain('not the password');
   const response = await fetch(`http://127.0.0.1:${collector.healthPort()}/healthz`);
   expect(response.status).toBe(503);
+  // Without its row nothing would be missed.
+  expect(await coverage(store.as.curfew_auditor)).toContainEqual(
+    expect.objectContaining({ cluster: 'dead', node: 'primary', readTo: null, wholeSince: null }),
+  );
 });

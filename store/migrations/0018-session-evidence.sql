@@ -1,0 +1,28 @@
+-- Session evidence that says no more than was seen.
+set local role curfew_store;
+
+-- Each node that the collector is told of has its row before its log is read, so that one that never answers is missed.
+-- What was read of one that it is told of no more still counts for whatever was granted before.
+alter table curfew.session_cursor
+  add column named_at timestamptz not null default clock_timestamp(),
+  add column gone_at timestamptz;
+grant update (own_since, gone_at) on curfew.session_cursor to curfew_collector;
+
+-- A grant that nobody used is told from one of which nobody can tell: of each node of its cluster, by what the collector
+-- is told and by what its revoke asked, the log must have been read without a gap from its beginning to its end.
+create or replace view curfew.grant_use as
+  select g.request_id, s.sessions, s.statements, s.first_at, s.last_at,
+    case when s.sessions > 0 then 'used'
+         when exists (select from curfew.session_cursor c where g.target = any (c.targets))
+          and not exists (select from curfew.session_cursor c where g.target = any (c.targets)
+            and (c.gone_at is null or c.gone_at > g.granted_at)
+            and (c.whole_since <= g.granted_at and c.read_to >= coalesce(g.ended_at, clock_timestamp() - interval '1 minute')) is not true)
+          and not exists (select from curfew.receipt r
+            cross join lateral jsonb_array_elements(case jsonb_typeof(r.body -> 'nodes') when 'array' then r.body -> 'nodes' else '[]' end) n
+            where r.request_id = g.request_id and r.kind = 'revoke' and not exists (
+              select from curfew.session_cursor c where g.target = any (c.targets) and c.node = n ->> 'node'))
+         then 'unused' else 'not known' end as usage
+  from curfew.access_grant g cross join lateral (
+    select count(*)::int as sessions, coalesce(sum(x.statements), 0)::int as statements,
+      min(x.opened_at) as first_at, max(coalesce(x.closed_at, x.opened_at)) as last_at
+    from curfew.session x where x.request_id = g.request_id) s;
