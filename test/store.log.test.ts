@@ -133,15 +133,71 @@ test('a transaction that is younger than the newest that is over, and drew a low
   await expectWhole();
 });
 
-test('what was looked at before is looked at again, however far the log has gone on', async () => {
+test('what was committed before an entry was written stands before it, however long another transaction stays open', async () => {
   await drain();
-  const before = await log.sizeOf(store.admin);
-  await store.admin.query('update audit.sequencer set looked_id = horizon + 1000000');
-  const id = await opened(store.as.curfew_api, 'overlooked');
+  const [open, go] = [step(), step()];
+  const forgotten = store.admin.transaction(async (tx) => {
+    await tx.query('set local idle_in_transaction_session_timeout = 0');
+    await tx.query('select pg_current_xact_id()');
+    open.reach();
+    await go.reached;
+  });
+  await open.reached;
+  await store.admin.query(
+    `insert into audit.entry (at, login, kind, actor, subject, body)
+     select now(), 'curfew_api', 'request.opened', 'x', 'many', '{}' from generate_series(1, 21000)`,
+  );
   await drain();
-  expect((await leaves()).slice(before).map(({ entry }) => entry)).toEqual([id]);
-  await store.admin.query('update audit.sequencer set looked_id = horizon');
+  const order: string[] = [];
+  for (let round = 0; round < 8; round += 1) {
+    const [drew, commit] = [step(), step()];
+    const before = await log.sizeOf(store.admin);
+    const cause = store.as.curfew_api.transaction(async (tx) => {
+      await opened(tx, 'cause');
+      drew.reach();
+      await commit.reached;
+    });
+    await drew.reached;
+    await opened(store.as.curfew_api, 'meanwhile');
+    await log.sequence(store.as.curfew_worker, 500);
+    commit.reach();
+    await cause;
+    await opened(store.as.curfew_api, 'what followed from it');
+    await log.sequence(store.as.curfew_worker, 500);
+    const placed = await log.linesBetween(store.as.curfew_auditor, before, before + 9, 9);
+    order.push(placed.map(({ line }) => (JSON.parse(line?.toString() ?? '{}') as { subject: string }).subject).join());
+  }
+  go.reach();
+  await forgotten;
+  expect([...new Set(order)]).toEqual(['meanwhile,cause,what followed from it']);
+  await drain();
+  await expectWhole();
 });
+
+/** What somebody with a login may hold: every lock on the tables of the log that they are given, and any advisory one. */
+async function lockAll(tx: Db): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(7261843902)');
+  for (const table of ['sequencer', 'entry', 'leaf', 'node', 'checkpoint'])
+    for (const mode of ['access share', 'row share', 'share', 'exclusive', 'access exclusive']) {
+      await tx.query('savepoint before');
+      await tx
+        .query(`lock table audit.${table} in ${mode} mode nowait`)
+        .catch(() => tx.query('rollback to savepoint before'));
+    }
+}
+
+test.each(['curfew_auditor', 'curfew_collector', 'curfew_api', 'curfew_reaper', 'curfew_admin'] as const)(
+  'no lock that %s may hold keeps an entry from its place',
+  async (login) => {
+    await drain();
+    await store.as[login].transaction(async (tx) => {
+      await lockAll(tx);
+      const size = await log.sizeOf(store.admin);
+      await opened(store.as.curfew_api, `behind locks of ${login}`);
+      expect(await log.sequence(store.as.curfew_worker, 500)).toEqual({ from: size, to: size + 1 });
+    });
+  },
+);
 
 const nasty = [
   'plain',

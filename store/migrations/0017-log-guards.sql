@@ -1,0 +1,74 @@
+-- What keeps the log going and its checkpoints to the point, whoever else is on this server.
+set local role curfew_store;
+
+-- == Sequencing ==============================================================================================
+alter table audit.sequencer drop column looked_id;
+grant select on audit.sequencer to curfew_admin, curfew_auditor;   -- for the checker
+
+-- As before, but for three things. Who takes turns holds a lock that nobody else can get: an advisory one is anybody's
+-- who may log in. It always begins at the horizon: what was there before an entry was written is seen with it, and
+-- so stands before it, however long some transaction keeps the horizon where it is. And the horizon is never past the
+-- newest place.
+create or replace function audit.sequence(p_limit int, out first bigint, out next bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s audit.sequencer;
+  v_newest bigint;
+  v_last bigint;
+  v_taken bigint;
+  v_over boolean;
+  v_id bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'sequencing needs to see what was committed before each statement' using errcode = 'CFA05';
+  end if;
+  -- NB. A table's lock and not a row's: that would take a transaction id with each look, and write it down.
+  begin
+    lock table audit.sequencer in exclusive mode nowait;
+  exception when lock_not_available then return;
+  end;
+  select * into strict s from audit.sequencer;
+  select coalesce(max(l.index) + 1, 0), least(s.horizon, coalesce(max(l.entry), 0)) into first, s.horizon from audit.leaf l;
+  next := first;
+  select coalesce(max(e.id), 0) into v_newest from audit.entry e;
+  perform audit.make_room(s);
+  if v_newest <= s.horizon then return; end if;
+
+  -- NB. A transaction of its own has no id yet: those which drew an id up to `v_newest` are older than the one it gets now.
+  if s.seen_xid is null and pg_current_xact_id_if_assigned() is null then
+    s.seen_id := v_newest;
+    s.seen_xid := pg_current_xact_id();
+    update audit.sequencer set seen_id = s.seen_id, seen_xid = s.seen_xid;
+    v_over := false;
+  else
+    v_over := s.seen_xid is not null and pg_snapshot_xmin(pg_current_snapshot()) >= s.seen_xid;
+  end if;
+
+  with fresh as (
+    select e.id, sha256('\x00'::bytea || audit.line(e)) as hash from audit.entry e
+     where e.id > s.horizon and not exists (select from audit.leaf l where l.entry = e.id and l.entry > s.horizon)
+     order by e.id limit p_limit),
+  placed as (
+    insert into audit.leaf (index, entry, hash)
+      select first - 1 + row_number() over (order by f.id), f.id, f.hash from fresh f returning entry)
+  select count(*), max(p.entry) into v_taken, v_last from placed p;
+  next := first + v_taken;
+  perform audit.grow(8::smallint, first, next);
+
+  -- Whoever could still have committed a lower id is over, and what they wrote was looked at after that.
+  if v_over then
+    v_id := case when v_taken < p_limit then s.seen_id else least(s.seen_id, v_last) end;
+    update audit.sequencer set horizon = greatest(s.horizon, v_id),
+      seen_xid = case when v_id >= s.seen_id then null else seen_xid end;
+  end if;
+end $$;
+
+create or replace function audit.waiting(out entries bigint, out oldest_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select count(*), min(e.at)
+    from (select least(s.horizon, coalesce((select max(l.entry) from audit.leaf l), 0)) as horizon from audit.sequencer s) s
+    join audit.entry e on e.id > s.horizon
+   where not exists (select from audit.leaf l where l.entry = e.id and l.entry > s.horizon)
+$$;
