@@ -139,31 +139,38 @@ const inTheClear = async (rows: Promise<readonly KeptHistory[]>): Promise<readon
     (await rows).map(async (row) => ({ ...row, bytes: await unpacked(row.bytes, { maxOutputLength: mostBytes }) })),
   );
 
+/** A request that closed, by the store's word; `at`: when that was learned, epoch ms. */
+export type Settled = { readonly id: RequestId; readonly at: number };
+
 /**
  * Requests that closed in the span, by the store's word, and have no history; oldest first. Not those that closed before
  * histories were kept, and not those of which it was said before that theirs is lost.
+ * @param last of the page before this one
  */
-export const withoutHistory = async (
+export const withoutHistory = (
   db: Db,
   { after, before, limit }: { readonly after: number; readonly before: number; readonly limit: number },
-): Promise<readonly RequestId[]> =>
-  (
-    await db.query<{ id: RequestId }>(
-      `select p.request_id as id from curfew.projection p
-       where p.state = 'closed' and p.changed_at < $2
-         and p.changed_at > greatest($1, (select applied_at from migration.applied where name = '0015-histories.sql'))
-         and not exists (select from curfew.history h where h.request_id = p.request_id
-                         and h.workflow_id = 'access-request/' || p.request_id)
-         and not exists (select from curfew.alarm a where a.key = 'history-lost/' || p.request_id)
-       order by p.changed_at limit $3`,
-      [new Date(after), new Date(before), limit],
-    )
-  ).map(({ id }) => id);
+  last: Settled | undefined,
+): Promise<readonly Settled[]> =>
+  db.query<Settled>(
+    `select p.request_id as id, p.changed_at as at from curfew.projection p
+     where p.state = 'closed' and p.changed_at < $2
+       and p.changed_at > greatest($1, (select applied_at from migration.applied where name = '0015-histories.sql'))
+       and ($4::timestamptz is null or (p.changed_at, p.request_id) > ($4, $5::uuid))
+       and not exists (select from curfew.history h where h.request_id = p.request_id
+                       and h.workflow_id = 'access-request/' || p.request_id)
+       and not exists (select from curfew.alarm a where a.key = 'history-lost/' || p.request_id)
+     order by p.changed_at, p.request_id limit $3`,
+    [new Date(after), new Date(before), limit, last ? new Date(last.at) : null, last?.id ?? null],
+  );
 
-/** Until when Temporal's list was gone through; undefined before the first time. */
-export async function through(db: Db): Promise<number | undefined> {
-  const [row] = await db.query<{ through: number }>('select through from curfew.history_mark');
-  return row?.through;
+/** Until when Temporal's list was gone through, undefined before the first time; and the store's own clock. Epoch ms. */
+export async function through(db: Db): Promise<{ readonly mark: number | undefined; readonly storeAt: number }> {
+  const [row] = await db.query<{ mark: number | null; storeAt: number }>(
+    'select (select through from curfew.history_mark) as mark, clock_timestamp() as "storeAt"',
+  );
+  if (!row) throw new Error('a select without a table has one row');
+  return { mark: row.mark ?? undefined, storeAt: row.storeAt };
 }
 
 /**

@@ -24,11 +24,11 @@ export type FetchedHistory = { readonly clear: Buffer; readonly original: Buffer
 
 export type Histories = {
   /**
-   * Runs that closed after `at`, oldest first; all that Temporal still has where it is undefined. By Temporal's list,
-   * which lags: look again at what closed a while ago.
+   * Runs that closed after `at`, in pages; all that Temporal still has where it is undefined. By Temporal's list, which
+   * lags: look again at what closed a while ago.
    * @param types the Workflows' types
    */
-  closedAfter(at: number | undefined, types: readonly string[]): Promise<readonly ClosedRun[]>;
+  closedAfter(at: number | undefined, types: readonly string[]): AsyncIterable<readonly ClosedRun[]>;
   /** The newest run of one Workflow. `gone`: Temporal does not know it (any more). */
   find(workflowId: string): Promise<ClosedRun | 'running' | 'gone'>;
   /**
@@ -45,12 +45,10 @@ export type Histories = {
 export const keptTypes: readonly string[] = [accessRequestType, leaveType, reviewType, effectiveType];
 
 const grpcNotFound = 5;
-const listMs = 60 * secondMs;
+const listMs = 30 * secondMs;
 const fetchMs = 30 * secondMs;
 const callMs = 5 * secondMs;
 const listPage = 1_000;
-/** In one look; what is more is looked at in the next one. */
-const mostRuns = 200_000;
 
 /** Connects with the first call. */
 export function createHistories(settings: TemporalSettings): Histories {
@@ -71,16 +69,20 @@ export function createHistories(settings: TemporalSettings): Histories {
     );
 
   return {
-    closedAfter: (at, types) =>
-      within(listMs, async () => {
-        const runs: ClosedRun[] = [];
-        for await (const info of client.workflow.list({ query: queryOf(at, types), pageSize: listPage })) {
-          const run = runOf(info);
-          if (run) runs.push(run);
-          if (runs.length === mostRuns) break;
+    async *closedAfter(at, types) {
+      const listed = client.workflow.list({ query: queryOf(at, types), pageSize: listPage })[Symbol.asyncIterator]();
+      const next = async (): Promise<readonly WorkflowExecutionInfo[]> => {
+        const infos: WorkflowExecutionInfo[] = [];
+        while (infos.length < listPage) {
+          const one = await listed.next();
+          if (one.done === true) break;
+          infos.push(one.value);
         }
-        return runs.toSorted((one, other) => one.closedAt - other.closedAt);
-      }),
+        return infos;
+      };
+      for (let infos = await within(listMs, next); infos.length > 0; infos = await within(listMs, next))
+        yield infos.flatMap((info) => runOf(info) ?? []);
+    },
     find,
     fetch: ({ workflowId, runId }) =>
       within(fetchMs, () => client.workflow.getHandle(workflowId, runId).fetchHistory()).then(

@@ -16,7 +16,7 @@ const longestMs = 2 * minuteMs;
 export function createCalm(): (missing: readonly Pick<ClosedRun, 'closedAt'>[], now: number) => boolean {
   let since: number | undefined;
   return (missing, now) => {
-    const newest = Math.max(...missing.map(({ closedAt }) => closedAt));
+    const newest = missing.reduce((at, { closedAt }) => Math.max(at, closedAt), -Infinity);
     const goesOn = missing.length > many && newest > now - calmMs;
     since = goesOn ? (since ?? now) : undefined;
     if (since === undefined || now - since < longestMs) return goesOn;

@@ -28,7 +28,7 @@ export function watchExporting({ store, histories, clock }: ExportWatchOptions) 
   return async (): Promise<void> => {
     retentionMs ??= await histories.retentionMs().catch(() => undefined);
     const bound = Math.min(patienceMs, (retentionMs ?? Infinity) / 4);
-    const mark = (await kept.through(store)) ?? startedAt;
+    const { mark = startedAt } = await kept.through(store);
     if (clock() - mark > bound) {
       const detail = `Histories of Workflows that closed since ${formatInstant(mark)} are not kept yet: the worker's log says why. Temporal forgets each ${retentionMs === undefined ? 'after its retention' : `${Math.round(retentionMs / hourMs)} hours after its close`}.`;
       await alarms.raise(store, { key: code, code, subject: 'histories', detail });

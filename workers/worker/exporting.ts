@@ -32,6 +32,8 @@ const overlapMs = 10 * minuteMs;
 const wholeEveryMs = 6 * hourMs;
 const atOnce = 4;
 const page = 1_000;
+/** With so many that were not tried yet, listing waits until they were: where histories were never kept there may be millions. */
+const mostUntried = 50_000;
 /** A request that closed so long ago has a history, or somebody is told why not. */
 const settledMs = 10 * minuteMs;
 const lookBackMs = 7 * dayMs;
@@ -39,12 +41,16 @@ const lookEveryMs = 5 * minuteMs;
 /** More failures than these and something is wrong with more than one history: the rest waits for the next round. */
 const mostFailures = 10;
 
-/** @returns one round: how many were kept, and how many could not be; it throws where store or Temporal do not answer */
+type Left = { readonly run: ClosedRun; readonly failed: number };
+
+/** @returns one round: how many were kept, and how many are left; it throws where store or Temporal do not answer */
 export function createExporting({ store, histories, clock, log, script }: ExportingOptions) {
   /** Rounds of looks that did nothing, by run: not fetched again. */
   const idle = new Map<string, number>();
-  /** What could not be kept, by run: tried again each round. */
-  const stuck = new Map<string, ClosedRun>();
+  /** What is known and not kept, by run, with how often it could not be. */
+  let left = new Map<string, Left>();
+  /** Until when this process has listed, by the store's clock; the mark may lie far behind it, where something is left. */
+  let listedAt: number | undefined;
   let wholeAt = -Infinity;
   let lookedAt = -Infinity;
   let hasScript = false;
@@ -65,11 +71,11 @@ export function createExporting({ store, histories, clock, log, script }: Export
       return false;
     }
     const { all: bundles, last: bundle = null } = bundlesOf(history);
+    // Before it is kept: what is kept is not looked at again.
+    for (const hash of await kept.unknownBundles(store, bundles)) await tellUnknown(hash, workflowId);
     const of = { workflowId, runId, kind, requestId, closedAt, bundle, bundles, events: history.events.length };
     const row = { ...of, bytes: clear, sha256: sha256(clear), originalSha256: sha256(original) };
-    if ((await kept.keep(store, row, subject)) === 'there') return false;
-    for (const hash of await kept.unknownBundles(store, bundles)) await tellUnknown(hash, workflowId);
-    return true;
+    return (await kept.keep(store, row, subject)) === 'kept';
   }
 
   /** Whoever may complete tasks on the queue without being one of Curfew's workers could make a Workflow do anything. */
@@ -81,18 +87,19 @@ export function createExporting({ store, histories, clock, log, script }: Export
       detail: `A Workflow was run by a script that no worker of Curfew has kept, SHA-256 ${hash}: find out whose worker serves Curfew's task queue.`,
     });
 
-  async function exportAll(runs: readonly ClosedRun[]): Promise<number> {
-    const waiting = runs.filter(({ runId }) => !idle.has(runId)).values();
+  /** What failed least goes first: however many can never be kept, they are in nobody else's way. */
+  async function exportAll(): Promise<number> {
+    const waiting = [...left.values()].toSorted((one, other) => one.failed - other.failed).values();
     let [count, failures] = [0, 0];
     const work = async (): Promise<void> => {
-      for (const run of waiting) {
-        stuck.set(run.runId, run);
-        if (failures >= mostFailures) continue;
+      for (const { run, failed } of waiting) {
+        if (failures >= mostFailures) return;
         try {
           if (await exportOne(run)) count += 1;
-          stuck.delete(run.runId);
+          left.delete(run.runId);
         } catch (err) {
           failures += 1;
+          left.set(run.runId, { run, failed: failed + 1 });
           log.warn({ err, workflowId: run.workflowId }, 'a history could not be kept yet');
         }
       }
@@ -101,25 +108,47 @@ export function createExporting({ store, histories, clock, log, script }: Export
     return count;
   }
 
-  async function closedRuns(mark: number | undefined, whole: boolean): Promise<readonly ClosedRun[]> {
-    // A mark that lies ahead is that of a clock which was wrong.
-    const from = mark === undefined ? undefined : Math.min(mark, clock()) - overlapMs;
-    const looks = await histories.closedAfter(from ?? clock() - overlapMs, [reconcileType]);
-    const runs = [...(await histories.closedAfter(whole ? undefined : from, keptTypes)), ...looks];
-    const all = [...new Map([...stuck.values(), ...runs].map((run) => [run.runId, run])).values()];
-    const missing: ClosedRun[] = [];
-    for (let at = 0; at < all.length; at += page)
-      missing.push(...(await kept.notKept(store, all.slice(at, at + page))));
-    return missing;
+  /**
+   * What was left and is still not kept, by this process or another, and what closed since, oldest first.
+   * @returns whether Temporal's list was gone through to its end
+   */
+  async function look(from: number | undefined, isWhole: boolean): Promise<boolean> {
+    const found = new Map<string, Left>();
+    let untried = 0;
+    const add = async (runs: readonly ClosedRun[]): Promise<void> => {
+      for (const run of await kept.notKept(store, runs)) {
+        if (idle.has(run.runId) || found.has(run.runId)) continue;
+        const failed = left.get(run.runId)?.failed ?? 0;
+        if (failed === 0) untried += 1;
+        found.set(run.runId, { run, failed });
+      }
+    };
+    const known = [...left.values()].map(({ run }) => run);
+    for (let at = 0; at < known.length; at += page) await add(known.slice(at, at + page));
+    const since = { kept: isWhole ? undefined : from, looks: from ?? clock() - overlapMs };
+    const lists = [histories.closedAfter(since.kept, keptTypes), histories.closedAfter(since.looks, [reconcileType])];
+    for (const list of lists) {
+      for await (const runs of list) {
+        if (untried >= mostUntried) break;
+        await add(runs);
+      }
+    }
+    left = new Map([...found].toSorted(([, one], [, other]) => one.run.closedAt - other.run.closedAt));
+    return untried < mostUntried;
   }
 
   /** By the store's word of what closed: Temporal's list may never have had it, and Temporal may have lost it. */
   async function lookForMissing(now: number): Promise<void> {
     const span = { after: now - lookBackMs, before: now - settledMs, limit: 100 };
-    for (const id of await kept.withoutHistory(store, span)) {
-      const found = await histories.find(accessRequestId(id));
-      if (found === 'gone') await tellLost(id);
-      else if (found !== 'running') await exportAll([found]);
+    for (let last: kept.Settled | undefined; ;) {
+      const some = await kept.withoutHistory(store, span, last);
+      for (const { id } of some) {
+        const run = await histories.find(accessRequestId(id));
+        if (run === 'gone') await tellLost(id);
+        else if (run !== 'running' && !left.has(run.runId)) left.set(run.runId, { run, failed: 0 });
+      }
+      last = some.at(-1);
+      if (!last) return;
     }
   }
 
@@ -132,26 +161,40 @@ export function createExporting({ store, histories, clock, log, script }: Export
         'Temporal does not have the history of this Workflow any more, and nobody kept it: only the log tells of it.',
     });
 
-  return async (): Promise<{ readonly kept: number; readonly failed: number }> => {
+  return async (): Promise<{ readonly kept: number; readonly left: number }> => {
     hasScript ||= (await kept.keepBundle(store, script)) !== '';
     const now = clock();
-    const mark = await kept.through(store);
-    const whole = now - wholeAt >= wholeEveryMs;
-    const missing = await closedRuns(mark, whole);
-    const requests = missing.filter(({ type }) => type !== reconcileType);
-    if (isStorm(requests, now)) return { kept: 0, failed: stuck.size };
-    const count = await exportAll(missing);
-    if (whole) wholeAt = now;
-    // Not past what is stuck: whoever comes after this process looks from there on.
-    await kept.moveThrough(store, Math.min(now, ...[...stuck.values()].map(({ closedAt }) => closedAt - 1)));
+    const { mark, storeAt } = await kept.through(store);
+    const isWhole = now - wholeAt >= wholeEveryMs;
+    // A mark that lies ahead is that of a clock which was wrong.
+    const from = listedAt ?? mark;
+    const isListed = await look(from === undefined ? undefined : Math.min(from, now) - overlapMs, isWhole);
+    if (isListed) {
+      listedAt = Math.min(now, storeAt);
+      if (isWhole) wholeAt = now;
+    }
+    const runs = [...left.values()].map(({ run }) => run);
+    if (
+      isStorm(
+        runs.filter(({ type }) => type !== reconcileType),
+        now,
+      )
+    )
+      return { kept: 0, left: left.size };
+    const count = await exportAll();
+    // Not past what is left: whoever comes after this process looks from there on.
+    if (isListed) await kept.moveThrough(store, earliest(now, left.values()));
     for (const [runId, closedAt] of idle) if (closedAt < now - 2 * overlapMs) idle.delete(runId);
     if (now - lookedAt >= lookEveryMs) {
       await lookForMissing(now);
       lookedAt = now;
     }
-    return { kept: count, failed: stuck.size };
+    return { kept: count, left: left.size };
   };
 }
+
+const earliest = (now: number, left: Iterable<Left>): number =>
+  [...left].reduce((at, { run }) => Math.min(at, run.closedAt - 1), now);
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -165,21 +208,29 @@ function aboutWhom(workflowId: string): { readonly requestId: RequestId | null; 
 
 const everyMs = 5 * secondMs;
 
-/** Until the signal. A round that fails leaves all as it was, and the next one does it. Never throws. */
+/**
+ * Until the signal. A round that fails leaves all as it was, and the next one does it. Never throws. The watch goes on by
+ * itself: a round may take as long as there is much to keep.
+ */
 export async function keepExporting(options: ExportingOptions, signal: AbortSignal): Promise<void> {
   const round = createExporting(options);
   const watch = watchExporting(options);
   let failing = false;
-  while (!signal.aborted) {
+  const exporting = async (): Promise<void> => {
     try {
-      const { kept: count, failed } = await round();
-      if (count > 0) options.log.info({ count, failed }, 'histories of closed Workflows are kept');
+      const { kept: count, left } = await round();
+      if (count > 0) options.log.info({ count, left }, 'histories of closed Workflows are kept');
       failing = false;
     } catch (err) {
       if (!failing && !signal.aborted) options.log.warn({ err }, 'histories of closed Workflows cannot be kept yet');
       failing = true;
     }
-    await watch().catch(() => undefined);
-    await pause(everyMs, undefined, { signal }).catch(() => undefined);
-  }
+  };
+  const again = async (work: () => Promise<void>): Promise<void> => {
+    while (!signal.aborted) {
+      await work();
+      await pause(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  };
+  await Promise.all([again(exporting), again(() => watch().catch(() => undefined))]);
 }
