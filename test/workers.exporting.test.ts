@@ -128,7 +128,12 @@ test('what a closed Workflow did is kept as canonical JSON in the clear, with it
   expect(sha256(original)).toBe(history.originalSha256);
 
   const own = sha256(Buffer.from(script));
-  expect(history).toMatchObject({ workflowId: accessRequestId(id), kind: 'accessRequest', bundle: own, bundles: [own] });
+  expect(history).toMatchObject({
+    workflowId: accessRequestId(id),
+    kind: 'accessRequest',
+    bundle: own,
+    bundles: [own],
+  });
   const entries = await entriesOf(store.admin, id);
   expect(entries.map(({ kind, login, body }) => ({ kind, login, body }))).toEqual([
     {
