@@ -69,7 +69,8 @@ export type Folded = {
 };
 
 /**
- * Takes the lines of one session, in their order; those that were read before change nothing. Changes `state`.
+ * Takes the lines of one session, in their order; those that were read before change nothing. A session that was taken for
+ * over, and in which a statement still comes, goes on: no line of a log is dropped for what another one said. Changes `state`.
  * @param draw makes a salt
  */
 export function foldSession(state: SessionState, lines: readonly SessionLine[], draw: () => Buffer): Folded {
@@ -77,8 +78,10 @@ export function foldSession(state: SessionState, lines: readonly SessionLine[], 
   const unchanged = before && { ...before };
   const added: NewStatement[] = [];
   for (const line of lines) {
-    if (state.closedAt !== null || line.line <= state.readLine) continue;
+    if (line.line <= state.readLine) continue;
+    if (state.closedAt !== null && line.event.kind !== 'statement') continue;
     state.readLine = line.line;
+    state.closedAt = null;
     const made = take(state, line, draw);
     if (made) added.push(made);
     if (line.ends) state.closedAt = line.at;

@@ -7,9 +7,9 @@ import { minuteMs } from '../domain/time.ts';
 import { appendAll } from './audit.ts';
 import type { Db, Store } from './pool.ts';
 import { fixStatements } from './session-batches.ts';
-import { foldSession, type NewStatement, type SessionLine, type Statement } from './session-fold.ts';
+import { foldSession, type NewStatement, type SessionLine, type SessionState, type Statement } from './session-fold.ts';
 import { holdPlace, movePlace, type LoggedNode, type LogPlace, type ReadOn } from './session-places.ts';
-import { addStatements, begin, changeStatements, openStates, save, type Of } from './session-rows.ts';
+import { addStatements, begin, changeStatements, statesOf, save, type Of } from './session-rows.ts';
 
 /** What was read from a place on; `lines` as they may be kept. */
 export type LogPiece = ReadOn & {
@@ -38,18 +38,21 @@ async function keep(tx: Db, node: LoggedNode, lines: readonly SessionLine[]) {
   if (lines.length === 0) return [];
   const bySession = Map.groupBy(lines, ({ session }) => session);
   const opened = await begin(tx, node, bySession);
-  const states = await openStates(tx, node, [...bySession.keys()]);
+  const states = await statesOf(tx, node, [...bySession.keys()]);
   const added: Of<NewStatement>[] = [];
   const changed: Of<Statement>[] = [];
+  const going: SessionState[] = [];
   for (const state of states) {
+    const wasOver = state.closedAt !== null;
     const folded = foldSession(state, bySession.get(state.session) ?? [], () => randomBytes(16));
     added.push(...folded.added.map((statement) => ({ state, statement })));
     if (folded.changed) changed.push({ state, statement: folded.changed });
+    if (!wasOver || folded.added.length > 0) going.push(state);
   }
   await addStatements(tx, added);
   await changeStatements(tx, changed);
-  const fixed = await fixStatements(tx, node, states, { ended: 'seen' });
-  await save(tx, states, 'seen');
+  const fixed = await fixStatements(tx, node, going, { ended: 'seen' });
+  await save(tx, going, 'seen');
   return [...opened, ...fixed];
 }
 
@@ -77,7 +80,7 @@ export const settle = (store: Store, node: LoggedNode, from: LogPlace, readTo: n
       [node.cluster, node.node, new Date(readTo - unseenAfterMs), new Date(readTo - fixedAfterMs)],
     );
     const endedAt = new Map(due.map((row) => [row.session, row.endedAt]));
-    const states = await openStates(tx, node, [...endedAt.keys()]);
+    const states = await statesOf(tx, node, [...endedAt.keys()]);
     for (const state of states) state.closedAt = endedAt.get(state.session) ?? null;
     await appendAll(tx, await fixStatements(tx, node, states, { ended: 'unseen', whatever: true }));
     await save(tx, states, 'unseen');

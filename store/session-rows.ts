@@ -60,7 +60,7 @@ export async function begin(
   );
 }
 
-type StateRow = Omit<SessionState, 'closedAt' | 'last'> & {
+type StateRow = Omit<SessionState, 'last'> & {
   readonly line: number | null;
   readonly at: number;
   readonly via: Statement['via'];
@@ -72,25 +72,25 @@ type StateRow = Omit<SessionState, 'closedAt' | 'last'> & {
   readonly salt: Buffer | null;
 };
 
-/** Those of these sessions that are not over, each with its last statement. */
-export async function openStates(
+/** These sessions, each with the last of its statements that no entry of the log holds yet. */
+export async function statesOf(
   tx: Db,
   { cluster, node }: NodeName,
   sessions: readonly string[],
 ): Promise<readonly SessionState[]> {
   const rows = await tx.query<StateRow>(
-    `select s.id, s.session, s.request_id as "requestId", s.person, s.read_line as "readLine", s.statements, s.batched,
+    `select s.id, s.session, s.request_id as "requestId", s.person, s.closed_at as "closedAt", s.read_line as "readLine", s.statements, s.batched,
        s.batched_line as "batchedLine", l.line, l.at, l.via, l.what, l.duration_us as "durationUs", l.error,
        l.text_hash as "textHash", l.parameters_hash as "parametersHash", t.salt
      from curfew.session s
-       left join lateral (select * from curfew.session_statement x where x.session = s.id order by x.line desc limit 1) l on true
+       left join lateral (select * from curfew.session_statement x
+         where x.session = s.id and x.line > s.batched_line order by x.line desc limit 1) l on true
        left join curfew.session_text t on t.session = s.id and t.line = l.line
-     where s.cluster = $1 and s.node = $2 and s.session = any ($3) and s.closed_at is null order by s.id`,
+     where s.cluster = $1 and s.node = $2 and s.session = any ($3) order by s.id`,
     [cluster, node, sessions],
   );
   return rows.map(({ line, at, via, what, durationUs, error, textHash, parametersHash, salt, ...row }) => ({
     ...row,
-    closedAt: null,
     last: line === null ? null : { line, at, via, what, durationUs, error, textHash, parametersHash, salt },
   }));
 }

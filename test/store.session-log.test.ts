@@ -188,6 +188,57 @@ describe('a session', () => {
   });
 });
 
+describe('a session that was taken for over', () => {
+  const isOpen = async () =>
+    (await sessionsOf(store.as.curfew_auditor, [requestId])).map(({ closedAt, statements: count }) => [
+      closedAt,
+      count,
+    ]);
+  const fixed = async () =>
+    (await entries()).slice(1).map(({ kind, body }) => ({ kind, statements: body['statements'], last: body['last'] }));
+
+  test('goes on where its log does: no statement is dropped, and both ends are fixed', async () => {
+    const lines = session([opened, told('select 1'), closed, told('select 2'), took(7), told('select 3'), closed]);
+    await keep(start, piece(lines.slice(0, 3), 1));
+    await keep(placeAt(1), piece(lines.slice(3, 6), 2));
+    expect(await isOpen()).toEqual([[null, 3]]);
+    await keep(placeAt(2), piece(lines.slice(6), 3));
+    expect(await isOpen()).toEqual([[at + 7_000, 3]]);
+    expect((await statements()).map(({ text, durationUs }) => [text, durationUs])).toEqual([
+      ['select 1', null],
+      ['select 2', 7],
+      ['select 3', null],
+    ]);
+    expect(await fixed()).toMatchObject([
+      { kind: 'session.closed', statements: 1, last: { from: 2, to: 2, count: 1 } },
+      { kind: 'session.closed', statements: 3, last: { from: 4, to: 6, count: 2 } },
+    ]);
+    // What an entry holds learns nothing any more.
+    await keep(placeAt(3), piece(session([took(9), { kind: 'failed', error: '57014' }, closed], '1.a', 8), 4));
+    expect(await statements()).toMatchObject([{ durationUs: null }, { durationUs: 7 }, { error: null }]);
+    expect(await fixed()).toHaveLength(2);
+  });
+
+  test('in one piece with what comes after, is not', async () => {
+    await keep(start, piece(session([opened, told('select 1'), closed, told('select 2')]), 1));
+    expect(await isOpen()).toEqual([[null, 2]]);
+  });
+
+  test('because its grant was, goes on as well, and is over again', async () => {
+    await keep(start, piece(session([opened, told('select 1')]), 100));
+    await granted(at, at + 600_000);
+    await settle(store.as.curfew_collector, node, placeAt(100), at + 700_000);
+    await keep(placeAt(100), piece(session([told('select 2')], '1.a', 3), 200));
+    expect(await isOpen()).toEqual([[null, 2]]);
+    await settle(store.as.curfew_collector, node, placeAt(200), at + 800_000);
+    expect(await isOpen()).toEqual([[at + 600_000, 2]]);
+    expect(await fixed()).toMatchObject([
+      { kind: 'session.closed', last: { from: 2, count: 1 } },
+      { kind: 'session.closed', last: { from: 3, count: 1 } },
+    ]);
+  });
+});
+
 describe('a statement', () => {
   test('that fails is one, with its code', async () => {
     const failed = told('select * from no', { via: 'error', error: '42P01' });

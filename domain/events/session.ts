@@ -24,7 +24,8 @@ type Batch = {
 
 /**
  * `ended`: `seen` where the log says so; `unseen` where a server that crashed could not, and the grant's end was verified.
- * `statements`: of the whole session; `last`: those that no earlier batch holds.
+ * `statements`: of the whole session; `last`: those that no earlier batch holds. Where its log goes on all the same, so does
+ * the session, and is closed once more.
  */
 type Closed = Place & {
   readonly closedAt: number;
