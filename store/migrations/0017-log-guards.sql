@@ -72,3 +72,27 @@ as $$
     join audit.entry e on e.id > s.horizon
    where not exists (select from audit.leaf l where l.entry = e.id and l.entry > s.horizon)
 $$;
+
+-- == Checkpoints =============================================================================================
+-- Whoever has the worker's login and no key could else keep the log from being signed for ever, by one row that is ahead
+-- of it: rows stay, and the newest is gone on from. Of a signature the store knows nothing.
+create function audit.checkpoint_fits() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare v_last audit.checkpoint;
+begin
+  -- Another worker's of the same size: whoever comes second takes that one.
+  if exists (select from audit.checkpoint c where c.size = new.size) then return new; end if;
+  select * into v_last from audit.checkpoint c where c.epoch = new.epoch order by c.size desc limit 1;
+  if new.size > (select coalesce(max(l.index) + 1, 0) from audit.leaf l)
+    or new.epoch <> (select max(e.number) from audit.epoch e)
+    or new.size < v_last.size or new.at < v_last.at
+    -- Clocks of two machines differ, and what bears an instant to come holds up the next one.
+    or new.at > clock_timestamp() + interval '15 minutes' then
+    raise exception 'no checkpoint of the log as it is now' using errcode = 'CFA07';
+  end if;
+  return new;
+end $$;
+revoke all on function audit.checkpoint_fits() from public;
+create trigger checkpoint_fits before insert on audit.checkpoint for each row execute function audit.checkpoint_fits();
+alter table audit.checkpoint enable always trigger checkpoint_fits;
