@@ -17,6 +17,7 @@ export type ExtensionAskedBody = ExtensionBodies['extension.asked'];
 export type ExtensionDecidedBody = ExtensionBodies['extension.decided'];
 export type ExtensionMadeBody = ExtensionBodies['extension.made'];
 export type ClaimBody = GrantBodies['claim.accepted'];
+export type ReaperEndedBody = GrantBodies['reaper.ended'];
 export type GrantBody = GrantBodies['grant.made'];
 export type EndedBody = GrantBodies['grant.ended'];
 
@@ -29,6 +30,9 @@ export type Word = {
 };
 
 export type ExtensionCase = { readonly asked: ExtensionAskedBody; readonly words: Word[] };
+
+/** From when to when somebody knew that something does not end, epoch ms. */
+export type Alarm = { readonly key: string; readonly raisedAt: number; overAt?: number };
 
 export type Case = {
   readonly id: RequestId;
@@ -43,11 +47,16 @@ export type Case = {
   grant?: { readonly entry: PlacedEntry; readonly body: GrantBody };
   /** Causes for which its end was asked, and when first. */
   readonly asked: { readonly cause: string; readonly atMs: number }[];
-  /** When somebody was called about it, epoch ms. */
-  readonly alarms: number[];
+  /** That it does not end. */
+  readonly alarms: Alarm[];
+  /** When the reaper had seen on every node that nothing was left of it, epoch ms. */
+  safeAt?: number;
   /** By now, with what extensions have added. */
   endAt?: number;
 };
+
+export type Granted = Case & Required<Pick<Case, 'grant'>>;
+export const isGranted = (one: Case): one is Granted => one.grant !== undefined;
 
 /** A number: it is over since then (epoch ms), and nothing of it is kept but that. */
 export type Cases = {

@@ -1,22 +1,24 @@
-/**
- * Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it.
- *
- * The bound is I2's: thirty seconds after its end nothing of a grant is left where the database can be reached. PostgreSQL
- * itself lets nobody in after the end (I3). What took longer must have been loud within a minute of its end (I17).
- */
+/** Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it. */
 import { roleOf } from '../../domain/ids.ts';
 import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import { unmet } from './approved.ts';
-import type { Case, Cases, EndedBody, ExtensionMadeBody, GrantBody } from './case.ts';
+import {
+  isGranted,
+  type Alarm,
+  type Case,
+  type Cases,
+  type EndedBody,
+  type ExtensionMadeBody,
+  type Granted,
+  type GrantBody,
+} from './case.ts';
 import { whyNotExtended } from './extended.ts';
+import { latenessOf, noteClusterAlarm } from './late.ts';
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
 
-export const endedWithinMs = 30 * secondMs;
-/** A minute, and what raising the alarm itself may take. */
-const loudWithinMs = minuteMs + 15 * secondMs;
 /** An approval may become void while the grant runs on its target: then its end must have been asked for by this long after. */
 const crossedWithinMs = 5 * secondMs;
 
@@ -38,6 +40,9 @@ export type EndedCheck = {
 };
 
 export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): EndedCheck {
+  /** Of what is no request: clusters that nobody looks after, or can reach. */
+  const clusters: Alarm[] = [];
+
   async function granted(entry: PlacedEntry, one: Case): Promise<void> {
     const body = entry.body as unknown as GrantBody;
     tally.count('grants');
@@ -54,7 +59,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     if (typeof receipt === 'string') return tally.bad(entry, receipt);
     tally.count('receipts');
     for (const why of whyNotEnded(receipt as RevokeReceipt, entry.subject, body)) tally.bad(entry, why);
-    if (one?.grant) late(entry, one, body);
+    if (one && isGranted(one)) late(entry, one, body);
   }
 
   function extended(entry: PlacedEntry, one: Case): void {
@@ -62,15 +67,17 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     for (const why of whyNotExtended(one, entry.body as unknown as ExtensionMadeBody)) tally.bad(entry, why);
   }
 
-  function late(entry: PlacedEntry, one: Case, { verifiedAt }: EndedBody): void {
-    const endAt = Math.min(one.endAt ?? Infinity, ...one.asked.map(({ atMs }) => atMs));
-    if (verifiedAt - endAt <= endedWithinMs) tally.count(`ended within ${endedWithinMs / secondMs} s`);
-    else if (one.alarms.some((at) => at - endAt <= loudWithinMs)) tally.count('ended later, with an alarm');
-    else
-      tally.bad(
-        entry,
-        `It ended ${Math.round((verifiedAt - endAt) / secondMs)} s after it should have, and nobody was told.`,
-      );
+  function late(entry: PlacedEntry, one: Granted, { verifiedAt }: EndedBody): void {
+    // NB. Told by the writer's clock, and stamped by the store's: whichever is earlier, nothing was left by then.
+    const lateness = latenessOf(one, Math.min(verifiedAt, entry.atMs, one.safeAt ?? Infinity), clusters);
+    if (Math.abs(entry.atMs - verifiedAt) > skewMs)
+      tally.count('ends that were written down over a minute from when they were verified');
+    if (lateness.kind === 'onTime') tally.count(lateness.counted);
+    else if (lateness.loud) tally.count('ended later, with an alarm');
+    else {
+      const seconds = Math.round(lateness.byMs / secondMs);
+      tally.bad(entry, `It ended ${seconds} s after it should have, and nobody was told.`);
+    }
   }
 
   function session(entry: PlacedEntry, one: Case | number): void {
@@ -87,6 +94,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     see(entry) {
       const one = cases.of(entry.subject);
       const open = typeof one === 'number' ? undefined : one;
+      if (one === undefined) noteClusterAlarm(clusters, entry);
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
       if (entry.kind === 'extension.made' && open) extended(entry, open);
@@ -96,13 +104,13 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     async finish(at) {
       const live: OpenGrant[] = [];
       for (const one of cases.left()) {
-        if (!one.grant || one.state.kind === 'closed') continue;
+        if (!isGranted(one) || one.state.kind === 'closed') continue;
         const { entry, body } = one.grant;
-        const endAt = one.endAt ?? body.endAt;
-        const asked = Math.min(endAt, ...one.asked.map(({ atMs }) => atMs));
-        if (at - asked > endedWithinMs && !one.alarms.some((alarm) => alarm - asked <= loudWithinMs)) {
+        const lateness = latenessOf(one, Math.min(at, one.safeAt ?? Infinity), clusters);
+        if (lateness.kind === 'late' && !lateness.loud)
           tally.bad(entry, 'It is over, and no entry says that nothing is left of it.');
-        } else live.push({ request: one.id, index: entry.index, target: body.target, endAt });
+        else if (one.safeAt !== undefined) tally.count('over, and not closed yet');
+        else live.push({ request: one.id, index: entry.index, target: body.target, endAt: one.endAt ?? body.endAt });
       }
       tally.count('open', live.length);
       for (const request of await receipts.left())

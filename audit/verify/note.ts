@@ -15,6 +15,7 @@ import {
   type OpenedBody,
   type Word,
 } from './case.ts';
+import { noteAlarm } from './late.ts';
 import { firstState } from './legal.ts';
 
 /** Writes down what an entry says of its request, before anybody judges it. Throws where a body is not of its kind. */
@@ -57,7 +58,8 @@ function noteOf(one: Case, entry: PlacedEntry): void {
       one.grant = { entry, body: body as unknown as GrantBody };
       return;
     case 'alarm.raised':
-      one.alarms.push(atMs);
+    case 'alarm.resolved':
+      noteAlarm(one.alarms, entry);
       return;
     case 'extension.asked': {
       const asked = body as unknown as ExtensionAskedBody;

@@ -1,0 +1,67 @@
+/**
+ * How long after it should have ended something was left of a grant, and whether somebody was called meanwhile.
+ *
+ * The bounds are the design's: thirty seconds after its own end nothing is left of it where the database can be reached
+ * (I2); what somebody asked for, or a leaving, is done within a minute (I9, I17). PostgreSQL itself lets nobody in after
+ * the end (I3). Whatever takes longer must have been loud within a minute of when it should have been over (I17).
+ */
+import { minuteMs, secondMs } from '../../domain/units.ts';
+import type { PlacedEntry } from '../entry-line.ts';
+import { textIn, type Alarm, type Granted } from './case.ts';
+
+const endedWithinMs = 30 * secondMs;
+const askedWithinMs = minuteMs;
+/** A minute, and what raising the alarm itself may take. */
+const loudWithinMs = minuteMs + 15 * secondMs;
+
+/** Whoever ends grants is dead, or cannot reach a cluster. */
+const ofClusters = ['reaper-blind', 'reaper-silent'];
+/** A grant does not end, or what ends it met something: any other alarm about a request is about something else. */
+const isOfAnEnd = (code: string): boolean => code === 'revoke-late' || code.startsWith('reaper-');
+
+/** Writes down what is told of a request, and when that was over. */
+export const noteAlarm = (alarms: Alarm[], entry: PlacedEntry): void => noteWhere(alarms, entry, isOfAnEnd);
+
+/** The same of what is no request. */
+export const noteClusterAlarm = (alarms: Alarm[], entry: PlacedEntry): void =>
+  noteWhere(alarms, entry, (code) => ofClusters.includes(code));
+
+function noteWhere(alarms: Alarm[], entry: PlacedEntry, counts: (code: string) => boolean): void {
+  const key = textIn(entry, 'key');
+  if (entry.kind === 'alarm.raised' && counts(textIn(entry, 'code'))) alarms.push({ key, raisedAt: entry.atMs });
+  if (entry.kind !== 'alarm.resolved') return;
+  const open = alarms.findLast((alarm) => alarm.key === key && alarm.overAt === undefined);
+  if (open) open.overAt = entry.atMs;
+}
+
+/** `onTime`: what is counted. `late`: it was over so many milliseconds too late; `loud`: and somebody was told. */
+export type Lateness =
+  | { readonly kind: 'onTime'; readonly counted: string }
+  | { readonly kind: 'late'; readonly loud: boolean; readonly byMs: number };
+
+/**
+ * @param safeAt when nothing was left of it, epoch ms; or where nobody has said so yet, an instant by which nobody had
+ * @param clusters alarms of clusters: the log does not say which of them a target is in
+ */
+export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alarm[]): Lateness {
+  const { entry, body } = one.grant;
+  const dues = [
+    { at: one.endAt ?? body.endAt, withinMs: endedWithinMs },
+    // What was asked before the login was there could not end it yet.
+    ...one.asked.map(({ atMs }) => ({ at: Math.max(atMs, entry.atMs), withinMs: askedWithinMs })),
+  ];
+  const missed = dues.filter(({ at, withinMs }) => !(safeAt - at <= withinMs));
+  const shouldAt = Math.min(...dues.map(({ at }) => at));
+  if (missed.length > 0) {
+    const told = ({ at }: { readonly at: number }): boolean =>
+      [...one.alarms, ...clusters].some(
+        ({ raisedAt, overAt }) => raisedAt <= at + loudWithinMs && (overAt === undefined || overAt >= at),
+      );
+    return { kind: 'late', loud: missed.every(told), byMs: safeAt - shouldAt };
+  }
+  const soon = safeAt - shouldAt <= endedWithinMs;
+  return {
+    kind: 'onTime',
+    counted: soon ? `ended within ${endedWithinMs / secondMs} s` : 'ended within a minute of being asked to',
+  };
+}

@@ -1,0 +1,131 @@
+/** Whether a grant ended in time, by whose word, and who was told where it did not (I2, I9, I16, I17). */
+import { describe, expect, test } from 'vitest';
+import { endAsked } from '../domain/events/grant.ts';
+import { alarmRaised, alarmResolved } from '../domain/events/operation.ts';
+import type { RequestId } from '../domain/ids.ts';
+import { people, SampleLog } from './support/evidence.ts';
+import { countsOf, verdictOn, wrongIn } from './support/verified.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const revoked = { outcome: 'revoked' as 'released' };
+const quiet = /5: It ended \d+ s after it should have, and nobody was told/;
+
+function held(): { readonly log: SampleLog; readonly id: RequestId; readonly endAt: number } {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const { id } = log.ask();
+  log.decide(id);
+  log.claim(id);
+  log.grant(id);
+  return { log, id, endAt: log.claimed(id).endAt };
+}
+
+/** At this instant somebody is told, by a login that may. */
+function alarm(log: SampleLog, at: number, subject: string, code: string, key = `${code}/${subject}`): void {
+  log.at = at;
+  log.append(alarmRaised('curfew_reaper', subject, { key, code }), 'curfew_reaper');
+}
+function over(log: SampleLog, at: number, subject: string, key: string): void {
+  log.at = at;
+  log.append(alarmResolved('curfew_reaper', subject, { key }), 'curfew_reaper');
+}
+
+const dated = (log: SampleLog, index: number, at: number): void => {
+  log.lines[index] = Buffer.from(
+    String(log.lines[index]).replace(/"at":"[^"]+"/, `"at":"${new Date(at).toISOString().slice(0, -1)}421Z"`),
+  );
+  log.at = at;
+};
+
+describe('a grant that ends ten hours late', () => {
+  test('holds, and is counted, where somebody was told within a minute', async () => {
+    const { log, id, endAt } = held();
+    alarm(log, endAt + 40 * second, id, 'revoke-late');
+    log.end(id, { lateMs: 10 * hour });
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'ended later, with an alarm': 1 });
+  });
+
+  test('holds where somebody was told that its cluster cannot be reached, and knew it still', async () => {
+    const { log, id, endAt } = held();
+    alarm(log, endAt - hour / 2, 'main', 'reaper-blind');
+    log.end(id, { lateMs: 10 * hour });
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+
+  const strange: readonly [string, (log: SampleLog, id: RequestId, endAt: number) => void][] = [
+    ['something else about it', (log, id, endAt) => alarm(log, endAt + second, id, 'extension-refused')],
+    ['it hours later', (log, id, endAt) => alarm(log, endAt + 5 * hour, id, 'revoke-late')],
+    [
+      'what was over long before its end',
+      (log, id, endAt) => {
+        alarm(log, endAt - hour / 2, id, 'revoke-late', 'before');
+        over(log, endAt - hour / 3, id, 'before');
+      },
+    ],
+    [
+      'a cluster that answered again before its end',
+      (log, _, endAt) => {
+        alarm(log, endAt - hour / 2, 'main', 'reaper-blind', 'blind');
+        over(log, endAt - hour / 3, 'main', 'blind');
+      },
+    ],
+    ['another request', (log, _, endAt) => alarm(log, endAt + second, 'somebody-else', 'revoke-late')],
+  ];
+  test.each(strange)('does not hold where all that somebody was told is %s', async (_, tell) => {
+    const { log, id, endAt } = held();
+    tell(log, id, endAt);
+    log.end(id, { lateMs: 10 * hour });
+    expect(wrongIn(await verdictOn(log)).join()).toMatch(quiet);
+  });
+});
+
+describe('what is ended because somebody asked', () => {
+  test.each(['left', 'suspended', 'revoked'])('may take a minute: %s', async (cause) => {
+    const { log, id } = held();
+    log.append(endAsked('curfew_directory', id, { cause }));
+    log.at += 44 * second;
+    log.end(id, revoked);
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'ended within a minute of being asked to': 1 });
+  });
+
+  test('may not take longer, unless somebody is told', async () => {
+    const { log, id } = held();
+    log.append(endAsked(people.requester.id, id, { cause: 'released' }));
+    log.at += 61 * second;
+    log.end(id, { outcome: 'released' });
+    expect(wrongIn(await verdictOn(log)).join()).toMatch(quiet);
+  });
+
+  test('and is asked for late changes nothing of its own end', async () => {
+    const { log, id, endAt } = held();
+    log.at = endAt + 29 * second;
+    log.append(endAsked('curfew_directory', id, { cause: 'left' }));
+    log.at += 15 * second;
+    log.end(id, revoked);
+    expect(wrongIn(await verdictOn(log)).join()).toMatch(quiet);
+  });
+});
+
+describe('the instant that the writer of an end names', () => {
+  test('is counted where it was written down hours later', async () => {
+    const { log, id, endAt } = held();
+    dated(log, log.end(id), endAt + 5 * hour);
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({
+      'ends that were written down over a minute from when they were verified': 1,
+    });
+  });
+
+  test('is not believed against the store where its clock runs ahead (F33)', async () => {
+    const { log, id, endAt } = held();
+    dated(log, log.end(id, { lateMs: 10 * minute }), endAt + second);
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+});
