@@ -88,7 +88,9 @@ async function recordAll(
 ): Promise<number> {
   return store.transaction(async (tx) => {
     const attestations = attestationsOf(await targetChecks.latest(tx, target));
-    const views = await projections.viewsOf(tx, [...ended.keys()]);
+    // First: what is read of them now nobody changes until all of it is written.
+    await grants.takeTurns(tx, [...ended.keys()]);
+    const views = await projections.viewsToChange(tx, [...ended.keys()]);
     const receipts = [...ended].flatMap(([requestId, evidence]): readonly RevokeReceipt[] =>
       views.get(requestId)?.state.kind === 'active'
         ? [{ kind: 'revoke', requestId, target, role: roleOf(requestId), ...evidence, attestations }]

@@ -77,15 +77,10 @@ export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt):
   return made.length > 0 ? 'recorded' : 'repeated';
 }
 
-/** The same for many, in their turns, in as many statements as for one. @returns those whose end was not recorded yet */
+/** The same for many, after `takeTurns`, in as many statements as for one. @returns those whose end was not recorded yet */
 export async function endAll(tx: Db, ended: readonly RevokeReceipt[]): Promise<ReadonlySet<RequestId>> {
   const ids = ended.map(({ requestId }) => requestId);
   const verified = ended.map(({ verifiedAt }) => new Date(verifiedAt));
-  await tx.query(
-    `select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || i.id, 0))
-     from (select id from unnest($1::text[]) as n (id) order by id) i`,
-    [ids],
-  );
   await tx.query(
     `update curfew.access_grant g set ended_at = n.at from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
      where g.request_id = n.id and g.ended_at is null`,
@@ -111,6 +106,13 @@ export async function endedAmong(db: Db, ids: readonly RequestId[]): Promise<Rea
 }
 
 /** Recording a grant and recording its end take turns: the second one sees what the first one wrote. */
+export const takeTurns = (tx: Db, ids: readonly RequestId[]): Promise<unknown> =>
+  tx.query(
+    `select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || i.id, 0))
+     from (select id from unnest($1::text[]) as n (id) order by id) i`,
+    [ids],
+  );
+
 const takeTurn = (tx: Db, requestId: RequestId): Promise<unknown> =>
   tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || $1, 0))`, [requestId]);
 

@@ -37,10 +37,14 @@ export async function save(db: Db, id: RequestId, view: RequestView, at: number)
   return kept.length > 0;
 }
 
-/** The same of many; those without one are left out. */
-export async function viewsOf(db: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, RequestView>> {
-  const rows = await db.query<{ id: RequestId; view: RequestView }>(
-    'select request_id as id, view from curfew.projection where request_id = any ($1::uuid[])',
+/**
+ * The same of many, which nobody changes until the transaction is over; those without one are left out. Whoever also takes
+ * turns for these (`store/grants.ts`) does that first, as everybody who writes both.
+ */
+export async function viewsToChange(tx: Db, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, RequestView>> {
+  const rows = await tx.query<{ id: RequestId; view: RequestView }>(
+    `select request_id as id, view from curfew.projection where request_id = any ($1::uuid[])
+     order by request_id for update`,
     [ids],
   );
   return new Map(rows.map(({ id, view }) => [id, view]));

@@ -2,9 +2,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RequestView } from '../domain/view.ts';
 import * as grants from '../store/grants.ts';
 import * as intents from '../store/intents.ts';
+import type { Store } from '../store/pool.ts';
 import * as projections from '../store/projections.ts';
 import type { LeaveInput } from '../workflows/contract.ts';
 import { ok } from './support/company.ts';
+import { eventually } from './support/eventually.ts';
 import { after, ordersProd, startGranting, type Granting } from './support/granting.ts';
 
 let world: Granting;
@@ -81,3 +83,41 @@ test('what its target does not call ended is not recorded, and is left to its ow
     expect((await projections.viewOf(admin, it.requestId))?.state.kind).toBe('active');
   }
 });
+
+test('a Workflow that moves on meanwhile does not leave a view of what it held as active (I11, I19)', async () => {
+  const { held, admin } = await heldTwice();
+  const [it] = held;
+  if (!it) throw new Error('nothing is held');
+  const worker = world.company.store.as.curfew_worker;
+  const active = after(it.view, { kind: 'granted', endAt: it.endAt });
+  const moved = { ...active, version: active.version + 2 };
+  const saves: Promise<unknown>[] = [];
+  const between: Store = {
+    ...worker,
+    transaction: (work) =>
+      worker.transaction((tx) =>
+        work({
+          query: async <Row>(text: string, values?: readonly unknown[]) => {
+            const rows = await tx.query<Row>(text, values);
+            if (saves.length > 0 || !/^\s*select [^;]* from curfew.projection/.test(text)) return rows;
+            let isOver = false;
+            saves.push(projections.save(worker, it.requestId, moved, Date.now()).finally(() => (isOver = true)));
+            await eventually('it is there, or waits', async () => isOver || (await waits(admin)));
+            return rows;
+          },
+        }),
+      ),
+  };
+  await world.run(world.activities({ store: between }).endTogether, await leaves('ada'));
+  await Promise.all(saves);
+  expect(saves).toHaveLength(1);
+  for (const { requestId } of held)
+    expect((await projections.viewOf(admin, requestId))?.state).toMatchObject({ kind: 'closed', outcome: 'revoked' });
+});
+
+const waits = async (admin: Store): Promise<boolean> =>
+  (
+    await admin.query(
+      `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'insert into curfew.projection%'`,
+    )
+  ).length > 0;
