@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { minuteMs } from '../domain/time.ts';
 import { appendAll } from './audit.ts';
+import { StoreError } from './failures.ts';
 import type { Db, Store } from './pool.ts';
 import { fixStatements } from './session-batches.ts';
 import { foldSession, type NewStatement, type SessionLine, type SessionState, type Statement } from './session-fold.ts';
@@ -19,23 +20,55 @@ export type LogPiece = ReadOn & {
 };
 
 /**
- * Keeps one piece of a node's log, with the entries `session.opened`, `session.statements` and `session.closed`.
+ * Keeps one piece of a node's log, with the entries `session.opened`, `session.statements` and `session.closed`. A line that
+ * the store does not take is left out, and something is missing then: it must not stop the reading of all that follow.
  * @param from the place from which it was read
- * @returns false where another collector has read on from there: nothing was written then
+ * @returns how many lines were left out; undefined where another collector has read on from there: nothing was written then
  */
-export const record = (store: Store, node: LoggedNode, from: LogPlace, piece: LogPiece): Promise<boolean> =>
-  store.transaction(async (tx) => {
-    const held = await holdPlace(tx, node, from);
-    if (!held) return false;
-    const ownSince = held.isNew ? piece.copiedUntil : held.ownSince;
-    const own = piece.lines.filter(({ at }) => at >= (ownSince ?? 0));
-    await appendAll(tx, await keep(tx, node, own));
-    await movePlace(tx, node, piece, ownSince);
-    return true;
-  });
+export async function record(
+  store: Store,
+  node: LoggedNode,
+  from: LogPlace,
+  piece: LogPiece,
+): Promise<number | undefined> {
+  const recordBy = (keepThem: typeof keepByHalves) =>
+    store.transaction(async (tx) => {
+      const held = await holdPlace(tx, node, from);
+      if (!held) return undefined;
+      const ownSince = held.isNew ? piece.copiedUntil : held.ownSince;
+      const own = piece.lines.filter(({ at }) => at >= (ownSince ?? 0));
+      const skipped = own.length === 0 ? 0 : await keepThem(tx, node, own);
+      await movePlace(tx, node, { ...piece, lost: piece.lost || skipped > 0 }, ownSince);
+      return skipped;
+    });
+  try {
+    return await recordBy(keep);
+  } catch (error) {
+    if (!isOfData(error)) throw error;
+    return await recordBy(keepByHalves);
+  }
+}
 
-async function keep(tx: Db, node: LoggedNode, lines: readonly SessionLine[]) {
-  if (lines.length === 0) return [];
+/** What a line holds was refused: PostgreSQL appendix A, classes 22, 23 and 54, and a body that the log does not take. */
+const isOfData = (error: unknown): boolean => error instanceof StoreError && /^(?:2[23]|54|CFA04)/.test(error.sqlstate);
+
+async function keepByHalves(tx: Db, node: LoggedNode, lines: readonly SessionLine[]): Promise<number> {
+  await tx.query('savepoint half');
+  try {
+    await keep(tx, node, lines);
+    await tx.query('release savepoint half');
+    return 0;
+  } catch (error) {
+    if (!isOfData(error)) throw error;
+    await tx.query('rollback to savepoint half');
+    await tx.query('release savepoint half');
+  }
+  if (lines.length === 1) return 1;
+  const middle = Math.floor(lines.length / 2);
+  return (await keepByHalves(tx, node, lines.slice(0, middle))) + (await keepByHalves(tx, node, lines.slice(middle)));
+}
+
+async function keep(tx: Db, node: LoggedNode, lines: readonly SessionLine[]): Promise<0> {
   const bySession = Map.groupBy(lines, ({ session }) => session);
   const opened = await begin(tx, node, bySession);
   const states = await statesOf(tx, node, [...bySession.keys()]);
@@ -53,7 +86,8 @@ async function keep(tx: Db, node: LoggedNode, lines: readonly SessionLine[]) {
   await changeStatements(tx, changed);
   const fixed = await fixStatements(tx, node, going, { ended: 'seen' });
   await save(tx, going, 'seen');
-  return [...opened, ...fixed];
+  await appendAll(tx, [...opened, ...fixed]);
+  return 0;
 }
 
 /** A grant is over this long, and its session neither goes on in the log nor ends there: its server crashed. */

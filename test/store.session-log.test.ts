@@ -67,7 +67,7 @@ const piece = (lines: readonly SessionLine[], next: number, more: Partial<LogPie
   copiedUntil: null,
   ...more,
 });
-const keep = (from: LogPlace, found: LogPiece): Promise<boolean> =>
+const keep = (from: LogPlace, found: LogPiece): Promise<number | undefined> =>
   record(store.as.curfew_collector, node, from, found);
 const entries = async () =>
   (await entriesOf(store.as.curfew_admin, requestId)).filter(({ kind }) => kind.startsWith('session.'));
@@ -188,15 +188,12 @@ describe('a session', () => {
   });
 });
 
-describe('a session that was taken for over', () => {
-  const isOpen = async () =>
-    (await sessionsOf(store.as.curfew_auditor, [requestId])).map(({ closedAt, statements: count }) => [
-      closedAt,
-      count,
-    ]);
-  const fixed = async () =>
-    (await entries()).slice(1).map(({ kind, body }) => ({ kind, statements: body['statements'], last: body['last'] }));
+const isOpen = async () =>
+  (await sessionsOf(store.as.curfew_auditor, [requestId])).map(({ closedAt, statements: count }) => [closedAt, count]);
+const fixed = async () =>
+  (await entries()).slice(1).map(({ kind, body }) => ({ kind, statements: body['statements'], last: body['last'] }));
 
+describe('a session that was taken for over', () => {
   test('goes on where its log does: no statement is dropped, and both ends are fixed', async () => {
     const lines = session([opened, told('select 1'), closed, told('select 2'), took(7), told('select 3'), closed]);
     await keep(start, piece(lines.slice(0, 3), 1));
@@ -310,9 +307,9 @@ describe('a statement', () => {
 describe('reading on', () => {
   test('from a place from which somebody has read on already writes nothing', async () => {
     const first = piece(session([opened, told('select 1')]), 100);
-    expect(await keep(start, first)).toBe(true);
-    expect(await keep(start, first)).toBe(false);
-    expect(await keep(placeAt(99), first)).toBe(false);
+    expect(await keep(start, first)).toBe(0);
+    expect(await keep(start, first)).toBeUndefined();
+    expect(await keep(placeAt(99), first)).toBeUndefined();
     expect(await statements()).toHaveLength(1);
     expect(await placeOf(store.as.curfew_collector, node)).toEqual({ file: 'a.json', head, next: 100 });
   });
@@ -320,7 +317,7 @@ describe('reading on', () => {
   test('two at once are one', async () => {
     const found = piece(session([opened, told('select 1'), closed]), 100);
     const done = await Promise.all([keep(start, found), keep(start, found), keep(start, found)]);
-    expect(done.filter(Boolean)).toHaveLength(1);
+    expect(done.filter((skipped) => skipped === 0)).toHaveLength(1);
     expect(await entries()).toHaveLength(2);
   });
 
@@ -330,7 +327,7 @@ describe('reading on', () => {
     await keep({ file: 'a.json', head, next: 100 }, piece(session([closed], '1.a', 5), 150));
     const before = JSON.stringify([await entries(), await statements()]);
     const rest = session([closed], '1.a', 5);
-    expect(await keep({ file: 'a.json', head, next: 150 }, piece([...lines, ...rest], 180, { lost: true }))).toBe(true);
+    expect(await keep({ file: 'a.json', head, next: 150 }, piece([...lines, ...rest], 180, { lost: true }))).toBe(0);
     expect(JSON.stringify([await entries(), await statements()])).toBe(before);
   });
 
@@ -354,9 +351,28 @@ describe('reading on', () => {
     expect((await statements()).map(({ text }) => text)).toEqual(['select 2']);
   });
 
-  test('a piece that cannot be kept leaves the place where it was', async () => {
-    const bad = session([opened, told('select 1', { error: 'not a code' })]);
-    await expect(keep(start, piece(bad, 100))).rejects.toThrow();
+  test('a line that the store does not take is left out, is said to be missing, and stops nobody', async () => {
+    const wholeSince = async () => (await coverage(store.as.curfew_auditor)).map((row) => row.wholeSince);
+    await keep(start, piece([], 1, { askedAt: at }));
+    const bad = session([told('select 2', { error: 'not a code' })], '1.a', 3);
+    const odd = session([opened, told('select 1')], '2.b', 1).map((line) => ({ ...line, database: 'a\0b' }));
+    const rest = session([told('select 3'), closed], '1.a', 4);
+    const lines = [...session([opened, told('select 1')]), ...bad, ...odd, ...rest];
+    expect(await wholeSince()).toEqual([at]);
+    expect(await keep(placeAt(1), piece(lines, 100))).toBe(3);
+    expect((await statements()).map(({ text }) => text)).toEqual(['select 1', 'select 3']);
+    expect(await placeOf(store.as.curfew_collector, node)).toEqual(placeAt(100));
+    expect(await wholeSince()).toEqual([at + 3_600_000]);
+    expect((await entries()).map(({ kind }) => kind)).toEqual(['session.opened', 'session.closed']);
+  });
+
+  test('a store that is not there, or takes nothing, leaves the place where it was', async () => {
+    await store.admin.query('revoke insert on curfew.session_statement from curfew_collector');
+    try {
+      await expect(keep(start, piece(session([opened, told('select 1')]), 100))).rejects.toThrow('42501');
+    } finally {
+      await store.admin.query('grant insert on curfew.session_statement to curfew_collector');
+    }
     expect(await placeOf(store.as.curfew_collector, node)).toEqual(start);
     expect(await entries()).toEqual([]);
   });

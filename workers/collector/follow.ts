@@ -66,9 +66,10 @@ function createRound({ reader, store, node, keeping, signal, clock, log }: Follo
       piece = await reader.read(place);
       tell(piece, place, last?.connections);
       if (isNews(piece, place) || piece.connections !== last?.connections || clock() - last.keptAt >= readToEveryMs) {
-        if (!(await record(store, node, place, { ...piece, lines: piece.lines.map((line) => kept(line, keeping)) }))) {
-          return log.warn({ node }, 'another collector reads this log as well');
-        }
+        const lines = piece.lines.map((line) => kept(line, keeping));
+        const skipped = await record(store, node, place, { ...piece, lines });
+        if (skipped === undefined) return log.warn({ node }, 'another collector reads this log as well');
+        if (skipped > 0) log.error({ node, skipped, from: place }, 'the store does not take these lines of the log');
         last = { keptAt: clock(), connections: piece.connections };
       }
       place = piece.place;
