@@ -3,7 +3,7 @@ import { roleOf } from '../../domain/ids.ts';
 import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
-import { unmet } from './approved.ts';
+import { checkApproved } from './approved.ts';
 import {
   isGranted,
   type Alarm,
@@ -19,11 +19,10 @@ import { latenessOf, noteClusterAlarm } from './late.ts';
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
 
-/** An approval may become void while the grant runs on its target: then its end must have been asked for by this long after. */
-const crossedWithinMs = 5 * secondMs;
-
 /** A target's log has the target's own clock. */
 const skewMs = minuteMs;
+
+const overKinds: ReadonlySet<string> = new Set(['end.asked', 'condition.ended', 'grant.ended']);
 
 /** A grant of which the log does not say yet that it has ended. */
 export type OpenGrant = {
@@ -42,6 +41,7 @@ export type EndedCheck = {
 export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): EndedCheck {
   /** Of what is no request: clusters that nobody looks after, or can reach. */
   const clusters: Alarm[] = [];
+  const approved = checkApproved(tally);
 
   async function granted(entry: PlacedEntry, one: Case): Promise<void> {
     const body = entry.body as unknown as GrantBody;
@@ -49,7 +49,8 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const receipt = await receipts.take(entry.subject, 'grant', body.receipt);
     const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt as GrantReceipt, one, body);
     if (typeof receipt !== 'string') tally.count('receipts');
-    for (const why of [...wrong, ...whyNotApproved(one, entry.atMs)]) tally.bad(entry, why);
+    for (const why of wrong) tally.bad(entry, why);
+    approved.granted(entry, one, body);
   }
 
   async function ended(entry: PlacedEntry, one: Case | undefined): Promise<void> {
@@ -95,6 +96,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       const one = cases.of(entry.subject);
       const open = typeof one === 'number' ? undefined : one;
       if (one === undefined) noteClusterAlarm(clusters, entry);
+      if (open && overKinds.has(entry.kind)) approved.over(entry, open);
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
       if (entry.kind === 'extension.made' && open) extended(entry, open);
@@ -103,6 +105,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     },
     async finish(at) {
       const live: OpenGrant[] = [];
+      approved.finish(at);
       for (const one of cases.left()) {
         if (!isGranted(one) || one.state.kind === 'closed') continue;
         const { entry, body } = one.grant;
@@ -118,25 +121,6 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       return live;
     },
   };
-}
-
-/** Approvals of different people for each stage, none of them void; or a rule that asks nobody; or broken glass. */
-function whyNotApproved(one: Case, atMs: number): readonly string[] {
-  const { plan, kind } = one.opened;
-  if (!one.claim) return ['Nobody claimed it.'];
-  if ((plan.verdict === 'break-glass') !== (kind === 'break-glass')) return ['Its plan is not for what was asked.'];
-  const lasting = [...one.words.values()].map((word) =>
-    crossed(one, word.voided, atMs) ? { ...word, voided: undefined } : word,
-  );
-  return unmet(plan, lasting as never).map((lacks) => `It was granted with ${lacks}.`);
-}
-
-function crossed({ asked }: Case, voided: { readonly atMs: number } | undefined, grantedAt: number): boolean {
-  return (
-    voided !== undefined &&
-    grantedAt - voided.atMs <= crossedWithinMs &&
-    asked.some(({ atMs }) => atMs - grantedAt <= crossedWithinMs)
-  );
 }
 
 function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly string[] {
