@@ -43,7 +43,7 @@ afterAll(() => store.end());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
   server = await startWitnessServer(token);
-  now = Date.now();
+  now = Date.now() - 60 * minuteMs;
   await restore(site);
 });
 afterEach(async () => {

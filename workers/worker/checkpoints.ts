@@ -1,19 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
-import { checkpointText, openCheckpoint, type Checkpoint } from '../../audit/checkpoint.ts';
+import { checkpointText, type Checkpoint, type SignedCheckpoint } from '../../audit/checkpoint.ts';
 import { originOf } from '../../audit/epoch.ts';
 import type { Keyring } from '../../audit/keyring.ts';
 import { rootOf } from '../../audit/merkle.ts';
 import { signNote } from '../../audit/signed-note.ts';
 import type { OwnLog } from '../../audit/witness/fit.ts';
+import { noteName } from '../../audit/witness/witness.ts';
 import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
+import { newestSigned, signedIn } from '../../doctor/log/signed.ts';
 import { minuteMs, secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
 import * as tree from '../../store/log.ts';
 import { newestEpoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { behindCode } from '../../store/recovery.ts';
-import { unsignedCode } from './sequencing.ts';
+import { unsignedAlarm } from './log-alarm.ts';
 import type { Witnessing } from './witnessing.ts';
 
 export type CheckpointsOptions = {
@@ -35,7 +37,8 @@ export type CheckpointsOptions = {
 const lookEveryMs = 250;
 /** After a look that signed nothing although it should have: keys and witnesses are not asked four times a second. */
 const restMs = 5 * secondMs;
-const keysFailing = `${unsignedCode}/keys`;
+/** After that somebody has to know that what is written is not signed, whatever the reason. */
+const lateMs = 5 * minuteMs;
 const lostKey = `${behindCode}/log`;
 
 /**
@@ -47,74 +50,108 @@ const lostKey = `${behindCode}/log`;
  */
 export function createCheckpoints(options: CheckpointsOptions): () => Promise<void> {
   const { store, log, clock, name, witnessing, everyMs = minuteMs, everyEntries = 1_000 } = options;
-  let seen: Checkpoint | undefined;
+  const [tellKeys, tellOdd, tellLate] = [
+    unsignedAlarm(store, 'keys'),
+    unsignedAlarm(store, 'note'),
+    unsignedAlarm(store, 'late'),
+  ];
+  let seen: SignedCheckpoint | undefined;
   let lookedAt = -Infinity;
-  let restsUntil = -Infinity;
-  let keysTold = true;
+  let restsSince = -Infinity;
+  /** Since when the log has more than what was seen signed. */
+  let unsignedSince: number | undefined;
+
+  function see(checkpoint: SignedCheckpoint): void {
+    if (!seen || noteName(checkpoint) > noteName(seen)) unsignedSince = undefined;
+    seen = checkpoint;
+  }
+
+  /** @param sinceLookMs how long ago this process has looked: what a clock signed that is ahead is never old by this one */
+  function isDue(newest: SignedCheckpoint | undefined, { size, epoch }: Reach, sinceLookMs: number): boolean {
+    const more = newest && newest.size <= size ? size - newest.size : size;
+    const agedMs = newest && (newest.at > clock() ? sinceLookMs : clock() - newest.at);
+    // An epoch that has begun is signed at once: until then only its own opening says so.
+    const isOld = agedMs === undefined || agedMs >= everyMs || newest?.origin !== originOf(name, epoch);
+    return more >= everyEntries || (more > 0 && isOld);
+  }
 
   async function keys(): Promise<Keyring | undefined> {
     try {
       const keyring = await options.keyring();
-      if (keysTold) await alarms.resolve(store, keysFailing);
-      keysTold = false;
+      await tellKeys(undefined);
       return keyring;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'unknown';
-      const detail = `No checkpoint of the log can be signed: ${why}`;
-      keysTold = true;
-      await alarms.raise(store, { key: keysFailing, code: unsignedCode, subject: 'log', detail });
+      await tellKeys(`No checkpoint of the log can be signed: ${why}`);
       return undefined;
     }
   }
 
-  async function sign(own: OwnLog, { signers }: Keyring): Promise<tree.StoredCheckpoint> {
-    const at = clock();
-    const made = { origin: originOf(name, own.epoch), size: own.size, root: await rootOf(own.size, own.read), at };
+  /** Never older than what is held: a clock may be set back, and another worker's may be ahead. */
+  async function sign(own: OwnLog, { signers, verifiers }: Keyring, held: readonly Checkpoint[]) {
+    const { size, epoch } = own;
+    const at = Math.max(clock(), ...held.map((one) => one.at));
+    const made = { origin: originOf(name, epoch), size, root: await rootOf(size, own.read), at };
     const note = signNote(checkpointText(made), signers);
-    return await tree.keepCheckpoint(store, { size: own.size, epoch: own.epoch, note, at });
+    const kept = signedIn(await tree.keepCheckpoint(store, { size, epoch, note, at }), name, verifiers);
+    if (typeof kept !== 'string') return kept;
+    await tellOdd(kept);
+    return undefined;
   }
 
-  return async () => {
-    const { size, epoch } = await tree.reachOf(store);
-    const newest = await tree.newestCheckpoint(store);
-    const now = clock();
-    const more = size - (newest?.size ?? 0);
-    // An epoch that has begun is signed at once: until then only its own opening says so.
-    const aged = newest?.epoch !== epoch || now - newest.at >= everyMs;
-    const due = more >= everyEntries || (more > 0 && aged);
-    const shorter = seen !== undefined && size < seen.size;
-    if (now < restsUntil || (!due && !shorter && now - lookedAt < everyMs)) return;
-    [lookedAt, restsUntil] = [now, now + restMs];
+  async function stop({ size, epoch }: OwnLog, lost: string): Promise<void> {
+    // A recovery may have ended meanwhile, and its alarms with it: then this was said of the log before.
+    if ((await newestEpoch(store)).number !== epoch) return;
+    unsignedSince = undefined;
+    const detail = `The log is not what was signed before: ${lost}. Look at it, then run curfew recover.`;
+    if (await alarms.raise(store, { key: lostKey, code: behindCode, subject: 'log', detail }))
+      log.error({ size, epoch, lost }, 'the log is not what was signed before');
+  }
 
+  async function look(sinceLookMs: number): Promise<void> {
     const keyring = await keys();
     if (!keyring) return;
-    const stored = newest && openCheckpoint(newest.note, keyring.verifiers);
-    const held = [
-      ...(stored && !('kind' in stored) ? [stored] : []),
-      ...(seen ? [seen] : []),
-      ...(await witnessing.newest(keyring.verifiers, name)),
-    ];
+    const { signed, odd } = await newestSigned(store, name, keyring.verifiers);
+    await tellOdd(odd);
+    const known = [signed, seen].filter((one) => one !== undefined);
+    const held = [...known, ...(await witnessing.newest(keyring.verifiers, name))];
     // NB. The log last: another worker may have signed more of it, and given it to a witness, since this look began.
     const own = await ownLogOf(store, name, keyring.verifiers);
     const lost = await lostOf(own, held);
-    if (lost !== undefined) {
-      // A recovery may have ended meanwhile, and its alarms with it: then this was said of the log before.
-      if ((await newestEpoch(store)).number !== own.epoch) return;
-      const detail = `The log is not what was signed before: ${lost}. Look at it, then run curfew recover.`;
-      if (await alarms.raise(store, { key: lostKey, code: behindCode, subject: 'log', detail }))
-        log.error({ size: own.size, epoch: own.epoch, lost }, 'the log is not what was signed before');
-      return;
+    if (lost !== undefined) return await stop(own, lost);
+    const newest = newestOf(known.filter(({ size }) => size <= own.size));
+    if (newest) see(newest);
+    const latest = isDue(newest, own, sinceLookMs) ? await sign(own, keyring, held) : newest;
+    if (!latest) return;
+    see(latest);
+    await witnessing.give(latest);
+    restsSince = -Infinity;
+  }
+
+  return async () => {
+    const reach = await tree.reachOf(store);
+    const now = clock();
+    const isMore = !seen || reach.size > seen.size;
+    unsignedSince = isMore && reach.size > 0 ? Math.min(unsignedSince ?? now, now) : undefined;
+    const sinceLookMs = Math.abs(now - lookedAt);
+    const isWanted = isDue(seen, reach, sinceLookMs) || (seen !== undefined && reach.size < seen.size);
+    if (Math.abs(now - restsSince) < restMs || (!isWanted && sinceLookMs < everyMs)) return;
+    [lookedAt, restsSince] = [now, now];
+    try {
+      await look(sinceLookMs);
+    } finally {
+      const isLate = unsignedSince !== undefined && now - unsignedSince >= lateMs;
+      await tellLate(isLate ? 'Entries of the log have been signed by nobody for minutes.' : undefined);
     }
-    const latest = due ? await sign(own, keyring) : newest;
-    const opened = latest && openCheckpoint(latest.note, keyring.verifiers);
-    if (!latest || !opened || 'kind' in opened) return;
-    seen = opened;
-    await witnessing.give(latest.note, opened);
-    restsUntil = -Infinity;
   };
 }
 
-/** Until the signal. A look that fails is the store's trouble, which others tell of. */
+type Reach = { readonly size: number; readonly epoch: number };
+
+const newestOf = (some: readonly SignedCheckpoint[]): SignedCheckpoint | undefined =>
+  some.toSorted((one, other) => (noteName(one) < noteName(other) ? 1 : -1))[0];
+
+/** Until the signal. A look that fails is tried again, and told of where nothing is signed for long. */
 export async function keepSigning(look: () => Promise<void>, log: Log, signal: AbortSignal): Promise<void> {
   let failing = false;
   while (!signal.aborted) {

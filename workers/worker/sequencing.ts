@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
 import { minuteMs } from '../../domain/time.ts';
-import * as alarms from '../../store/alarms.ts';
 import { sequence, waiting } from '../../store/log.ts';
 import type { Db } from '../../store/pool.ts';
+import { unsignedAlarm } from './log-alarm.ts';
 
 export type SequencingOptions = {
   /** As curfew_worker. */
@@ -20,9 +20,6 @@ const batch = 5_000;
 const looksEvery = 8;
 /** After that somebody has to know that entries have no places: nothing is lost, and nothing is proven. */
 const patienceMs = minuteMs;
-
-export const unsignedCode = 'log-unsigned';
-const key = `${unsignedCode}/places`;
 
 /**
  * Gives entries their places in the tree until the signal. Every worker runs it, and one of them is at it: whoever holds
@@ -53,21 +50,17 @@ export async function keepSequencing({ store, log, signal }: SequencingOptions):
  * old as well, and gone by the next look.
  */
 function createLook(store: Db): () => Promise<void> {
+  const tell = unsignedAlarm(store, 'places');
   let before: number | null = null;
-  // Also what another process, or this one before a restart, has raised.
-  let isTold = true;
   return async () => {
     const { oldestAt, waitedMs } = await waiting(store);
-    const stuck = oldestAt !== null && oldestAt === before && (waitedMs ?? 0) >= patienceMs;
+    const isOld = oldestAt !== null && (waitedMs ?? 0) >= patienceMs;
+    const isSame = oldestAt === before;
     before = oldestAt;
-    if (stuck) {
-      const detail =
-        'Entries of the log have had no places for a minute: the worker’s log says why, or somebody holds the lock. Nothing is lost.';
-      await alarms.raise(store, { key, code: unsignedCode, subject: 'log', detail });
-      isTold = true;
-    } else if (isTold && (waitedMs ?? 0) < patienceMs) {
-      await alarms.resolve(store, key);
-      isTold = false;
-    }
+    if (!isOld) await tell(undefined);
+    else if (isSame) await tell(stuck);
   };
 }
+
+const stuck =
+  'Entries of the log have had no places for a minute: the worker’s log says why, or somebody holds the lock. Nothing is lost.';

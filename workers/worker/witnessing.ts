@@ -11,7 +11,7 @@ export type Witnessing = {
   /** Of each that answers, the newest checkpoint of this log that one of these keys signed. Never throws. */
   newest(verifiers: readonly Verifier[], name: string): Promise<readonly Checkpoint[]>;
   /** Has each keep it that has none as new; each by itself, and whoever failed is not asked again at once. */
-  give(note: string, checkpoint: SignedCheckpoint): Promise<void>;
+  give(checkpoint: SignedCheckpoint): Promise<void>;
 };
 
 export type WitnessingOptions = {
@@ -101,12 +101,12 @@ export function createWitnessing({
       await Promise.all(states.map((state) => attempt(state, () => ask(state, verifiers, name))));
       return states.flatMap(({ has }) => (has ? [has] : []));
     },
-    async give(note, checkpoint) {
+    async give(checkpoint) {
       const lacking = states.filter(({ read, has }) => read && (!has || noteName(has) < noteName(checkpoint)));
       await Promise.all(
         lacking.map((state) =>
           attempt(state, async () => {
-            await state.witness.put(note, checkpoint);
+            await state.witness.put(checkpoint.note, checkpoint);
             state.has = checkpoint;
           }),
         ),

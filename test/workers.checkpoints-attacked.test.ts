@@ -1,0 +1,163 @@
+/** Who signs the log where clocks differ, rows are junk, witnesses are in trouble and workers die (I11, I18, F1, F33, F48). */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { SignedCheckpoint } from '../audit/checkpoint.ts';
+import { keyringOf, type Keyring } from '../audit/keyring.ts';
+import { newKey } from '../audit/signed-note.ts';
+import { directoryWitness } from '../audit/witness/directory.ts';
+import type { Witness } from '../audit/witness/witness.ts';
+import { signedIn } from '../doctor/log/signed.ts';
+import { minuteMs, secondMs } from '../domain/time.ts';
+import * as alarms from '../store/alarms.ts';
+import { append } from '../store/audit.ts';
+import * as log from '../store/log.ts';
+import { migrate } from '../store/migrate.ts';
+import { createCheckpoints } from '../workers/worker/checkpoints.ts';
+import { createWitnessing } from '../workers/worker/witnessing.ts';
+import { until } from './support/postgres.ts';
+import { backUp, restore } from './support/restored-store.ts';
+import { startStore, type TestStore } from './support/store.ts';
+
+const name = 'curfew.test';
+const key = newKey(name);
+let store: TestStore;
+let folder: string;
+let now: number;
+
+beforeAll(async () => {
+  store = await startStore({ config: { max_connections: '60' } });
+  await entries(3);
+  await backUp(site);
+}, 60_000);
+afterAll(() => store.end());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
+  now = Date.now() - 60 * minuteMs;
+  await restore(site);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const site = {
+  run: (text: string) => store.postgres.query('postgres', text),
+  migrate: () => migrate({ adminUrl: store.adminUrl }),
+};
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+async function entries(count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1)
+    await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject: randomUUID(), body: {} } as never);
+  await placed();
+}
+const placed = () =>
+  until(async () => {
+    await log.sequence(store.as.curfew_worker, 1_000);
+    return (await log.waiting(store.as.curfew_worker)).entries === 0;
+  }, 'every entry has its place');
+
+const keyring = (): Keyring => {
+  const read = keyringOf(key.signer);
+  if ('code' in read) throw new Error(read.message);
+  return read;
+};
+
+/** One worker's memory, with a clock that goes wrong by so much. */
+function worker(witnesses: readonly Witness[] = [directoryWitness(folder)], wrongBy: () => number = () => 0) {
+  const clock = (): number => now + wrongBy();
+  const witnessing = createWitnessing({ store: store.as.curfew_worker, clock, witnesses });
+  const options = { store: store.as.curfew_worker, log: quiet, clock, name, witnessing };
+  return createCheckpoints({ ...options, keyring: () => Promise.resolve(keyring()) });
+}
+
+async function stored(): Promise<readonly SignedCheckpoint[]> {
+  const rows = await log.checkpoints(store.admin, 0, 100);
+  return rows.map((row) => signedIn(row, name, keyring().verifiers)).filter((one) => typeof one !== 'string');
+}
+const inFolder = async (): Promise<readonly string[]> => (await readdir(folder)).toSorted();
+const open = async (): Promise<readonly string[]> => (await alarms.open(store.admin)).map((one) => one.key).toSorted();
+
+test('of two workers whose clocks are ten minutes apart none signs what is older than what stands, and both sign (F33)', async () => {
+  const [fast, slow] = [worker(undefined, () => 10 * minuteMs), worker()];
+  await fast();
+  for (const look of [slow, fast, slow, slow]) {
+    await entries(1);
+    now += minuteMs;
+    await look();
+  }
+  const checkpoints = await stored();
+  expect(checkpoints.map(({ size }) => size)).toEqual([3, 4, 5, 6, 7]);
+  expect(checkpoints.map(({ at }) => at)).toEqual(checkpoints.map(({ at }) => at).toSorted((a, b) => a - b));
+  expect(await open()).toEqual([]);
+});
+
+test('a worker whose clock was set back an hour goes on signing each minute, and not at each look (F33)', async () => {
+  let wrongBy = 0;
+  const look = worker(undefined, () => wrongBy);
+  await look();
+  wrongBy = -60 * minuteMs;
+  for (let turn = 0; turn < 8; turn += 1) {
+    await entries(1);
+    now += 15 * secondMs;
+    await look();
+  }
+  expect((await stored()).map(({ size }) => size)).toEqual([3, 4, 8]);
+  expect(await open()).toEqual([]);
+});
+
+/** As somebody who has the database, whatever guards it. */
+const asSuperuser = (text: string): Promise<void> =>
+  store.admin.transaction(async (tx) => {
+    for (const table of ['checkpoint', 'leaf']) await tx.query(`alter table audit.${table} disable trigger all`);
+    await tx.query(text);
+    for (const table of ['checkpoint', 'leaf']) await tx.query(`alter table audit.${table} enable trigger all`);
+  });
+const junk = (size: string): Promise<void> =>
+  asSuperuser(`insert into audit.checkpoint (size, epoch, note, at) values (${size}, 1, 'junk', now())`);
+
+test('a row that nobody signed where the next checkpoint belongs is told of, and signed over once there is more (F48)', async () => {
+  await junk('3');
+  const look = worker();
+  await look();
+  expect(await open()).toEqual(['log-unsigned/note']);
+  expect(await inFolder()).toEqual([]);
+  await placed();
+  now += 10 * secondMs;
+  await look();
+  expect(await inFolder()).toEqual(['000001-0000000000000004.note']);
+  now += minuteMs;
+  await look();
+  expect(await open()).toEqual([]);
+});
+
+test('a checkpoint of the store that is another one’s note is none (F48)', async () => {
+  const look = worker();
+  await look();
+  await asSuperuser('insert into audit.checkpoint select size + 1, epoch, note, at from audit.checkpoint');
+  now += minuteMs;
+  await look();
+  expect(await open()).toEqual(['log-unsigned/note']);
+});
+
+test('where every look fails somebody is told after five minutes, and told that it is over', async () => {
+  await asSuperuser('delete from audit.leaf where index = 1');
+  const look = worker();
+  await expect(look()).rejects.toThrow('is not whole');
+  now += 5 * minuteMs - 1;
+  await expect(look()).rejects.toThrow('is not whole');
+  expect(await open()).toEqual([]);
+  now += 5 * secondMs;
+  await expect(look()).rejects.toThrow('is not whole');
+  expect(await open()).toEqual(['log-unsigned/late']);
+  await restore(site);
+  await alarms.raise(store.as.curfew_worker, {
+    key: 'log-unsigned/late',
+    code: 'log-unsigned',
+    subject: 'log',
+    detail: '',
+  });
+  now += 5 * secondMs;
+  await look();
+  expect(await open()).toEqual([]);
+});
