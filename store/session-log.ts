@@ -9,6 +9,7 @@ import { StoreError } from './failures.ts';
 import type { Db, Store } from './pool.ts';
 import { fixStatements } from './session-batches.ts';
 import { foldSession, type NewStatement, type SessionLine, type SessionState, type Statement } from './session-fold.ts';
+import { withTextsOfHolders } from './session-holders.ts';
 import { holdPlace, movePlace, type LoggedNode, type LogPlace, type ReadOn } from './session-places.ts';
 import { addStatements, begin, changeStatements, statesOf, save, type Of } from './session-rows.ts';
 
@@ -69,7 +70,7 @@ async function keepByHalves(tx: Db, node: LoggedNode, lines: readonly SessionLin
 }
 
 async function keep(tx: Db, node: LoggedNode, lines: readonly SessionLine[]): Promise<0> {
-  const bySession = Map.groupBy(lines, ({ session }) => session);
+  const bySession = Map.groupBy(await withTextsOfHolders(tx, lines), ({ session }) => session);
   const opened = await begin(tx, node, bySession);
   const states = await statesOf(tx, node, [...bySession.keys()]);
   const added: Of<NewStatement>[] = [];

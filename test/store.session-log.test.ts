@@ -9,6 +9,7 @@ import { hashOf, type SessionEvent, type SessionLine } from '../store/session-fo
 import { fixedAfterMs, record, settle, type LogPiece } from '../store/session-log.ts';
 import { forgetOthers, placeOf, type LogPlace } from '../store/session-places.ts';
 import { coverage, sessionsOf, statementsOf, usesOf } from '../store/sessions.ts';
+import { until } from './support/postgres.ts';
 import { addPerson, openRequest } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 
@@ -166,11 +167,13 @@ describe('a session', () => {
     ]);
   });
 
-  test('of a login that no request knows is kept as well', async () => {
+  test('of a login that no request knows is kept as well, without a text that nobody could ever erase', async () => {
     const stranger = randomUUID() as RequestId;
     const lines = session([opened, told('select 1'), closed]).map((line) => ({ ...line, requestId: stranger }));
     await keep(start, piece(lines, 100));
-    expect(await sessionsOf(store.as.curfew_auditor, [stranger])).toHaveLength(1);
+    expect(await sessionsOf(store.as.curfew_auditor, [stranger])).toMatchObject([{ statements: 1 }]);
+    expect(await statementsOf(store.as.curfew_auditor, stranger, 10)).toMatchObject([{ text: null, textHash: null }]);
+    expect(await store.admin.query('select from curfew.session_text where person is null')).toEqual([]);
   });
 
   test('that is ended for its holder is over with the line that says so', async () => {
@@ -519,14 +522,55 @@ test('a log that is not read any more, or does not tell of every session, is a n
   expect(await noted(at + 600_000)).toEqual([expect.stringContaining('does not tell of every session')]);
 });
 
+const erase = async () => {
+  await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [person]);
+  await store.as.curfew_directory.query('select curfew.erase_person($1)', [person]);
+};
+const textsLeft = () => store.admin.query('select text from curfew.session_text where person = $1', [person]);
+
 describe('erasing a person', () => {
   test('takes the texts and names, and leaves every hash', async () => {
     await keep(start, piece(session([opened, told('select canary'), closed]), 100));
     const before = await statements();
-    await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [person]);
-    await store.as.curfew_directory.query('select curfew.erase_person($1)', [person]);
+    await erase();
     expect(await statements()).toEqual(before.map((statement) => ({ ...statement, text: null })));
-    expect(await store.admin.query('select from curfew.session_text where person = $1', [person])).toEqual([]);
+    expect(await textsLeft()).toEqual([]);
+  });
+
+  test('is not undone by what the log is read of later', async () => {
+    await keep(start, piece(session([opened, told('select canary')]), 1));
+    await erase();
+    const more = session([opened, told('select canary', { parameters: '$1 = canary' }), closed], '2.b');
+    await keep(placeAt(1), piece([...session([told('select canary'), closed], '1.a', 3), ...more], 2));
+    expect(await textsLeft()).toEqual([]);
+    expect((await statements()).map(({ textHash }) => textHash !== null)).toEqual([true, false, false]);
+    expect(await sessionsOf(store.as.curfew_auditor, [requestId])).toHaveLength(2);
+  });
+
+  test('waits for what is being kept, and takes it too', async () => {
+    await keep(start, piece(session([opened, told('select 1')]), 1));
+    let erasing: Promise<unknown> = Promise.resolve();
+    await store.as.curfew_collector.transaction(async (tx) => {
+      await tx.query('select from curfew.holders(array[$1::uuid])', [requestId]);
+      erasing = erase();
+      await until(
+        async () =>
+          (
+            await store.admin.query(
+              `select from pg_stat_activity where usename = 'curfew_directory' and wait_event_type = 'Lock'`,
+            )
+          ).length > 0,
+        'the erasure waits',
+        10_000,
+      );
+      await tx.query(
+        `insert into curfew.session_text (session, line, person, text, salt)
+         select id, 9, person, 'select canary', decode(repeat('00', 16), 'hex') from curfew.session where request_id = $1`,
+        [requestId],
+      );
+    });
+    await erasing;
+    expect(await textsLeft()).toEqual([]);
   });
 });
 

@@ -6,6 +6,7 @@ import { coverage, sessionsOf, statementsOf } from '../store/sessions.ts';
 import { startCollector, type Collector } from '../workers/collector.ts';
 import { until } from './support/postgres.ts';
 import { collectorPassword, loggingConfig, logStatements } from './support/session-log.ts';
+import { addPerson, openRequest } from './support/store-sample.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { asHolder, granted, type Prepared } from './support/target.ts';
 import { startTwoNodes, type TwoNodes } from './support/two-nodes.ts';
@@ -21,7 +22,9 @@ beforeAll(async () => {
     config: loggingConfig,
     before: async (sample, primary) => {
       await logStatements(primary, 'orders');
-      held = await granted(sample.worker);
+      const personId = await addPerson(store.as.curfew_directory, 'holder');
+      const { id: grantId } = await openRequest(store.as.curfew_api, personId);
+      held = await granted(sample.worker, { grantId, personId });
       await asHolder(primary, held, (client) => client.query('select 1 as before_the_copy'));
     },
   });

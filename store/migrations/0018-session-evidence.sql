@@ -26,3 +26,26 @@ create or replace view curfew.grant_use as
     select count(*)::int as sessions, coalesce(sum(x.statements), 0)::int as statements,
       min(x.opened_at) as first_at, max(coalesce(x.closed_at, x.opened_at)) as last_at
     from curfew.session x where x.request_id = g.request_id) s;
+
+-- Whose texts may be kept: of a login that a request knows, whose holder was not erased. NB. Whoever asks and writes in one
+-- transaction makes an erasure, which changes the handle, wait for it.
+create function curfew.holders(p_requests uuid[]) returns table (request_id uuid, known boolean)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  select r.id, p.handle <> 'erased-' || p.id from curfew.request r join curfew.person p on p.id = r.person
+  where r.id = any (p_requests) for key share of p
+$$;
+revoke all on function curfew.holders(uuid[]) from public;
+grant execute on function curfew.holders(uuid[]) to curfew_collector;
+
+-- And so an erasure finds what was being written down while it waited.
+create function curfew.drop_texts() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from curfew.session_text where person = new.id;
+  return null;
+end $$;
+revoke all on function curfew.drop_texts() from public;
+create trigger person_erased after update of handle on curfew.person
+  for each row when (new.handle = 'erased-' || new.id) execute function curfew.drop_texts();
