@@ -1,6 +1,6 @@
 /** Whether a grant ended in time, by whose word, and who was told where it did not (I2, I9, I16, I17). */
 import { describe, expect, test } from 'vitest';
-import { endAsked } from '../domain/events/grant.ts';
+import { endAsked, reaperEnded } from '../domain/events/grant.ts';
 import { alarmRaised, alarmResolved } from '../domain/events/operation.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { people, SampleLog } from './support/evidence.ts';
@@ -127,5 +127,51 @@ describe('the instant that the writer of an end names', () => {
     const { log, id, endAt } = held();
     dated(log, log.end(id, { lateMs: 10 * minute }), endAt + second);
     expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+});
+
+describe('what the reaper ended itself, with Temporal or the worker down across the end (F5, F7, F10, F11)', () => {
+  const node = { node: 'a:5432', standby: false, sessionsFound: 1, sessionsLeft: 0, canLogin: false, ended: true };
+  function reaped(log: SampleLog, id: RequestId, at: number, more: Partial<typeof node> = {}): void {
+    log.at = at;
+    const said = { cluster: 'main', cause: 'due' as const, foundAt: at, grantId: id, outcome: 'disabled' };
+    const nodes = [{ ...node, verifiedAt: at, ...more }];
+    log.append(
+      reaperEnded('curfew_reaper', id, { ...said, startedAt: at, verifiedAt: at, sessionsClosed: 1, nodes }),
+      'curfew_reaper',
+    );
+  }
+
+  test('was over in time, however late its Workflow says so', async () => {
+    const { log, id, endAt } = held();
+    reaped(log, id, endAt + second);
+    log.end(id, { lateMs: 5 * minute });
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'ended within 30 s': 1 });
+  });
+
+  test('is over though nobody has closed it yet, and does not count as open', async () => {
+    const { log, id, endAt } = held();
+    reaped(log, id, endAt + second);
+    log.at += hour;
+    log.ask();
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(verdict.open).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'over, and not closed yet': 1 });
+  });
+
+  test('is late where the reaper was late, or where a node had something left', async () => {
+    const late = held();
+    reaped(late.log, late.id, late.endAt + 2 * minute);
+    late.log.end(late.id, { lateMs: 5 * minute });
+    expect(wrongIn(await verdictOn(late.log)).join()).toMatch(/It ended 120 s after/);
+    for (const left of [{ sessionsLeft: 1 }, { canLogin: true }, { ended: false }]) {
+      const { log, id, endAt } = held();
+      reaped(log, id, endAt + second, left);
+      log.end(id, { lateMs: 5 * minute });
+      expect(wrongIn(await verdictOn(log)).join()).toMatch(/It ended 300 s after/);
+    }
   });
 });

@@ -5,6 +5,7 @@
  * (I2); what somebody asked for, or a leaving, is done within a minute (I9, I17). PostgreSQL itself lets nobody in after
  * the end (I3). Whatever takes longer must have been loud within a minute of when it should have been over (I17).
  */
+import type { NodeEvidence } from '../../domain/grant.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import { textIn, type Alarm, type Granted } from './case.ts';
@@ -33,6 +34,10 @@ function noteWhere(alarms: Alarm[], entry: PlacedEntry, counts: (code: string) =
   const open = alarms.findLast((alarm) => alarm.key === key && alarm.overAt === undefined);
   if (open) open.overAt = entry.atMs;
 }
+
+/** Each node has answered, and nobody can log in or is inside. */
+export const isNothingLeft = (nodes: readonly NodeEvidence[]): boolean =>
+  nodes.length > 0 && nodes.every(({ ended, sessionsLeft, canLogin }) => ended && sessionsLeft === 0 && !canLogin);
 
 /** `onTime`: what is counted. `late`: it was over so many milliseconds too late; `loud`: and somebody was told. */
 export type Lateness =

@@ -13,9 +13,10 @@ import {
   type ExtensionDecidedBody,
   type GrantBody,
   type OpenedBody,
+  type ReaperEndedBody,
   type Word,
 } from './case.ts';
-import { noteAlarm } from './late.ts';
+import { isNothingLeft, noteAlarm } from './late.ts';
 import { firstState } from './legal.ts';
 
 /** Writes down what an entry says of its request, before anybody judges it. Throws where a body is not of its kind. */
@@ -57,6 +58,11 @@ function noteOf(one: Case, entry: PlacedEntry): void {
     case 'grant.made':
       one.grant = { entry, body: body as unknown as GrantBody };
       return;
+    case 'reaper.ended': {
+      const { verifiedAt, nodes } = body as unknown as ReaperEndedBody;
+      if (isNothingLeft(nodes)) one.safeAt = Math.min(one.safeAt ?? Infinity, verifiedAt, atMs);
+      return;
+    }
     case 'alarm.raised':
     case 'alarm.resolved':
       noteAlarm(one.alarms, entry);
