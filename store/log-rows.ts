@@ -40,18 +40,42 @@ export const wrongNodes = (db: Db, from: number, to: number): Promise<readonly N
     [from, to],
   );
 
-/** Ids of entries that were dropped on purpose, as the log says. */
+/** Ids of entries that were dropped on purpose, as the log says: nothing that is left stands before them. */
 export const retiredIds = (db: Db): Promise<readonly { readonly firstId: number; readonly lastId: number }[]> =>
   db.query(
-    `select (b ->> 'firstId')::bigint as "firstId", (b ->> 'lastId')::bigint as "lastId"
-     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r`,
+    `select (b ->> 'firstId')::bigint as "firstId", least((b ->> 'lastId')::bigint, o.id - 1) as "lastId"
+     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r,
+       (select min(id) as id from audit.entry) o
+     where pg_input_is_valid(b ->> 'firstId', 'bigint') and pg_input_is_valid(b ->> 'lastId', 'bigint')`,
   );
 
-/** The last checkpoint from before an instant: from there on somebody looks. */
+/**
+ * The last checkpoint that was stored before an instant: from there on somebody looks. By the store's own clock, which
+ * whoever writes a checkpoint does not set.
+ */
 export async function sizeBefore(db: Db, at: number): Promise<number> {
   const [row] = await db.query<{ size: number }>(
-    'select coalesce(max(size), 0) as size from audit.checkpoint where at < $1',
+    'select coalesce(max(size), 0) as size from audit.checkpoint where stored_at < $1',
     [new Date(at)],
   );
   return row?.size ?? 0;
+}
+
+/** Of those there may be very many: the first ones say it. */
+const mostPassed = 20;
+
+/** Entries without a place, so old by their id that none is sought for them any more. Admin and auditor only. */
+export const passedOver = (db: Db): Promise<readonly { readonly id: number }[]> =>
+  db.query(
+    `select e.id from audit.sequencer s join audit.entry e on e.id <= s.horizon
+     where not exists (select from audit.leaf l where l.entry = e.id) order by e.id limit $1`,
+    [mostPassed],
+  );
+
+/** Is it said that entries have their places which are not even there? Admin and auditor only. */
+export async function isHorizonAhead(db: Db): Promise<boolean> {
+  const ahead = await db.query(
+    'select from audit.sequencer where horizon > (select coalesce(max(entry), 0) from audit.leaf)',
+  );
+  return ahead.length > 0;
 }

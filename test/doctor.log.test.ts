@@ -192,11 +192,30 @@ test('an entry without a place is named after a minute, by the clock of the stor
   expect(codes(await after(waits('70 seconds')))).toEqual(['log-waits log']);
 });
 
+const planted = (id: string, since = '70 seconds'): string =>
+  `insert into audit.entry (id, at, login, kind, actor, subject, body)
+   values (${id}, clock_timestamp() - interval '${since}', 'curfew_api', 'request.refused', 'x', 'planted', '{}')`;
+
+test('an entry that a superuser puts in among those that have their places is named, whatever its instant (F48)', async () => {
+  expect(codes(await after(planted('0')))).toEqual(['log-passed 0']);
+  expect(codes(await after(planted('-7', '3 years')))).toEqual(['log-passed -7']);
+});
+
+test('a horizon that a superuser moves ahead is told, and hides nothing', async () => {
+  const moved = 'update audit.sequencer set horizon = 9000000000000000';
+  expect(codes(await after(moved))).toEqual(['log-passed log']);
+  const findings = codes(await after(`${moved}; ${waits('70 seconds')}`));
+  expect(findings).toHaveLength(3);
+  expect(findings).toContain('log-waits log');
+  expect(findings).toContain('log-passed log');
+});
+
 test('what is older than the time that is looked at is taken from the tree, and what is younger is looked at', async () => {
   const [old, young] = [await idAt(100), await idAt(400)];
   const both = `update audit.entry set actor = 'somebody' where id in (${old}, ${young})`;
-  const [first] = await log.checkpoints(store.admin, 0, 1);
-  expect(codes(await after(both, { sinceAt: (first?.at ?? 0) + 1 }))).toEqual([`log-edited ${young}`]);
+  const first = `update audit.checkpoint set stored_at = stored_at - interval '1 hour' where size = 300`;
+  const sinceAt = Date.now() - 30 * minuteMs;
+  expect(codes(await after(`${both}; ${first}`, { sinceAt }))).toEqual([`log-edited ${young}`]);
   expect(codes(await after(both))).toEqual([`log-edited ${old}`, `log-edited ${young}`]);
 });
 
@@ -208,3 +227,33 @@ test('lines that were retired on purpose are missed by nobody, and others are', 
     values (clock_timestamp(), 'curfew_admin', 'log.retired', 'curfew_admin', 'log', convert_to('${body}', 'UTF8'))`);
   expect(codes(findings)).toEqual([`log-gone ${other}`]);
 });
+
+/** As anybody may append who is an operator. */
+const said = (body: object): string =>
+  `insert into audit.entry (at, login, kind, actor, subject, body) values (clock_timestamp(), 'curfew_admin',
+     'log.retired', 'curfew_admin', 'log', convert_to('${JSON.stringify(body)}', 'UTF8'))`;
+const made = `insert into audit.entry (at, login, kind, actor, subject, body)
+  values (clock_timestamp(), 'curfew_api', 'claim.accepted', 'x', 'nobody', '{}')`;
+
+test.each([
+  ['the end of the century', { before: '2099-01-01T00:00:00.000Z' }],
+  ['some x', { before: 'x' }],
+  ['nobody knows when', {}],
+])(
+  'an operator who says that all until %s was retired keeps no change from being held against its entry',
+  async (_, body) => {
+    expect(codes(await after(`${said(body)}; ${made}`))).toEqual(['no-change nobody']);
+  },
+);
+
+test.each([
+  ['everything', { firstId: 1, lastId: 9e15 }],
+  ['what is no id', { firstId: 'x', lastId: [] }],
+  ['ids that no entry has', { firstId: 1e300, lastId: '99999999999999999999' }],
+])(
+  'an operator who says that %s was retired hides no entry that is gone from among those that are left',
+  async (_, body) => {
+    const id = await idAt(200);
+    expect(codes(await after(`delete from audit.entry where id = ${id}; ${said(body)}`))).toEqual([`log-gone ${id}`]);
+  },
+);

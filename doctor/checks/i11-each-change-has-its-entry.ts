@@ -105,14 +105,11 @@ const matters: readonly Matter[] = [
 ];
 
 /**
- * In one statement, and so of one instant. What was retired from the log cannot be held against what it said. A day more
- * is read than is judged, for the two sides were stamped by two clocks.
+ * In one statement, and so of one instant. A day more is read than is judged, for the two sides were stamped by two
+ * clocks. NB. What was retired from the log is older than what is looked at, whoever may say that more was.
  */
 const text = `
-  with since (at) as (
-    select greatest($1::timestamptz, max((convert_from(body, 'UTF8')::jsonb ->> 'before')::timestamptz))
-    from audit.entry where kind = 'log.retired'),
-  matter (name, kind, key) as (select * from unnest($2::text[], $3::text[], $4::text[])),
+  with matter (name, kind, key) as (select * from unnest($2::text[], $3::text[], $4::text[])),
   side (name, subject, key, at, made, said) as (
     ${matters.map(({ name, rows }) => `select '${name}', r.subject, r.key, r.at, 1, 0 from (${rows}) r`).join(' union all ')}
     union all
@@ -120,9 +117,9 @@ const text = `
       case m.key when '' then '' else coalesce(convert_from(e.body, 'UTF8')::jsonb ->> m.key, '') end, e.at, 0, 1
     from matter m join audit.entry e on e.kind = m.kind)
   select name, subject, sum(made)::int as rows, sum(said)::int as entries
-  from side where at >= (select at - interval '1 day' from since)
+  from side where at >= $1::timestamptz - interval '1 day'
   group by name, subject, key
-  having min(at) >= (select at from since)
+  having min(at) >= $1
     and case name when '${closed}' then sum(said) = 0 else sum(made) <> sum(said) end
   order by min(at), name, subject limit 1000`;
 

@@ -1,6 +1,6 @@
 import { minuteMs } from '../../domain/time.ts';
 import { sizeOf, waiting } from '../../store/log.ts';
-import { sizeBefore } from '../../store/log-rows.ts';
+import { isHorizonAhead, passedOver, sizeBefore } from '../../store/log-rows.ts';
 import { finder, type Check, type Finding } from '../finding.ts';
 import { lostOf, ownLogOf } from '../log/own-log.ts';
 import { faultsOf } from '../log/whole.ts';
@@ -19,6 +19,7 @@ export const logIsWhole: Check = async ({ store, sinceAt, witnessed }) => {
   const faults = await faultsOf(store, await sizeBefore(store, sinceAt));
   return [
     ...(await late(store)),
+    ...(await passed(store)),
     ...faults.map(({ code, subject, detail }) => found(code, subject, detail)),
     ...(witnessed ? await lost(store, witnessed) : []),
   ];
@@ -31,6 +32,19 @@ async function late(store: Parameters<Check>[0]['store']): Promise<readonly Find
   const waitedMs = oldestAt === null ? 0 : (row?.now ?? 0) - oldestAt;
   if (waitedMs <= ((await sizeOf(store)) > 0 ? lateMs : newMs)) return [];
   return [found('log-waits', 'log', `${entries} entries have no place in the log, the oldest for over a minute.`)];
+}
+
+/** An entry gets its place before any that is written later: one that never did was put in by somebody else. */
+async function passed(store: Parameters<Check>[0]['store']): Promise<readonly Finding[]> {
+  const ids = await passedOver(store);
+  return [
+    ...ids.map(({ id }) =>
+      found('log-passed', String(id), `Entry ${id} has no place in the log, and will get none: somebody put it in.`),
+    ),
+    ...((await isHorizonAhead(store))
+      ? [found('log-passed', 'log', 'Entries that are still to come are said to have their places: somebody said so.')]
+      : []),
+  ];
 }
 
 async function lost(
