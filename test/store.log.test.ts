@@ -174,6 +174,17 @@ test('what was committed before an entry was written stands before it, however l
   await expectWhole();
 });
 
+test('a horizon that somebody moved ahead keeps nothing from its place', async () => {
+  await drain();
+  await store.admin.query('update audit.sequencer set horizon = 9000000000000000');
+  await opened(store.as.curfew_api, 'behind a horizon');
+  expect(await log.waiting(store.as.curfew_worker)).toMatchObject({ entries: 1 });
+  await drain();
+  const ids = await store.admin.query<{ id: number }>('select max(id) as id from audit.entry');
+  expect((await leaves()).at(-1)).toMatchObject({ entry: ids[0]?.id });
+  await expectWhole();
+});
+
 /** What somebody with a login may hold: every lock on the tables of the log that they are given, and any advisory one. */
 async function lockAll(tx: Db): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(7261843902)');
