@@ -23,16 +23,19 @@ import { curfew } from './support/terminal.ts';
 let store: TestStore;
 let folder = '';
 let requests: readonly string[] = [];
+let atMs: readonly number[] = [];
 let kept = '';
 const keys = keysOf();
 const file = (name: string): string => join(folder, name);
 
 /** Puts a log made by hand into the store, each entry by the login that may write it, and what its entries name beside it. */
 async function put(log: SampleLog): Promise<void> {
+  const instants: string[] = [];
   for (const line of log.lines) {
     const read = parseLine(line);
     if (isRefusal(read)) throw new Error(read.message);
-    const { kind, actor, subject, body, login } = read;
+    const { kind, actor, subject, body, login, at } = read;
+    instants.push(at);
     await store.as[login as Login].query('select audit.append($1, $2, $3, $4)', [
       kind,
       actor,
@@ -41,6 +44,13 @@ async function put(log: SampleLog): Promise<void> {
     ]);
   }
   await asSuperuser(async (db) => {
+    // Each was written when it says that it was.
+    await db.query(
+      `update audit.entry e set at = n.at from (
+         select row_number() over (order by x.id) as place, x.id from audit.entry x) o
+       join unnest($1::timestamptz[]) with ordinality as n (at, place) on n.place = o.place where e.id = o.id`,
+      [instants],
+    );
     for (const receipt of log.receipts) {
       const { requestId, kind } = JSON.parse(String(receipt)) as { requestId: string; kind: string };
       await db.query('insert into curfew.receipt (request_id, kind, body, made_at) values ($1, $2, $3, now())', [
@@ -78,8 +88,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
   const log = new SampleLog();
   log.applyPolicy();
+  log.at += 60_000;
   requests = [log.whole(), log.whole(), log.whole()];
   await put(log);
+  atMs = log.lines.map((line) => Date.parse(/"at":"([^"]+)"/.exec(String(line))?.[1] ?? ''));
   kept = await sign();
   await writeFile(file('kept.note'), kept);
 });
@@ -87,6 +99,9 @@ afterAll(async () => {
   await store?.end();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** In which an entry of the log was written. */
+const secondOf = (index: number): string => new Date(atMs[index] ?? 0).toISOString().slice(0, 19);
 
 const auditor = () => ({ env: { CURFEW_AUDITOR_STORE_URL: store.url('curfew_auditor') } });
 let written = 0;
@@ -126,11 +141,22 @@ describe('evidence out of the store', () => {
     expect(verdict.checks[0]?.counts).toMatchObject({ 'entries with a proof of their own': 6 });
   });
 
+  test('of a period in the middle has an entry from before it and one from after it', async () => {
+    const [from, to] = [secondOf(1), secondOf(10)];
+    const { path, code } = await evidence('--from', `${from}Z`, '--to', `${to}Z`);
+    expect(code).toBe(0);
+    const { verdict } = await verify(path);
+    expect(verdict).toMatchObject({ holds: true, about: { asked: { fromAt: `${from}.000Z`, toAt: `${to}.000Z` } } });
+    expect(verdict.about?.first?.slice(0, 19)).toBe(secondOf(0));
+    expect(verdict.checks[1]?.counts).toMatchObject({ requests: 3 });
+  });
+
   test('is said to hold in words, with what was counted', async () => {
     const { path } = await evidence('--request', requests[0] ?? '');
     await writeFile(file('curfew.pub'), `${keys.verifier.text}\n`);
     const { code, out } = await curfew(['verify', path, '--key', file('curfew.pub')]);
     expect(code).toBe(0);
+    expect(out).toContain(`About the request ${requests[0]}: entries from 2026-`);
     expect(out).toContain('holds  5. Every grant had its approvals and came to its end: 1 grant, 2 receipts');
     expect(out.trimEnd().split('\n').at(-1)).toBe(`${path} holds.`);
   });

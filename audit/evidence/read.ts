@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { refuse, type Refusal } from '../../domain/errors.ts';
+import { isUuid } from '../../domain/ids.ts';
 import { crcOfBoth } from './crc.ts';
 import { commentBytes, commentOf, lastRecordBytes, longestLine, members, type EvidenceIndex } from './format.ts';
 
@@ -158,12 +159,19 @@ function indexOf(bytes: Buffer | undefined): EvidenceIndex {
   const counted = [span?.from, span?.to, index.size, counts?.entries].every(
     (one) => Number.isSafeInteger(one) && Number(one) >= 0,
   );
+  const named = isAsked(index.asked);
   const texts = Array.isArray(edge) && edge.every((one) => typeof one === 'string');
-  if (index.format !== 'curfew-evidence-1' || !counted || !texts || typeof index.origin !== 'string') {
+  if (index.format !== 'curfew-evidence-1' || !counted || !texts || !named || typeof index.origin !== 'string') {
     throw new Error(`its ${members.index} is none that this version knows`);
   }
   return index as EvidenceIndex;
 }
+
+function isAsked(asked: Partial<EvidenceIndex['asked']> | undefined): boolean {
+  if (asked?.kind === 'request') return 'request' in asked && isUuid(asked.request);
+  return asked?.kind === 'span' && 'fromAt' in asked && [asked.fromAt, asked.toAt].every(isInstant);
+}
+const isInstant = (text: unknown): boolean => typeof text === 'string' && !Number.isNaN(Date.parse(text));
 
 /**
  * Is every byte what it was when the file was written? The sum in the comment says so for all but the last record; the

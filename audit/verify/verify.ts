@@ -8,6 +8,7 @@ import { members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 import { parseLine, type PlacedEntry } from '../entry-line.ts';
 import type { Verifier } from '../signed-note.ts';
+import { checkAsked, type About } from './asked.ts';
 import { againstWitness, readCheckpoints } from './checkpoints.ts';
 import { checkEnded, type OpenGrant } from './ended.ts';
 import { checkJudged } from './judged.ts';
@@ -42,6 +43,8 @@ export type Verdict = {
     readonly at: number;
     readonly signedBy: readonly string[];
   } | null;
+  /** What the file is about; null where no checkpoint counts. */
+  readonly about: About | null;
   readonly checks: readonly CheckReport[];
   /** Grants that go on, or went on when the newest checkpoint was signed. */
   readonly open: readonly OpenGrant[];
@@ -62,18 +65,21 @@ export async function verifyEvidence(
   const newest = signed.checkpoints.at(-1);
   const witnessed =
     checkpoint === undefined ? undefined : againstWitness(checkpoint, signed, evidence.index.span, keys, tree);
-  let open: readonly OpenGrant[] = [];
+  let told: Told = { about: null, open: [] };
   if (newest) {
     const known = [...signed.checkpoints, ...(witnessed ? [witnessed] : [])];
     const progress = progressOf(evidence, onProgress);
     const proven = await walkTree(evidence, known, newest, tree, progress);
-    open = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
+    told = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());
   const damaged = await evidence.damage(tree.report().holds);
   const log = newest ? { origin: newest.origin, size: newest.size, at: newest.at, signedBy: newest.signedBy } : null;
-  return { holds: damaged.length === 0 && reports.every(({ holds }) => holds), damaged, log, checks: reports, open };
+  const holds = damaged.length === 0 && reports.every((one) => one.holds);
+  return { holds, damaged, log, checks: reports, ...told };
 }
+
+type Told = Pick<Verdict, 'about' | 'open'>;
 
 /** In entries: each is looked at twice. */
 function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']): Progress {
@@ -85,6 +91,7 @@ function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']):
 }
 
 type Checks = {
+  readonly asked: ReturnType<typeof checkAsked>;
   readonly legal: ReturnType<typeof checkLegal>;
   readonly judged: ReturnType<typeof checkJudged>;
   readonly replayed: ReturnType<typeof checkReplayed>;
@@ -98,11 +105,12 @@ async function walkEntries(
   openReplay: OpenReplay,
   tallies: ReturnType<typeof allTallies>,
   progress: Progress,
-): Promise<readonly OpenGrant[]> {
+): Promise<Told> {
   const [tree, legal, judged, replayed, ended] = tallies;
   const isProven = tree.report().holds;
   const cases = createCases();
   const checks: Checks = {
+    asked: checkAsked(evidence.index, tree),
     legal: checkLegal(cases, legal),
     judged: checkJudged(cases, policiesOf(evidence), judged),
     replayed: checkReplayed(evidence, openReplay, replayed),
@@ -123,13 +131,14 @@ async function walkEntries(
     if (isProven) legal.bad(members.entries, `It could not be read to its end: ${says(error)}`);
   }
   if (isProven && walked !== proven.entries) legal.bad(members.entries, 'It is not the same when it is read again.');
+  const about = checks.asked.finish(at);
   checks.legal.finish();
   await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
   try {
-    return await checks.ended.finish(at);
+    return { about, open: await checks.ended.finish(at) };
   } catch (error) {
     ended.bad(members.receipts, says(error));
-    return [];
+    return { about, open: [] };
   }
 }
 
@@ -149,6 +158,7 @@ function see(
   }
   const entry: PlacedEntry = { index, ...read };
   const steps: readonly Step[] = [
+    [tree, () => checks.asked.see(entry)],
     [legal, () => note(cases, entry)],
     [judged, () => checks.judged.see(entry)],
     [replayed, () => checks.replayed.see(entry, proven)],

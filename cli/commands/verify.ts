@@ -2,6 +2,7 @@
 import { openEvidence } from '../../audit/evidence/read.ts';
 import { openReplay } from '../../audit/replay/replay.ts';
 import { readVerifier, type Verifier } from '../../audit/signed-note.ts';
+import type { About } from '../../audit/verify/asked.ts';
 import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
@@ -38,7 +39,7 @@ export const registerVerify: Register = (program, terminal, finish) => {
       try {
         const verdict = await verifyEvidence(evidence, { keys, ...given, openReplay, onProgress: bar.show });
         bar.clear();
-        if (json) printJson(terminal, { file, asked: evidence.index.asked, ...verdict });
+        if (json) printJson(terminal, { file, ...verdict });
         else print(terminal, file, verdict);
         finish(verdict.holds ? exitCodes.done : exitCodes.refused);
       } finally {
@@ -57,9 +58,10 @@ function keyOf(terminal: Terminal, given: string): Verifier {
   return read;
 }
 
-function print(terminal: Terminal, file: string, { holds, log, damaged, checks, open }: Verdict): void {
+function print(terminal: Terminal, file: string, { holds, log, about, damaged, checks, open }: Verdict): void {
   const out = (text: string): void => terminal.out(`${oneLine(text)}\n`);
   if (log) out(`${log.origin}: ${log.size} entries, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`);
+  if (about) out(aboutOf(about));
   for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
   for (const { check, title, holds: held, counts, bad, first } of checks) {
     const counted = Object.entries(counts).map(([name, many]) => told(many, name));
@@ -73,6 +75,13 @@ function print(terminal: Terminal, file: string, { holds, log, damaged, checks, 
   for (const { request, target, endAt } of open) out(`open    ${request} on ${target}, until ${formatInstant(endAt)}`);
   out(holds ? `${file} holds.` : `${file} does not hold.`);
 }
+
+const aboutOf = ({ asked, first, last }: About): string =>
+  `${
+    asked.kind === 'request'
+      ? `About the request ${asked.request}`
+      : `About all that was written from ${asked.fromAt} until before ${asked.toAt}`
+  }: ${first === null ? 'no entry' : `entries from ${first} to ${last}`}.`;
 
 /** `3 requests`, `1 request`: what is counted is named in the plural, and the noun is its first word that is one. */
 function told(many: number, name: string): string {

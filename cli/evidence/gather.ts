@@ -60,7 +60,7 @@ export async function gather(
   const asked: Asked =
     wanted.kind === 'request'
       ? wanted
-      : { kind: 'span', fromAt: formatInstant(wanted.fromAt), toAt: formatInstant(wanted.toAt) };
+      : { kind: 'span', fromAt: formatInstant(wanted.fromAt), toAt: formatInstant(until(wanted.toAt, newest, span)) };
   const origin = originOf(newest.note);
   const parts: EvidenceParts = {
     readme: readmeOf(asked, origin, size),
@@ -85,6 +85,15 @@ export async function gather(
   };
   return { parts, size, entries: picked.length + span.to - span.from };
 }
+
+/** NB. What came after the newest checkpoint is not signed yet, so a file that goes up to it is about nothing later. */
+function until(toAt: number, { size, note }: { readonly size: number; readonly note: string }, { to }: Places['span']) {
+  const signed = parseCheckpoint(textOf(note));
+  return to < size || isRefusal(signed) ? toAt : Math.min(toAt, signed.at);
+}
+
+/** What a note says, without who signed it. */
+const textOf = (note: string): string => note.slice(0, note.indexOf('\n\n') + 1);
 
 const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
 const originOf = (note: string): string => note.slice(0, note.indexOf('\n'));
@@ -203,7 +212,7 @@ async function checkpointsOf(
   given: string | undefined,
   read: ReadNodes,
 ): Promise<readonly CheckpointLine[]> {
-  const kept = given === undefined ? undefined : parseCheckpoint(given.slice(0, given.indexOf('\n\n') + 1));
+  const kept = given === undefined ? undefined : parseCheckpoint(textOf(given));
   if (isRefusal(kept)) throw new Stopped(kept.message);
   const from = span.to > span.from ? span.from + 1 : (picked[0] ?? 0) + 1;
   const wanted = [span.to, ...(kept ? [kept.size] : [])];

@@ -277,6 +277,12 @@ export class SampleLog {
     return this.append(historyExported('curfew_worker', id, body));
   }
 
+  /** As it is now, with what stands beside it. */
+  written(): Written {
+    const { lines, receipts, histories, bundles, at } = this;
+    return { lines: [...lines], receipts: [...receipts], histories: [...histories], bundles, at };
+  }
+
   applyPolicy(): number {
     return this.append({
       kind: 'policy.applied',
@@ -342,6 +348,22 @@ export type Written = {
   readonly index?: Partial<EvidenceIndex>;
 };
 
+/** What a file is about that has these entries: from the first one on, or the one after it, until the newest checkpoint. */
+function askedOf(
+  lines: readonly Buffer[],
+  span: EvidenceIndex['span'],
+  picked: readonly number[],
+  signedAt: number,
+): EvidenceIndex['asked'] {
+  const opened = picked.map((place) => String(lines[place])).find((line) => line.includes('"request.opened"'));
+  if (span.from === span.to && opened) {
+    return { kind: 'request', request: /"subject":"([^"]+)"\}$/.exec(opened)?.[1] ?? '' };
+  }
+  const [, first = '2026-01-01T00:00:00.000'] =
+    /"at":"([^"]{23})/.exec(String(lines[span.from === 0 ? 0 : span.from + 1])) ?? [];
+  return { kind: 'span', fromAt: `${first}Z`, toAt: new Date(signedAt).toISOString() };
+}
+
 /** Writes evidence of a log, with checkpoints of these keys. @returns the notes, oldest first */
 export async function writeSample(path: string, log: Written, keys: Keys): Promise<readonly string[]> {
   const leaves = log.leaves ?? log.lines.map(leafHash);
@@ -372,7 +394,7 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
   const edge = span.to > span.from ? await read(rootNodes(span.from)) : [];
   const index = (counts: EvidenceIndex['counts']): EvidenceIndex => ({
     format: 'curfew-evidence-1',
-    asked: { kind: 'span', fromAt: '2026-01-01T00:00:00.000Z', toAt: '2027-01-01T00:00:00.000Z' },
+    asked: askedOf(log.lines, span, picked, log.at + sizes.length - 1),
     origin: 'curfew/1',
     size: newest,
     span,

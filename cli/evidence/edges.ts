@@ -1,0 +1,24 @@
+/**
+ * Where a period begins and ends in the log, in such a way that whoever has the file sees that it does: with the entry
+ * before it and one from after it.
+ */
+import { firstFrom, lastBefore } from '../../store/evidence-edges.ts';
+import { signedFrom } from '../../store/evidence.ts';
+import type { Db } from '../../store/pool.ts';
+import type { Places } from './places.ts';
+
+/**
+ * @param exact from the first to after the last entry of the period
+ * @param size of the newest checkpoint
+ */
+export async function spanWithEdges(
+  db: Db,
+  exact: Places['span'],
+  { fromAt, toAt }: { readonly fromAt: number; readonly toAt: number },
+  size: number,
+): Promise<Places['span']> {
+  const before = await lastBefore(db, exact.from, fromAt);
+  const after = await firstFrom(db, exact.to, size, toAt);
+  const to = after === undefined ? size : ((await signedFrom(db, after + 1)) ?? size);
+  return { from: before ?? exact.from, to };
+}
