@@ -3,6 +3,8 @@ import { startProgress } from '../progress.mjs';
 import { Trouble, messageOf } from '../trouble.ts';
 import { breakGlass } from './break-glass.ts';
 import { endings } from './endings.ts';
+import { erased } from './erased.ts';
+import { evidence } from './evidence.ts';
 import { firstRequest } from './first-request.ts';
 import { leaving } from './leaving.ts';
 import { organisation } from './organisation.ts';
@@ -48,6 +50,8 @@ try {
   await breakGlass(stage, report, reviewWithinMs);
   await recovery(stage, report, begun);
   await standbys(stage, report);
+  await evidence(stage, report, first);
+  await erased(stage, report);
   await proofs(stage, report, first);
 } catch (error) {
   process.stderr.write(`${error instanceof Trouble ? error.message : messageOf(error)}\n`);

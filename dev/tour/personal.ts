@@ -34,4 +34,4 @@ export async function personalIn(
   };
 }
 
-const asWord = (text: string): RegExp => new RegExp(`(?<![\\w-])${text.replaceAll(/\W/g, '\\$&')}(?![\\w-])`);
+export const asWord = (text: string): RegExp => new RegExp(`(?<![\\w-])${text.replaceAll(/\W/g, '\\$&')}(?![\\w-])`);
