@@ -26,20 +26,6 @@ export const placesAbout = async (
     )
   ).map(({ index }) => index);
 
-/** From the first to after the last place, between two places, of the entries of a period; undefined where there are none. */
-export async function spanOf(
-  db: Db,
-  between: { readonly from: number; readonly to: number },
-  { fromAt, toAt }: { readonly fromAt: number; readonly toAt: number },
-): Promise<{ readonly from: number; readonly to: number } | undefined> {
-  const [row] = await db.query<{ from: number | null; to: number | null }>(
-    `select min(l.index) as "from", max(l.index) + 1 as "to" from audit.leaf l join audit.entry e on e.id = l.entry
-     where l.index >= $1 and l.index < $2 and e.at >= $3 and e.at < $4`,
-    [between.from, between.to, new Date(fromAt), new Date(toAt)],
-  );
-  return row?.from == null || row.to === null ? undefined : { from: row.from, to: row.to };
-}
-
 /** Places outside of a span, below `size`, of everything about the requests that the span is about, in order. */
 export const placesAround = async (
   db: Db,

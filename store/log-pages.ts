@@ -2,7 +2,6 @@
  * The log in the order of its places, page by page: each page says where the next one begins, and asked again it is the
  * same, whatever was written meanwhile. Auditor and admin only.
  */
-import { dayMs } from '../domain/time.ts';
 import type { Db } from './pool.ts';
 
 export type LogPage = {
@@ -11,67 +10,70 @@ export type LogPage = {
   readonly next: number | null;
 };
 
-/** From the first instant until just before the second, epoch ms. */
-type Period = { readonly fromAt: number; readonly toAt: number };
+/** From the first instant until just before the second, epoch ms; null: no bound. */
+export type Bounds = { readonly fromAt: number | null; readonly toAt: number | null };
 
 /**
- * Places between which every entry of a period stands. Entries get their places in the order of their ids as far as they
- * are committed, so instants do not quite grow with places; a day on either side is more than any transaction, and more
- * than any clock that was put right, takes.
+ * Places that one statement looks at, at most. NB. Each is looked at: nothing can be skipped by its instant, for instants
+ * do not grow with places where entries commit late, or where the store's clock was wrong for a while.
  */
-export async function placesOf(
-  db: Db,
-  { fromAt, toAt }: Period,
-): Promise<{ readonly from: number; readonly to: number }> {
-  const [row] = await db.query<{ first: number; size: number }>(
-    `select coalesce((select l.index from audit.leaf l
-         where l.entry >= (select min(id) from audit.entry) order by l.entry limit 1), 0) as first,
-       coalesce((select max(index) + 1 from audit.leaf), 0) as size`,
-  );
-  const { first, size } = row ?? { first: 0, size: 0 };
-  return {
-    from: await firstPlaceFrom(db, fromAt - slackMs, first, size),
-    to: await firstPlaceFrom(db, toAt + slackMs, first, size),
-  };
-}
+const stretch = 64_000;
 
-const slackMs = dayMs;
-
-/** Bisects: the first place in a range whose entry is of this instant or later; the range's end where there is none. */
-async function firstPlaceFrom(db: Db, at: number, low: number, high: number): Promise<number> {
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const [row] = await db.query<{ at: number | null }>(
-      'select e.at from audit.leaf l left join audit.entry e on e.id = l.entry where l.index = $1',
-      [middle],
-    );
-    // An entry that is gone was retired, and only the oldest are.
-    if (row?.at == null || row.at < at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+/** Leaves and entries of a stretch; ids run nearly as places do, so that only those entries are read. */
+const within = `with leaves as materialized (
+    select l.index, l.entry from audit.leaf l where l.index >= $1 and l.index < $2),
+  placed as (select s.index, e.id, e.at from leaves s join audit.entry e on e.id = s.entry
+    where e.id between (select min(entry) from leaves) and (select max(entry) from leaves) and e.at >= $3 and e.at < $4)`;
 
 /**
  * The next entries of a period, at most `limit`.
  * @param after the place of the last entry that was read before; -1: none was
- * @param places of the period, as `placesOf` has them
+ * @param size only places below it
  */
-export async function pageAfter(
+export async function pageAfter(db: Db, bounds: Bounds, after: number, size: number, limit: number): Promise<LogPage> {
+  let [begin, length] = [after + 1, limit];
+  while (begin < size) {
+    const end = Math.min(begin + length, size);
+    const entries = await db.query<LogPage['entries'][number]>(
+      `${within} select p.index, audit.line(e) as line
+       from (select index, id from placed order by index limit $5) p join audit.entry e on e.id = p.id order by p.index`,
+      [begin, end, ...instantsOf(bounds), limit],
+    );
+    const last = entries.at(-1);
+    if (last) return { entries, next: last.index >= size - 1 ? null : last.index };
+    [begin, length] = [end, Math.min(length * 4, stretch)];
+  }
+  return { entries: [], next: null };
+}
+
+/** From the first to after the last place, below `size`, of the entries of a period; undefined where there are none. */
+export async function spanOf(
   db: Db,
-  { fromAt, toAt }: Period,
-  places: { readonly from: number; readonly to: number },
-  after: number,
-  limit: number,
-): Promise<LogPage> {
-  const begin = Math.max(after + 1, places.from);
-  const end = Math.min(begin + limit, places.to);
-  const entries = await db.query<{ index: number; line: Buffer }>(
-    `select l.index, audit.line(e) as line from audit.leaf l join audit.entry e on e.id = l.entry
-     where l.index >= $1 and l.index < $2 and e.at >= $3 and e.at < $4 order by l.index`,
-    [begin, end, new Date(fromAt), new Date(toAt)],
+  bounds: Bounds,
+  size: number,
+): Promise<{ readonly from: number; readonly to: number } | undefined> {
+  let span: { readonly from: number; readonly to: number } | undefined;
+  for (let begin = 0; begin < size; begin += stretch) {
+    const [row] = await db.query<{ from: number | null; to: number | null }>(
+      `${within} select min(index) as "from", max(index) + 1 as "to" from placed`,
+      [begin, Math.min(begin + stretch, size), ...instantsOf(bounds)],
+    );
+    if (row?.from != null && row.to !== null) span = { from: span?.from ?? row.from, to: row.to };
+  }
+  return span;
+}
+
+const instantsOf = ({ fromAt, toAt }: Bounds): readonly (Date | string)[] => [
+  fromAt === null ? '-infinity' : new Date(fromAt),
+  toAt === null ? 'infinity' : new Date(toAt),
+];
+
+/** Of the first entry that is kept; 0 where there is none. */
+export async function firstKept(db: Db): Promise<number> {
+  const [row] = await db.query<{ index: number }>(
+    'select l.index from audit.leaf l where l.entry >= (select min(id) from audit.entry) order by l.entry limit 1',
   );
-  return { entries, next: end >= places.to ? null : end - 1 };
+  return row?.index ?? 0;
 }
 
 /** The last `count` entries that have their places, oldest first. */

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runCurfew } from '../cli/program.ts';
+import { dayMs } from '../domain/time.ts';
 import { append } from '../store/audit.ts';
 import { sequence } from '../store/log.ts';
-import { placesOf } from '../store/log-pages.ts';
+import { spanOf } from '../store/log-pages.ts';
 import { breaches } from './ocsf/validate.ts';
 import { eventually } from './support/eventually.ts';
 import { startStore, type TestStore } from './support/store.ts';
@@ -37,6 +38,21 @@ const entry = (subject: string, body = {}) =>
     subject,
     body: { code: 'InvalidInput', ...body },
   });
+
+/** An entry that says another instant than that of its writing, as where the store's clock was wrong. */
+async function entryOn(subject: string, instant: string): Promise<void> {
+  const id = await entry(subject);
+  await store.admin.transaction(async (tx) => {
+    await tx.query('alter table audit.entry disable trigger all');
+    await tx.query('update audit.entry set at = $2 where id = $1', [id, instant]);
+    await tx.query('alter table audit.entry enable always trigger entry_kept');
+    await tx.query('alter table audit.entry enable always trigger entry_not_truncated');
+  });
+}
+
+/** The same, by so many days from now. */
+const entryIn = (subject: string, days: number): Promise<void> =>
+  entryOn(subject, new Date(Date.now() + days * dayMs).toISOString());
 
 async function sequenceAll(): Promise<void> {
   for (let left = true; left;) {
@@ -143,12 +159,49 @@ describe('curfew audit export', () => {
     expect(out).toContain(`,'=cmd|calc,`);
   });
 
-  test('a period is found without going through the log, and is whole', async () => {
-    const at = Date.now();
-    const places = await placesOf(store.as.curfew_auditor, { fromAt: at + 3 * 86_400_000, toAt: at + 4 * 86_400_000 });
-    expect(places.from).toBe(places.to);
+  test('a period without entries is none', async () => {
     const none = await run('export', '--from', '2026-01-01', '--to', '2026-01-02');
     expect(none).toMatchObject({ code: 0, out: '', err: expect.stringContaining('No cursor: nothing was there.') });
+  });
+
+  test('goes on after a cursor with whatever has a later place, be it half a year old or of an hour that is yet to come here', async () => {
+    const before = (await run('export', ...everything)).out;
+    const last = linesOf(before).at(-1)?.index ?? -1;
+    await entryIn('ahead', 1);
+    await entry('of now');
+    await entryIn('old', -200);
+    await entryIn('older still', -400);
+    await sequenceAll();
+    const file = join(folder, 'siem.jsonl');
+    writeFileSync(file, before);
+    const rest = await run('export', '--cursor', String(last));
+    expect(linesOf(rest.out).map(({ subject }) => subject)).toEqual(['ahead', 'of now', 'old', 'older still']);
+    expect(rest.err).toMatch(
+      new RegExp(`^4 entries, after place ${last}, which is all of them\\.\ncursor ${last + 4}\n`),
+    );
+    expect(await run('export', '-o', file, '--resume')).toMatchObject({ code: 0 });
+    expect(readFileSync(file, 'utf8')).toBe(before + rest.out);
+    // Whoever names a period gets that period, after the place as well.
+    const named = await run('export', ...everything.slice(0, 2), '--cursor', String(last));
+    expect(linesOf(named.out).map(({ subject }) => subject)).toEqual(['ahead', 'of now', 'old']);
+  });
+
+  test('a period is whole, although the clock was wrong for a while in its middle', async () => {
+    const [from, to] = ['2026-03-01T00:00:00Z', '2026-04-01T00:00:00Z'];
+    const march: string[] = [];
+    for (let n = 1; n <= 30; n += 1) {
+      // Every other entry was written while the clock said another year.
+      await entryOn(`day ${n}`, n % 2 === 0 ? '2031-01-01' : `2026-03-${n}`);
+      if (n % 2 === 1) march.push(`day ${n}`);
+    }
+    await sequenceAll();
+    const ran = await run('export', '--from', from, '--to', to);
+    expect(linesOf(ran.out).map(({ subject }) => subject)).toEqual(march);
+    const all = linesOf((await run('export', ...everything)).out);
+    const place = (subject: string): number => all.find((line) => line.subject === subject)?.index ?? Number.NaN;
+    const bounds = { fromAt: Date.parse(from), toAt: Date.parse(to) };
+    const span = await spanOf(store.as.curfew_auditor, bounds, entries * 2);
+    expect(span).toEqual({ from: place('day 1'), to: place('day 29') + 1 });
   });
 
   test('what is no place is said', async () => {
@@ -183,7 +236,7 @@ describe('curfew audit tail', () => {
       await sequenceAll();
     }
     expect(await following).toBe(0);
-    expect(linesOf(out).map(({ subject }) => subject)).toEqual(['=cmd|calc', 'one', 'two', 'three']);
+    expect(linesOf(out).map(({ subject }) => subject)).toEqual([expect.any(String), 'one', 'two', 'three']);
   });
 });
 

@@ -2,15 +2,15 @@
 import { Option } from 'commander';
 import { exportFormats, exportHead, exportLine, type ExportFormat } from '../../audit/report/export.ts';
 import { formatInstant } from '../../domain/time.ts';
-import { waiting } from '../../store/log.ts';
-import { pageAfter, placesOf } from '../../store/log-pages.ts';
+import { sizeOf, waiting } from '../../store/log.ts';
+import { firstKept, pageAfter, type Bounds } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { keptFrom } from '../../store/reports.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 import { openExport, type ExportFile } from './audit-export-file.ts';
-import { periodOf, withPeriod, type Period, type PeriodOptions } from './report-options.ts';
+import { boundsOf, type PeriodOptions } from './report-options.ts';
 
 type Options = PeriodOptions & {
   readonly format: ExportFormat;
@@ -22,29 +22,29 @@ type Options = PeriodOptions & {
 const pageSize = 1_000;
 
 export const addAuditExport: AddAudit = (audit, terminal) => {
-  withPeriod(
-    audit
-      .command('export')
-      .summary('the log as JSON lines, CSV or OCSF events')
-      .description(
-        'Writes the entries of a period in the order of their places in the log, one a line. The order never changes and nothing comes in between later: a line has its place in it, and an export goes on after any place by --cursor. CSV is safe to open in a spreadsheet; ocsf is OCSF 1.9.0, classes 3007 and 3004. Entries carry ids: names stand in none of them.',
-      ),
-  )
+  audit
+    .command('export')
+    .summary('the log as JSON lines, CSV or OCSF events')
+    .description(
+      'Writes the entries of a period in the order of their places in the log, one a line. The order never changes and nothing comes in between later: a line has its place in it, and an export goes on after any place by --cursor. CSV is safe to open in a spreadsheet; ocsf is OCSF 1.9.0, classes 3007 and 3004. Entries carry ids: names stand in none of them.',
+    )
+    .option('--from <instant>', 'from then on; unset: 90 days before the end, or all that follows the place')
+    .option('--to <instant>', 'until then; unset: everything that has its place')
     .addOption(new Option('--format <format>', 'how it is written').choices(exportFormats).default('jsonl'))
     .option('-o, --output <file>', 'into this file, which must not be there yet; unset: standard output')
     .option('--cursor <place>', 'after this place: what an earlier export printed last')
     .option('--resume', 'go on with the file of -o, after its last whole line')
     .addHelpText(
       'after',
-      '\nExamples:\n  curfew audit export --from 2026-07-01 --to 2026-10-01 --format ocsf -o q3.ocsf.jsonl\n  curfew audit export --from 2026-07-01 --cursor 10423 >> log.jsonl',
+      '\nExamples:\n  curfew audit export --from 2026-07-01 --to 2026-10-01 --format ocsf -o q3.ocsf.jsonl\n  curfew audit export --cursor 10423 >> log.jsonl',
     )
     .action(async (options: Options) => {
-      const period = periodOf(options, terminal.clock());
+      const bounds = boundsOf(options, terminal.clock(), options.cursor !== undefined || options.resume === true);
       const after = cursorOf(options);
       const file =
         options.output === undefined ? undefined : openExport(options.output, options.format, options.resume === true);
       try {
-        await withAuditorStore(terminal, (store) => write(terminal, store, { ...options, period, after, file }));
+        await withAuditorStore(terminal, (store) => write(terminal, store, { ...options, bounds, after, file }));
       } finally {
         file?.close();
       }
@@ -62,29 +62,29 @@ function cursorOf({ cursor, resume, output }: Options): number {
 
 type Job = {
   readonly format: ExportFormat;
-  readonly period: Period;
+  readonly bounds: Bounds;
   readonly after: number;
   readonly file: ExportFile | undefined;
 };
 
-async function write(terminal: Terminal, db: Db, { format, period, after, file }: Job): Promise<void> {
+async function write(terminal: Terminal, db: Db, { format, bounds, after, file }: Job): Promise<void> {
   const put = file ? (text: string) => file.write(text) : (text: string) => terminal.out(text);
   const begun = Math.max(after, file?.cursor ?? -1);
   if (begun < 0 && (file?.empty ?? true)) put(exportHead(format));
-  const places = await placesOf(db, period);
+  const size = await sizeOf(db);
   let [count, cursor] = [0, begun];
   for (let next: number | null = begun; next !== null;) {
-    const page = await pageAfter(db, period, places, next, pageSize);
+    const page = await pageAfter(db, bounds, next, size, pageSize);
     put(page.entries.map((entry) => exportLine(format, entry)).join(''));
     count += page.entries.length;
     cursor = page.entries.at(-1)?.index ?? cursor;
     next = page.next;
   }
   const { entries } = await waiting(db);
-  const keptFromAt = await keptFrom(db, period.fromAt);
+  const keptFromAt = await gapOf(db, bounds, begun);
   terminal.err(
     [
-      `${count} entries from ${formatInstant(period.fromAt)} until ${formatInstant(period.toAt)} (UTC)${begun < 0 ? '' : `, after place ${begun}`}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
+      `${count} entries${told(bounds, begun)}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
       ...(keptFromAt === null
         ? []
         : [`NOT WHOLE: entries from before ${formatInstant(keptFromAt)} have been retired.`]),
@@ -93,4 +93,16 @@ async function write(terminal: Terminal, db: Db, { format, period, after, file }
       '',
     ].join('\n'),
   );
+}
+
+/** From when on entries are kept, epoch ms, where some that were asked for have been retired; else null. */
+async function gapOf(db: Db, { fromAt }: Bounds, begun: number): Promise<number | null> {
+  if ((await firstKept(db)) <= begun + 1) return null;
+  return keptFrom(db, fromAt ?? 0);
+}
+
+function told({ fromAt, toAt }: Bounds, begun: number): string {
+  const from = fromAt === null ? '' : ` from ${formatInstant(fromAt)}`;
+  const until = toAt === null ? '' : ` until ${formatInstant(toAt)}`;
+  return `${from}${until}${from + until === '' ? '' : ' (UTC)'}${begun < 0 ? '' : `, after place ${begun}`}`;
 }

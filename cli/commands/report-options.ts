@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { PersonId } from '../../domain/ids.ts';
 import { isUuid } from '../../domain/ids.ts';
 import { dayMs } from '../../domain/time.ts';
+import type { Bounds } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { parseDay, parseInstant } from '../instant.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
@@ -42,6 +43,17 @@ export function periodOf({ from, to }: PeriodOptions, now: number): Period {
   const fromAt = from === undefined ? toAt - usualMs : instantOf(from, '--from');
   if (fromAt >= toAt) throw new Stopped('--from must lie before --to.', exitCodes.usage);
   return { fromAt, toAt };
+}
+
+/**
+ * Of an export. The end is no instant unless one was named: what a clock behind the store's would leave out would come in
+ * no later export, whose places begin after this one's. And what follows a place is all of it, whenever it was.
+ * @param goesOn after a place, of an export before
+ * @throws Stopped where they are no instants, or in the wrong order
+ */
+export function boundsOf(options: PeriodOptions, now: number, goesOn: boolean): Bounds {
+  const fromAt = options.from === undefined && goesOn ? null : periodOf(options, now).fromAt;
+  return { fromAt, toAt: options.to === undefined ? null : instantOf(options.to, '--to') };
 }
 
 function instantOf(text: string, option: string): number {

@@ -2,10 +2,11 @@
 import { parseLine, type LoggedEntry } from '../../audit/entry-line.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
-import { linesAt, placesAbout, placesAround, signedFrom, spanOf } from '../../store/evidence.ts';
-import { placesOf } from '../../store/log-pages.ts';
+import { linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
+import { spanOf } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
+import { spanWithEdges } from './edges.ts';
 
 /** `span`: places without a gap; `picked`: single ones outside of it, in order. */
 export type Places = {
@@ -67,14 +68,12 @@ function peopleOf({ actor, body }: Found): readonly string[] {
 }
 
 /**
- * Everything from the first entry of the period to the first checkpoint that covers the last one, and all of the requests
- * that it is about: what came before, and how they ended.
+ * Everything from the entry before the period to the first checkpoint that covers the entry after it, and all of the
+ * requests that it is about: what came before, and how they ended.
  */
 async function ofSpan(db: Db, period: Extract<Wanted, { kind: 'span' }>, size: number): Promise<Places> {
-  const near = await placesOf(db, period);
-  const exact = await spanOf(db, { from: near.from, to: Math.min(near.to, size) }, period);
+  const exact = await spanOf(db, period, size);
   if (!exact) throw new Stopped('The signed part of the log has no entry of that period.');
-  const to = (await signedFrom(db, exact.to)) ?? size;
-  const span = { from: exact.from, to };
+  const span = await spanWithEdges(db, exact, period, size);
   return { span, picked: await placesAround(db, span, size) };
 }
