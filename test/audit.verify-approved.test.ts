@@ -1,4 +1,7 @@
-/** An approval that becomes void while its grant is on the way (I8, F38): legal as long as the grant then ends. */
+/**
+ * Words between two steps: an approval that becomes void while its grant is on the way (I8, F38), which is legal as long as
+ * the grant then ends; and one that nothing waited for any more, which its Workflow takes back (F37).
+ */
 import { expect, test } from 'vitest';
 import { endAsked } from '../domain/events/grant.ts';
 import { decisionVoided } from '../domain/events/request.ts';
@@ -7,6 +10,7 @@ import { people, SampleLog } from './support/evidence.ts';
 import { countsOf, verdictOn, wrongIn } from './support/verified.ts';
 
 const minute = 60_000;
+const hour = 60 * minute;
 const notAsked = [
   expect.stringMatching(/^5: It was granted with 0 of 1 approvals for "[^"]+", and its end was not asked for\.$/),
 ];
@@ -80,4 +84,38 @@ test('an approval that was void long before is none, whatever was asked for late
   tainted(log, id, decision);
   log.end(id, { outcome: 'revoked' as 'released' });
   expect(wrongIn(await verdictOn(log)).join()).toMatch(/^5: It was granted with 0 of 1 approvals for "[^"]+"\.$/);
+});
+
+/** Two approve at once where one is enough. @returns the place of the word that came too late */
+function twice(): { log: SampleLog; id: RequestId; index: number } {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const { id } = log.ask();
+  log.decide(id);
+  return { log, id, index: log.decide(id, 'approve', people.other) };
+}
+
+test('a file that ends between a word that came too late and its void holds, and counts it', async () => {
+  const { log } = twice();
+  const verdict = await verdictOn(log);
+  expect(wrongIn(verdict)).toEqual([]);
+  expect(countsOf(verdict)).toMatchObject({ 'words that came too late and are not taken back yet': 1 });
+});
+
+test('a word that came too late may wait for as long as its request is open, and not beyond that', async () => {
+  const { log, id, index } = twice();
+  log.at += 2 * hour;
+  log.ask();
+  expect(wrongIn(await verdictOn(log))).toEqual([]);
+  log.append(endAsked(people.requester.id, id, { cause: 'withdrawn' }));
+  log.append({
+    kind: 'request.closed',
+    actor: 'curfew_worker',
+    subject: id,
+    body: { outcome: 'withdrawn', cause: 'x' },
+  });
+  const verdict = await verdictOn(log);
+  expect(verdict.checks[1]?.first).toMatchObject([
+    { index, why: expect.stringContaining('nobody took it back') as string },
+  ]);
 });
