@@ -24,7 +24,7 @@ export async function measureAudit(progress: Progress, scale: number, tell: Tell
       return { ...filled, file: await writeLong(ground, filled.size, say) };
     });
     const long = await progress.step('a log', async (say) => {
-      const filled = await fill(ground, short.size, full, say);
+      const filled = await fill(ground, short.rounds, full, say);
       return { ...filled, file: await writeLong(ground, filled.size, say) };
     });
     tell(sequencing(short.filled, long.filled));

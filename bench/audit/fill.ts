@@ -1,78 +1,94 @@
 /**
- * Makes a log long: entries by the real `audit.append`, many in one statement, each as its own login; places by the real
- * sequencer. Beside each batch of it the same number of rows is inserted bare.
+ * Makes a log long: entries as `audit.append` leaves them, but inserted by the superuser, with the instants of the lives
+ * that they tell of; places by the real sequencer. Beside each batch of it the same number of rows is inserted bare.
  */
-import { appendAll } from '../../store/audit.ts';
+import { bodyBytes } from '../../store/audit.ts';
 import { sequence } from '../../store/log.ts';
 import { timed, type Paired } from '../metric.ts';
 import type { Ground } from './ground.ts';
-import { entriesOfALife, lifeOf, policy, policyText, type Life } from './lives.ts';
+import { adopted, entriesOfALife, lifeOf, livesAtOnce, policy, policyText, type Written } from './lives.ts';
 
 /** As many as the worker gives places to at once. */
-export const batch = 5_000;
-const livesAtOnce = batch / entriesOfALife;
+export const batch = livesAtOnce * entriesOfALife;
 /** The rest of a long log is filled without a floor beside it. */
 const mostPairs = 40;
 
 /** Tables that have what the real ones have but what makes them a log: partitions, triggers, and whoever may not write. */
-export async function furnish({ admin }: Ground): Promise<void> {
+export async function furnish(ground: Ground): Promise<void> {
+  const { admin } = ground;
   await admin.query(`create table bare_leaf (index bigint primary key, entry bigint not null unique, hash bytea not null);
     create table bare_entry (id bigint primary key, at timestamptz not null, login name not null, kind text not null,
       actor text not null, subject text not null, body bytea not null);
     create index on bare_entry (subject, id)`);
   await admin.query('insert into curfew.policy_version (hash, text) values ($1, $2)', [policy.hash, policyText]);
+  await write(ground, [adopted]);
+  await places(ground, 1);
 }
 
 /** Times, in ms, of batches of `batch` entries. */
 export type Filled = { readonly leaves: Paired; readonly entries: Paired };
 
 /**
- * Makes the log at least `size` entries long; it has `from` of them.
- * @returns its size, and how long the sequencer took beside bare inserts of its leaves, and of whole entries
+ * Makes the log at least `size` entries long, whole rounds of lives at a time; it has `from` rounds.
+ * @returns how many it has now, its size, and how long the sequencer took beside bare inserts of its leaves, and of whole
+ *   entries
  */
 export async function fill(
   ground: Ground,
   from: number,
   size: number,
   say: (text: string) => void,
-): Promise<{ readonly size: number; readonly filled: Filled }> {
+): Promise<{ readonly rounds: number; readonly size: number; readonly filled: Filled }> {
   const own: number[] = [];
   const leaf: number[] = [];
   const entry: number[] = [];
-  let at = from;
-  while (at < size) {
-    const many = Math.min(livesAtOnce, Math.ceil((size - at) / entriesOfALife));
-    const lives = Array.from({ length: many }, (_, n) => lifeOf(at / entriesOfALife + n));
-    await write(ground, lives);
-    const give = () => timed(() => places(ground, many * entriesOfALife));
-    if (own.length >= mostPairs || many < livesAtOnce) await give();
+  const rounds = Math.max(from, Math.ceil(size / batch));
+  for (let round = from; round < rounds; round += 1) {
+    const lives = Array.from({ length: livesAtOnce }, (_, n) => lifeOf(round * livesAtOnce + n));
+    await write(
+      ground,
+      lives.flatMap(({ entries }) => entries).toSorted((one, other) => one.at - other.at),
+    );
+    await keep(
+      ground,
+      lives.flatMap(({ receipts }) => receipts),
+    );
+    const give = () => timed(() => places(ground, batch));
+    if (own.length >= mostPairs) await give();
     else {
       const sides = [
         async () => void own.push(await give()),
-        async () => void leaf.push(await bareLeaves(ground, at)),
-        async () => void entry.push(await bareEntries(ground, at)),
+        async () => void leaf.push(await bareLeaves(ground, round * batch)),
+        async () => void entry.push(await bareEntries(ground, round * batch)),
       ];
       for (const side of own.length % 2 === 0 ? sides : sides.toReversed()) await side();
     }
-    at += many * entriesOfALife;
-    say(`${at.toLocaleString('en')} entries`);
+    say(`${((round + 1) * batch).toLocaleString('en')} entries`);
   }
-  return { size: at, filled: { leaves: { own, floor: leaf }, entries: { own, floor: entry } } };
+  const filled = { leaves: { own, floor: leaf }, entries: { own, floor: entry } };
+  return { rounds, size: rounds * batch + 1, filled };
 }
 
-/** A login after the other: what a life says of one of them comes after what the one before says. */
-async function write({ as, admin }: Ground, lives: readonly Life[]): Promise<void> {
-  for (const place of Array.from({ length: entriesOfALife }, (_, n) => n)) {
-    const written = lives.flatMap(({ entries }) => entries.slice(place, place + 1));
-    const [first] = written;
-    if (first)
-      await appendAll(
-        as[first[0]],
-        written.map(([, entry]) => entry),
-      );
-  }
-  const receipts = lives.flatMap((life) => life.receipts);
-  // The requests themselves are no part of the log: nobody needs their rows here.
+async function write({ admin }: Ground, written: readonly Written[]): Promise<void> {
+  const entries = written.map(({ entry }) => entry);
+  await admin.query(
+    `insert into audit.entry (at, login, kind, actor, subject, body)
+     select e.at, e.login, e.kind, e.actor, e.subject, e.body
+     from unnest($1::timestamptz[], $2::name[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+       with ordinality as e (at, login, kind, actor, subject, body, place) order by e.place`,
+    [
+      written.map(({ at }) => new Date(at)),
+      written.map(({ login }) => login),
+      entries.map(({ kind }) => kind),
+      entries.map(({ actor }) => actor),
+      entries.map(({ subject }) => subject),
+      entries.map(({ body }) => bodyBytes(body)),
+    ],
+  );
+}
+
+/** The requests themselves are no part of the log: nobody needs their rows here. */
+async function keep({ admin }: Ground, receipts: readonly object[]): Promise<void> {
   await admin.query('set session_replication_role = replica');
   await admin.query(
     `insert into curfew.receipt (request_id, kind, body, made_at)

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { claimAccepted, codeMinted, grantEnded, grantMade } from '../../domain/events/grant.ts';
+import { policyApplied } from '../../domain/events/policy.ts';
 import { decisionMade, requestOpened } from '../../domain/events/request.ts';
 import { sessionClosed, sessionOpened } from '../../domain/events/session.ts';
 import type { AuditEntry, Login } from '../../domain/events.ts';
@@ -14,6 +15,7 @@ import {
   roleOf,
   type CredentialId,
   type PersonId,
+  type ProposalId,
   type RequestId,
   type RoleName,
   type TargetName,
@@ -24,10 +26,13 @@ import { decisionId, digestOf, evidenceHash, reasonHash } from '../../policy/dig
 import { parsePolicy } from '../../policy/parse.ts';
 import { planFor, type Ask } from '../../policy/plan.ts';
 
+/** An entry with the login that writes it, and when (epoch ms). */
+export type Written = { readonly login: Login; readonly at: number; readonly entry: AuditEntry };
+
 export type Life = {
   readonly id: RequestId;
-  /** In their order, each with the login that writes it. */
-  readonly entries: readonly (readonly [Login, AuditEntry])[];
+  /** In their order. */
+  readonly entries: readonly Written[];
   readonly receipts: readonly (GrantReceipt | RevokeReceipt)[];
 };
 
@@ -55,12 +60,29 @@ const requester = person(1, ['engineers']);
 const owner = person(2, ['data-owners', 'data-owners-payments']);
 const target = 'orders-prod' as TargetName;
 const place = { cluster: 'orders', node: '10.0.0.1:5432' };
-const began = Date.UTC(2026, 0, 5, 9);
+const began = Date.UTC(2025, 0, 6, 9);
+
+/** So many are open at the same time; then come as many others. */
+export const livesAtOnce = 625;
+const apartMs = 5 * secondMs;
+/** In it all of them begin, and come to their end. */
+const roundMs = 3 * hourMs;
+
+/** The policy by which all of them are judged is in force: the first entry of the log. */
+export const adopted: Written = {
+  login: 'curfew_admin',
+  at: began,
+  entry: policyApplied('curfew_admin', policy.hash, {
+    number: 1,
+    hash: policy.hash,
+    proposal: uuid(3, 0) as ProposalId,
+  }),
+};
 
 /** The n-th of them: always the same one. */
 export function lifeOf(n: number): Life {
   const id = uuid(1, n) as RequestId;
-  const openedAt = began + n * minuteMs;
+  const openedAt = began + Math.floor(n / livesAtOnce) * roundMs + ((n % livesAtOnce) + 1) * apartMs;
   const ask: Ask = {
     kind: 'access',
     requester,
@@ -117,10 +139,10 @@ export function lifeOf(n: number): Life {
   return {
     id,
     ...held(id, { n, template, credential, grantedAt, endAt }, [
-      ['curfew_api', opened],
-      ['curfew_api', decided],
-      ['curfew_api', minted],
-      ['curfew_api', claimed],
+      { login: 'curfew_api', at: openedAt, entry: opened },
+      { login: 'curfew_api', at: madeAt, entry: decided },
+      { login: 'curfew_api', at: grantedAt - secondMs, entry: minted },
+      { login: 'curfew_api', at: grantedAt, entry: claimed },
     ]),
   };
 }
@@ -153,33 +175,36 @@ function held(
     attestations: [],
   };
   const session = { ...place, session: `${n.toString(16)}.1` };
+  const [openedAt, closedAt] = [grantedAt + minuteMs, endAt - minuteMs];
   const statements = createHash('sha256').update(id).digest('hex');
   return {
     entries: [
       ...before,
-      ['curfew_worker', grantMade(requester.id, id, { ...seen, credential, receipt: evidenceHash(granted) })],
-      [
-        'curfew_collector',
-        sessionOpened('curfew_collector', id, {
+      {
+        login: 'curfew_worker',
+        at: granted.readAt,
+        entry: grantMade(requester.id, id, { ...seen, credential, receipt: evidenceHash(granted) }),
+      },
+      {
+        login: 'curfew_collector',
+        at: openedAt,
+        entry: sessionOpened('curfew_collector', id, { ...session, database: 'orders', openedAt, application: null }),
+      },
+      {
+        login: 'curfew_collector',
+        at: closedAt,
+        entry: sessionClosed('curfew_collector', id, {
           ...session,
-          database: 'orders',
-          openedAt: grantedAt + minuteMs,
-          application: null,
-        }),
-      ],
-      [
-        'curfew_collector',
-        sessionClosed('curfew_collector', id, {
-          ...session,
-          closedAt: endAt - minuteMs,
+          closedAt,
           ended: 'seen',
           statements: 12,
           last: { from: 0, to: 12, count: 12, sha256: statements },
         }),
-      ],
-      [
-        'curfew_worker',
-        grantEnded('curfew_worker', id, {
+      },
+      {
+        login: 'curfew_worker',
+        at: verifiedAt,
+        entry: grantEnded('curfew_worker', id, {
           target,
           role,
           outcome: 'expired',
@@ -188,7 +213,7 @@ function held(
           sessionsClosed: 0,
           receipt: evidenceHash(revoked),
         }),
-      ],
+      },
     ],
     receipts: [granted, revoked],
   };
