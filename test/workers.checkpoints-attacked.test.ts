@@ -15,6 +15,7 @@ import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as log from '../store/log.ts';
 import { migrate } from '../store/migrate.ts';
+import { storeIndex } from '../store/recovery.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
 import { createWitnessing } from '../workers/worker/witnessing.ts';
 import { until } from './support/postgres.ts';
@@ -77,6 +78,7 @@ async function stored(): Promise<readonly SignedCheckpoint[]> {
 }
 const inFolder = async (): Promise<readonly string[]> => (await readdir(folder)).toSorted();
 const open = async (): Promise<readonly string[]> => (await alarms.open(store.admin)).map((one) => one.key).toSorted();
+const mayGrant = async (): Promise<boolean> => !(await storeIndex(store.as.curfew_worker)).behind;
 
 test('of two workers whose clocks are ten minutes apart none signs what is older than what stands, and both sign (F33)', async () => {
   const [fast, slow] = [worker(undefined, () => 10 * minuteMs), worker()];
@@ -160,4 +162,98 @@ test('where every look fails somebody is told after five minutes, and told that 
   now += 5 * secondMs;
   await look();
   expect(await open()).toEqual([]);
+});
+
+/** The folder's, of which any call may fail. */
+function shaky(): { readonly witness: Witness; failing: { newest?: string; put?: string } } {
+  const whole = directoryWitness(folder);
+  const it: ReturnType<typeof shaky> = {
+    failing: {},
+    witness: {
+      name: folder,
+      newest: async () => (it.failing.newest === undefined ? await whole.newest() : fail(it.failing.newest)),
+      put: async (note, checkpoint) =>
+        it.failing.put === undefined ? await whole.put(note, checkpoint) : fail(it.failing.put),
+    },
+  };
+  return it;
+}
+const fail = (why: string): never => {
+  throw new Error(why);
+};
+
+test('a worker that never read a witness signs nothing over it: the store may have come back from a backup (I18, F25)', async () => {
+  await entries(5);
+  await worker()();
+  await restore(site);
+  await entries(1);
+  const one = shaky();
+  one.failing.newest = 'EHOSTDOWN';
+  const look = worker([one.witness]);
+  await look();
+  expect(await stored()).toEqual([]);
+  expect(await open()).toEqual([`witness-behind/${folder}`]);
+  one.failing = {};
+  now += 20 * secondMs;
+  await look();
+  expect(await open()).toEqual(['store-behind/log']);
+  expect(await mayGrant()).toBe(false);
+  expect(await inFolder()).toEqual(['000001-0000000000000008.note']);
+});
+
+test('a witness that can be read and takes nothing is told of after three minutes, whatever it answers meanwhile', async () => {
+  const one = shaky();
+  const look = worker([one.witness]);
+  await look();
+  one.failing.put = 'EROFS';
+  for (let turn = 0; turn < 4; turn += 1) {
+    expect(await open()).toEqual([]);
+    await entries(1);
+    now += minuteMs;
+    await look();
+  }
+  expect(await stored()).toHaveLength(5);
+  expect(await open()).toEqual([`witness-behind/${folder}`]);
+  one.failing = {};
+  now += minuteMs;
+  await look();
+  expect(await inFolder()).toHaveLength(2);
+  expect(await open()).toEqual([]);
+});
+
+test('a witness that comes back after days gets the newest, and that says all that those between said', async () => {
+  const one = shaky();
+  const look = worker([one.witness]);
+  now -= 3 * 24 * 60 * minuteMs;
+  await look();
+  one.failing = { newest: 'ENOTCONN', put: 'ENOTCONN' };
+  for (let day = 0; day < 3; day += 1) {
+    await entries(1);
+    now += 24 * 60 * minuteMs;
+    await look();
+  }
+  expect(await open()).toEqual([`witness-behind/${folder}`]);
+  one.failing = {};
+  now += minuteMs;
+  await look();
+  expect(await open()).toEqual([]);
+  expect(await inFolder()).toHaveLength(2);
+  expect(await directoryWitness(folder).newest()).toBe((await stored()).at(-1)?.note);
+});
+
+test('what a worker has signed and stored when it dies, the next one gives to the witnesses (F1, I23)', async () => {
+  let given = 0;
+  const dying: Witness = {
+    ...directoryWitness(folder),
+    put: () => {
+      given += 1;
+      return new Promise(() => undefined);
+    },
+  };
+  void worker([dying])();
+  await until(async () => given > 0 && (await stored()).length === 1, 'it is stored, and on its way');
+  expect(await inFolder()).toEqual([]);
+  await worker()();
+  expect(await directoryWitness(folder).newest()).toBe((await stored())[0]?.note);
+  expect(await stored()).toHaveLength(1);
 });

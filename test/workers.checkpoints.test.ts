@@ -261,21 +261,25 @@ test('an epoch that the key did not open is none, and one that it opened goes on
   expect(await open()).toEqual(['store-behind']);
 });
 
-test('a witness that does not answer holds up nothing, is told after three minutes, and gets what it lacks once it is back', async () => {
-  server.broken = 500;
+test('a witness that does not answer any more holds up nothing, is told after three minutes, and gets what it lacks once it is back', async () => {
   const look = worker();
   await look();
-  expect(await stored()).toHaveLength(1);
+  server.broken = 500;
+  await entries(1);
+  now += minuteMs;
+  await look();
+  expect(await stored()).toHaveLength(2);
   expect(await open()).toEqual([]);
   await entries(1);
   now += 3 * minuteMs;
   await look();
+  expect(await stored()).toHaveLength(3);
   expect(await open()).toEqual(['witness-behind']);
   expect(await behind()).toBe(false);
   server.broken = undefined;
   now += minuteMs;
   await look();
-  expect([...server.notes.keys()]).toEqual(['000001-0000000000000004.note']);
+  expect([...server.notes.keys()]).toEqual(['000001-0000000000000003.note', '000001-0000000000000005.note']);
   expect(await open()).toEqual([]);
 });
 

@@ -114,18 +114,21 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
     const { signed, odd } = await newestSigned(store, name, keyring.verifiers);
     await tellOdd(odd);
     const known = [signed, seen].filter((one) => one !== undefined);
-    const held = [...known, ...(await witnessing.newest(keyring.verifiers, name))];
+    const witnessed = await witnessing.newest(keyring.verifiers, name);
+    const held = [...known, ...witnessed.held];
     // NB. The log last: another worker may have signed more of it, and given it to a witness, since this look began.
     const own = await ownLogOf(store, name, keyring.verifiers);
     const lost = await lostOf(own, held);
     if (lost !== undefined) return await stop(own, lost);
     const newest = newestOf(known.filter(({ size }) => size <= own.size));
     if (newest) see(newest);
-    const latest = isDue(newest, own, sinceLookMs) ? await sign(own, keyring, held) : newest;
+    const isMore = isDue(newest, own, sinceLookMs);
+    // NB. What a witness has that nobody has read may be more than this store: then it came back from a backup.
+    const latest = isMore && witnessed.isWhole ? await sign(own, keyring, held) : newest;
     if (!latest) return;
     see(latest);
     await witnessing.give(latest);
-    restsSince = -Infinity;
+    if (!isMore || latest !== newest) restsSince = -Infinity;
   }
 
   return async () => {

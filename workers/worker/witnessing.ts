@@ -7,9 +7,15 @@ import { minuteMs, secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
 import type { Db } from '../../store/pool.ts';
 
+export type Witnessed = {
+  /** Of each that was read, the newest checkpoint of this log that one of these keys signed. */
+  readonly held: readonly Checkpoint[];
+  /** Each was read at least once since this process began: nobody has what is not in `held`, as far as anybody says. */
+  readonly isWhole: boolean;
+};
+
 export type Witnessing = {
-  /** Of each that answers, the newest checkpoint of this log that one of these keys signed. Never throws. */
-  newest(verifiers: readonly Verifier[], name: string): Promise<readonly Checkpoint[]>;
+  newest(verifiers: readonly Verifier[], name: string): Promise<Witnessed>;
   /** Has each keep it that has none as new; each by itself, and whoever failed is not asked again at once. */
   give(checkpoint: SignedCheckpoint): Promise<void>;
 };
@@ -24,10 +30,14 @@ export type WitnessingOptions = {
 };
 
 const code = 'witness-behind';
-/** Whoever does not answer is left alone for so long: a checkpoint waits for nobody. */
+/** Whoever does not answer is left alone for so long: a checkpoint waits for nobody who was read once. */
 const restMs = 15 * secondMs;
 /** Between, what it was given is what it has. */
 const askAgainMs = minuteMs;
+
+type Trouble = { readonly sinceAt: number; readonly says: string };
+
+type Word = { readonly says: string; readonly isLoud: boolean };
 
 type State = {
   readonly witness: Witness;
@@ -35,11 +45,11 @@ type State = {
   has: Checkpoint | undefined;
   /** Read at least once: until then nobody knows what it has. */
   read: boolean;
-  troubleSince: number | undefined;
-  trouble: string;
+  /** Each is over once that has worked: one that can be read may still take nothing. */
+  readonly trouble: { reading?: Trouble | undefined; giving?: Trouble | undefined };
   /** What is wrong with what it has, although it answers; it is given all the same what it lacks, and told of at once. */
   odd: string | undefined;
-  restsUntil: number;
+  failedAt: number;
   askedAt: number;
 };
 
@@ -53,15 +63,15 @@ export function createWitnessing({
     witness,
     has: undefined,
     read: false,
-    troubleSince: undefined,
-    trouble: '',
+    trouble: {},
     odd: undefined,
-    restsUntil: 0,
+    failedAt: -Infinity,
     askedAt: -Infinity,
   }));
+  /** Also where the clock was set back. */
+  const since = (at: number): number => Math.abs(clock() - at);
 
   async function ask(state: State, verifiers: readonly Verifier[], name: string): Promise<void> {
-    if (state.read && clock() - state.askedAt < askAgainMs) return;
     const note = await state.witness.newest();
     [state.read, state.askedAt] = [true, clock()];
     const opened = note === undefined ? undefined : openCheckpoint(note, verifiers);
@@ -69,47 +79,62 @@ export function createWitnessing({
     if (opened && !('kind' in opened) && state.odd === undefined) state.has = opened;
   }
 
-  /** One that failed is remembered as failing until it has worked. */
-  async function attempt(state: State, work: () => Promise<void>): Promise<void> {
-    if (clock() < state.restsUntil) return;
+  async function attempt(state: State, what: 'reading' | 'giving', work: () => Promise<void>): Promise<void> {
+    if (since(state.failedAt) < restMs) return;
     try {
       await work();
-      [state.troubleSince, state.trouble] = [undefined, ''];
+      state.trouble[what] = undefined;
     } catch (error) {
-      state.troubleSince ??= clock();
-      state.trouble = error instanceof Error ? error.message : 'unknown';
-      state.restsUntil = clock() + restMs;
+      const says = error instanceof Error ? error.message : 'unknown';
+      state.trouble[what] = { sinceAt: state.trouble[what]?.sinceAt ?? clock(), says };
+      state.failedAt = clock();
     }
   }
 
+  /** `isLoud`: it is to be told now, and not only once it has gone on for longer. */
+  function wordOn({ odd, read, trouble: { reading, giving } }: State): Word | undefined {
+    if (odd !== undefined) return { says: odd, isLoud: true };
+    const trouble = reading ?? giving;
+    if (!trouble) return undefined;
+    const why = trouble.says.slice(0, 300);
+    if (!read) return { says: `Until this witness is read once, nothing is signed: ${why}`, isLoud: true };
+    const isLoud = [reading, giving].some((one) => one && since(one.sinceAt) >= patienceMs);
+    return { says: `This witness does not take the checkpoints of the log: ${why}`, isLoud };
+  }
+
   async function tell(): Promise<void> {
-    const behind = states.filter(({ troubleSince, odd }) => troubleSince !== undefined || odd !== undefined);
-    for (const { witness, troubleSince = clock(), trouble, odd } of behind) {
-      if (odd === undefined && clock() - troubleSince < patienceMs) continue;
-      const detail = odd ?? `This witness does not take the checkpoints of the log: ${trouble.slice(0, 300)}`;
-      await alarms.raise(store, { key: keyOf(witness), code, subject: witness.name, detail });
+    const behind = new Set<string>();
+    for (const state of states) {
+      const word = wordOn(state);
+      if (!word) continue;
+      const { name } = state.witness;
+      behind.add(keyOf(name));
+      if (word.isLoud) await alarms.raise(store, { key: keyOf(name), code, subject: name, detail: word.says });
     }
-    const keys = new Set(behind.map(({ witness }) => keyOf(witness)));
     // Also what another process, or this one before a restart, has raised.
-    for (const alarm of await alarms.open(store)) {
-      if (alarm.code === code && !keys.has(alarm.key)) await alarms.resolve(store, alarm.key);
-    }
+    for (const alarm of await alarms.open(store))
+      if (alarm.code === code && !behind.has(alarm.key)) await alarms.resolve(store, alarm.key);
   }
 
   return {
     async newest(verifiers, name) {
-      await Promise.all(states.map((state) => attempt(state, () => ask(state, verifiers, name))));
-      return states.flatMap(({ has }) => (has ? [has] : []));
+      const asked = states.filter(({ read, askedAt }) => !read || since(askedAt) >= askAgainMs);
+      await Promise.all(asked.map((state) => attempt(state, 'reading', () => ask(state, verifiers, name))));
+      await tell();
+      return { held: states.flatMap(({ has }) => (has ? [has] : [])), isWhole: states.every(({ read }) => read) };
     },
     async give(checkpoint) {
-      const lacking = states.filter(({ read, has }) => read && (!has || noteName(has) < noteName(checkpoint)));
       await Promise.all(
-        lacking.map((state) =>
-          attempt(state, async () => {
-            await state.witness.put(checkpoint.note, checkpoint);
-            state.has = checkpoint;
+        states
+          .filter(({ read }) => read)
+          .map(async (state) => {
+            if (state.has && noteName(state.has) >= noteName(checkpoint)) state.trouble.giving = undefined;
+            else
+              await attempt(state, 'giving', async () => {
+                await state.witness.put(checkpoint.note, checkpoint);
+                state.has = checkpoint;
+              });
           }),
-        ),
       );
       await tell();
     },
@@ -123,4 +148,4 @@ function oddness({ has }: State, newest: SignedCheckpoint | NoteFailure | undefi
   return has && noteName(newest) < noteName(has) ? 'This witness has lost what it had of the log.' : undefined;
 }
 
-const keyOf = ({ name }: Witness): string => `${code}/${name}`;
+const keyOf = (name: string): string => `${code}/${name}`;
