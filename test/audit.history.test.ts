@@ -36,6 +36,14 @@ const changed =
 const also =
   (kind: string, body: object, atMs = (of('two-stages')[0]?.at ?? 0) + 1): Change =>
   (entries) => [...entries, { id: 99, atMs, kind, actor: 'somebody', body }];
+const byLeave = { outcome: 'revoked', cause: 'the person left' };
+/** Asked for, or found, right before the grant ended. */
+const before =
+  (kind: string, body: object): Change =>
+  (entries) =>
+    entries.flatMap((entry) =>
+      entry.kind === 'grant.ended' ? [{ id: 98, atMs: entry.atMs, kind, actor: 'somebody', body }, entry] : [entry],
+    );
 const stranger = '00000000-0000-4000-8000-000000000000';
 
 describe('of a log that was changed', () => {
@@ -78,6 +86,19 @@ describe('of a log that was changed', () => {
     ['the moved end is missing', 'extended', without('extension.made'), 'has no extension.made'],
     ['another moved end', 'extended', changed('extension.made', { endAt: 1 }), 'as endAt'],
     ['an end that nobody moved', 'expired', also('extension.made', { endAt: 1 }), 'no Workflow had asked for'],
+    ['an end because of a leave of which it has nothing', 'expired', changed('grant.ended', byLeave), 'as outcome'],
+    [
+      'another outcome, of what was ended together',
+      'expired',
+      (log) => before('end.asked', { cause: 'left' })(changed('grant.ended', { outcome: 'released' })(log)),
+      'as outcome',
+    ],
+    [
+      'an end by an approver, of what expired',
+      'expired',
+      (log) => before('end.asked', { cause: 'revoked' })(changed('grant.ended', byLeave)(log)),
+      'as outcome',
+    ],
   ])('%s is named', (_, history, change, sentence) => {
     const happenings = of(history);
     const found = differencesOf(change(logOf(happenings)), happenings);
@@ -142,6 +163,40 @@ describe('no difference is', () => {
       return (one.kind === 'asked' || one.kind === 'called') && one.activity === 'revoke' ? [] : [one];
     });
     expect(differencesOf(logOf(of('two-stages')), terminated)).toEqual([]);
+  });
+
+  test('an end that was recorded together with all that a leaver held, while the Workflow began to end by itself', () => {
+    const log = before('end.asked', { cause: 'left' })(changed('grant.ended', byLeave)(logOf(of('expired'))));
+    expect(differencesOf(log, of('expired'))).toEqual([]);
+  });
+
+  test('an end that the reconciler found and recorded, and told the Workflow of', () => {
+    const found = before('finding.met', { kind: 'gone-grant', key: 'gone-grant/r', severity: 'high' });
+    const log = found(changed('grant.ended', { outcome: 'failed' })(logOf(of('expired'))));
+    const last = of('expired').at(-1);
+    if (!last) return expect.fail('an empty history');
+    const said = { actor: 'curfew_worker', cause: 'it is over on its target' };
+    const order: Happening = { kind: 'told', name: 'revoke', said, event: last.event, at: last.at };
+    const told = [...of('expired').slice(0, -1), order, last];
+    expect(differencesOf(log, told)).toEqual([]);
+    expect(differencesOf(without('finding.met')(log), told).map(({ about }) => about)).toEqual(['order to end', 'end']);
+  });
+
+  test('what another run did, where an operator reset the Workflow after its end (F13)', () => {
+    const first = of('expired');
+    const again = first.flatMap((one): readonly Happening[] => {
+      if (one.kind === 'called' && one.activity === 'grant') return [{ ...one, answer: undefined }];
+      return one.kind === 'ended' ? [{ ...one, outcome: 'failed' }] : [one];
+    });
+    const never = first.flatMap((one): readonly Happening[] => {
+      if (one.kind === 'ended') return [{ ...one, outcome: 'lapsed' }];
+      return one.kind === 'started' ? [one] : [];
+    });
+    for (const second of [again, never]) {
+      expect(differencesOf(logOf(first), first, second)).toEqual([]);
+      expect(differencesOf(logOf(first), second, first)).toEqual([]);
+      expect(differencesOf(logOf(first), second)).not.toEqual([]);
+    }
   });
 
   test('an end that was recorded before the Workflow was told', () => {

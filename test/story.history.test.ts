@@ -1,5 +1,5 @@
 /** One request's story, told by `curfew history` from a real log and a real Workflow's history, which agree. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RequestId } from '../domain/ids.ts';
 import { hourMs } from '../domain/time.ts';
@@ -8,6 +8,7 @@ import * as kept from '../store/histories.ts';
 import * as projections from '../store/projections.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { createTemporal, type Temporal } from '../temporal/connection.ts';
+import { accessRequestId } from '../workflows/contract.ts';
 import { ask, ok, type Handle } from './support/company.ts';
 import { eventually } from './support/eventually.ts';
 import { startGranting, type Granting } from './support/granting.ts';
@@ -113,6 +114,41 @@ test('a request that was approved, claimed, granted and released: log and histor
   expect(text.out).toContain('when (UTC)');
   expect(text.out).toMatch(/both +\w+ approved/);
 }, 60_000);
+
+/** To the point after each of its tasks, when it was long over. */
+async function resetEverywhere(id: RequestId): Promise<number> {
+  const { workflow, workflowService, options } = real.client;
+  const workflowId = accessRequestId(id);
+  const { runId } = await workflow.getHandle(workflowId).describe();
+  const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+  const points = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: ended }) => ended);
+  for (const { eventId } of points) {
+    if (!eventId) continue;
+    await workflowService.resetWorkflowExecution({
+      namespace: options.namespace,
+      workflowExecution: { workflowId, runId },
+      reason: 'an operator tries again',
+      requestId: randomUUID(),
+      workflowTaskFinishEventId: eventId,
+    });
+    await workflow.getHandle(workflowId).result();
+  }
+  return points.length;
+}
+
+test('a request whose Workflow an operator reset after its end tells one story (I5, F13)', async () => {
+  const id = await claimed(5_000);
+  await historyKept(id);
+  const points = await resetEverywhere(id);
+  expect(points).toBeGreaterThan(2);
+  await eventually(
+    'all runs are kept',
+    async () => (await kept.historiesOf(world.company.store.admin, id)).length === points + 1,
+    { withinMs: 30_000 },
+  );
+  const { differences } = JSON.parse((await tell(id, '--json')).out) as Told;
+  expect(differences).toEqual([]);
+}, 90_000);
 
 const agrees = async (id: RequestId): Promise<void> => {
   await is(id, 'closed');

@@ -24,6 +24,8 @@ const messages: Readonly<Record<string, { about: string; kind: string; inLog: st
 };
 const orders: Readonly<Record<string, string>> = { release: 'release', withdraw: 'withdrawal', revoke: 'order to end' };
 const endKinds: readonly string[] = ['end.asked', 'condition.ended'];
+/** By the reconciler, which tells a Workflow of what it found and wrote down. */
+const foundKinds: readonly string[] = [...endKinds, 'finding.met'];
 const personal = /^[0-9a-f]{8}-/;
 
 /** Something that the Workflow counted: is it in the log, by the same person and with the same content? */
@@ -61,8 +63,10 @@ function contents(name: string, entry: LogEntry, said: unknown): Readonly<Record
 
 function orderDiffers(entries: readonly LogEntry[], { said, event }: Told, about: string): readonly Difference[] {
   const actor = field(said, 'actor');
-  const asked = entries.filter(({ kind }) => endKinds.includes(kind));
-  const known = typeof actor === 'string' && personal.test(actor) ? asked.some((one) => one.actor === actor) : asked[0];
+  const isPersonal = typeof actor === 'string' && personal.test(actor);
+  const known = isPersonal
+    ? entries.some((one) => endKinds.includes(one.kind) && one.actor === actor)
+    : entries.some((one) => foundKinds.includes(one.kind));
   if (known) return [];
   return [
     {
@@ -73,16 +77,19 @@ function orderDiffers(entries: readonly LogEntry[], { said, event }: Told, about
   ];
 }
 
-/** What the log has and the Workflow never counted, though it was in time. */
+const isTold = (one: Happening): one is Told => one.kind === 'told';
+
+/** What the log has and no run of the Workflow ever counted, though it was in time. */
 export function notCounted(
   entries: readonly LogEntry[],
   happenings: readonly Happening[],
   counted: readonly Told[],
+  others: readonly Happening[],
 ): readonly Difference[] {
-  const told = happenings.filter((one): one is Told => one.kind === 'told');
+  const told = [...happenings, ...others].filter(isTold);
   const over = happenings.find((one) => one.kind === 'ended')?.at ?? Infinity;
   const decided = counted.find(({ name, state }) => name === 'decide' && state !== undefined && state !== 'awaiting');
-  const ordered = told.find(({ name }) => name in orders)?.at ?? Infinity;
+  const ordered = happenings.filter(isTold).find(({ name }) => name in orders)?.at ?? Infinity;
   const until = {
     'decision.made': Math.min(over, decided?.at ?? Infinity, ordered),
     'claim.accepted': Math.min(over, ordered),

@@ -9,7 +9,8 @@
  * 3. Both say the same of how it ended.
  *
  * What is no difference: a decision or a claim that the log has and that came too late for the Workflow, or was taken back;
- * a grant whose answer was lost; an end that the reaper or the reconciler recorded after the Workflow was gone.
+ * a grant whose answer was lost; an end that the reaper or the reconciler recorded after the Workflow was gone, or somebody
+ * else while it was about to end by itself; what another run of the same Workflow did, where an operator reset it.
  */
 import { notCounted, toldDiffers, type Told } from './compare-told.ts';
 import { field, unequal, type Difference, type LogEntry } from './difference.ts';
@@ -20,15 +21,20 @@ export type { Difference, LogEntry } from './difference.ts';
 /**
  * @param entries of the request, in the order of the log
  * @param happenings of one run of its Workflow, whole; several runs (somebody reset it) are compared one by one
+ * @param others of the other runs: the log tells of all of them as of one
  */
-export function differencesOf(entries: readonly LogEntry[], happenings: readonly Happening[]): readonly Difference[] {
+export function differencesOf(
+  entries: readonly LogEntry[],
+  happenings: readonly Happening[],
+  others: readonly Happening[] = [],
+): readonly Difference[] {
   const counted = happenings.filter((one): one is Told => one.kind === 'told' && one.refusedBy === undefined);
   return [
     ...opened(entries, happenings),
     ...counted.flatMap((told) => toldDiffers(entries, told)),
-    ...notCounted(entries, happenings, counted),
-    ...effects(entries, happenings),
-    ...ending(entries, happenings),
+    ...notCounted(entries, happenings, counted, others),
+    ...effects(entries, happenings, others),
+    ...ending(entries, happenings, others),
   ];
 }
 
@@ -60,11 +66,15 @@ const activities = [
 ] as const;
 
 /** What was done to the target: the log's word for each, and the Workflow's order. */
-function effects(entries: readonly LogEntry[], happenings: readonly Happening[]): readonly Difference[] {
+function effects(
+  entries: readonly LogEntry[],
+  happenings: readonly Happening[],
+  others: readonly Happening[],
+): readonly Difference[] {
   const byItself = happenings.some((one) => one.kind === 'ended' && one.how === 'completed');
   const recorded = happenings.some((one) => one.kind === 'told' && field(one.said, 'recorded') === true);
   return activities.flatMap(({ activity, kind, about }) => {
-    const asked = happenings.filter((one) => one.kind === 'asked' && one.activity === activity);
+    const asked = [...happenings, ...others].filter((one) => one.kind === 'asked' && one.activity === activity);
     const done = happenings.filter((one) => one.kind === 'called' && one.activity === activity && one.answer);
     const logged = entries.filter((one) => one.kind === kind);
     const [entry] = logged;
@@ -92,7 +102,11 @@ function effects(entries: readonly LogEntry[], happenings: readonly Happening[])
   });
 }
 
-function ending(entries: readonly LogEntry[], happenings: readonly Happening[]): readonly Difference[] {
+function ending(
+  entries: readonly LogEntry[],
+  happenings: readonly Happening[],
+  others: readonly Happening[],
+): readonly Difference[] {
   const ended = happenings.find((one) => one.kind === 'ended');
   if (ended?.kind !== 'ended' || ended.outcome === undefined) return [];
   const closing = entries.filter(({ kind }) => kind === 'request.closed' || kind === 'grant.ended');
@@ -102,6 +116,9 @@ function ending(entries: readonly LogEntry[], happenings: readonly Happening[]):
     return [{ about: 'end', sentence, event: ended.event }];
   }
   if (closing.some(({ body }) => field(body, 'outcome') === ended.outcome)) return [];
+  const runs = others.flatMap((one) => (one.kind === 'ended' && one.outcome !== undefined ? [one.outcome] : []));
+  if (closing.some(({ body }) => runs.some((outcome) => outcome === field(body, 'outcome')))) return [];
+  if (isEndedByOthers(entries, entry)) return [];
   return unequal(
     'end',
     { event: ended.event, entry: entry.id },
@@ -109,4 +126,19 @@ function ending(entries: readonly LogEntry[], happenings: readonly Happening[]):
       outcome: [field(entry.body, 'outcome') ?? null, ended.outcome],
     },
   );
+}
+
+const leaving: readonly unknown[] = ['left', 'suspended'];
+const overOnTarget: readonly unknown[] = ['gone-grant', 'request-without-workflow', 'workflow-is-over'];
+
+/**
+ * Did somebody else record this end, and say so before? What a leaver holds is ended together, and the reconciler records
+ * what it finds gone; a Workflow that has begun to end by itself at that moment finds its end recorded, under another word.
+ */
+function isEndedByOthers(entries: readonly LogEntry[], end: LogEntry): boolean {
+  if (end.kind !== 'grant.ended') return false;
+  const before = entries.slice(0, entries.indexOf(end));
+  const asked = before.some(({ kind, body }) => kind === 'end.asked' && leaving.includes(field(body, 'cause')));
+  if (asked && field(end.body, 'outcome') === 'revoked') return true;
+  return before.some(({ kind, body }) => kind === 'finding.met' && overOnTarget.includes(field(body, 'kind')));
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { differencesOf, type Difference, type LogEntry } from '../../audit/history/compare.ts';
 import { parseHistory } from '../../audit/history/events.ts';
-import { happeningsOf } from '../../audit/history/happenings.ts';
+import { happeningsOf, type Happening } from '../../audit/history/happenings.ts';
 import { timelineOf, type Line, type Run } from '../../audit/history/timeline.ts';
 import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
@@ -64,7 +64,7 @@ async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names
   const differences = [
     ...histories.flatMap((history) => changed(history, stored)),
     ...missing(stored, histories),
-    ...runs.flatMap(({ happenings }) => differencesOf(entries, happenings)),
+    ...runs.flatMap((run) => differencesOf(entries, run.happenings, others(runs, run))),
   ];
   const ids = peopleIn(JSON.stringify([stored.map(({ actor, body }) => [actor, body]), runs]));
   const shown = how === 'ids' ? new Map<string, string>() : await shownAs(store, ids, how === 'names');
@@ -77,6 +77,8 @@ async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names
   };
 }
 
+const others = (runs: readonly Run[], run: Run): readonly Happening[] =>
+  runs.flatMap((one) => (one === run ? [] : one.happenings));
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const exported = (entries: readonly StoredEntry[]): readonly StoredEntry[] =>
   entries.filter(({ kind }) => kind === 'history.exported');
