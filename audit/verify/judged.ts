@@ -6,7 +6,7 @@ import { isRefusal } from '../../domain/errors.ts';
 import type { PersonId } from '../../domain/ids.ts';
 import type { ReviewBodies } from '../../domain/events/review.ts';
 import { stagesOf, type ReviewRule } from '../../domain/plan.ts';
-import { asOf } from '../../domain/progress.ts';
+import { asOf, lapsesAt } from '../../domain/progress.ts';
 import { decisionId, digestOf, extensionDigestOf, planHash } from '../../policy/digest.ts';
 import { mayReview } from '../../policy/powers.ts';
 import { judge, type Human } from '../../policy/eligibility.ts';
@@ -26,6 +26,7 @@ import {
   type OpenedBody,
   type Word,
 } from './case.ts';
+import { isOff, whyNotThen } from './instants.ts';
 import type { Policies } from './policies.ts';
 import type { Tally } from './report.ts';
 
@@ -56,6 +57,9 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
 
   return {
     see(entry) {
+      const wrong = whyNotThen(entry);
+      if (wrong !== undefined) tally.bad(entry, wrong);
+      else if (isOff(entry)) tally.count('judged by a clock that was more than a minute off');
       if (entry.kind === 'review.recorded') review(entry);
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
       return one && typeof one !== 'number' ? again(entry, one) : undefined;
@@ -98,6 +102,9 @@ async function judgeOpened(entry: PlacedEntry, body: OpenedBody, policies: Polic
     ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
     ...(facts.requester.id === (entry.actor as PersonId) ? [] : ['The facts are of somebody else than who asked.']),
     ...(plan.policy === body.policy ? [] : ['Its plan is of another policy.']),
+    ...(body.decideByAt === openedAt + plan.limits.decideWithinMs
+      ? []
+      : ['It is open for longer, or less, than its plan.']),
   ];
   if (typeof policy === 'string') return [...wrong, policy];
   const ask: Ask = { kind, requester: facts.requester, target, role, durationMs, ticket, startAt };
@@ -115,13 +122,16 @@ function judgeDecision(entry: PlacedEntry, one: Case): readonly string[] {
   if (!word) return ['It cannot be read.'];
   const { opened } = one;
   const live = counted(one.words.values());
-  const stages = asOf(stagesOf(opened.plan), live.map(approvalOf), opened.openedAt, body.madeAt);
+  const approvals = live.map(approvalOf);
+  const stages = asOf(stagesOf(opened.plan), approvals, opened.openedAt, body.madeAt);
+  const lapseAt = lapsesAt(stagesOf(opened.plan), approvals, opened.openedAt, opened.decideByAt);
   const asked = { requester: body.requester, digest: opened.digest, stages };
   const voids = [...one.words.values()].filter(
     ({ decision, voided }) => decision.person === body.facts.person.id && voided,
   );
   return [
     ...sameHuman(body.requester.id, one.entry.actor),
+    ...(body.madeAt < lapseAt ? [] : ['The time to decide was over.']),
     ...(voids.length === body.voidsBefore ? [] : ['It counts other decisions as void than were.']),
     ...seat(entry, word, asked, body, live),
     ...idOf(word, one.id, body.voidsBefore),
@@ -165,6 +175,8 @@ async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Pr
   const { open, denied } = tallyWords({ ...asked, openedAt: opened.openedAt }, made, known);
   const wrong = [
     ...sameHuman(facts.requester.id, one.entry.actor),
+    ...byRequester(entry, one),
+    ...(acceptedAt < useByOf(one) ? [] : ['The time to claim it was over.']),
     ...(open.length > 0 ? ['It lacked approvals that counted when it was claimed.'] : []),
     ...(denied ? ['Somebody had denied it.'] : []),
     ...(opened.startAt !== null && acceptedAt < opened.startAt ? ['It was claimed before its start.'] : []),
@@ -177,12 +189,24 @@ async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Pr
   return [...wrong, ...reasons.map((why) => `The policy had become stricter. ${why}`)];
 }
 
+const byRequester = ({ actor }: PlacedEntry, one: Case): readonly string[] =>
+  actor === one.entry.actor ? [] : ['It was somebody else who asked for it.'];
+
+/** By when it had to be claimed, epoch ms: from its last approval on, or from its opening, and not before its start. */
+function useByOf({ opened: { plan, openedAt, startAt }, words }: Case): number {
+  const approvedAt = Math.max(openedAt, ...counted(words.values()).map(({ decision }) => decision.madeAt));
+  return Math.max(approvedAt, startAt ?? 0) + plan.limits.useWithinMs;
+}
+
 async function judgeExtension(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
   const body = entry.body as unknown as ExtensionAskedBody;
   const { extension: extensionId, endAt, reason, plan, facts, askedAt, judgedMs } = body;
   const { kind, target, role, ticket, digest: request } = one.opened;
   const digest = extensionDigestOf({ extensionId, request, endAt, reasonHash: reason, plan });
-  const wrong = digest === body.digest ? [] : ['Its digest is not that of what was asked.'];
+  const wrong = [
+    ...byRequester(entry, one),
+    ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
+  ];
   const policy = await policies(plan.policy);
   if (typeof policy === 'string') return [...wrong, policy];
   const ask: Ask = { kind, requester: facts.requester, target, role, durationMs: judgedMs, ticket, startAt: null };
