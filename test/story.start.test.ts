@@ -1,5 +1,5 @@
 /** `npm start` in a copy of the checkout: what it tells is true, Ctrl-C leaves nothing, and each trouble names its mend. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
@@ -241,29 +241,35 @@ test('a second start finds its state again, and a SIGINT to the launcher alone s
   expect(await started.processes.leftOver()).toEqual([]);
 }, 180_000);
 
-test("the README's request, pasted line by line into another terminal", async () => {
-  const started = start();
-  await untilUp(started);
-  const readme = readFileSync(join(project, 'README.md'), 'utf8');
-  const [, section = ''] = readme.split('## One request, in the playground');
-  const lines = [...(section.split('\n## ')[0] ?? '').matchAll(/^npm run (?:as|curfew) -- (?:[^#"\n]|"[^"]*")*/gm)].map(
+/** What somebody types who follows a section of the README, line by line. */
+function linesOf(section: string): readonly string[] {
+  const [, text = ''] = readFileSync(join(project, 'README.md'), 'utf8').split(`\n## ${section}\n`);
+  return [...(text.split('\n## ')[0] ?? '').matchAll(/^npm run (?:as|curfew) -- (?:[^#"\n]|"[^"]*")*/gm)].map(
     ([line]) => line.trim(),
   );
+}
+
+/** In another terminal. */
+function typed(line: string): { readonly out: string; readonly err: string } {
+  const ran = spawnSync('sh', ['-c', line], { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  expect(ran.status, `${line}: ${ran.stdout}${ran.stderr}`).toBe(0);
+  return { out: ran.stdout, err: ran.stderr };
+}
+
+test("the README's request and its proof, pasted line by line into another terminal", async () => {
+  const started = start();
+  const dev = await untilUp(started);
+  const lines = linesOf('One request, in the playground');
   expect(lines).toHaveLength(5);
   let code = 'CODE';
   const said: string[] = [];
   for (const line of lines) {
     // A machine without psql is told what to install; what psql would do is asked here.
-    const typed = line
-      .replace('CODE', code)
-      .replace('--psql', "--query 'select count(*) > 0 as orders from shop.orders'");
-    const text = execFileSync('sh', ['-c', typed], {
-      cwd: project,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    code = /claim#(\S+)/.exec(text)?.[1] ?? code;
-    said.push(text);
+    const { out } = typed(
+      line.replace('CODE', code).replace('--psql', "--query 'select count(*) > 0 as orders from shop.orders'"),
+    );
+    code = /claim#(\S+)/.exec(out)?.[1] ?? code;
+    said.push(out);
   }
   const [card, approved, linked, connected, done] = said;
   expect(card).toMatch(
@@ -273,9 +279,35 @@ test("the README's request, pasted line by line into another terminal", async ()
   expect(linked).toContain(`[Open the claim page] http://`);
   expect(connected).toMatch(/orders\ntrue/);
   expect(done).toMatch(/Ended: the holder was done\.\nReceipt: ended \d\d:\d\d:\d\d, 0 sessions closed/);
+  await proven(dev);
   started.child.kill('SIGINT');
   expect(await started.ended).toBe(0);
-}, 180_000);
+}, 240_000);
+
+async function proven(dev: DevJson): Promise<void> {
+  const requestId = String((await asked(dev)).flat().at(-1));
+  const lines = linesOf('Proving it');
+  expect(lines).toHaveLength(8);
+  let key = 'KEY';
+  const said: string[] = [];
+  for (const line of lines) {
+    const { out, err } = typed(
+      line.replace('KEY', key).replace('REQUEST', requestId).replace('--follow', '--follow --for 1s'),
+    );
+    key = /^\S+\+[0-9a-f]{8}\+\S+$/m.exec(out)?.[0] ?? key;
+    // They look, in nobody's name.
+    expect(err).not.toContain('operator');
+    said.push(out);
+  }
+  const [, written, verified, grants, history, sessions, entries] = said;
+  expect(written).toMatch(/^evidence\.zip$/m);
+  expect(verified).toMatch(/^holds +5\.[^]*^evidence\.zip holds\.$/m);
+  expect(grants).toContain(requestId.slice(0, 8));
+  expect(history).toContain('priya');
+  expect(sessions).toContain('select count(*)');
+  expect(entries).not.toBe('');
+  expect(readFileSync(join(project, 'siem.jsonl'), 'utf8').trimEnd().split('\n').length).toBeGreaterThan(10);
+}
 
 test('a taken port is told with its mend, also when all else is up by then', async () => {
   const { ports } = JSON.parse(readFileSync(join(project, '.curfew', 'state.json'), 'utf8')) as {
