@@ -108,9 +108,29 @@ test('sessions stand beside who asked and who approved, and statements where the
   expect(json.statements).toHaveLength(4);
 });
 
-test('texts that were erased are said to be erased', async () => {
-  await store.admin.query('delete from curfew.session_text');
-  expect((await run([request.id, '--statements'])).out).toMatch(/1\.234 ms +- +\(erased\)$/m);
+test('what is not what the log has the hash of is named, with exit code 1; texts that were erased are said to be that', async () => {
+  const lie = await store.admin.transaction(async (tx) => {
+    await tx.query(`update curfew.session_text set text = 'select 1' where line = 2`);
+    return tx.query<{ line: number }>(`delete from curfew.session_text where line = 3 returning line`);
+  });
+  expect(lie).toHaveLength(1);
+  const told = await run([request.id]);
+  expect(told.code).toBe(1);
+  expect(told.out).toContain('This is NOT what the audit log has the hashes of:');
+  expect(told.out).toContain('  1.a on primary: The text of its line 2 was changed.\n');
+  expect(told.out).toContain('  1.a on primary: The text of its line 3 is gone, and nobody was erased.\n');
+  const json = await run([request.id, '--json']);
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({ changes: [{ session: '1.a', node: 'primary' }, { session: '1.a' }] });
+
+  await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [requester]);
+  await store.admin.query('update curfew.access_grant set ended_at = now() where request_id = $1', [request.id]);
+  await store.as.curfew_directory.query('select curfew.erase_person($1)', [requester]);
+  await store.as.curfew_directory.query(`select audit.append('person.erased', 'curfew_directory', $1, '{}')`, [
+    requester,
+  ]);
+  const erased = await run([request.id, '--statements']);
+  expect(erased).toMatchObject({ code: 0, out: expect.stringMatching(/1\.234 ms +- +\(erased\)$/m) });
 });
 
 test('an operator without an auditor’s login reads it as curfew_admin', async () => {

@@ -1,9 +1,10 @@
 /** Sessions as they are kept: each line once, whoever dies in between, and fixed in the log by hashes. */
 import { createHash, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { noticesOf } from '../doctor/notices.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { entriesOf } from '../store/audit.ts';
+import { sessionChanges } from '../store/session-check.ts';
 import { statementLine } from '../store/session-batches.ts';
 import { hashOf, type SessionEvent, type SessionLine } from '../store/session-fold.ts';
 import { fixedAfterMs, record, settle, type LogPiece } from '../store/session-log.ts';
@@ -28,6 +29,11 @@ beforeEach(async () => {
   // What other tests began to read is not read on.
   await store.admin.query('delete from curfew.session_cursor');
   await placeOf(store.as.curfew_collector, node);
+});
+
+/** Whatever is written down in earnest is what the log has the hashes of. */
+afterEach(async () => {
+  expect(await sessionChanges(store.as.curfew_auditor, { id: requestId, person })).toEqual([]);
 });
 
 const at = Date.UTC(2026, 10, 21, 10);
@@ -525,6 +531,7 @@ test('a log that is not read any more, or does not tell of every session, is a n
 const erase = async () => {
   await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [person]);
   await store.as.curfew_directory.query('select curfew.erase_person($1)', [person]);
+  await store.as.curfew_directory.query(`select audit.append('person.erased', 'curfew_directory', $1, '{}')`, [person]);
 };
 const textsLeft = () => store.admin.query('select text from curfew.session_text where person = $1', [person]);
 

@@ -2,6 +2,7 @@ import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
 import * as decisions from '../../store/decisions.ts';
 import type { Store } from '../../store/pool.ts';
+import { sessionChanges } from '../../store/session-check.ts';
 import * as requests from '../../store/requests.ts';
 import {
   coverage,
@@ -20,12 +21,12 @@ import { handlesOf } from './requests.ts';
 type Options = { readonly statements?: true; readonly json?: true };
 const mostStatements = 10_000;
 
-export const registerSessions: Register = (program, terminal) => {
+export const registerSessions: Register = (program, terminal, finish) => {
   program
     .command('sessions')
     .summary('list the sessions of a grant, and what was done in them')
     .description(
-      "Lists the sessions that the holder of a grant had, as the target's own log tells of them, with who approved it; with --statements what was done in them, as much of it as is kept (CURFEW_STATEMENTS of the collector). A grant without a session is called unused where the log was read from its beginning to its end.",
+      "Lists the sessions that the holder of a grant had, as the target's own log tells of them, with who approved it; with --statements what was done in them, as much of it as is kept (CURFEW_STATEMENTS of the collector). A grant without a session is called unused where the log was read from its beginning to its end. All of it is held against the hashes in the audit log; where something was changed or is missing, it says so and exits with 1.",
     )
     .argument('<request>', "the request's id, whole")
     .option('--statements', `list the statements too, the first ${mostStatements}`)
@@ -39,16 +40,18 @@ export const registerSessions: Register = (program, terminal) => {
         throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
       const found = await withAuditorStore(terminal, (store) => read(store, id as RequestId, statements === true));
       if (!found) throw new Stopped('There is no such request; curfew requests lists them.');
-      if (json) return printJson(terminal, found);
-      print(terminal, found);
+      if (json) printJson(terminal, found);
+      else print(terminal, found);
+      if (found.changes.length > 0) finish(exitCodes.refused);
     });
 };
 
 async function read(store: Store, id: RequestId, withStatements: boolean) {
   const request = await requests.byId(store, id);
   if (!request) return undefined;
-  const [decided, sessions, [use], logs, statements] = await Promise.all([
+  const [decided, changes, sessions, [use], logs, statements] = await Promise.all([
     decisions.of(store, id),
+    sessionChanges(store, request),
     sessionsOf(store, [id]),
     usesOf(store, [id]),
     coverage(store),
@@ -66,6 +69,7 @@ async function read(store: Store, id: RequestId, withStatements: boolean) {
     usage: use?.usage ?? null,
     sessions: sessions.map(sessionShown),
     logs: logs.filter(({ targets }) => targets.includes(request.target)).map(logShown),
+    changes,
     ...(statements && { statements: statements.map(statementShown) }),
   };
 }
@@ -93,7 +97,14 @@ function print(terminal: Terminal, found: Found): void {
   const { approvers } = found;
   const approved = approvers.length === 0 ? 'nobody had to approve it' : `approved by ${approvers.join(', ')}`;
   terminal.out(`${found.who} asked for ${found.role} on ${found.target}; ${approved}.\n`);
-  if (found.sessions.length === 0) return terminal.out(`${withoutSession(found.usage)}\n`);
+  if (found.sessions.length === 0) terminal.out(`${withoutSession(found.usage)}\n`);
+  else printSessions(terminal, found);
+  if (found.changes.length === 0) return;
+  terminal.out('\nThis is NOT what the audit log has the hashes of:\n');
+  for (const { node, session, sentence } of found.changes) terminal.out(`  ${session} on ${node}: ${sentence}\n`);
+}
+
+function printSessions(terminal: Terminal, found: Found): void {
   terminal.out('\n');
   printTable(
     terminal,

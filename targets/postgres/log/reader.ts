@@ -111,7 +111,8 @@ function pieceOf(row: Row): Piece {
   const parse = row.cut ? parseCutLine : parseLine;
   const lines = row.lines.flatMap((bytes, index) => {
     const line = parse(bytes);
-    return line ? [{ ...line, at: row.times[index] ?? row.asked_at.getTime() }] : [];
+    // NB. Whole: an entry of the log and its row must have the same instant.
+    return line ? [{ ...line, at: Math.round(row.times[index] ?? row.asked_at.getTime()) }] : [];
   });
   return {
     place: { file: row.file, head: row.head, next: Number(row.next) },
