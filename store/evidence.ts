@@ -55,12 +55,22 @@ export const linesAt = (db: Db, places: readonly number[]): Promise<readonly Lin
     [places],
   );
 
+/** The hashes of these leaves, in their order. */
+export const hashesAt = async (db: Db, places: readonly number[]): Promise<readonly Buffer[]> =>
+  (
+    await db.query<{ hash: Buffer }>(
+      'select l.hash from audit.leaf l where l.index = any ($1::bigint[]) order by l.index',
+      [places],
+    )
+  ).map(({ hash }) => hash);
+
 /** The receipts that the entries at these places name, in the order of the entries. */
 export const receiptsAt = async (db: Db, places: readonly number[]): Promise<readonly Receipt[]> =>
   (
     await db.query<{ body: Receipt }>(
       `select r.body from audit.leaf l join audit.entry e on e.id = l.entry
-       join curfew.receipt r on r.request_id::text = e.subject
+       -- NB. Not by the receipt's id as text: no index would be asked, and each page would read all that there are.
+       join curfew.receipt r on r.request_id = case when pg_input_is_valid(e.subject, 'uuid') then e.subject::uuid end
          and r.kind = case e.kind when 'grant.made' then 'grant' when 'grant.ended' then 'revoke' end
        where l.index = any ($1::bigint[]) order by l.index`,
       [places],
@@ -73,6 +83,16 @@ export type HistoryAt = {
   readonly bytes: Buffer;
   readonly bundle: string | null;
 };
+
+/** Those of these places whose entries name a history, in order. */
+export const placesOfHistories = async (db: Db, places: readonly number[]): Promise<readonly number[]> =>
+  (
+    await db.query<{ index: number }>(
+      `select l.index from audit.leaf l join audit.entry e on e.id = l.entry
+       where l.index = any ($1::bigint[]) and e.kind = 'history.exported' order by l.index`,
+      [places],
+    )
+  ).map(({ index }) => index);
 
 /** The histories that the entries at these places name, in the order of the entries. */
 export async function historiesAt(db: Db, places: readonly number[]): Promise<readonly HistoryAt[]> {

@@ -14,7 +14,15 @@ import {
   type NodeId,
   type ReadNodes,
 } from '../../audit/merkle.ts';
-import { chosenCheckpoints, historiesAt, linesAt, receiptsAt, type LineAt } from '../../store/evidence.ts';
+import {
+  chosenCheckpoints,
+  hashesAt,
+  historiesAt,
+  linesAt,
+  placesOfHistories,
+  receiptsAt,
+  type LineAt,
+} from '../../store/evidence.ts';
 import { bundleOf } from '../../store/histories.ts';
 import { newestCheckpoint, readNodes } from '../../store/log.ts';
 import { epochs } from '../../store/log-epochs.ts';
@@ -70,7 +78,9 @@ export async function gather(
     leaves: hashesOf(db, span),
     places: proofsOf(db, picked, size),
     receipts: paged(allOf(before, span, after), pageSize, async (some) => (await receiptsAt(db, some)).map(canonical)),
-    histories: paged(allOf(before, span, after), historiesAtOnce, (some) => historyLines(db, some, named.bundles)),
+    histories: paged(exportsAmong(db, allOf(before, span, after)), historiesAtOnce, (some) =>
+      historyLines(db, some, named.bundles),
+    ),
     policies: policiesOf(db, named.policies),
     bundles: bundlesOf(db, named.bundles),
     index: (counts): EvidenceIndex => ({
@@ -154,14 +164,15 @@ function lineOf({ index, line }: LineAt): Buffer {
 }
 
 async function* hashesOf(db: Db, span: Places['span']): AsyncGenerator<Buffer> {
-  for await (const page of allOf([], span, [])) {
-    yield Buffer.concat(
-      await readNodes(
-        db,
-        page.map((index) => ({ level: 0, index })),
-      ),
-    );
-  }
+  for await (const page of allOf([], span, [])) yield Buffer.concat(await hashesAt(db, page));
+}
+
+/** A history may be long, so few are read at once; most entries name none. */
+async function* exportsAmong(
+  db: Db,
+  places: AsyncGenerator<readonly number[]>,
+): AsyncGenerator<readonly number[], undefined> {
+  for await (const page of places) yield await placesOfHistories(db, page);
 }
 
 const proofsAtOnce = 200;
