@@ -6,8 +6,8 @@ import type { Db } from './pool.ts';
 export const notErasable = 'CFA06';
 
 /**
- * Deletes all rows of the one erasable table that are theirs, and makes their handle meaningless. The caller appends the
- * entry.
+ * Deletes all rows of the one erasable table that are theirs, what they typed, and what their sources said of them, and
+ * makes their handle meaningless. The caller appends the entry.
  * @returns how many rows
  * @throws StoreError `notErasable` for somebody who has not left, or whose grant has not ended
  */

@@ -67,8 +67,11 @@ export async function locked(tx: Db, handle: string): Promise<PersonRow> {
   const [row] = await tx.query<PersonRow>('select id, state, version from curfew.person where handle = $1 for update', [
     handle,
   ]);
-  if (!row) throw new Error('a person vanished, or was given the id of another');
-  return row;
+  if (row) return row;
+  throw new CurfewError(
+    'InvalidInput',
+    'Somebody new has the id of another person, perhaps of one who was erased: take them out of their source, or give whoever has the handle now an id of their own.',
+  );
 }
 
 /** What holds for somebody who comes back: what this change says, and nothing from before. */

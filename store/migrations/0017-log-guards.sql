@@ -84,7 +84,9 @@ begin
   if exists (select from audit.checkpoint c where c.size = new.size) then return new; end if;
   if new.size > (select coalesce(max(l.index) + 1, 0) from audit.leaf l)
     or new.epoch <> (select max(e.number) from audit.epoch e)
-    or new.size < (select max(c.size) from audit.checkpoint c where c.epoch = new.epoch)
+    -- One that is larger than the log counts for nothing here either: it may be older than this.
+    or new.size < (select max(c.size) from audit.checkpoint c where c.epoch = new.epoch
+                     and c.size <= (select coalesce(max(l.index) + 1, 0) from audit.leaf l))
     -- Clocks of two machines differ.
     or new.at > clock_timestamp() + interval '15 minutes' then
     raise exception 'no checkpoint of the log as it is now' using errcode = 'CFA07';
@@ -94,3 +96,30 @@ end $$;
 revoke all on function audit.checkpoint_fits() from public;
 create trigger checkpoint_fits before insert on audit.checkpoint for each row execute function audit.checkpoint_fits();
 alter table audit.checkpoint enable always trigger checkpoint_fits;
+
+-- == Erasure =================================================================================================
+-- As before, and what sources said of them too: it stands under the handle's hash, by which whoever guesses the handle
+-- knows that they have.
+create or replace function curfew.erase_person(p_person uuid) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare v_hash text; v_rows bigint;
+begin
+  select encode(sha256(convert_to(p.handle, 'UTF8')), 'hex') into v_hash from curfew.person p
+   where p.id = p_person and p.state = 'left' for update;
+  if not found then
+    raise exception 'only a person who has left is erased' using errcode = 'CFA06';
+  end if;
+  if exists (select from curfew.request r join curfew.access_grant g on g.request_id = r.id
+              where r.person = p_person and g.ended_at is null) then
+    raise exception 'a grant of this person has not ended' using errcode = 'CFA06';
+  end if;
+  with own as (delete from curfew.personal where person = p_person returning 1),
+    texts as (delete from curfew.session_text where person = p_person returning 1),
+    dues as (delete from curfew.person_due where handle_hash = v_hash returning 1),
+    words as (delete from curfew.person_word where handle_hash = v_hash returning 1)
+  select count(*) into v_rows
+    from (select from own union all select from texts union all select from dues union all select from words) x;
+  update curfew.person set handle = 'erased-' || p_person where id = p_person and handle <> 'erased-' || p_person;
+  return v_rows;
+end $$;
