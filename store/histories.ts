@@ -30,7 +30,7 @@ export type HistoryRow = RunKey & {
   /** Epoch ms. */
   readonly closedAt: number;
 };
-/** `bytes`: canonical JSON (RFC 8785) with payloads in the clear. */
+/** `bytes`: canonical JSON (RFC 8785) with payloads in the clear; or whatever somebody put there: see `unpackedHistory`. */
 export type KeptHistory = HistoryRow & { readonly bytes: Buffer };
 
 /**
@@ -135,9 +135,14 @@ export const historyOf = async (db: Db, { workflowId, runId }: RunKey): Promise<
   )[0];
 
 const inTheClear = async (rows: Promise<readonly KeptHistory[]>): Promise<readonly KeptHistory[]> =>
-  Promise.all(
-    (await rows).map(async (row) => ({ ...row, bytes: await unpacked(row.bytes, { maxOutputLength: mostBytes }) })),
-  );
+  Promise.all((await rows).map(async (row) => ({ ...row, bytes: await unpackedHistory(row.bytes) })));
+
+/**
+ * What was stored. What is no gzip any more is given back as it stands: by its hash whoever reads it sees that it is not
+ * what was kept, and by its entry which one that is.
+ */
+export const unpackedHistory = (stored: Buffer): Promise<Buffer> =>
+  unpacked(stored, { maxOutputLength: mostBytes }).catch(() => stored);
 
 /** A request that closed, by the store's word; `at`: when that was learned, epoch ms. */
 export type Settled = { readonly id: RequestId; readonly at: number };

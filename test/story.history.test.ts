@@ -1,5 +1,6 @@
 /** One request's story, told by `curfew history` from a real log and a real Workflow's history, which agree. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RequestId } from '../domain/ids.ts';
 import { hourMs } from '../domain/time.ts';
@@ -208,9 +209,17 @@ test('a history that somebody changed, and one that is gone, are named', async (
       await tx.query(statement, [released]);
       await tx.query(`alter table curfew.history enable trigger all`);
     });
-  const other = `select bytes from curfew.history where request_id <> $1 limit 1`;
-  await behind(`update curfew.history set bytes = (${other}) where request_id = $1`);
-  expect((await tell(released)).out).toContain('it was changed');
+  const kind = `subject = $1 and kind = 'history.exported'`;
+  const [entry] = await admin.query<{ id: number }>(`select id from audit.entry where ${kind}`, [released]);
+  const another =
+    '{"events":[{"eventId":"1","eventTime":"2026-01-01T00:00:00Z","eventType":"EVENT_TYPE_UNSPECIFIED"}]}';
+  const never = another.replace('2026-01-01T00:00:00Z', 'never');
+  for (const bytes of [...[another, never, 'no JSON'].map((text) => gzipSync(text)), Buffer.from('no gzip')]) {
+    await behind(`update curfew.history set bytes = '\\x${bytes.toString('hex')}' where request_id = $1`);
+    const broken = await tell(released);
+    expect(broken.code).toBe(1);
+    expect(broken.out).toContain(`it was changed. (entry ${entry?.id})`);
+  }
   await behind(`delete from curfew.history where request_id = $1`);
   const gone = await tell(released, '--json');
   expect((JSON.parse(gone.out) as Told).differences.map(({ sentence }) => sentence).join()).toContain('and is gone');

@@ -19,8 +19,8 @@ export function parseHistory(bytes: Uint8Array): History {
   const parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Partial<History> | null;
   const events = parsed?.events;
   if (!Array.isArray(events) || events.length === 0) throw new TypeError('a history has events');
-  for (const event of events as readonly Partial<HistoryEvent>[])
-    if (typeof event.eventType !== 'string' || typeof event.eventId !== 'string' || typeof event.eventTime !== 'string')
+  for (const { eventType, eventId, eventTime = '' } of events as readonly Partial<HistoryEvent>[])
+    if (typeof eventType !== 'string' || typeof eventId !== 'string' || Number.isNaN(Date.parse(eventTime)))
       throw new TypeError('an event of a history has an id, a time and a type');
   return { events: events as readonly HistoryEvent[] };
 }

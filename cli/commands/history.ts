@@ -58,9 +58,7 @@ async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names
   const [stored, histories] = await Promise.all([entriesOf(store, id), historiesOf(store, id)]);
   if (stored.length === 0 && histories.length === 0) return undefined;
   const entries = stored.map(({ at: atMs, ...entry }): LogEntry => ({ ...entry, atMs }));
-  const runs = histories
-    .filter(({ kind }) => kind === compared)
-    .map(({ runId, bytes }): Run => ({ runId, happenings: happeningsOf(parseHistory(bytes)) }));
+  const runs = histories.filter(({ kind }) => kind === compared).flatMap((history) => runOf(history) ?? []);
   const differences = [
     ...histories.flatMap((history) => changed(history, stored)),
     ...missing(stored, histories),
@@ -84,15 +82,28 @@ const exported = (entries: readonly StoredEntry[]): readonly StoredEntry[] =>
   entries.filter(({ kind }) => kind === 'history.exported');
 const textOf = ({ body }: StoredEntry, name: string): unknown => (body as Readonly<Record<string, unknown>>)[name];
 
+/** @returns undefined where it cannot be read as a history, which `changed` names */
+function runOf({ runId, bytes }: KeptHistory): Run | undefined {
+  try {
+    return { runId, happenings: happeningsOf(parseHistory(bytes)) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** A history is what was exported, or it proves nothing. */
-function changed({ runId, bytes }: KeptHistory, entries: readonly StoredEntry[]): readonly Difference[] {
+function changed(history: KeptHistory, entries: readonly StoredEntry[]): readonly Difference[] {
+  const { runId, bytes } = history;
   const entry = exported(entries).find((one) => textOf(one, 'run') === runId);
   const about = 'history';
   if (!entry) return [{ about, sentence: `The log does not know that the history of run ${runId} was kept.` }];
-  if (textOf(entry, 'sha256') === sha256(bytes)) return [];
-  return [
-    { about, sentence: `The history of run ${runId} is not the one that was kept: it was changed.`, entry: entry.id },
-  ];
+  const { id } = entry;
+  if (textOf(entry, 'sha256') !== sha256(bytes))
+    return [
+      { about, sentence: `The history of run ${runId} is not the one that was kept: it was changed.`, entry: id },
+    ];
+  if (runOf(history)) return [];
+  return [{ about, sentence: `What was kept as the history of run ${runId} is no history.`, entry: id }];
 }
 
 const missing = (entries: readonly StoredEntry[], histories: readonly KeptHistory[]): readonly Difference[] =>
