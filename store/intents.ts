@@ -173,12 +173,19 @@ export async function doubted(db: Db, targets: readonly TargetName[]): Promise<r
   return rows.map(owedOf);
 }
 
-/** Closes intents on targets, for the login that says so, in one statement; of each its first evidence stands. */
-export async function outcomes(db: Db, rows: readonly IntentOutcome[]): Promise<void> {
-  if (rows.length === 0) return;
-  await db.query(
+/**
+ * Closes intents on targets, for the login that says so, in one statement; of each its first evidence stands.
+ * @returns those of which this was the first
+ */
+export async function outcomes(
+  db: Db,
+  rows: readonly IntentOutcome[],
+): Promise<readonly Pick<IntentOutcome, 'intentId' | 'target'>[]> {
+  if (rows.length === 0) return [];
+  return db.query(
     `insert into curfew.revoke_outcome (intent_id, target, evidence)
-     select * from unnest($1::uuid[], $2::text[], $3::jsonb[]) on conflict (intent_id, target, written_by) do nothing`,
+     select * from unnest($1::uuid[], $2::text[], $3::jsonb[]) on conflict (intent_id, target, written_by) do nothing
+     returning intent_id as "intentId", target`,
     [
       rows.map((row) => row.intentId),
       rows.map((row) => row.target),

@@ -1,12 +1,15 @@
 /** A leaver with hundreds of grants costs the target a few calls, and the store a few statements (I9). */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eachChangeHasItsEntry } from '../doctor/checks/i11-each-change-has-its-entry.ts';
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
-import { insertAll, ofRequest, pending } from '../store/intents.ts';
-import type { Db } from '../store/pool.ts';
+import { insertAll, ofRequest, outcomes, pending } from '../store/intents.ts';
+import { append, entriesAfter } from '../store/audit.ts';
+import type { Db, Store } from '../store/pool.ts';
 import { openTarget, type Target } from '../targets/postgres/accessor.ts';
 import { createEnding } from '../workers/reaper/ending.ts';
 import { followIntents } from '../workers/reaper/intents.ts';
+import { oddEntry } from './support/entries.ts';
 import { eventually } from './support/eventually.ts';
 import { plantPerson, plantRequest } from './support/planted.ts';
 import { startPostgres, type Postgres } from './support/postgres.ts';
@@ -21,11 +24,16 @@ let reaper: Target;
 const calls = new Map<string, number>();
 let storeStatements = 0;
 /** The reaper's store, counting. */
-const counted = (db: Db): Db => ({
+const counting = (db: Db): Db => ({
   query: (text, values) => {
     storeStatements += 1;
     return db.query(text, values);
   },
+});
+const counted = (db: Store): Store => ({
+  ...db,
+  ...counting(db),
+  transaction: (work) => db.transaction((tx) => work(counting(tx))),
 });
 
 beforeAll(async () => {
@@ -69,6 +77,15 @@ const mayLogin = async (): Promise<number> => {
   return row?.n ?? -1;
 };
 
+/** Entries by which the reaper says that it ended something. */
+const endsInLog = async () =>
+  (await entriesAfter(store.admin, 0, 100_000)).flatMap((entry) => (entry.kind === 'reaper.ended' ? [entry] : []));
+/** What the checker misses, of ends by the reaper alone: their requests and intents were planted without theirs. */
+const notSaid = async () =>
+  (await eachChangeHasItsEntry({ store: store.admin, targets: [], records: new Map(), sinceAt: 0, now: Date.now() }))
+    .filter(({ detail }) => detail.includes('end by the reaper'))
+    .map(({ code, subject }) => `${code} ${subject}`);
+
 test(`${many} grants of a leaver end in a few calls to the target and a few statements of the store`, async () => {
   const { id: person } = await plantPerson(store);
   const ids = await grantMany(person);
@@ -105,4 +122,22 @@ test(`${many} grants of a leaver end in a few calls to the target and a few stat
   expect((await ofRequest(store.admin, first ?? expect.fail('none'))).map(({ outcomes }) => outcomes.length)).toContain(
     1,
   );
+  const said = await endsInLog();
+  expect(said.map(({ subject }) => subject).toSorted()).toEqual([...ids].toSorted());
+  expect(said.every(({ login, body }) => login === 'curfew_reaper' && body.cause === 'asked')).toBe(true);
+  expect(await notSaid()).toEqual([]);
+});
+
+test('the checker names an end by the reaper that the log does not tell of, and one that it alone tells of (I11)', async () => {
+  const [unsaid, undone] = [randomUUID(), randomUUID()];
+  const { id: person } = await plantPerson(store);
+  const { id: requestId } = await plantRequest(store, person);
+  const intent = { id: randomUUID(), scope: { kind: 'grant', requestId, target: orders } as const };
+  await insertAll(store.as.curfew_api, [{ ...intent, actor: person, cause: 'released' }]);
+  const evidence = { by: 'reaper', grants: [{ grantId: unsaid, verifiedAt: 1 }], told: [unsaid] };
+  await outcomes(store.as.curfew_reaper, [{ intentId: intent.id, target: orders, evidence }]);
+  const odd = { kind: 'reaper.ended' as const, actor: 'curfew_reaper', subject: undone };
+  await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'asked', verifiedAt: 1 } }));
+  await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'due', verifiedAt: 2 } }));
+  expect((await notSaid()).toSorted()).toEqual([`no-change ${undone}`, `no-entry ${unsaid}`]);
 });

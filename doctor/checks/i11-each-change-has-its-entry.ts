@@ -4,9 +4,16 @@ const found = finder('I11');
 
 /**
  * Rows of the store, and the kinds of entries that say the same: as many of the one as of the other, for each subject and
- * key. `key`: the field of the entry's body that names the row; where it is empty they are only counted.
+ * key. `key`: the field of the entry's body that names the row; where it is empty they are only counted. `cause`: only
+ * entries that give it, where there are others of the kind that have no row.
  */
-type Matter = { readonly name: string; readonly rows: string; readonly kinds: readonly string[]; readonly key: string };
+type Matter = {
+  readonly name: string;
+  readonly rows: string;
+  readonly kinds: readonly string[];
+  readonly key: string;
+  readonly cause?: string;
+};
 
 const closed = 'close of a request';
 
@@ -102,6 +109,17 @@ const matters: readonly Matter[] = [
     kinds: ['taint.answered'],
     key: 'taint',
   },
+  // What was due is the target's to say; nothing in the store asked for it.
+  {
+    name: 'end by the reaper that was asked for',
+    rows: `select g ->> 'grantId' as subject, g ->> 'verifiedAt' as key, o.ended_at as at
+      from curfew.revoke_outcome o cross join lateral jsonb_array_elements(
+        case jsonb_typeof(o.evidence -> 'grants') when 'array' then o.evidence -> 'grants' else '[]' end) g
+      where o.written_by = 'curfew_reaper' and o.evidence -> 'told' ? (g ->> 'grantId')`,
+    kinds: ['reaper.ended'],
+    key: 'verifiedAt',
+    cause: 'asked',
+  },
 ];
 
 /**
@@ -109,13 +127,14 @@ const matters: readonly Matter[] = [
  * clocks. NB. What was retired from the log is older than what is looked at, whoever may say that more was.
  */
 const text = `
-  with matter (name, kind, key) as (select * from unnest($2::text[], $3::text[], $4::text[])),
+  with matter (name, kind, key, cause) as (select * from unnest($2::text[], $3::text[], $4::text[], $5::text[])),
   side (name, subject, key, at, made, said) as (
     ${matters.map(({ name, rows }) => `select '${name}', r.subject, r.key, r.at, 1, 0 from (${rows}) r`).join(' union all ')}
     union all
     select m.name, e.subject,
       case m.key when '' then '' else coalesce(convert_from(e.body, 'UTF8')::jsonb ->> m.key, '') end, e.at, 0, 1
-    from matter m join audit.entry e on e.kind = m.kind)
+    from matter m join audit.entry e on e.kind = m.kind
+      and case m.cause when '' then true else convert_from(e.body, 'UTF8')::jsonb ->> 'cause' = m.cause end)
   select name, subject, sum(made)::int as rows, sum(said)::int as entries
   from side where at >= $1::timestamptz - interval '1 day'
   group by name, subject, key
@@ -123,7 +142,7 @@ const text = `
     and case name when '${closed}' then sum(said) = 0 else sum(made) <> sum(said) end
   order by min(at), name, subject limit 1000`;
 
-const all = matters.flatMap(({ name, kinds, key }) => kinds.map((kind) => ({ name, kind, key })));
+const all = matters.flatMap(({ name, kinds, key, cause = '' }) => kinds.map((kind) => ({ name, kind, key, cause })));
 
 /**
  * Every change of the store has its entry, and every entry its change: written together, so neither is there without
@@ -135,6 +154,7 @@ export const eachChangeHasItsEntry: Check = async ({ store, sinceAt }) => {
     all.map(({ name }) => name),
     all.map(({ kind }) => kind),
     all.map(({ key }) => key),
+    all.map(({ cause }) => cause),
   ]);
   return rows.map(({ name, subject, rows: made, entries }) =>
     entries < made

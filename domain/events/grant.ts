@@ -56,10 +56,13 @@ type EndAsked = {
   readonly requests?: number;
 };
 
-/** A grant that was due, ended with nothing but the target; the evidence stands here whole, for no receipt has it. */
+/**
+ * A grant that the reaper ended, because it was due or because somebody asked; the evidence stands here whole, for no
+ * receipt has it.
+ */
 type ReaperEnded = {
   readonly cluster: string;
-  readonly cause: 'due';
+  readonly cause: 'due' | 'asked';
   readonly foundAt: number;
   readonly grantId: string;
   readonly outcome: string;
@@ -115,7 +118,7 @@ export const endRefused = entry('end.refused');
 export const conditionEnded = entry('condition.ended');
 /** Nothing is left on any node (I16). Subject: the request. */
 export const grantEnded = entry('grant.ended');
-/** The reaper ended what was due. Subject: the grant, which is the request. */
+/** The reaper ended what was due, or what somebody asked the end of. Subject: the grant, which is the request. */
 export const reaperEnded = entry('reaper.ended');
 /** The reaper ended, or could not end, what nobody expected. Subject: the grant, or the login. */
 export const reaperSurprised = entry('reaper.surprised');
@@ -139,7 +142,7 @@ export const grantSentences: Sentences<GrantBodies> = {
   'grant.ended': ({ body }) =>
     `Nothing is left on ${body.target}, seen at ${instant(body.verifiedAt)}: ${body.outcome}, ${many(body.sessionsClosed, 'session')} closed.`,
   'reaper.ended': ({ body }) =>
-    `The reaper ended what was due on ${body.cluster} at ${instant(body.verifiedAt)}, ${many(body.sessionsClosed, 'session')} closed.`,
+    `The reaper ended what was ${body.cause === 'asked' ? 'asked to end' : 'due'} on ${body.cluster} at ${instant(body.verifiedAt)}, ${many(body.sessionsClosed, 'session')} closed.`,
   'reaper.surprised': ({ body }) =>
     `The reaper met what nobody expected on ${body.cluster}: ${body.code}, ${body.outcome}.`,
 };

@@ -1,14 +1,15 @@
+import { reaperEnded } from '../../domain/events/grant.ts';
 import type { PersonId, TargetName } from '../../domain/ids.ts';
 import { minuteMs } from '../../domain/time.ts';
-import { doubted, pending, type IntentOutcome, type PendingIntent } from '../../store/intents.ts';
-import type { Db } from '../../store/pool.ts';
+import { doubted, pending, type PendingIntent } from '../../store/intents.ts';
+import type { Store } from '../../store/pool.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
 import type { Ending } from './ending.ts';
 import { evidenceOf, type Evidence } from './evidence.ts';
-import { createOutcomeBook } from './outcome-book.ts';
+import { createOutcomeBook, type ToldOutcome } from './outcome-book.ts';
 
 export type IntentOptions = {
-  readonly store: Db;
+  readonly store: Store;
   readonly target: Target;
   /** The targets of this cluster, as its configuration names them. */
   readonly names: readonly TargetName[];
@@ -50,10 +51,8 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
       const ended = await (scope.kind === 'grant' ? endOne(scope.requestId) : endAllOf(scope.person));
       if (!ended) return;
       closed.add(first.id);
-      const evidence = { by: 'reaper', grants: ended };
-      await book.write(
-        group.map((intent): IntentOutcome => ({ intentId: intent.id, target: intent.target, evidence })),
-      );
+      const own = ended.filter((one) => one.own);
+      await book.write(group.map((intent, place) => toldOf(intent, ended, place === 0 ? own : [], target.name)));
       owed.delete(first.id);
     } catch (error) {
       onFailure(error, first.id);
@@ -62,20 +61,24 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     }
   }
 
-  async function endOne(grantId: string): Promise<readonly Evidence[] | undefined> {
-    const receipt = await ending.end(grantId).ended;
-    return receipt && [evidenceOf(receipt)];
+  async function endOne(grantId: string): Promise<readonly Ended[] | undefined> {
+    const { begun, sinceAt, ended } = ending.end(grantId);
+    const receipt = await ended;
+    return (
+      receipt && [{ evidence: evidenceOf(receipt), foundAt: sinceAt, own: begun && receipt.outcome === 'disabled' }]
+    );
   }
 
   /** Asked of the ledger, which knows the person, and asked again, because a claim may have been under way (I9). */
-  async function endAllOf(person: PersonId): Promise<readonly Evidence[] | undefined> {
-    const evidence: Evidence[] = [];
+  async function endAllOf(person: PersonId): Promise<readonly Ended[] | undefined> {
+    const all: Ended[] = [];
     for (let asked = 0; asked < longestLeave; asked += 1) {
       const live = await target.liveOf(person);
-      if (live.length === 0) return evidence;
-      const receipts = await Promise.all(live.map((grantId) => ending.end(grantId).ended));
-      if (receipts.includes(undefined)) return undefined;
-      evidence.push(...receipts.flatMap((receipt) => (receipt ? [evidenceOf(receipt)] : [])));
+      if (live.length === 0) return all;
+      for (const ended of await Promise.all(live.map(endOne))) {
+        if (!ended) return undefined;
+        all.push(...ended);
+      }
     }
     return undefined; // still pending, so the next round goes on
   }
@@ -100,6 +103,28 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     },
   };
 }
+
+/** `own`: this process ended it because somebody asked, and nobody else of it tells the log. */
+type Ended = { readonly evidence: Evidence; readonly foundAt: number; readonly own: boolean };
+
+/** @param own those of which this row's entries tell, and none of another row of its intent */
+const toldOf = (
+  { id, target }: PendingIntent,
+  ended: readonly Ended[],
+  own: readonly Ended[],
+  cluster: string,
+): ToldOutcome => ({
+  intentId: id,
+  target,
+  evidence: {
+    by: 'reaper',
+    grants: ended.map(({ evidence }) => evidence),
+    told: own.map(({ evidence }) => evidence.grantId),
+  },
+  entries: own.map(({ evidence, foundAt }) =>
+    reaperEnded('curfew_reaper', evidence.grantId, { cluster, cause: 'asked', foundAt, ...evidence }),
+  ),
+});
 
 /** A person whose ledger fills as fast as it is emptied is met again in the next round. */
 const longestLeave = 10;

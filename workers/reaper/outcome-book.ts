@@ -1,9 +1,14 @@
+import type { AuditEntry } from '../../domain/events.ts';
+import { appendAll } from '../../store/audit.ts';
 import { outcomes, type IntentOutcome } from '../../store/intents.ts';
-import type { Db } from '../../store/pool.ts';
+import type { Store } from '../../store/pool.ts';
+
+/** `entries`: of what was ended, appended where this is the first outcome of its intent there. */
+export type ToldOutcome = IntentOutcome & { readonly entries: readonly AuditEntry[] };
 
 export type OutcomeBook = {
   /** Resolves once they are in the store. @throws what the store threw: nothing of this batch is written then */
-  write(rows: readonly IntentOutcome[]): Promise<void>;
+  write(rows: readonly ToldOutcome[]): Promise<void>;
 };
 
 /** How long the first of a batch waits for others: nobody is any safer for it being written sooner. */
@@ -11,16 +16,16 @@ const gatherMs = 50;
 /** One statement of the evidence of more would be large. */
 const largest = 1_000;
 
-/** Writes the outcomes of intents that were ended together in one statement: a leaver has a thousand. */
-export function createOutcomeBook(store: Db): OutcomeBook {
-  let waiting: { readonly rows: readonly IntentOutcome[]; readonly done: PromiseWithResolvers<void> }[] = [];
+/** Writes the outcomes of intents that were ended together in one transaction, with their entries (I11): a leaver has a thousand. */
+export function createOutcomeBook(store: Store): OutcomeBook {
+  let waiting: { readonly rows: readonly ToldOutcome[]; readonly done: PromiseWithResolvers<void> }[] = [];
 
   async function flush(): Promise<void> {
     const batch = waiting;
     waiting = [];
     const rows = batch.flatMap((one) => one.rows);
     try {
-      for (let from = 0; from < rows.length; from += largest) await outcomes(store, rows.slice(from, from + largest));
+      for (let from = 0; from < rows.length; from += largest) await writeAll(store, rows.slice(from, from + largest));
       for (const { done } of batch) done.resolve();
     } catch (error) {
       for (const { done } of batch) done.reject(error);
@@ -36,3 +41,13 @@ export function createOutcomeBook(store: Db): OutcomeBook {
     },
   };
 }
+
+const writeAll = (store: Store, rows: readonly ToldOutcome[]): Promise<void> =>
+  store.transaction(async (tx) => {
+    const keyOf = ({ intentId, target }: Pick<IntentOutcome, 'intentId' | 'target'>): string => `${intentId} ${target}`;
+    const first = new Set((await outcomes(tx, rows)).map(keyOf));
+    await appendAll(
+      tx,
+      rows.filter((row) => first.has(keyOf(row))).flatMap(({ entries }) => entries),
+    );
+  });
