@@ -63,6 +63,8 @@ export const alarmCodes: Readonly<Record<string, Severity>> = {
   'history-late': 'page',
   'history-lost': 'notice',
   'bundle-unknown': 'page',
+  // What holders do is not known.
+  'sessions-unread': 'notice',
   'alarm-flood': 'page',
   'alarm-test': 'notice',
 };

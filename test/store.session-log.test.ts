@@ -510,6 +510,8 @@ describe('a grant without a session is not called unused', () => {
     expect(await usage()).toEqual(['unused']);
     await placeOf(store.as.curfew_collector, old);
     expect(await usage()).toEqual(['not known']);
+    await store.admin.query('update curfew.session_cursor set gone_at = $1', [new Date(at)]);
+    expect(await usage()).toEqual(['not known']);
   });
 });
 

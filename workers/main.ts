@@ -38,6 +38,7 @@ import { installRuntime, openQueues, type Queues, type Served } from './worker/q
 import { watchPulls } from './worker/pull-watch.ts';
 import { watchTokens } from './worker/token-watch.ts';
 import { keepWatching, watchReapers } from './worker/reaper-watch.ts';
+import { watchSessions } from './worker/session-watch.ts';
 import { openSpeaking, spokenThrough } from './worker/speaking.ts';
 import { openReconciling } from './worker/reconciling.ts';
 import { keepFollowingTaints, keepRejudging, rejudgeMessages } from './worker/rejudging.ts';
@@ -135,7 +136,10 @@ export async function startWorker(
           signal,
         });
   const reapers = watchReapers({ store, clusters: config.clusters.map(({ name }) => name), clock });
-  const watched = keepWatching(reapers, signal);
+  const watched = Promise.all([
+    keepWatching(reapers, signal),
+    keepWatching(watchSessions({ store, clusters: config.clusters.map(({ name }) => name), clock }), signal),
+  ]);
   const pulled = config.serves === 'targets' ? Promise.resolve() : keepWatching(watchPulls({ store, clock }), signal);
   const tokens = config.serves === 'targets' ? Promise.resolve() : keepWatching(watchTokens({ store, clock }), signal);
   const kinds = spokenThrough(config);

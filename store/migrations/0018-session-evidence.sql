@@ -13,19 +13,19 @@ grant update (own_since, gone_at) on curfew.session_cursor to curfew_collector;
 create or replace view curfew.grant_use as
   select g.request_id, s.sessions, s.statements, s.first_at, s.last_at,
     case when s.sessions > 0 then 'used'
-         when exists (select from curfew.session_cursor c where g.target = any (c.targets))
-          and not exists (select from curfew.session_cursor c where g.target = any (c.targets)
-            and (c.gone_at is null or c.gone_at > g.granted_at)
-            and (c.whole_since <= g.granted_at and c.read_to >= coalesce(g.ended_at, clock_timestamp() - interval '1 minute')) is not true)
-          and not exists (select from curfew.receipt r
-            cross join lateral jsonb_array_elements(case jsonb_typeof(r.body -> 'nodes') when 'array' then r.body -> 'nodes' else '[]' end) n
-            where r.request_id = g.request_id and r.kind = 'revoke' and not exists (
-              select from curfew.session_cursor c where g.target = any (c.targets) and c.node = n ->> 'node'))
+         when c.whole and not exists (
+           select from curfew.receipt r
+             cross join lateral jsonb_array_elements(case jsonb_typeof(r.body -> 'nodes') when 'array' then r.body -> 'nodes' else '[]' end) n
+           where r.request_id = g.request_id and r.kind = 'revoke' and coalesce(n ->> 'node', '') <> all (c.nodes))
          then 'unused' else 'not known' end as usage
   from curfew.access_grant g cross join lateral (
     select count(*)::int as sessions, coalesce(sum(x.statements), 0)::int as statements,
       min(x.opened_at) as first_at, max(coalesce(x.closed_at, x.opened_at)) as last_at
-    from curfew.session x where x.request_id = g.request_id) s;
+    from curfew.session x where x.request_id = g.request_id) s
+  cross join lateral (
+    select array_agg(x.node) as nodes, bool_and(coalesce(x.whole_since <= g.granted_at
+        and x.read_to >= coalesce(g.ended_at, clock_timestamp() - interval '1 minute'), false)) as whole
+    from curfew.session_cursor x where g.target = any (x.targets) and (x.gone_at is null or x.gone_at > g.granted_at)) c;
 
 -- Whose texts may be kept: of a login that a request knows, whose holder was not erased. NB. Whoever asks and writes in one
 -- transaction makes an erasure, which changes the handle, wait for it.
