@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eachChangeHasItsEntry } from '../doctor/checks/i11-each-change-has-its-entry.ts';
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
-import { insertAll, ofRequest, outcomes, pending } from '../store/intents.ts';
+import * as intents from '../store/intents.ts';
 import { append, entriesAfter } from '../store/audit.ts';
 import type { Db, Store } from '../store/pool.ts';
 import { openTarget, type Target } from '../targets/postgres/accessor.ts';
@@ -89,13 +89,13 @@ const notSaid = async () =>
 test(`${many} grants of a leaver end in a few calls to the target and a few statements of the store`, async () => {
   const { id: person } = await plantPerson(store);
   const ids = await grantMany(person);
-  const intents = [
+  const rows = [
     { id: randomUUID(), scope: { kind: 'person', person } as const },
     ...ids.map((requestId) => ({ id: randomUUID(), scope: { kind: 'grant', requestId, target: orders } as const })),
   ];
-  await insertAll(
+  await intents.insertAll(
     store.as.curfew_directory,
-    intents.map((one) => ({ ...one, actor: 'curfew_directory', cause: 'left' })),
+    rows.map((one) => ({ ...one, actor: 'curfew_directory', cause: 'left' })),
   );
   const stopping = new AbortController();
   const failures: unknown[] = [];
@@ -110,7 +110,7 @@ test(`${many} grants of a leaver end in a few calls to the target and a few stat
   await eventually('nobody can log in', async () => (await mayLogin()) === 0, { withinMs: 20_000 });
   await eventually(
     'every intent is closed',
-    async () => (await pending(store.as.curfew_reaper, [orders])).length === 0,
+    async () => (await intents.pending(store.as.curfew_reaper, [orders])).length === 0,
   );
   stopping.abort();
 
@@ -119,9 +119,9 @@ test(`${many} grants of a leaver end in a few calls to the target and a few stat
   expect(total).toBeLessThanOrEqual(20);
   expect(storeStatements).toBeLessThanOrEqual(12);
   const [first] = ids;
-  expect((await ofRequest(store.admin, first ?? expect.fail('none'))).map(({ outcomes }) => outcomes.length)).toContain(
-    1,
-  );
+  expect(
+    (await intents.ofRequest(store.admin, first ?? expect.fail('none'))).map(({ outcomes }) => outcomes.length),
+  ).toContain(1);
   const said = await endsInLog();
   expect(said.map(({ subject }) => subject).toSorted()).toEqual([...ids].toSorted());
   expect(said.every(({ login, body }) => login === 'curfew_reaper' && body.cause === 'asked')).toBe(true);
@@ -133,9 +133,9 @@ test('the checker names an end by the reaper that the log does not tell of, and 
   const { id: person } = await plantPerson(store);
   const { id: requestId } = await plantRequest(store, person);
   const intent = { id: randomUUID(), scope: { kind: 'grant', requestId, target: orders } as const };
-  await insertAll(store.as.curfew_api, [{ ...intent, actor: person, cause: 'released' }]);
+  await intents.insertAll(store.as.curfew_api, [{ ...intent, actor: person, cause: 'released' }]);
   const evidence = { by: 'reaper', grants: [{ grantId: unsaid, verifiedAt: 1 }], told: [unsaid] };
-  await outcomes(store.as.curfew_reaper, [{ intentId: intent.id, target: orders, evidence }]);
+  await intents.outcomes(store.as.curfew_reaper, [{ intentId: intent.id, target: orders, evidence }]);
   const odd = { kind: 'reaper.ended' as const, actor: 'curfew_reaper', subject: undone };
   await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'asked', verifiedAt: 1 } }));
   await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'due', verifiedAt: 2 } }));
