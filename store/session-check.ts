@@ -41,10 +41,12 @@ export const sessionChanges = (
     for (const [key, row] of kept) {
       const said = logged.get(key) ?? { closed: undefined, batches: [] };
       const isCut = said.opened === undefined && row.openedAt < before;
+      // An erasure that came after it may have been retired as well.
+      const mayBeGone = wasErased || isCut;
       const found = [
         ...(isCut ? [] : headChanges(row, said)),
-        ...textChanges({ ...row, line: 0 }, wasErased),
-        ...(await statementChanges(tx, row, said, { isCut, wasErased })),
+        ...textChanges({ ...row, line: 0 }, mayBeGone),
+        ...(await statementChanges(tx, row, said, { isCut, mayBeGone })),
       ];
       for (const sentence of found) say(key, sentence);
     }
@@ -83,28 +85,28 @@ function headChanges(row: KeptSession, { opened, closed }: Logged): readonly str
 }
 
 /** Texts go with their person, and with nobody else. */
-function textChanges(row: KeptStatement | (KeptSession & { readonly line: 0 }), wasErased: boolean): readonly string[] {
+function textChanges(row: KeptStatement | (KeptSession & { readonly line: 0 }), mayBeGone: boolean): readonly string[] {
   const { line, text, salt, textHash } = row;
   const [parameters, parametersHash] = 'parameters' in row ? [row.parameters, row.parametersHash] : [null, null];
   const what = line === 0 ? 'What its client called itself' : `The text of its line ${line}`;
-  if (text === null) return textHash === null || wasErased ? [] : [`${what} is gone, and nobody was erased.`];
+  if (text === null) return textHash === null || mayBeGone ? [] : [`${what} is gone, and nobody was erased.`];
   const isSame = hashOf(salt, text) === textHash && hashOf(salt, parameters) === parametersHash;
   return isSame ? [] : [`${what} was changed.`];
 }
 
-/** How each statement is named where it is in no batch, or in one that does not fit. */
+/** Batches stand in the order of their lines; only of a session that goes on some lines are in none yet. */
 async function statementChanges(
   tx: Db,
   row: KeptSession,
   { batches, closed }: Logged,
-  { isCut, wasErased }: { readonly isCut: boolean; readonly wasErased: boolean },
+  { isCut, mayBeGone }: { readonly isCut: boolean; readonly mayBeGone: boolean },
 ): Promise<readonly string[]> {
   const found: string[] = [];
   const left = batches.toSorted((a, b) => a.from - b.from);
   let open = begun(left.shift());
   let isLast = false;
   for await (const statement of statementPages(tx, row.id)) {
-    found.push(...textChanges(statement, wasErased));
+    found.push(...textChanges(statement, mayBeGone));
     while (open && statement.line > open.batch.to) {
       found.push(...ended(open));
       open = begun(left.shift());

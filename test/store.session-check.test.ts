@@ -176,6 +176,7 @@ test('what the log said long ago is not held against what is kept, once that was
   await keepBoth();
   await store.admin.query('alter table audit.entry disable trigger all');
   await store.admin.query(`delete from audit.entry where subject = $1 and kind like 'session.%'`, [id]);
+  await store.admin.query(`delete from curfew.session_text where session = ${first}`, [id]);
   expect(await changes()).toContain('1.a: The log knows of no such session.');
   await store.as.curfew_admin.query(`select audit.append('log.retired', 'curfew_admin', 'log', $1)`, [
     Buffer.from(JSON.stringify({ before: new Date(at + 60_000).toISOString() })),

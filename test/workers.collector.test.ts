@@ -9,6 +9,7 @@ import { createLog } from '../config/log.ts';
 import type { Cluster } from '../config/targets.ts';
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
 import { entriesOf } from '../store/audit.ts';
+import { sessionChanges } from '../store/session-check.ts';
 import { coverage, sessionsOf, statementsOf, usesOf } from '../store/sessions.ts';
 import { startCollector, type Collector } from '../workers/collector.ts';
 import { canary, startPostgres, until, type Postgres } from './support/postgres.ts';
@@ -82,6 +83,7 @@ async function holder(): Promise<Held> {
 const sessions = (id: RequestId) => sessionsOf(store.as.curfew_auditor, [id]);
 const texts = async (id: RequestId) =>
   (await statementsOf(store.as.curfew_auditor, id, 10_000)).map(({ text }) => text);
+const changes = ({ requestId: id, person }: Held) => sessionChanges(store.as.curfew_auditor, { id, person });
 const closedSession = (id: RequestId, count = 1) =>
   until(
     async () => {
@@ -120,6 +122,7 @@ test('what a holder did stands under the request, redacted, and nobody else’s 
   );
   expect(everything).not.toContain(secret);
   expect(everything).not.toContain(other);
+  expect(await changes(held)).toEqual([]);
 });
 
 test('two logins of one request are told apart, and both tie to it (I21)', async () => {
@@ -233,6 +236,7 @@ test('a collector that is killed again and again loses nothing and doubles nothi
   const entries = (await entriesOf(store.as.curfew_admin, held.requestId)).map(({ kind }) => kind);
   expect(entries.filter((kind) => kind === 'session.opened')).toHaveLength(8);
   expect(entries.filter((kind) => kind === 'session.closed')).toHaveLength(8);
+  expect(await changes(held)).toEqual([]);
 }, 120_000);
 
 test('a target that does not answer, or whose log it may not read, is told by /healthz and changes nothing', async () => {
