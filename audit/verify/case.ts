@@ -10,6 +10,7 @@ import type { DecisionId, ExtensionId, RequestId } from '../../domain/ids.ts';
 import type { RequestState } from '../../domain/request.ts';
 import type { Human } from '../../policy/eligibility.ts';
 import type { PlacedEntry } from '../entry-line.ts';
+import { createClosed } from './closed.ts';
 
 export type OpenedBody = RequestBodies['request.opened'];
 export type DecisionBody = RequestBodies['decision.made'];
@@ -68,19 +69,21 @@ export type Cases = {
 };
 
 export function createCases(): Cases {
-  const cases = new Map<string, Case | number>();
+  const cases = new Map<string, Case>();
+  const closed = createClosed();
   return {
-    of: (subject) => cases.get(subject),
+    of: (subject) => cases.get(subject) ?? closed.at(subject),
     open(entry, opened, state) {
       const id = entry.subject as RequestId;
       const made: Case = { id, entry, opened, state, words: new Map(), extensions: new Map(), asked: [], alarms: [] };
       cases.set(id, made);
       return made;
     },
-    close: (id, at) => void cases.set(id, at),
-    *left() {
-      for (const one of cases.values()) if (typeof one !== 'number') yield one;
+    close(id, at) {
+      cases.delete(id);
+      closed.add(id, at);
     },
+    left: () => cases.values(),
   };
 }
 
