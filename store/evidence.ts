@@ -2,14 +2,10 @@
  * What evidence is made of, as the store has it: places, lines, receipts, histories. Nothing here is believed by whoever
  * verifies. Auditor and admin only.
  */
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { Receipt } from '../domain/grant.ts';
+import { unpackedBytes } from './histories.ts';
 import type { StoredCheckpoint } from './log.ts';
 import type { Db } from './pool.ts';
-
-const unpacked = promisify(gunzip);
-const mostBytes = 128 * 1024 * 1024;
 
 /** Places below `size` of entries about these; of these kinds alone where they are given. In order. */
 export const placesAbout = async (
@@ -104,9 +100,7 @@ export async function historiesAt(db: Db, places: readonly number[]): Promise<re
      where l.index = any ($1::bigint[]) order by l.index`,
     [places],
   );
-  return Promise.all(
-    rows.map(async (row) => ({ ...row, bytes: await unpacked(row.bytes, { maxOutputLength: mostBytes }) })),
-  );
+  return Promise.all(rows.map(async (row) => ({ ...row, bytes: await unpackedBytes(row.bytes) })));
 }
 
 /**

@@ -30,7 +30,7 @@ export type HistoryRow = RunKey & {
   /** Epoch ms. */
   readonly closedAt: number;
 };
-/** `bytes`: canonical JSON (RFC 8785) with payloads in the clear; or whatever somebody put there: see `unpackedHistory`. */
+/** `bytes`: canonical JSON (RFC 8785) with payloads in the clear; or whatever somebody put there: see `unpackedBytes`. */
 export type KeptHistory = HistoryRow & { readonly bytes: Buffer };
 
 /**
@@ -48,10 +48,10 @@ export async function keepBundle(db: Db, code: string): Promise<string> {
   return hash;
 }
 
-/** The script's bytes; undefined where nobody kept it. */
+/** The script's bytes, or what somebody put there (see `unpackedBytes`); undefined where nobody kept it. */
 export async function bundleOf(db: Db, hash: string): Promise<Buffer | undefined> {
   const [row] = await db.query<{ bytes: Buffer }>('select bytes from curfew.bundle where hash = $1', [hash]);
-  return row && unpacked(row.bytes, { maxOutputLength: mostBytes });
+  return row && unpackedBytes(row.bytes);
 }
 
 /** Those of these scripts that nobody kept. */
@@ -135,13 +135,13 @@ export const historyOf = async (db: Db, { workflowId, runId }: RunKey): Promise<
   )[0];
 
 const inTheClear = async (rows: Promise<readonly KeptHistory[]>): Promise<readonly KeptHistory[]> =>
-  Promise.all((await rows).map(async (row) => ({ ...row, bytes: await unpackedHistory(row.bytes) })));
+  Promise.all((await rows).map(async (row) => ({ ...row, bytes: await unpackedBytes(row.bytes) })));
 
 /**
  * What was stored. What is no gzip any more is given back as it stands: by its hash whoever reads it sees that it is not
  * what was kept, and by its entry which one that is.
  */
-export const unpackedHistory = (stored: Buffer): Promise<Buffer> =>
+export const unpackedBytes = (stored: Buffer): Promise<Buffer> =>
   unpacked(stored, { maxOutputLength: mostBytes }).catch(() => stored);
 
 /** A request that closed, by the store's word; `at`: when that was learned, epoch ms. */

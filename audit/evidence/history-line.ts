@@ -1,23 +1,27 @@
 /** A history in `histories.jsonl`: its own bytes, untouched, between the names of its run. */
+import { longestLine } from './format.ts';
 
 export type HistoryLine = { readonly workflow: string; readonly run: string; readonly bytes: Buffer };
 
 const head = Buffer.from('{"history":');
-const tail = /,"run":"([\w-]{1,200})","workflow":"([\w/.:-]{1,400})"\}$/;
-const longestTail = 700;
+const text = String.raw`"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))*"`;
+const tail = new RegExp(String.raw`,"run":(${text}),"workflow":(${text})\}$`);
+/** Temporal takes ids of 1,000 bytes, each of which may be six in JSON. */
+const longestTail = 16_000;
+const none = Buffer.from('null');
 
-/** @throws RangeError for a run or a Workflow's id that no Workflow of Curfew has */
+/** What is no history and would take more than its line is written as null: then it has not the hash that it should have. */
 export function historyLine({ workflow, run, bytes }: HistoryLine): Buffer {
-  const end = `,"run":"${run}","workflow":"${workflow}"}`;
-  if (!tail.test(end)) throw new RangeError('no history of a Workflow');
-  return Buffer.concat([head, bytes, Buffer.from(end)]);
+  const end = Buffer.from(`,"run":${JSON.stringify(run)},"workflow":${JSON.stringify(workflow)}}`);
+  const fits = head.length + bytes.length + end.length <= longestLine && !bytes.includes('\n');
+  return Buffer.concat([head, fits ? bytes : none, end]);
 }
 
 /** @returns undefined for a line in another form */
 export function readHistoryLine(line: Buffer): HistoryLine | undefined {
-  const end = tail.exec(line.subarray(-longestTail).toString('utf8'));
-  const [whole, run, workflow] = end ?? [];
+  const [whole, run, workflow] = tail.exec(line.subarray(-longestTail).toString('utf8')) ?? [];
   if (whole === undefined || run === undefined || workflow === undefined) return undefined;
   if (!line.subarray(0, head.length).equals(head)) return undefined;
-  return { workflow, run, bytes: line.subarray(head.length, line.length - whole.length) };
+  const bytes = line.subarray(head.length, line.length - Buffer.byteLength(whole));
+  return { run: JSON.parse(run) as string, workflow: JSON.parse(workflow) as string, bytes };
 }
