@@ -43,6 +43,15 @@ export async function byHash(db: Db, hash: PolicyHash): Promise<PolicyVersion | 
   return row;
 }
 
+/** The hashes of all that ever held, and the ids of their proposals: what their entries are about. */
+export const everApplied = async (db: Db): Promise<readonly string[]> =>
+  (
+    await db.query<{ subject: string }>(
+      `select distinct s.subject from curfew.policy_version v
+       cross join lateral (values (v.hash), (v.proposal::text)) as s (subject) where s.subject is not null`,
+    )
+  ).map(({ subject }) => subject);
+
 /** The one that held before the one of this number; undefined where that was the first. */
 export async function before(db: Db, number: number): Promise<PolicyVersion | undefined> {
   const [row] = await db.query<PolicyVersion>(

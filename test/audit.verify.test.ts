@@ -67,7 +67,7 @@ describe('evidence of a log that nobody changed', () => {
     expect(verdict.checks.map(({ counts }) => counts)).toEqual([
       { checkpoints: 2, 'entries without a gap': 16 },
       { entries: 16, requests: 3, steps: 12 },
-      { 'plans made again': 3, 'decisions judged again': 3, 'claims judged again': 3 },
+      { 'plans made again': 3, 'decisions judged again': 3, 'claims judged again': 3, 'policies taken into force': 1 },
       {},
       { grants: 3, receipts: 6, ends: 3, 'ended within 30 s': 3, open: 0 },
     ]);

@@ -17,6 +17,7 @@ import type { PlacedEntry } from '../entry-line.ts';
 import {
   approvalOf,
   counted,
+  textIn,
   type Case,
   type Cases,
   type ClaimBody,
@@ -26,21 +27,29 @@ import {
   type OpenedBody,
   type Word,
 } from './case.ts';
+import { createInForce } from './in-force.ts';
 import { isOff, whyNotThen } from './instants.ts';
 import type { Policies } from './policies.ts';
 import type { Tally } from './report.ts';
 
 /** Nothing to wait for where there is nothing to judge: a million entries that are no decisions cost no promises. */
-export type JudgedCheck = { see(entry: PlacedEntry): Promise<void> | undefined };
+export type JudgedCheck = {
+  see(entry: PlacedEntry): Promise<void> | undefined;
+  finish(): void;
+};
 
 export function checkJudged(cases: Cases, policies: Policies, tally: Tally): JudgedCheck {
   /** Who may review a break-glass, kept beyond its end: it is reviewed after that. */
   const reviews = new Map<string, { readonly rule: ReviewRule; readonly responder: string }>();
 
+  const inForce = createInForce(tally);
+
   const again = async (entry: PlacedEntry, one: Case): Promise<void> => {
     tally.count(counts[entry.kind] ?? entry.kind);
     const { plan } = one.opened;
     if (plan.verdict === 'break-glass') reviews.set(one.id, { rule: plan.review, responder: one.entry.actor });
+    const policy = policyOf(entry);
+    if (policy !== undefined) inForce.judgedBy(entry, policy);
     for (const why of await judgeEntry(entry, one, policies)) tally.bad(entry, why);
   };
 
@@ -60,11 +69,20 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
       const wrong = whyNotThen(entry);
       if (wrong !== undefined) tally.bad(entry, wrong);
       else if (isOff(entry)) tally.count('judged by a clock that was more than a minute off');
+      inForce.see(entry);
       if (entry.kind === 'review.recorded') review(entry);
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
       return one && typeof one !== 'number' ? again(entry, one) : undefined;
     },
+    finish: () => inForce.finish(),
   };
+}
+
+/** The policy that an entry says it was judged by, by its hash; undefined for what was judged by a plan alone. */
+function policyOf(entry: PlacedEntry): string | undefined {
+  const { kind } = entry;
+  if (kind === 'extension.asked') return (entry.body as unknown as ExtensionAskedBody).plan.policy;
+  return kind === 'request.opened' || kind === 'claim.accepted' ? textIn(entry, 'policy') : undefined;
 }
 
 const counts: Readonly<Record<string, string>> = {

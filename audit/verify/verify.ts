@@ -133,6 +133,7 @@ async function walkEntries(
   if (isProven && walked !== proven.entries) legal.bad(members.entries, 'It is not the same when it is read again.');
   const about = checks.asked.finish(at);
   checks.legal.finish();
+  checks.judged.finish();
   await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
   try {
     return { about, open: await checks.ended.finish(at) };
