@@ -10,8 +10,8 @@ import { openNote, signNote, type NoteFailure, type Signer, type Verifier } from
 export type Reach = { readonly size: number; readonly root: Buffer };
 
 /**
- * The beginning of an epoch after the first. `began`: how many entries the log had left. `lost`: how far the epoch
- * before it had been; absent: nobody had a checkpoint of it.
+ * The beginning of an epoch after the first. `began`: how many of the entries that were left are what had been signed.
+ * `lost`: how far the epoch before it had been; absent: nobody had a checkpoint of it.
  */
 export type Opening = {
   readonly origin: string;

@@ -3,7 +3,7 @@ import type { Db } from './pool.ts';
 
 export type Epoch = {
   readonly number: number;
-  /** How many entries the log had then. */
+  /** How many of its entries were what had been signed, where there was a key; else how many it had. */
   readonly beganAtSize: number;
   /** How far the epoch before had been, as others had it signed; null: nobody had, or it is the first. */
   readonly lostSize: number | null;

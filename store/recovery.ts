@@ -133,7 +133,13 @@ export async function completeRecovery(
     found,
     people,
     epoch,
-  }: Pick<Recovery, 'id' | 'found' | 'people'> & { readonly closed: number; readonly epoch: Epoch },
+    faults,
+  }: Pick<Recovery, 'id' | 'found' | 'people'> & {
+    readonly closed: number;
+    readonly epoch: Epoch;
+    /** Of the log, which somebody has accepted. */
+    readonly faults: readonly string[];
+  },
 ): Promise<void> {
   const ended = await tx.query<{ subject: string }>('select s as subject from curfew.end_store_alarms($1) as s', [id]);
   for (const { subject } of ended) {
@@ -147,6 +153,7 @@ export async function completeRecovery(
     epoch: epoch.number,
     lostSize: epoch.lostSize,
     lostRoot: epoch.lostRoot?.toString('hex') ?? null,
+    faults,
     found: found.map(({ cluster, mark, newest }) => ({ cluster, mark, newest })),
   };
   await append(tx, storeRecovered('curfew_admin', id, body));

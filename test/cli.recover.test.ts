@@ -11,8 +11,9 @@ import { minuteMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import { newestIndex } from '../store/audit.ts';
 import { newestCheckpoint, reachOf, sequence, waiting } from '../store/log.ts';
+import { newestEpoch } from '../store/log-epochs.ts';
 import { migrate } from '../store/migrate.ts';
-import { behindCode, latestRecovery, storeIndex } from '../store/recovery.ts';
+import { behindCode, latestRecovery, openCount, storeIndex } from '../store/recovery.ts';
 import { startReaper, type Reaper } from '../workers/reaper.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
 import { createWitnessing } from '../workers/worker/witnessing.ts';
@@ -248,6 +249,7 @@ test('a log that is shorter than its witness has it is recovered into a new epoc
     await marked();
     await drained();
     await look();
+    const kept = await newestCheckpoint(store().admin);
     await backUp(server());
     const live = await world.claimed();
     await grant(live);
@@ -284,6 +286,8 @@ test('a log that is shorter than its witness has it is recovered into a new epoc
     await look(2 * minuteMs);
     expect(await storeIndex(store().admin)).toMatchObject({ behind: false });
     expect(await newestCheckpoint(store().admin)).toMatchObject({ epoch: epoch + 1 });
+    // It has grown meanwhile, and goes on from what was signed and is left.
+    expect((await newestEpoch(store().admin)).beganAtSize).toBe(kept?.size);
     const epochs = (await readdir(witness)).map((name) => Number(name.slice(0, 6)));
     expect(epochs).toEqual([epoch, epoch, epoch + 1]);
     const [entry] = await store().admin.query<{ body: Buffer }>(
@@ -339,3 +343,41 @@ test('doctor names a store that is behind', async () => {
     expect.arrayContaining([expect.objectContaining({ invariant: 'I18', code: 'store-behind', subject: 'main' })]),
   );
 }, 60_000);
+
+test('a backup whose log was changed is signed by no recovery, but where somebody says so and it is written down (F48)', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'curfew-recover-'));
+  try {
+    const key = join(folder, 'key');
+    auditEnv = { CURFEW_AUDIT_KEY_FILE: key, CURFEW_AUDIT_NAME: 'changed' };
+    expect((await curfew(['audit', 'key', 'new', '-o', key], { env: auditEnv })).code).toBe(0);
+    startReaping();
+    await marked();
+    const worker = store().as.curfew_worker;
+    await eventually('every entry has its place', async () => {
+      await sequence(worker, 1_000);
+      return (await waiting(worker)).entries === 0;
+    });
+    const [entry] = await store().admin.query<{ id: number }>(`select entry as id from audit.leaf where index = 2`);
+    // As whoever has the database: the entry and its leaf.
+    await store().admin.transaction(async (tx) => {
+      for (const table of ['entry_p0', 'leaf']) await tx.query(`alter table audit.${table} disable trigger all`);
+      await tx.query(`update audit.entry set body = '{"other":1}' where id = $1`, [entry?.id]);
+    });
+    const open = await openCount(store().admin);
+    const refused = await recover('--force', '--no-people', '--because', 'a test');
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`Entry ${entry?.id}, at place 2,`) });
+    expect(refused.err).toContain('--despite-faults');
+    expect(await openCount(store().admin)).toBe(open);
+    const ran = await recover('--force', '--despite-faults', '--no-people', '--because', 'a test');
+    expect({ code: ran.code, err: ran.err }).toMatchObject({ code: 0 });
+    const [written] = await store().admin.query<{ body: Buffer }>(
+      `select body from audit.entry where kind = 'store.recovered' order by id desc limit 1`,
+    );
+    expect(JSON.parse(String(written?.body))).toMatchObject({
+      faults: [`Entry ${entry?.id}, at place 2, is not what it was when it got its place.`],
+    });
+  } finally {
+    auditEnv = {};
+    await rm(folder, { recursive: true });
+  }
+}, 120_000);

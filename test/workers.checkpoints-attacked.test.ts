@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { SignedCheckpoint } from '../audit/checkpoint.ts';
+import { originOf, signOpening } from '../audit/epoch.ts';
 import { keyringOf, type Keyring } from '../audit/keyring.ts';
 import { newKey } from '../audit/signed-note.ts';
 import { directoryWitness } from '../audit/witness/directory.ts';
 import type { Witness } from '../audit/witness/witness.ts';
-import { signedIn } from '../doctor/log/signed.ts';
+import { newestSigned, signedIn } from '../doctor/log/signed.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
 import { append } from '../store/audit.ts';
 import * as log from '../store/log.ts';
+import { beginEpoch } from '../store/log-epochs.ts';
 import { migrate } from '../store/migrate.ts';
 import { storeIndex } from '../store/recovery.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
@@ -117,6 +119,22 @@ const asSuperuser = (text: string): Promise<void> =>
   });
 const junk = (size: string): Promise<void> =>
   asSuperuser(`insert into audit.checkpoint (size, epoch, note, at) values (${size}, 1, 'junk', now())`);
+
+test('a row that nobody signed, of more entries than any log has, is told of and stops nobody who signs (F48)', async () => {
+  await junk('1152921504606846976');
+  const look = worker();
+  await look();
+  expect(await open()).toEqual(['log-unsigned/note']);
+  await placed();
+  now += minuteMs;
+  await look();
+  expect(await inFolder()).toEqual(['000001-0000000000000003.note', '000001-0000000000000004.note']);
+  const { signed, odd } = await newestSigned(store.as.curfew_worker, name, keyring().verifiers);
+  expect(signed).toMatchObject({ size: 4 });
+  expect(odd).toContain('counts for nothing');
+  expect(await open()).toEqual(['log-unsigned/note']);
+  expect(await mayGrant()).toBe(true);
+});
 
 test('a row that nobody signed where the next checkpoint belongs is told of, and signed over once there is more (F48)', async () => {
   await junk('3');
@@ -256,4 +274,60 @@ test('what a worker has signed and stored when it dies, the next one gives to th
   await worker()();
   expect(await directoryWitness(folder).newest()).toBe((await stored())[0]?.note);
   expect(await stored()).toHaveLength(1);
+});
+
+test('a store that a target knows to be behind is signed by nobody until it is recovered, though no witness says so (F25)', async () => {
+  const look = worker([]);
+  await alarms.raise(store.as.curfew_reaper, {
+    key: 'store-behind/main',
+    code: 'store-behind',
+    subject: 'main',
+    detail: '',
+  });
+  for (let turn = 0; turn < 7; turn += 1) {
+    await look();
+    now += minuteMs;
+    await entries(1);
+  }
+  expect(await stored()).toEqual([]);
+  expect(await open()).toEqual(['store-behind/main']);
+});
+
+/** As a recovery does. @param epoch that begins */
+async function begin(epoch: number, began: number, lost: SignedCheckpoint | undefined): Promise<void> {
+  const recovery = randomUUID();
+  const opening = { origin: originOf(name, epoch), began, ...(lost && { lost }), recovery };
+  const row = {
+    number: epoch,
+    beganAtSize: began,
+    lostSize: lost?.size ?? null,
+    lostRoot: lost?.root ?? null,
+    recovery,
+  };
+  const note = signOpening(opening, keyring().signers);
+  await store.as.curfew_admin.transaction((tx) => beginEpoch(tx, { ...row, note }));
+}
+
+test('what a later epoch went on from has to be what was witnessed, and what it lost has not (F48)', async () => {
+  await worker()();
+  await entries(5);
+  now += minuteMs;
+  const other = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
+  await worker([directoryWitness(other)])();
+  const lost = (await stored()).at(-1);
+  await restore(site);
+  await asSuperuser(`update audit.leaf set hash = sha256('other') where index = 1`);
+  await begin(2, 3, lost);
+  await worker()();
+  expect(await open()).toEqual(['store-behind/log']);
+
+  await restore(site);
+  // It grows past what was lost before it is recovered.
+  await entries(12);
+  await begin(2, 3, lost);
+  const late = worker([directoryWitness(folder), directoryWitness(other)]);
+  await late();
+  expect(await open()).toEqual([]);
+  expect((await stored()).at(-1)).toMatchObject({ origin: `${name}/2`, size: 15 });
+  await rm(other, { recursive: true });
 });

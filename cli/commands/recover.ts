@@ -7,7 +7,7 @@ import * as recovery from '../../store/recovery.ts';
 import type { Recovery } from '../../store/recovery.ts';
 import type { Register } from '../program.ts';
 import { openSite, type Seen, type Site } from '../recover/clusters.ts';
-import { lookAtLog, nextEpoch, requireWholeLook, type LogLook } from '../recover/log.ts';
+import { lookAtLog, nextEpoch, requireWholeLog, requireWholeLook, type LogLook } from '../recover/log.ts';
 import { settings, withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
 import { checkFile, importFile } from './people-import.ts';
@@ -15,6 +15,7 @@ import { checkFile, importFile } from './people-import.ts';
 type Options = {
   readonly people?: string | false;
   readonly because?: string;
+  readonly despiteFaults?: true;
   readonly dryRun?: true;
   readonly force?: true;
   readonly json?: true;
@@ -39,6 +40,7 @@ export const registerRecover: Register = (program, terminal, finish) => {
     .option('--people <file>', 'the people file, imported again: the store may have forgotten who left')
     .option('--no-people', 'the people are up to date by another way; needs --because')
     .option('--because <text>', 'why the people are not imported again; kept in the audit log, so name nobody')
+    .option('--despite-faults', 'also where entries of the log are not what they were; what was found is written down')
     .option('--dry-run', 'only say how far the store is behind, and what would end')
     .option('--force', 'also where no cluster has seen the store further than it is')
     .option('--json', 'print what was found and done as JSON')
@@ -67,8 +69,8 @@ async function run(terminal: Terminal, store: Store, options: Options): Promise<
     const { behind } = await recovery.storeIndex(store);
     const open = await recovery.openCount(store);
     const looked = await lookAtLog(terminal, store);
-    const { size, epoch, lost = null } = looked;
-    const log = { size, epoch, lost, obstacles: looked.obstacles };
+    const { size, epoch, lost = null, shown = null, faults, obstacles } = looked;
+    const log = { size, epoch, lost, shown, faults, obstacles };
     const needed = behind || lost !== null || seen.some(({ mark }) => mark > newest);
     if (!options.json) print(terminal, seen, newest, open, looked);
     if (options.dryRun) {
@@ -84,6 +86,7 @@ async function run(terminal: Terminal, store: Store, options: Options): Promise<
     const people = sourceOf(options);
     checkImport(terminal, options);
     requireWholeLook(looked);
+    requireWholeLog(looked, options.despiteFaults === true);
     if (under?.completedAt === null) terminal.err(`Going on with the recovery of ${stamp(under.begunAt)}.\n`);
     const found = seen.map(({ cluster, mark }) => ({ cluster, mark, newest }));
     const begun = await recovery.beginRecovery(store, { id: randomUUID(), found, people });
@@ -151,10 +154,11 @@ async function recover(
   // Looked at again: what ends has its entries too, and a witness may have got more since.
   const log = await lookAtLog(terminal, store);
   requireWholeLook(log);
+  requireWholeLog(log, options.despiteFaults === true);
   for (const site of sites) await site.accept(newest);
   await store.transaction(async (tx) => {
     const epoch = await nextEpoch(tx, log, begun.id);
-    await recovery.completeRecovery(tx, { ...begun, closed: asked, epoch });
+    await recovery.completeRecovery(tx, { ...begun, closed: asked, epoch, faults: log.faults });
   });
   return { asked, ended, stillOpen };
 }
@@ -186,6 +190,13 @@ const stamp = (at: number): string => new Date(at).toISOString();
 function print(terminal: Terminal, seen: readonly Seen[], newest: number, open: number, log: LogLook): void {
   terminal.out(`The store is at audit entry ${newest}, with ${open} open requests.\n`);
   if (log.lost !== undefined) terminal.out(`The log is not what was signed before: ${log.lost}.\n`);
+  if (log.shown)
+    terminal.out(
+      log.shown.at === undefined
+        ? 'Nothing of the log is shown to be what was signed.\n'
+        : `Its first ${log.shown.size} of ${log.size} entries are what was signed until ${stamp(log.shown.at)}.\n`,
+    );
+  for (const fault of log.faults) terminal.err(`${fault}\n`);
   for (const obstacle of log.obstacles) terminal.err(`${obstacle}\n`);
   printTable(
     terminal,

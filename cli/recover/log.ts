@@ -3,8 +3,10 @@ import type { Checkpoint } from '../../audit/checkpoint.ts';
 import { epochOf, originOf, signOpening } from '../../audit/epoch.ts';
 import type { Keyring } from '../../audit/keyring.ts';
 import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
-import { newestCheckpoint, sizeOf } from '../../store/log.ts';
-import { newestEpoch, type Epoch } from '../../store/log-epochs.ts';
+import { shownOf, type Shown } from '../../doctor/log/shown.ts';
+import { faultsOf } from '../../doctor/log/whole.ts';
+import { newestCheckpoint } from '../../store/log.ts';
+import type { Epoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { auditSettings, keyringOf, lookAtWitnesses } from '../audit-log.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
@@ -16,7 +18,13 @@ export type LogLook = {
   readonly epoch: number;
   /** What speaks against it; undefined: nothing does, as far as somebody could say. */
   readonly lost: string | undefined;
-  /** The newest that a witness has. */
+  /** How much of it is what was signed, by the store's own checkpoints or a witness's; undefined: there is no key. */
+  readonly shown: Shown | undefined;
+  /** Entries, places and checkpoints of it that are not what they were. */
+  readonly faults: readonly string[];
+  /** What the witnesses have. */
+  readonly held: readonly Checkpoint[];
+  /** The newest of that. */
   readonly witnessed: Checkpoint | undefined;
   /** Why a recovery must not go on: by the witness, or for want of a key. */
   readonly obstacles: readonly string[];
@@ -37,6 +45,9 @@ export async function lookAtLog(terminal: Terminal, store: Db): Promise<LogLook>
     size: own.size,
     epoch: own.epoch,
     lost: await lostOf(own, held),
+    shown: keyring && (await shownOf(store, own, held, keyring.verifiers)),
+    faults: (await faultsOf(store, 0)).map(({ detail }) => detail),
+    held,
     witnessed: held.toSorted(
       (one, other) => rank(other, config.name) - rank(one, config.name) || other.size - one.size,
     )[0],
@@ -58,11 +69,22 @@ export function requireWholeLook({ obstacles }: LogLook): void {
   );
 }
 
-/** The epoch after the newest that anybody has seen, with what was lost, signed where there is a key. */
-export async function nextEpoch(tx: Db, { name, keyring, witnessed }: LogLook, recovery: string): Promise<Epoch> {
-  const own = await newestEpoch(tx);
-  const number = 1 + Math.max(own.number, witnessed ? rank(witnessed, name) : 0);
-  const began = await sizeOf(tx);
+/** Nobody signs what was changed without knowing it. @param accepted by the operator. @throws Stopped */
+export function requireWholeLog({ faults }: LogLook, accepted: boolean): void {
+  if (accepted || faults.length === 0) return;
+  throw new Stopped(
+    `The log of this store is not what it was:\n${faults.join('\n')}\nThat is no restore, or one of a backup that somebody changed: take another one. Where there is none, --despite-faults goes on, and writes down what was found.`,
+  );
+}
+
+/**
+ * The epoch after the newest that anybody has seen, with what was lost, signed where there is a key. It begins with as
+ * many entries as are what was signed; those after them are signed as they stand, and nobody calls them the old ones.
+ */
+export async function nextEpoch(tx: Db, { name, keyring, held, witnessed }: LogLook, recovery: string): Promise<Epoch> {
+  const own = await ownLogOf(tx, name, keyring?.verifiers ?? []);
+  const number = 1 + Math.max(own.epoch, witnessed ? rank(witnessed, name) : 0);
+  const began = keyring ? (await shownOf(tx, own, held, keyring.verifiers)).size : own.size;
   const lost = witnessed && { size: witnessed.size, root: witnessed.root };
   const opening = { origin: originOf(name, number), began, ...(lost && { lost }), recovery };
   return {

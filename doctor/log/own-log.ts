@@ -4,19 +4,21 @@ import { openOpening } from '../../audit/epoch.ts';
 import type { Verifier } from '../../audit/signed-note.ts';
 import { fitOf, type OwnLog } from '../../audit/witness/fit.ts';
 import * as tree from '../../store/log.ts';
-import { newestEpoch } from '../../store/log-epochs.ts';
+import { epochs } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 
 /** @param name the log's, without its epoch */
 export async function ownLogOf(db: Db, name: string, verifiers: readonly Verifier[]): Promise<OwnLog> {
   // NB. The epoch before the size: a recovery in between leaves an older epoch with more entries, never the reverse.
-  const { number: epoch, note } = await newestEpoch(db);
-  const opening = note === null ? undefined : openOpening(note, verifiers);
+  const known = await epochs(db);
   return {
     name,
-    epoch,
+    epoch: known.at(-1)?.number ?? 1,
     size: await tree.sizeOf(db),
-    ...(opening && !('kind' in opening) ? { opening } : {}),
+    openings: known.flatMap(({ note }) => {
+      const opening = note === null ? undefined : openOpening(note, verifiers);
+      return opening && !('kind' in opening) ? [opening] : [];
+    }),
     read: (nodes) => tree.readNodes(db, nodes),
   };
 }

@@ -38,6 +38,8 @@ export type OperationBodies = {
     readonly epoch: number;
     readonly lostSize: number | null;
     readonly lostRoot: string | null;
+    /** What was not as it had been in the log that was left, as an operator accepted it. */
+    readonly faults: readonly string[];
     readonly found: readonly { readonly cluster: string; readonly mark: number; readonly newest: number }[];
   };
 };

@@ -223,6 +223,7 @@ export const entrySamples: { readonly [Kind in AuditKind]: Bodies[Kind] } = {
     epoch: 1,
     lostSize: 812,
     lostRoot: hash('root'),
+    faults: [],
     found: [{ cluster: 'main', mark: 812, newest: 700 }],
   },
   'log.retired': { before: '2026-01-01T00:00:00Z', firstId: 1, lastId: 100, from: 0, to: 101, entries: 100 },

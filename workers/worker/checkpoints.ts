@@ -14,7 +14,7 @@ import * as alarms from '../../store/alarms.ts';
 import * as tree from '../../store/log.ts';
 import { newestEpoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
-import { behindCode } from '../../store/recovery.ts';
+import { behindCode, storeIndex } from '../../store/recovery.ts';
 import { unsignedAlarm } from './log-alarm.ts';
 import type { Witnessing } from './witnessing.ts';
 
@@ -108,6 +108,13 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
       log.error({ size, epoch, lost }, 'the log is not what was signed before');
   }
 
+  /** Whoever knows it: what such a store has goes on in the next epoch, and is signed in no other. */
+  async function isBehind(): Promise<boolean> {
+    const { behind } = await storeIndex(store);
+    if (behind) unsignedSince = undefined;
+    return behind;
+  }
+
   async function look(sinceLookMs: number): Promise<void> {
     const keyring = await keys();
     if (!keyring) return;
@@ -124,7 +131,8 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
     if (newest) see(newest);
     const isMore = isDue(newest, own, sinceLookMs);
     // NB. What a witness has that nobody has read may be more than this store: then it came back from a backup.
-    const latest = isMore && witnessed.isWhole ? await sign(own, keyring, held) : newest;
+    const maySign = isMore && witnessed.isWhole && !(await isBehind());
+    const latest = maySign ? await sign(own, keyring, held) : newest;
     if (!latest) return;
     see(latest);
     await witnessing.give(latest);
