@@ -103,6 +103,9 @@ export async function historiesAt(db: Db, places: readonly number[]): Promise<re
   return Promise.all(rows.map(async (row) => ({ ...row, bytes: await unpackedBytes(row.bytes) })));
 }
 
+/** SQL: not of what was lost by a recovery. */
+const isKept = 'not exists (select from audit.epoch e where e.number > c.epoch and e.began_at_size < c.size)';
+
 /**
  * Checkpoints of this log from `from` to `size` entries, smallest first: not those of what was lost by a recovery. Of very
  * many an even choice; the newest, and that of `wanted` entries, are always among them.
@@ -119,19 +122,22 @@ export const chosenCheckpoints = (
   db.query<StoredCheckpoint>(
     `select size, epoch, note, at from (
        select c.*, row_number() over (order by c.size desc) as place, count(*) over () as many from audit.checkpoint c
-       where c.size >= $1 and c.size <= $2
-         and not exists (select from audit.epoch e where e.number > c.epoch and e.began_at_size < c.size)) chosen
+       where c.size >= $1 and c.size <= $2 and ${isKept}) chosen
      where place = 1 or size = any ($3::bigint[]) or (place - 1) % greatest(1, ceil(many::numeric / $4)::bigint) = 0
      order by size`,
     [from, size, wanted, most],
   );
 
-/** The smallest number of entries, at least `least`, of which there is a checkpoint; undefined where there is none. */
-export async function signedFrom(db: Db, least: number): Promise<number | undefined> {
-  const [row] = await db.query<{ size: number | null }>(
-    `select min(c.size) as size from audit.checkpoint c where c.size >= $1
-       and not exists (select from audit.epoch e where e.number > c.epoch and e.began_at_size < c.size)`,
-    [least],
+/** Checkpoints of this log over at least so many entries, smallest first. */
+export const checkpointsFrom = (db: Db, least: number, limit: number): Promise<readonly StoredCheckpoint[]> =>
+  db.query(
+    `select size, epoch, note, at from audit.checkpoint c where c.size >= $1 and ${isKept} order by c.size limit $2`,
+    [least, limit],
   );
-  return row?.size ?? undefined;
-}
+
+/** Checkpoints of this log over at most so many entries, largest first. */
+export const checkpointsUpTo = (db: Db, most: number, limit: number): Promise<readonly StoredCheckpoint[]> =>
+  db.query(
+    `select size, epoch, note, at from audit.checkpoint c where c.size <= $1 and ${isKept} order by c.size desc limit $2`,
+    [most, limit],
+  );

@@ -1,8 +1,10 @@
 import type { RequestId } from '../../domain/ids.ts';
 import { isUuid } from '../../domain/ids.ts';
 import { writeEvidence } from '../../audit/evidence/write.ts';
+import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
+import { keyOf } from '../public-key.ts';
 import { readFileOf, withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -12,6 +14,7 @@ type Options = PeriodOptions & {
   readonly request?: string;
   readonly output?: string;
   readonly checkpoint?: string;
+  readonly key?: readonly string[];
 };
 
 /** `curfew audit evidence`: one file with which anybody can prove what happened. */
@@ -26,6 +29,10 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
     .option('--from <instant>', 'about everything from then on')
     .option('--to <instant>', 'until then; unset: now')
     .option('--checkpoint <note>', 'a file with a checkpoint that somebody else kept, to be provable against it')
+    .option(
+      '--key <key...>',
+      'public keys of the log: checkpoints that none of them signed are left out, which only who broke in puts there',
+    )
     .option('-o, --output <file>', 'into this file, which must not be there yet')
     .addHelpText(
       'after',
@@ -35,9 +42,14 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
       const wanted = wantedOf(options, terminal.clock());
       const given = options.checkpoint === undefined ? undefined : readFileOf(terminal, options.checkpoint);
       const path = options.output ?? nameFor(wanted);
+      const keys = options.key?.map((one) => keyOf(terminal, one));
       await withAuditorStore(terminal, async (store) => {
-        const { parts, entries, size } = await gather(store, wanted, given, (done) =>
-          terminal.progress?.(`${done} of ${entries} entries`),
+        const { parts, entries, size } = await gather(
+          store,
+          wanted,
+          given,
+          (done) => terminal.progress?.(`${done} of ${entries} entries`),
+          keys ? isSignedBy(keys) : isPlain,
         );
         const counts = await writeEvidence(path, parts).catch((error: unknown) => {
           throw whyNotWritten(path, error);

@@ -1,12 +1,12 @@
 /** `curfew verify`: needs a file and a key, and neither configuration nor database nor network. */
 import { openEvidence } from '../../audit/evidence/read.ts';
 import { openReplay } from '../../audit/replay/replay.ts';
-import { readVerifier, type Verifier } from '../../audit/signed-note.ts';
 import type { About } from '../../audit/verify/asked.ts';
 import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import type { Register } from '../program.ts';
+import { keyOf } from '../public-key.ts';
 import { readFileOf } from '../settings.ts';
 import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 
@@ -48,15 +48,6 @@ export const registerVerify: Register = (program, terminal, finish) => {
       }
     });
 };
-
-/** A key in its text form, or a file that holds it. */
-function keyOf(terminal: Terminal, given: string): Verifier {
-  const own = readVerifier(given);
-  const read =
-    isRefusal(own) && !/\+[0-9a-f]{8}\+/.test(given) ? readVerifier(readFileOf(terminal, given).trim()) : own;
-  if (isRefusal(read)) throw new Stopped(read.message, exitCodes.usage);
-  return read;
-}
 
 function print(terminal: Terminal, file: string, { holds, log, about, damaged, checks, open }: Verdict): void {
   const out = (text: string): void => terminal.out(`${oneLine(text)}\n`);

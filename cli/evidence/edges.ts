@@ -3,8 +3,8 @@
  * before it and one from after it.
  */
 import { firstFrom, lastBefore } from '../../store/evidence-edges.ts';
-import { signedFrom } from '../../store/evidence.ts';
 import type { Db } from '../../store/pool.ts';
+import { signedFrom, type IsTaken } from './checkpoints.ts';
 import type { Places } from './places.ts';
 
 /**
@@ -16,9 +16,10 @@ export async function spanWithEdges(
   exact: Places['span'],
   { fromAt, toAt }: { readonly fromAt: number; readonly toAt: number },
   size: number,
+  isTaken: IsTaken,
 ): Promise<Places['span']> {
   const before = await lastBefore(db, exact.from, fromAt);
   const after = await firstFrom(db, exact.to, size, toAt);
-  const to = after === undefined ? size : ((await signedFrom(db, after + 1)) ?? size);
+  const to = after === undefined ? size : ((await signedFrom(db, after + 1, isTaken)) ?? size);
   return { from: before ?? exact.from, to };
 }

@@ -3,45 +3,31 @@ import canonicalize from 'canonicalize';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { parseCheckpoint } from '../../audit/checkpoint.ts';
-import type { Asked, CheckpointLine, EvidenceIndex, PlaceLine } from '../../audit/evidence/format.ts';
+import type { Asked, EvidenceIndex, PlaceLine } from '../../audit/evidence/format.ts';
 import type { HistoryLine } from '../../audit/evidence/history-line.ts';
 import type { EvidenceParts } from '../../audit/evidence/write.ts';
-import {
-  inclusionNodes,
-  proveConsistency,
-  proveInclusion,
-  rootNodes,
-  type NodeId,
-  type ReadNodes,
-} from '../../audit/merkle.ts';
-import {
-  chosenCheckpoints,
-  hashesAt,
-  historiesAt,
-  linesAt,
-  placesOfHistories,
-  receiptsAt,
-  type LineAt,
-} from '../../store/evidence.ts';
+import { inclusionNodes, proveInclusion, rootNodes, type NodeId, type ReadNodes } from '../../audit/merkle.ts';
+import { hashesAt, historiesAt, linesAt, placesOfHistories, receiptsAt, type LineAt } from '../../store/evidence.ts';
 import { bundleOf } from '../../store/histories.ts';
-import { newestCheckpoint, readNodes } from '../../store/log.ts';
+import { readNodes } from '../../store/log.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import { byHash } from '../../store/policies.ts';
 import type { PolicyHash } from '../../domain/ids.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
+import { checkpointsOf, isPlain, newestOf, textOf, type IsTaken } from './checkpoints.ts';
 import { placesFor, type Places, type Wanted } from './places.ts';
 import { readmeOf } from './readme.ts';
 
 const pageSize = 1_000;
 const historiesAtOnce = 50;
-const mostCheckpoints = 1_000;
 
 export type Gathered = { readonly parts: EvidenceParts; readonly entries: number; readonly size: number };
 
 /**
  * @param given a signed checkpoint that somebody else has kept, so that the file can be held against it
  * @param onProgress how many entries are read by now
+ * @param isTaken which checkpoints of the store are put into the file
  * @throws Stopped where there is nothing to prove, or it was retired
  */
 export async function gather(
@@ -49,13 +35,14 @@ export async function gather(
   wanted: Wanted,
   given: string | undefined,
   onProgress: (entries: number) => void,
+  isTaken: IsTaken = isPlain,
 ): Promise<Gathered> {
-  const newest = await newestCheckpoint(db);
+  const newest = await newestOf(db, isTaken);
   if (!newest)
     throw new Stopped('The log has no signed checkpoint yet: the worker signs one each minute, where it has a key.');
   const { size } = newest;
   const read: ReadNodes = (nodes) => readNodes(db, nodes);
-  const places = await placesFor(db, wanted, size);
+  const places = await placesFor(db, wanted, size, isTaken);
   const { span, picked } = places;
   const [before, after] = [
     picked.filter((place) => place < span.from || span.from === span.to),
@@ -64,7 +51,7 @@ export async function gather(
   const edge = span.to > span.from ? await read(rootNodes(span.from)) : [];
   const named = { policies: new Set<string>(), bundles: new Set<string>() };
   const seen = seenBy(named, onProgress);
-  const checkpoints = await checkpointsOf(db, places, size, given, read);
+  const checkpoints = await checkpointsOf(db, places, size, given, isTaken);
   const asked: Asked =
     wanted.kind === 'request'
       ? wanted
@@ -101,9 +88,6 @@ function until(toAt: number, { size, note }: { readonly size: number; readonly n
   const signed = parseCheckpoint(textOf(note));
   return to < size || isRefusal(signed) ? toAt : Math.min(toAt, signed.at);
 }
-
-/** What a note says, without who signed it. */
-const textOf = (note: string): string => note.slice(0, note.indexOf('\n\n') + 1);
 
 const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
 const originOf = (note: string): string => note.slice(0, note.indexOf('\n'));
@@ -213,37 +197,4 @@ async function* bundlesOf(db: Db, hashes: ReadonlySet<string>): AsyncGenerator<{
     const bytes = await bundleOf(db, hash);
     if (bytes) yield { hash, bytes };
   }
-}
-
-/** Those of the log, and the one that somebody else kept, each with the proof that it goes on from the one before. */
-async function checkpointsOf(
-  db: Db,
-  { span, picked }: Places,
-  size: number,
-  given: string | undefined,
-  read: ReadNodes,
-): Promise<readonly CheckpointLine[]> {
-  const kept = given === undefined ? undefined : parseCheckpoint(textOf(given));
-  if (isRefusal(kept)) throw new Stopped(kept.message);
-  const from = span.to > span.from ? span.from + 1 : (picked[0] ?? 0) + 1;
-  const wanted = [span.to, ...(kept ? [kept.size] : [])];
-  const stored = await chosenCheckpoints(db, {
-    from: Math.min(from, kept?.size ?? from),
-    size,
-    wanted,
-    most: mostCheckpoints,
-  });
-  const missing = kept && given !== undefined && kept.size < size && !stored.some((one) => one.size === kept.size);
-  const all = [
-    ...stored.map((one) => ({ size: one.size, note: one.note })),
-    ...(missing ? [{ size: kept.size, note: given }] : []),
-  ];
-  const lines: CheckpointLine[] = [];
-  let before: number | undefined;
-  for (const one of all.toSorted((a, b) => a.size - b.size)) {
-    const proof = before === undefined ? [] : await proveConsistency(before, one.size, read);
-    lines.push({ note: one.note, consistency: proof.map((hash) => hash.toString('base64')) });
-    before = one.size;
-  }
-  return lines;
 }

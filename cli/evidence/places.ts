@@ -6,6 +6,7 @@ import { linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
 import { spanOf } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
+import type { IsTaken } from './checkpoints.ts';
 import { spanWithEdges } from './edges.ts';
 
 /** `span`: places without a gap; `picked`: single ones outside of it, in order. */
@@ -19,8 +20,8 @@ export type Wanted =
   | { readonly kind: 'span'; readonly fromAt: number; readonly toAt: number };
 
 /** @param size of the newest checkpoint: what came later is not signed yet */
-export const placesFor = (db: Db, wanted: Wanted, size: number): Promise<Places> =>
-  wanted.kind === 'request' ? ofRequest(db, wanted.request, size) : ofSpan(db, wanted, size);
+export const placesFor = (db: Db, wanted: Wanted, size: number, isTaken: IsTaken): Promise<Places> =>
+  wanted.kind === 'request' ? ofRequest(db, wanted.request, size) : ofSpan(db, wanted, size, isTaken);
 
 const noSpan = { from: 0, to: 0 } as const;
 const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];
@@ -71,9 +72,14 @@ function peopleOf({ actor, body }: Found): readonly string[] {
  * Everything from the entry before the period to the first checkpoint that covers the entry after it, and all of the
  * requests that it is about: what came before, and how they ended.
  */
-async function ofSpan(db: Db, period: Extract<Wanted, { kind: 'span' }>, size: number): Promise<Places> {
+async function ofSpan(
+  db: Db,
+  period: Extract<Wanted, { kind: 'span' }>,
+  size: number,
+  isTaken: IsTaken,
+): Promise<Places> {
   const exact = await spanOf(db, period, size);
   if (!exact) throw new Stopped('The signed part of the log has no entry of that period.');
-  const span = await spanWithEdges(db, exact, period, size);
+  const span = await spanWithEdges(db, exact, period, size, isTaken);
   return { span, picked: await placesAround(db, span, size) };
 }

@@ -1,0 +1,98 @@
+/**
+ * The checkpoints of a file. Whoever holds the worker's login can put rows among those of the store, and can sign none:
+ * such a row is left out, for a file that holds one fails as a whole.
+ */
+import { openCheckpoint, parseCheckpoint } from '../../audit/checkpoint.ts';
+import type { CheckpointLine } from '../../audit/evidence/format.ts';
+import { proveConsistency, type ReadNodes } from '../../audit/merkle.ts';
+import type { Verifier } from '../../audit/signed-note.ts';
+import { isRefusal } from '../../domain/errors.ts';
+import { checkpointsFrom, checkpointsUpTo, chosenCheckpoints } from '../../store/evidence.ts';
+import { readNodes, sizeOf, type StoredCheckpoint } from '../../store/log.ts';
+import type { Db } from '../../store/pool.ts';
+import { Stopped } from '../terminal.ts';
+import type { Places } from './places.ts';
+
+const mostCheckpoints = 1_000;
+
+/** Is this row a checkpoint, as far as whoever writes the file can tell? */
+export type IsTaken = (row: StoredCheckpoint) => boolean;
+
+/** By its text, where nobody gave a key. */
+export const isPlain: IsTaken = ({ size, note }) => {
+  const read = parseCheckpoint(textOf(note));
+  return !isRefusal(read) && read.size === size;
+};
+
+/** By who signed it. */
+export const isSignedBy =
+  (verifiers: readonly Verifier[]): IsTaken =>
+  ({ size, note }) => {
+    const opened = openCheckpoint(note, verifiers);
+    return !('kind' in opened) && opened.size === size;
+  };
+
+/** What a note says, without who signed it. */
+export const textOf = (note: string): string => note.slice(0, note.indexOf('\n\n') + 1);
+
+/** Rows that do not count are passed over, and no more of them: each costs a look. */
+const [page, pages] = [50, 20];
+
+/** The largest of at most as many entries as have their places; undefined where there is none. */
+export async function newestOf(db: Db, isTaken: IsTaken): Promise<StoredCheckpoint | undefined> {
+  let below = (await sizeOf(db)) + 1;
+  for (let turn = 0; turn < pages; turn += 1) {
+    const rows = await checkpointsUpTo(db, below - 1, page);
+    const newest = rows.find(isTaken);
+    if (newest || rows.length < page) return newest;
+    below = rows.at(-1)?.size ?? 0;
+  }
+  return undefined;
+}
+
+/** Over how many entries the smallest of at least `least` is; undefined where there is none. */
+export async function signedFrom(db: Db, least: number, isTaken: IsTaken): Promise<number | undefined> {
+  let from = least;
+  for (let turn = 0; turn < pages; turn += 1) {
+    const rows = await checkpointsFrom(db, from, page);
+    const first = rows.find(isTaken);
+    if (first || rows.length < page) return first?.size;
+    from = (rows.at(-1)?.size ?? 0) + 1;
+  }
+  return undefined;
+}
+
+/** Those of the log, and the one that somebody else kept, each with the proof that it goes on from the one before. */
+export async function checkpointsOf(
+  db: Db,
+  { span, picked }: Places,
+  size: number,
+  given: string | undefined,
+  isTaken: IsTaken,
+): Promise<readonly CheckpointLine[]> {
+  const read: ReadNodes = (nodes) => readNodes(db, nodes);
+  const kept = given === undefined ? undefined : parseCheckpoint(textOf(given));
+  if (isRefusal(kept)) throw new Stopped(kept.message);
+  const from = span.to > span.from ? span.from + 1 : (picked[0] ?? 0) + 1;
+  const wanted = [span.to, ...(kept ? [kept.size] : [])];
+  const chosen = await chosenCheckpoints(db, {
+    from: Math.min(from, kept?.size ?? from),
+    size,
+    wanted,
+    most: mostCheckpoints,
+  });
+  const stored = chosen.filter(isTaken);
+  const missing = kept && given !== undefined && kept.size < size && !stored.some((one) => one.size === kept.size);
+  const all = [
+    ...stored.map((one) => ({ size: one.size, note: one.note })),
+    ...(missing ? [{ size: kept.size, note: given }] : []),
+  ];
+  const lines: CheckpointLine[] = [];
+  let before: number | undefined;
+  for (const one of all.toSorted((a, b) => a.size - b.size)) {
+    const proof = before === undefined ? [] : await proveConsistency(before, one.size, read);
+    lines.push({ note: one.note, consistency: proof.map((hash) => hash.toString('base64')) });
+    before = one.size;
+  }
+  return lines;
+}
