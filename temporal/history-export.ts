@@ -7,6 +7,7 @@ import { secondMs } from '../domain/time.ts';
 import { accessRequestType, effectiveType, leaveType, reviewType } from '../workflows/contract.ts';
 import { createCodec, dataConverterFor } from './codec.ts';
 import { secured, type TemporalSettings } from './connection.ts';
+import { withoutCallers } from './history-callers.ts';
 
 /** One run of a Workflow that is over, however it ended. */
 export type ClosedRun = {
@@ -19,7 +20,10 @@ export type ClosedRun = {
   readonly closedAt: number;
 };
 
-/** The same history twice: with payloads in the clear, and as Temporal has it. Canonical JSON (RFC 8785), UTF-8. */
+/**
+ * The same history twice: with payloads in the clear and without its callers (`history-callers.ts`), and as Temporal has
+ * it. Canonical JSON (RFC 8785), UTF-8.
+ */
 export type FetchedHistory = { readonly clear: Buffer; readonly original: Buffer };
 
 export type Histories = {
@@ -86,7 +90,10 @@ export function createHistories(settings: TemporalSettings): Histories {
     find,
     fetch: ({ workflowId, runId }) =>
       within(fetchMs, () => client.workflow.getHandle(workflowId, runId).fetchHistory()).then(
-        async (history) => ({ clear: canonical(await inTheClear(history, codec)), original: canonical(history) }),
+        async (history) => ({
+          clear: canonical(withoutCallers(historyToJSON(await inTheClear(history, codec)))),
+          original: canonical(JSON.parse(historyToJSON(history))),
+        }),
         async (error: unknown) => {
           // A namespace that is not there has no histories either: `find` throws of it.
           if (isNotFound(error) && (await find(workflowId))) return undefined;
@@ -121,8 +128,8 @@ type Listed = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'type' | 'sta
 const runOf = ({ workflowId, runId, type, status, closeTime }: Listed): ClosedRun | undefined =>
   closeTime && { workflowId, runId, type, how: status.name, closedAt: closeTime.getTime() };
 
-function canonical(history: History): Buffer {
-  const text = canonicalize(JSON.parse(historyToJSON(history)));
+function canonical(history: unknown): Buffer {
+  const text = canonicalize(history);
   if (text === undefined) throw new TypeError('a history that is no JSON');
   return Buffer.from(text, 'utf8');
 }

@@ -1,5 +1,6 @@
 /** Histories of closed Workflows are kept before Temporal forgets them, whatever dies meanwhile; and none twice. */
 import { createHash, randomUUID } from 'node:crypto';
+import { Client } from '@temporalio/client';
 import canonicalize from 'canonicalize';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { bundlesOf, parseHistory, valuesOf, attributesOf } from '../audit/history/events.ts';
@@ -198,6 +199,53 @@ test('a worker that dies while it keeps one leaves nothing, and the next one kee
   expect((await kept.through(store.admin)).mark ?? 0).toBeLessThan(now - hourMs);
   await rounds(createExporting(optionsOf()), id);
   expect(await entriesOf(store.admin, id)).toHaveLength(1);
+});
+
+test('who called a Workflow, and why they said that they did, is not kept; the hash of what Temporal had is', async () => {
+  const { workflowService, options, connection } = real.client;
+  const identity = 'temporal-cli:bob@laptop';
+  const bob = new Client({ connection, namespace: options.namespace, identity });
+  const id = await inPlace(fakeActivities(), async ({ zone, temporal }) => {
+    const input = request(zone);
+    await temporal.startRequest(input);
+    const it = running(real, temporal, input);
+    await it.is('awaiting');
+    const workflowId = accessRequestId(input.requestId);
+    const [namespace, reason] = [options.namespace, 'bob says so'];
+    const { runId } = await bob.workflow.getHandle(workflowId).describe();
+    const workflowExecution = { workflowId, runId };
+    await workflowService.requestCancelWorkflowExecution({ namespace, workflowExecution, reason, identity });
+    expect(await it.outcome()).toBe('cancelled');
+    const again = { namespace, workflowExecution, reason, identity, requestId: randomUUID() };
+    const { events } = await bob.workflow.getHandle(workflowId, runId).fetchHistory();
+    const eventId = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+    if (!eventId) return expect.fail('it has run no task');
+    await workflowService.resetWorkflowExecution({ ...again, workflowTaskFinishEventId: eventId });
+    await eventually(
+      'it runs again',
+      async () => (await bob.workflow.getHandle(workflowId).describe()).runId !== runId,
+    );
+    await bob.workflow
+      .getHandle(workflowId)
+      .terminate(reason)
+      .catch(() => undefined);
+    return input.requestId;
+  });
+  const round = createExporting(optionsOf());
+  const both = await eventually('both runs are kept', async () => {
+    await round();
+    const all = await kept.historiesOf(store.admin, id);
+    return all.length === 2 && all;
+  });
+  const bundle = (await kept.bundleOf(store.admin, sha256(Buffer.from(script)))) ?? Buffer.alloc(0);
+  for (const { workflowId, runId, bytes, originalSha256 } of both) {
+    const original = (await histories.fetch({ workflowId, runId }))?.original ?? Buffer.alloc(0);
+    expect(original.toString('utf8')).toContain('bob says so');
+    expect(original.toString('utf8')).toContain(identity);
+    expect(sha256(original)).toBe(originalSha256);
+    expect(bytes.toString('utf8')).not.toMatch(/bob|identity/);
+    expect(await replayHistory({ bundle, history: bytes, workflowId })).toBe('same');
+  }
 });
 
 test('every script that ran a part of it is named, the last one apart; one that no worker kept is an alarm', async () => {
