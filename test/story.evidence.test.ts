@@ -6,18 +6,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkpointText } from '../audit/checkpoint.ts';
-import { originOf } from '../audit/epoch.ts';
-import { rootOf } from '../audit/merkle.ts';
-import { readKeyring } from '../audit/keyring.ts';
-import { signNote } from '../audit/signed-note.ts';
 import type { Verdict } from '../audit/verify/verify.ts';
-import { storeUrl, superuserUrl } from '../dev/stack/environments.ts';
-import { logName } from '../dev/stack/settings.ts';
-import { keepCheckpoint, readNodes, sizeOf } from '../store/log.ts';
+import { superuserUrl } from '../dev/stack/environments.ts';
 import { openStore } from '../store/pool.ts';
 import { actions } from '../slack/ids.ts';
 import { eventually } from './support/eventually.ts';
+import { signLog } from './support/proof.ts';
 import { openTheatre, type Theatre } from './support/stage.ts';
 
 let stage: Theatre;
@@ -32,27 +26,6 @@ afterAll(async () => {
   await stage?.end();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** Signs how far the log is, as the worker does each minute, and with its key. @returns the checkpoint */
-async function sign(): Promise<string> {
-  const store = openStore({ url: storeUrl(stage.stack.settings, 'curfew_worker'), applicationName: 'curfew-test' });
-  try {
-    await eventually('every entry has its place', async () => {
-      const [row] = await stage.inStore<{ waiting: number }>(
-        'select count(*)::int as waiting from audit.entry e where not exists (select from audit.leaf l where l.entry = e.id)',
-      );
-      return row?.waiting === 0;
-    });
-    const size = await sizeOf(store);
-    const root = await rootOf(size, (nodes) => readNodes(store, nodes));
-    const { signers } = await readKeyring({ kind: 'file', path: stage.stack.settings.log.keyFile });
-    const at = Date.now();
-    const note = signNote(checkpointText({ origin: originOf(logName, 1), size, root, at }), signers);
-    return (await keepCheckpoint(store, { size, epoch: 1, note, at })).note;
-  } finally {
-    await store.close();
-  }
-}
 
 const file = (name: string): string => join(folder, name);
 
@@ -125,7 +98,7 @@ describe('what really happened', () => {
       await eventually('its history is kept', async () => (await stage.inStore(kept, [first])).length > 0, {
         withinMs: 60_000,
       });
-      await writeFile(file('kept.note'), await sign());
+      await writeFile(file('kept.note'), await signLog(stage));
     },
   );
 

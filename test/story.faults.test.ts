@@ -9,6 +9,7 @@ import type { RequestId } from '../domain/ids.ts';
 import { actions } from '../slack/ids.ts';
 import { accessRequestId, reconcileScheduleId } from '../workflows/contract.ts';
 import { eventually, until } from './support/eventually.ts';
+import { wrongInLog } from './support/proof.ts';
 import { holdTable, holdTemplate, openTheatre, workerWaits, type Login, type Theatre } from './support/stage.ts';
 
 let stage: Theatre;
@@ -257,3 +258,7 @@ test('a terminated Workflow leaves access that ends on time, or when it is pulle
       sessions: 0,
     });
 }, 90_000);
+
+test('after all of it the whole log verifies, whoever was dead meanwhile (I11)', async () => {
+  expect(await wrongInLog(stage)).toEqual([]);
+}, 120_000);
