@@ -37,7 +37,7 @@ export async function readKeyring(source: KeySource): Promise<Keyring> {
 export function keptKeyring(source: KeySource, clock: () => number, forMs: number): () => Promise<Keyring> {
   let kept: { readonly keyring: Keyring; readonly at: number } | undefined;
   return async () => {
-    if (!kept || clock() - kept.at >= forMs) kept = { keyring: await readKeyring(source), at: clock() };
+    if (!kept || Math.abs(clock() - kept.at) >= forMs) kept = { keyring: await readKeyring(source), at: clock() };
     return kept.keyring;
   };
 }

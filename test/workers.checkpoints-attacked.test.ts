@@ -9,6 +9,7 @@ import { originOf, signOpening } from '../audit/epoch.ts';
 import { keyringOf, type Keyring } from '../audit/keyring.ts';
 import { newKey } from '../audit/signed-note.ts';
 import { directoryWitness } from '../audit/witness/directory.ts';
+import { patiently } from '../audit/witness/patient.ts';
 import type { Witness } from '../audit/witness/witness.ts';
 import { newestSigned, signedIn } from '../doctor/log/signed.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
@@ -257,6 +258,38 @@ test('a witness that comes back after days gets the newest, and that says all th
   expect(await open()).toEqual([]);
   expect(await inFolder()).toHaveLength(2);
   expect(await directoryWitness(folder).newest()).toBe((await stored()).at(-1)?.note);
+});
+
+test('a witness whose disk hangs is asked once and no more, holds up nothing, and is told of', async () => {
+  const [one, other] = [shaky(), await mkdtemp(join(tmpdir(), 'curfew-witness-'))];
+  let [hangs, calls] = [false, 0];
+  const release: (() => void)[] = [];
+  const hung: Witness = {
+    ...one.witness,
+    newest: async () => {
+      calls += 1;
+      if (hangs) await new Promise<void>((resolve) => release.push(resolve));
+      return await one.witness.newest();
+    },
+  };
+  const look = worker([patiently(hung, 50), directoryWitness(other)]);
+  await look();
+  [hangs, calls] = [true, 0];
+  for (let turn = 0; turn < 5; turn += 1) {
+    await entries(1);
+    now += minuteMs;
+    await look();
+  }
+  expect(calls).toBe(1);
+  expect(await readdir(other)).toHaveLength(6);
+  expect(await open()).toEqual([`witness-behind/${folder}`]);
+  hangs = false;
+  for (const answer of release) answer();
+  now += minuteMs;
+  await look();
+  expect(await open()).toEqual([]);
+  expect(await directoryWitness(folder).newest()).toBe((await stored()).at(-1)?.note);
+  await rm(other, { recursive: true });
 });
 
 test('what a worker has signed and stored when it dies, the next one gives to the witnesses (F1, I23)', async () => {
