@@ -54,13 +54,17 @@ describe('a line of the log', () => {
     expect(eventOf({ message })).toMatchObject({ kind: 'statement', ...told });
   });
 
-  test.each(['disconnection: session time: 0:00:01', 'statement: select 1', 'duration: 1 ms'])(
-    'a grantee who raises "%s" says nothing of the session',
-    (message) => {
-      const context = 'PL/pgSQL function inline_code_block line 1 at RAISE';
-      expect(eventOf({ message, context })).toBeUndefined();
-    },
-  );
+  test.each([
+    'disconnection: session time: 0:00:01',
+    'statement: select 1',
+    'duration: 1 ms',
+    'AUDIT: SESSION,1,1,READ,SELECT,,,select 1,<none>',
+  ])('a grantee who raises "%s" says nothing of the session', (message) => {
+    const context = 'PL/pgSQL function inline_code_block line 1 at RAISE';
+    expect(eventOf({ message, context })).toBeUndefined();
+    const warned = { message, context, error_severity: 'WARNING', state_code: '42501' };
+    expect(eventOf({ ...warned, statement: 'do $$ $$' })).toBeUndefined();
+  });
 
   test.each(['Parameters', 'parameters'])('the detail’s %s are the statement’s', (word) => {
     const told = { message: 'execute <unnamed>: select $1', detail: `${word}: $1 = 'x'` };
@@ -76,10 +80,12 @@ describe('a line of the log', () => {
   test('a failure is its code, and its message is not looked at', () => {
     const message = 'duplicate key value';
     const statement = 'insert into t values (1)';
-    expect(eventOf({ message, state_code: '23505', statement })).toMatchObject({ via: 'error', error: '23505' });
-    expect(eventOf({ message, state_code: '23505' })).toEqual({ kind: 'failed', error: '23505' });
-    const quoting = eventOf({ message: 'statement: select secret', state_code: '22P02' });
-    expect(quoting).toEqual({ kind: 'failed', error: '22P02' });
+    const failed = { message, error_severity: 'ERROR', state_code: '23505' };
+    expect(eventOf({ ...failed, statement })).toMatchObject({ via: 'error', error: '23505' });
+    expect(eventOf(failed)).toEqual({ kind: 'failed', error: '23505' });
+    // Whatever code it was raised with, and whatever it says.
+    const quoting = eventOf({ ...failed, message: 'disconnection: x', state_code: '01000', context: 'at RAISE' });
+    expect(quoting).toEqual({ kind: 'failed', error: '01000' });
   });
 
   test('who is ended, or refused after the login, has no session any more', () => {
@@ -93,7 +99,7 @@ describe('a line of the log', () => {
   test.each([
     ['another login', { user: 'app' }],
     ['a login that only looks like one', { user: 'cfw_0123' }],
-    ['a login that was refused', { state_code: '28P01', message: 'password authentication failed' }],
+    ['a login that was refused', { error_severity: 'FATAL', state_code: '28P01', message: 'no password' }],
     ['a parallel worker', { backend_type: 'parallel worker', message: 'statement: select 1' }],
     ['a notice', { state_code: '00000', message: 'statement was quick' }],
     ['a session id that is none', { session_id: 'x; drop', message: 'statement: select 1' }],

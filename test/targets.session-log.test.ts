@@ -116,6 +116,38 @@ test('a grantee who writes what looks like another one’s line is told of as it
   expect(new Set(lines.map(({ grantId }) => grantId))).toEqual(new Set([holder.call.grantId]));
 });
 
+test('a grantee who says by RAISE what the server or pgaudit says is not believed, and is not told of as failed', async () => {
+  const { place } = await readAll(reader);
+  const holder = await granted(sample.worker);
+  await asHolder(postgres, holder, async (client) => {
+    await client.query(`do $$ begin
+      raise log 'disconnection: session time: 0:00:01';
+      raise log 'statement: select forged';
+      raise log 'AUDIT: SESSION,1,1,READ,SELECT,,,select forged,<none>';
+      raise warning 'refused' using errcode = '42501';
+    end $$`);
+    await client
+      .query(`do $$ begin raise exception 'disconnection: session time: 0:00:01' using errcode = '01000'; end $$`)
+      .catch(() => undefined);
+    await client.query('select 1');
+  });
+  const lines = await until(async () => {
+    const { lines: all } = await readAll(reader, place);
+    return all.at(-1)?.event.kind === 'closed' && all;
+  }, 'the holder is gone again');
+  const told = lines.flatMap(({ event }) =>
+    event.kind === 'took' ? [] : [event.kind === 'statement' ? [event.text?.slice(0, 9), event.error] : event.kind],
+  );
+  expect(told).toEqual([
+    'opened',
+    ['do $$ beg', null],
+    ['do $$ beg', null],
+    ['do $$ beg', '01000'],
+    ['select 1', null],
+    'closed',
+  ]);
+});
+
 test('a log that goes on in another file is read to its end first, and each line once', async () => {
   const { place } = await readAll(reader);
   const holder = await granted(sample.worker);

@@ -111,11 +111,11 @@ const parametersOf = /^parameters: ([^]*)$/i;
 
 function eventOf(fields: Fields): LogEvent | undefined {
   const { message, state_code: code = '00000' } = fields;
-  if (!/^0[0-2]/.test(code)) return failureOf(code, fields.statement);
+  if (isFailure(fields)) return failureOf(code, fields.statement);
+  // NB. What the server and pgaudit say of a session has no context: this is RAISE in a grantee's own code, saying the like.
+  if (fields.context !== undefined) return undefined;
   const audited = parseAudited(message);
   if (audited) return statement({ via: 'audit', ...audited });
-  // NB. What the server says of a session has no context: this is RAISE LOG in a grantee's own code, saying the like.
-  if (fields.context !== undefined) return undefined;
   const opened = authorized.exec(message);
   if (opened) return { kind: 'opened', application: opened[1] ?? null };
   if (message.startsWith('disconnection: ')) return { kind: 'closed' };
@@ -130,6 +130,9 @@ function eventOf(fields: Fields): LogEvent | undefined {
   const parameters = parametersOf.exec(fields.detail ?? '')?.[1] ?? null;
   return statement({ via: 'execute', text: extended, durationUs, parameters });
 }
+
+/** By its severity: whoever raises a warning, or an error, gives it any SQLSTATE. */
+const isFailure = ({ error_severity: severity = '' }: Fields): boolean => /^(?:ERROR|FATAL|PANIC)$/.test(severity);
 
 /** A login that was refused (class 28) is no session. */
 function failureOf(error: string, text: string | undefined): LogEvent | undefined {
