@@ -239,6 +239,18 @@ test('a collector that is killed again and again loses nothing and doubles nothi
   expect(await changes(held)).toEqual([]);
 }, 120_000);
 
+test('a node of which the collector is told no more is missed no more', async () => {
+  await store.admin.query(
+    `insert into curfew.session_cursor (cluster, node, targets, next) values ('fewer', 'old', '{orders-prod}', 0), ('other', 'old', '{orders-prod}', 0)`,
+  );
+  await start({ clusters: [cluster('fewer')] });
+  const named = async () =>
+    (await coverage(store.as.curfew_auditor))
+      .map((node) => `${node.cluster}/${node.node}`)
+      .filter((name) => /^(fewer|other)/.test(name));
+  await until(async () => (await named()).join() === 'fewer/primary,other/old', 'the old one is forgotten', 30_000);
+});
+
 test('a target that does not answer, or whose log it may not read, is told by /healthz and changes nothing', async () => {
   const [main] = [cluster('main')];
   const collector = await start({

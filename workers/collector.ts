@@ -8,7 +8,6 @@ import { describeProblems } from '../config/field.ts';
 import { createLog, type Log } from '../config/log.ts';
 import { requireMigrated } from '../store/migrations.ts';
 import { openStore } from '../store/pool.ts';
-import { forgetOthers } from '../store/session-places.ts';
 import { openLogReader } from '../targets/postgres/log/reader.ts';
 import { followLog } from './collector/follow.ts';
 import { healthOf, serveHealth, type Health, type HealthServer } from './reaper/health.ts';
@@ -40,12 +39,6 @@ export async function startCollector(
     statementTimeoutMs: storeTimeoutMs,
   });
   await requireMigrated(store).catch((err: unknown) => log.error({ err }, 'the store is not as it should be'));
-  for (const { name, nodes: named } of config.clusters) {
-    const names = named.map((node) => node.name);
-    await forgetOthers(store, name, names).catch((err: unknown) =>
-      log.error({ err, cluster: name }, 'nodes that are no more still count'),
-    );
-  }
   const readers = nodes.map(({ cluster, node }) => {
     const { database, user, password } = cluster;
     const reader = openLogReader({ cluster: cluster.name, node, database, user, password });
@@ -53,6 +46,7 @@ export async function startCollector(
       reader,
       store,
       node: { cluster: cluster.name, node: node.name, targets: cluster.targets },
+      nodes: cluster.nodes.map(({ name }) => name),
       keeping: config.statements,
       everyMs: config.everyMs,
       signal,

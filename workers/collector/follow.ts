@@ -3,7 +3,7 @@ import { minuteMs } from '../../domain/time.ts';
 import type { Store } from '../../store/pool.ts';
 import type { SessionEvent, SessionLine } from '../../store/session-fold.ts';
 import { record, settle } from '../../store/session-log.ts';
-import { placeOf, type LoggedNode, type LogPlace } from '../../store/session-places.ts';
+import { forgetOthers, placeOf, type LoggedNode, type LogPlace } from '../../store/session-places.ts';
 import type { Dated, LogReader, Piece } from '../../targets/postgres/log/reader.ts';
 import { keptParameters, keptText, type Keeping } from '../../targets/postgres/log/redaction.ts';
 import type { Pulse } from '../reaper/health.ts';
@@ -13,6 +13,8 @@ export type FollowOptions = {
   readonly reader: LogReader;
   readonly store: Store;
   readonly node: LoggedNode;
+  /** All of its cluster, by their names. */
+  readonly nodes: readonly string[];
   readonly keeping: Keeping;
   readonly everyMs: number;
   readonly signal: AbortSignal;
@@ -52,15 +54,15 @@ export function followLog(options: FollowOptions): Following {
 }
 
 /** @returns one round: piece by piece to the end of the log, each kept before the next is read */
-function createRound({ reader, store, node, keeping, signal, clock, log }: FollowOptions, onPiece: () => void) {
+function createRound({ reader, store, node, nodes, keeping, signal, clock, log }: FollowOptions, onPiece: () => void) {
   let from: LogPlace | undefined;
   let last: { readonly keptAt: number; readonly connections: boolean } | undefined;
   let settledAt = 0;
   return async (): Promise<void> => {
     // NB. Asked anew whenever anything went wrong: only the store knows what was kept.
-    const begunFrom = from ?? (await placeOf(store, node));
+    let place = from ?? (await placeOf(store, node));
+    if (!from) await forgetOthers(store, node.cluster, nodes);
     from = undefined;
-    let place = begunFrom;
     let piece: Piece;
     do {
       piece = await reader.read(place);
