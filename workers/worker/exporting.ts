@@ -7,13 +7,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
 import { bundlesOf, didSomething, parseHistory } from '../../audit/history/events.ts';
 import { isUuid, type RequestId } from '../../domain/ids.ts';
-import { dayMs, hourMs, minuteMs, secondMs } from '../../domain/time.ts';
+import { secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
 import * as kept from '../../store/histories.ts';
 import type { Store } from '../../store/pool.ts';
-import { keptTypes, type ClosedRun, type Histories } from '../../temporal/history-export.ts';
-import { accessRequestId, reconcileType } from '../../workflows/contract.ts';
+import type { ClosedRun, Histories } from '../../temporal/history-export.ts';
+import { reconcileType } from '../../workflows/contract.ts';
 import { createCalm } from './export-calm.ts';
+import { createLooking, overlapMs, tellLost, type Left } from './export-looking.ts';
 import { watchExporting } from './export-watch.ts';
 
 export type ExportingOptions = {
@@ -24,35 +25,20 @@ export type ExportingOptions = {
   readonly log: Log;
   /** The script that this process runs Workflows with, kept before any history that names it. */
   readonly script: string;
+  /** How many that were not tried yet are held in memory; 50,000 where absent. */
+  readonly mostUntried?: number;
 };
 
-/** Temporal's list lags: what closed so long ago is looked for again. */
-const overlapMs = 10 * minuteMs;
-/** All that Temporal still has is gone through: at the start, and then so often. */
-const wholeEveryMs = 6 * hourMs;
 const atOnce = 4;
-const page = 1_000;
-/** With so many that were not tried yet, listing waits until they were: where histories were never kept there may be millions. */
-const mostUntried = 50_000;
-/** A request that closed so long ago has a history, or somebody is told why not. */
-const settledMs = 10 * minuteMs;
-const lookBackMs = 7 * dayMs;
-const lookEveryMs = 5 * minuteMs;
 /** More failures than these and something is wrong with more than one history: the rest waits for the next round. */
 const mostFailures = 10;
 
-type Left = { readonly run: ClosedRun; readonly failed: number };
-
 /** @returns one round: how many were kept, and how many are left; it throws where store or Temporal do not answer */
-export function createExporting({ store, histories, clock, log, script }: ExportingOptions) {
+export function createExporting(options: ExportingOptions) {
+  const { store, histories, clock, log, script, mostUntried = 50_000 } = options;
   /** Rounds of looks that did nothing, by run: not fetched again. */
   const idle = new Map<string, number>();
-  /** What is known and not kept, by run, with how often it could not be. */
-  let left = new Map<string, Left>();
-  /** Until when this process has listed, by the store's clock; the mark may lie far behind it, where something is left. */
-  let listedAt: number | undefined;
-  let wholeAt = -Infinity;
-  let lookedAt = -Infinity;
+  const looking = createLooking({ store, histories, isIdle: (runId) => idle.has(runId), mostUntried });
   let hasScript = false;
   const isStorm = createCalm();
 
@@ -61,7 +47,7 @@ export function createExporting({ store, histories, clock, log, script }: Export
     const fetched = await histories.fetch(run);
     const { requestId, subject } = aboutWhom(workflowId);
     if (!fetched) {
-      await tellLost(subject);
+      await tellLost(store, subject);
       return false;
     }
     const { clear, original } = fetched;
@@ -89,18 +75,19 @@ export function createExporting({ store, histories, clock, log, script }: Export
 
   /** What failed least goes first: however many can never be kept, they are in nobody else's way. */
   async function exportAll(): Promise<number> {
-    const waiting = [...left.values()].toSorted((one, other) => one.failed - other.failed).values();
+    const waiting = [...looking.left().values()].toSorted((one, other) => one.failed - other.failed).values();
     let [count, failures] = [0, 0];
     const work = async (): Promise<void> => {
-      for (const { run, failed } of waiting) {
+      for (const one of waiting) {
         if (failures >= mostFailures) return;
+        const { workflowId, runId } = one.run;
         try {
-          if (await exportOne(run)) count += 1;
-          left.delete(run.runId);
+          if (await exportOne(one.run)) count += 1;
+          looking.done(runId);
         } catch (err) {
           failures += 1;
-          left.set(run.runId, { run, failed: failed + 1 });
-          log.warn({ err, workflowId: run.workflowId }, 'a history could not be kept yet');
+          looking.failed(one);
+          log.warn({ err, workflowId }, 'a history could not be kept yet');
         }
       }
     };
@@ -108,88 +95,18 @@ export function createExporting({ store, histories, clock, log, script }: Export
     return count;
   }
 
-  /**
-   * What was left and is still not kept, by this process or another, and what closed since, oldest first.
-   * @returns whether Temporal's list was gone through to its end
-   */
-  async function look(from: number | undefined, isWhole: boolean): Promise<boolean> {
-    const found = new Map<string, Left>();
-    let untried = 0;
-    const add = async (runs: readonly ClosedRun[]): Promise<void> => {
-      for (const run of await kept.notKept(store, runs)) {
-        if (idle.has(run.runId) || found.has(run.runId)) continue;
-        const failed = left.get(run.runId)?.failed ?? 0;
-        if (failed === 0) untried += 1;
-        found.set(run.runId, { run, failed });
-      }
-    };
-    const known = [...left.values()].map(({ run }) => run);
-    for (let at = 0; at < known.length; at += page) await add(known.slice(at, at + page));
-    const since = { kept: isWhole ? undefined : from, looks: from ?? clock() - overlapMs };
-    const lists = [histories.closedAfter(since.kept, keptTypes), histories.closedAfter(since.looks, [reconcileType])];
-    for (const list of lists) {
-      for await (const runs of list) {
-        if (untried >= mostUntried) break;
-        await add(runs);
-      }
-    }
-    left = new Map([...found].toSorted(([, one], [, other]) => one.run.closedAt - other.run.closedAt));
-    return untried < mostUntried;
-  }
-
-  /** By the store's word of what closed: Temporal's list may never have had it, and Temporal may have lost it. */
-  async function lookForMissing(now: number): Promise<void> {
-    const span = { after: now - lookBackMs, before: now - settledMs, limit: 100 };
-    for (let last: kept.Settled | undefined; ;) {
-      const some = await kept.withoutHistory(store, span, last);
-      for (const { id } of some) {
-        const run = await histories.find(accessRequestId(id));
-        if (run === 'gone') await tellLost(id);
-        else if (run !== 'running' && !left.has(run.runId)) left.set(run.runId, { run, failed: 0 });
-      }
-      last = some.at(-1);
-      if (!last) return;
-    }
-  }
-
-  const tellLost = (subject: string): Promise<unknown> =>
-    alarms.raise(store, {
-      key: `history-lost/${subject}`,
-      code: 'history-lost',
-      subject,
-      detail:
-        'Temporal does not have the history of this Workflow any more, and nobody kept it: only the log tells of it.',
-    });
-
   return async (): Promise<{ readonly kept: number; readonly left: number }> => {
     hasScript ||= (await kept.keepBundle(store, script)) !== '';
     const now = clock();
-    const { mark, storeAt } = await kept.through(store);
-    const isWhole = now - wholeAt >= wholeEveryMs;
-    // A mark that lies ahead is that of a clock which was wrong.
-    const from = listedAt ?? mark;
-    const isListed = await look(from === undefined ? undefined : Math.min(from, now) - overlapMs, isWhole);
-    if (isListed) {
-      listedAt = Math.min(now, storeAt);
-      if (isWhole) wholeAt = now;
-    }
-    const runs = [...left.values()].map(({ run }) => run);
-    if (
-      isStorm(
-        runs.filter(({ type }) => type !== reconcileType),
-        now,
-      )
-    )
-      return { kept: 0, left: left.size };
+    const isListed = await looking.look(now);
+    const requests = [...looking.left().values()].flatMap(({ run }) => (run.type === reconcileType ? [] : [run]));
+    if (isStorm(requests, now)) return { kept: 0, left: looking.left().size };
     const count = await exportAll();
     // Not past what is left: whoever comes after this process looks from there on.
-    if (isListed) await kept.moveThrough(store, earliest(now, left.values()));
+    if (isListed) await kept.moveThrough(store, earliest(now, looking.left().values()));
     for (const [runId, closedAt] of idle) if (closedAt < now - 2 * overlapMs) idle.delete(runId);
-    if (now - lookedAt >= lookEveryMs) {
-      await lookForMissing(now);
-      lookedAt = now;
-    }
-    return { kept: count, left: left.size };
+    await looking.lookForMissing(now);
+    return { kept: count, left: looking.left().size };
   };
 }
 
