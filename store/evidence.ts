@@ -128,11 +128,16 @@ export const chosenCheckpoints = (
     [from, size, wanted, most],
   );
 
-/** Checkpoints of this log over at least so many entries, smallest first. */
-export const checkpointsFrom = (db: Db, least: number, limit: number): Promise<readonly StoredCheckpoint[]> =>
+/** Checkpoints of this log over at least and at most so many entries, smallest first. */
+export const checkpointsFrom = (
+  db: Db,
+  least: number,
+  most: number,
+  limit: number,
+): Promise<readonly StoredCheckpoint[]> =>
   db.query(
-    `select size, epoch, note, at from audit.checkpoint c where c.size >= $1 and ${isKept} order by c.size limit $2`,
-    [least, limit],
+    `select size, epoch, note, at from audit.checkpoint c where c.size between $1 and $2 and ${isKept} order by c.size limit $3`,
+    [least, most, limit],
   );
 
 /** Checkpoints of this log over at most so many entries, largest first. */

@@ -43,7 +43,8 @@ export const wrongNodes = (db: Db, from: number, to: number): Promise<readonly N
 /** Ids of entries that were dropped on purpose, as the log says: nothing that is left stands before them. */
 export const retiredIds = (db: Db): Promise<readonly { readonly firstId: number; readonly lastId: number }[]> =>
   db.query(
-    `select (b ->> 'firstId')::bigint as "firstId", least((b ->> 'lastId')::bigint, o.id - 1) as "lastId"
+    `select greatest(0, least((b ->> 'firstId')::bigint, o.id)) as "firstId",
+       greatest(0, least((b ->> 'lastId')::bigint, o.id - 1)) as "lastId"
      from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r,
        (select min(id) as id from audit.entry) o
      where pg_input_is_valid(b ->> 'firstId', 'bigint') and pg_input_is_valid(b ->> 'lastId', 'bigint')`,

@@ -1,5 +1,5 @@
 /** The register of break-glass with its reviews, whole. */
-import { nameOf, type Report } from './reports.ts';
+import { instantIn, nameOf, type Report } from './reports.ts';
 import { owedFrom } from './reviews.ts';
 
 export const breakGlassReport: Report = {
@@ -63,11 +63,12 @@ export const breakGlassReport: Report = {
       'recorded by ' || e.actor, null, null, null, null, null
     from audit.entry e
     cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
-    cross join lateral (select b.body, to_timestamp((b.body ->> 'openedAt')::bigint / 1000.0) as opened_at,
-      to_timestamp((b.body ->> 'endedAt')::bigint / 1000.0) as ended_at) x
+    cross join lateral (select b.body, coalesce(${instantIn("b.body ->> 'openedAt'")}, e.at) as opened_at,
+      ${instantIn("b.body ->> 'endedAt'")} as ended_at) x
     cross join lateral (select array_agg(p.id order by p.place) as ids,
       array_agg(coalesce(${nameOf('p.id')}, '-') order by p.place) as names
-      from jsonb_array_elements_text(x.body -> 'by') with ordinality p (id, place)) w
+      from jsonb_array_elements_text(case jsonb_typeof(x.body -> 'by') when 'array' then x.body -> 'by' else '[]' end)
+        with ordinality p (id, place)) w
     where e.kind = 'breakglass.recorded' and x.opened_at >= $1::timestamptz and x.opened_at < $2::timestamptz
       and ($3::text is null or x.body ->> 'target' = $3::text)
       and ($4::uuid is null or $4::uuid::text = any (w.ids))

@@ -30,7 +30,7 @@ export const leaversReport: Report = {
   ],
   sql: `
     with recursive said as materialized (
-      select e.id, e.at, e.subject::uuid as person, b.body ->> 'state' as word,
+      select e.id, e.at, case when pg_input_is_valid(e.subject, 'uuid') then e.subject::uuid end as person, b.body ->> 'state' as word,
         (select min(n.at) from audit.entry n
           where n.subject = e.subject and n.id > e.id and n.kind = 'person.changed'
             and convert_from(n.body, 'UTF8')::jsonb ->> 'state' = 'active') as back_at

@@ -24,7 +24,7 @@ export const refusalsReport: Report = {
   ],
   sql: `
     select e.at, e.id as entry, e.kind, coalesce(b.body ->> 'code', b.body ->> 'why') as code,
-      coalesce((b.body ->> 'count')::int, 1) as times, e.actor, ${nameOf('e.actor')} as person, e.subject,
+      case when pg_input_is_valid(b.body ->> 'count', 'int') then (b.body ->> 'count')::int else 1 end as times, e.actor, ${nameOf('e.actor')} as person, e.subject,
       coalesce(r.target, b.body ->> 'target') as target, r.person as requester_id, e.login,
       convert_from(e.body, 'UTF8') as body
     from audit.entry e

@@ -107,3 +107,11 @@ function dedented(sql: string): string {
 /** SQL: the name of a person, where the erasable table still has it. @param id an expression of their id, as text */
 export const nameOf = (id: string): string =>
   `(select t.name from curfew.personal t where t.kind = 'person' and t.id = ${id})`;
+
+/**
+ * SQL: an instant that stands in an entry's body as epoch ms. Bodies are their writers' word: null for what is none.
+ * @param text an expression
+ */
+export const instantIn = (text: string): string =>
+  `case when pg_input_is_valid(${text}, 'bigint') then
+        case when (${text})::bigint between 0 and 253402300799999 then to_timestamp((${text})::bigint / 1000.0) end end`;

@@ -50,11 +50,11 @@ export async function newestOf(db: Db, isTaken: IsTaken): Promise<StoredCheckpoi
   return undefined;
 }
 
-/** Over how many entries the smallest of at least `least` is; undefined where there is none. */
-export async function signedFrom(db: Db, least: number, isTaken: IsTaken): Promise<number | undefined> {
+/** Over how many entries the smallest of at least `least` and at most `most` is; undefined where there is none. */
+export async function signedFrom(db: Db, least: number, most: number, isTaken: IsTaken): Promise<number | undefined> {
   let from = least;
   for (let turn = 0; turn < pages; turn += 1) {
-    const rows = await checkpointsFrom(db, from, page);
+    const rows = await checkpointsFrom(db, from, most, page);
     const first = rows.find(isTaken);
     if (first || rows.length < page) return first?.size;
     from = (rows.at(-1)?.size ?? 0) + 1;

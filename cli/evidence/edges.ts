@@ -20,6 +20,6 @@ export async function spanWithEdges(
 ): Promise<Places['span']> {
   const before = await lastBefore(db, exact.from, fromAt);
   const after = await firstFrom(db, exact.to, size, toAt);
-  const to = after === undefined ? size : ((await signedFrom(db, after + 1, isTaken)) ?? size);
+  const to = after === undefined ? size : ((await signedFrom(db, after + 1, size, isTaken)) ?? size);
   return { from: before ?? exact.from, to };
 }
