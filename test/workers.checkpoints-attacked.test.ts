@@ -260,6 +260,25 @@ test('a witness that comes back after days gets the newest, and that says all th
   expect(await directoryWitness(folder).newest()).toBe((await stored()).at(-1)?.note);
 });
 
+test('a witness that one worker reaches and another does not is told of once, and not again by turns', async () => {
+  const one = shaky();
+  one.failing.newest = 'ENOENT';
+  const [blind, seeing] = [worker([one.witness]), worker()];
+  await seeing();
+  for (let turn = 0; turn < 4; turn += 1) {
+    await entries(1);
+    now += minuteMs;
+    await blind();
+    await seeing();
+  }
+  expect(await open()).toEqual([`witness-behind/${folder}`]);
+  const raised = await store.admin.query(`select from audit.entry where kind like 'alarm.%'`);
+  expect(raised).toHaveLength(1);
+  // Where it is gone for good, whoever begins next takes it over.
+  await worker()();
+  expect(await open()).toEqual([]);
+});
+
 test('a witness whose disk hangs is asked once and no more, holds up nothing, and is told of', async () => {
   const [one, other] = [shaky(), await mkdtemp(join(tmpdir(), 'curfew-witness-'))];
   let [hangs, calls] = [false, 0];
@@ -272,7 +291,7 @@ test('a witness whose disk hangs is asked once and no more, holds up nothing, an
       return await one.witness.newest();
     },
   };
-  const look = worker([patiently(hung, 50), directoryWitness(other)]);
+  const look = worker([patiently(hung, 1_500), directoryWitness(other)]);
   await look();
   [hangs, calls] = [true, 0];
   for (let turn = 0; turn < 5; turn += 1) {

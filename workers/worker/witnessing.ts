@@ -68,6 +68,8 @@ export function createWitnessing({
     failedAt: -Infinity,
     askedAt: -Infinity,
   }));
+  /** Keys of alarms that are this process's; undefined: it has told of nothing yet. */
+  let told: Set<string> | undefined;
   /** Also where the clock was set back. */
   const since = (at: number): number => Math.abs(clock() - at);
 
@@ -108,12 +110,20 @@ export function createWitnessing({
       const word = wordOn(state);
       if (!word) continue;
       const { name } = state.witness;
-      behind.add(keyOf(name));
-      if (word.isLoud) await alarms.raise(store, { key: keyOf(name), code, subject: name, detail: word.says });
+      const key = keyOf(name);
+      behind.add(key);
+      if (!word.isLoud) continue;
+      await alarms.raise(store, { key, code, subject: name, detail: word.says });
+      told?.add(key);
     }
-    // Also what another process, or this one before a restart, has raised.
-    for (const alarm of await alarms.open(store))
-      if (alarm.code === code && !behind.has(alarm.key)) await alarms.resolve(store, alarm.key);
+    // NB. Another worker may not reach what this one does. Only when a process begins it takes all for its own, since
+    // whoever raised it may be gone.
+    for (const { key, code: of } of await alarms.open(store)) {
+      if (of !== code || behind.has(key) || told?.has(key) === false) continue;
+      await alarms.resolve(store, key);
+      told?.delete(key);
+    }
+    told ??= new Set(behind);
   }
 
   return {
