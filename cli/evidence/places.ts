@@ -4,6 +4,7 @@ import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import { linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
 import { spanOf } from '../../store/log-pages.ts';
+import { everApplied } from '../../store/policies.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
 import type { IsTaken } from './checkpoints.ts';
@@ -25,7 +26,7 @@ export const placesFor = (db: Db, wanted: Wanted, size: number, isTaken: IsTaken
 
 const noSpan = { from: 0, to: 0 } as const;
 const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];
-const policyKinds = ['policy.proposed', 'policy.decided', 'policy.applied'];
+const policyKinds = ['policy.proposed', 'policy.decided', 'policy.applied', 'log.retired'];
 const targetKinds = ['target.checked', 'target.installed'];
 
 async function ofRequest(db: Db, request: RequestId, size: number): Promise<Places> {
@@ -41,12 +42,16 @@ async function ofRequest(db: Db, request: RequestId, size: number): Promise<Plac
     return [...before.values(), ...within];
   };
   const rested = [
-    ...(await placesAbout(db, textsOf(entries, 'policy'), size, policyKinds)),
+    ...(await placesOfPolicies(db, size)),
     ...(await around([...new Set(entries.flatMap(peopleOf))], personKinds)),
     ...(await around(textsOf(entries, 'target'), targetKinds)),
   ];
   return { span: noSpan, picked: [...new Set([...own, ...rested])].toSorted((a, b) => a - b) };
 }
+
+/** How each policy came to hold, all of them: which one held when must follow from the file; or that it was retired. */
+const placesOfPolicies = async (db: Db, size: number): Promise<readonly number[]> =>
+  placesAbout(db, ['log', ...(await everApplied(db))], size, policyKinds);
 
 type Found = LoggedEntry & { readonly index: number };
 
@@ -81,5 +86,7 @@ async function ofSpan(
   const exact = await spanOf(db, period, size);
   if (!exact) throw new Stopped('The signed part of the log has no entry of that period.');
   const span = await spanWithEdges(db, exact, period, size, isTaken);
-  return { span, picked: await placesAround(db, span, size) };
+  const policies = (await placesOfPolicies(db, size)).filter((place) => place < span.from || place >= span.to);
+  const picked = new Set([...policies, ...(await placesAround(db, span, size))]);
+  return { span, picked: [...picked].toSorted((a, b) => a - b) };
 }
