@@ -68,10 +68,11 @@ const instantsOf = ({ fromAt, toAt }: Bounds): readonly (Date | string)[] => [
   toAt === null ? 'infinity' : new Date(toAt),
 ];
 
-/** Of the first entry that is kept; 0 where there is none. */
+/** Of the first entry that is kept; where none of those with a place is, the place of the next one. */
 export async function firstKept(db: Db): Promise<number> {
   const [row] = await db.query<{ index: number }>(
-    'select l.index from audit.leaf l where l.entry >= (select min(id) from audit.entry) order by l.entry limit 1',
+    `select coalesce((select l.index from audit.leaf l where l.entry >= (select min(id) from audit.entry) order by l.entry limit 1),
+       (select max(index) + 1 from audit.leaf), 0) as index`,
   );
   return row?.index ?? 0;
 }
