@@ -6,7 +6,8 @@ import { bodyBytes } from '../../store/audit.ts';
 import { sequence } from '../../store/log.ts';
 import { timed, type Paired } from '../metric.ts';
 import type { Ground } from './ground.ts';
-import { adopted, entriesOfALife, lifeOf, livesAtOnce, policy, policyText, type Written } from './lives.ts';
+import { adopted, adoptedText, entriesOfALife, lifeOf, livesAtOnce, type Written } from './lives.ts';
+import { policy } from '../../dev/company/life.ts';
 
 /** As many as the worker gives places to at once. */
 export const batch = livesAtOnce * entriesOfALife;
@@ -20,7 +21,7 @@ export async function furnish(ground: Ground): Promise<void> {
     create table bare_entry (id bigint primary key, at timestamptz not null, login name not null, kind text not null,
       actor text not null, subject text not null, body bytea not null);
     create index on bare_entry (subject, id)`);
-  await admin.query('insert into curfew.policy_version (hash, text) values ($1, $2)', [policy.hash, policyText]);
+  await admin.query('insert into curfew.policy_version (hash, text) values ($1, $2)', [policy.hash, adoptedText]);
   await write(ground, [adopted]);
   await places(ground, 1);
 }

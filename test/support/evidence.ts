@@ -3,8 +3,6 @@
  * written, changed and verified without a store.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import canonicalize from 'canonicalize';
 import { checkpointText } from '../../audit/checkpoint.ts';
 import { entryLine } from '../../audit/entry-line.ts';
@@ -20,34 +18,19 @@ import {
   type NodeId,
 } from '../../audit/merkle.ts';
 import { newKey, readSigner, readVerifier, signNote, type Signer, type Verifier } from '../../audit/signed-note.ts';
+import { policyText as sampleText } from '../../dev/company/directory.ts';
+import { claiming, deciding, ending, granting, opening, policy } from '../../dev/company/life.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/events.ts';
-import { claimAccepted, endAsked, grantEnded, grantMade } from '../../domain/events/grant.ts';
+import { endAsked } from '../../domain/events/grant.ts';
 import { historyExported } from '../../domain/events/history.ts';
-import { decisionMade, requestOpened } from '../../domain/events/request.ts';
-import {
-  roleOf,
-  type CredentialId,
-  type PersonId,
-  type RequestId,
-  type RoleName,
-  type TargetName,
-} from '../../domain/ids.ts';
-import type { GrantReceipt, RevokeReceipt } from '../../domain/grant.ts';
+import type { CredentialId, PersonId, RequestId } from '../../domain/ids.ts';
 import type { PersonFacts } from '../../domain/person.ts';
 import { stagesOf } from '../../domain/plan.ts';
-import { decisionId, digestOf, policyHash, reasonHash } from '../../policy/digest.ts';
-import { parsePolicy } from '../../policy/parse.ts';
-import { planFor, type Ask } from '../../policy/plan.ts';
-import { account } from './people.ts';
+import { policyHash } from '../../policy/digest.ts';
 
-export const policyText = readFileSync(
-  fileURLToPath(new URL('../../dev/company/policy.yaml', import.meta.url)),
-  'utf8',
-);
-const parsed = parsePolicy(policyText);
-if (!parsed.ok) throw new Error('the sample policy cannot be read');
-export const { policy } = parsed;
+export { policy };
+export const policyText = sampleText();
 
 export const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 const facts = (n: number, groups: readonly string[]): PersonFacts => ({
@@ -68,7 +51,6 @@ export const people = {
 export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 export const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
 
-const minute = 60_000;
 const writers: Readonly<Record<string, string>> = {
   'grant.made': 'curfew_worker',
   'grant.ended': 'curfew_worker',
@@ -109,47 +91,10 @@ export class SampleLog {
   ask(role = 'read'): { readonly id: RequestId; readonly index: number } {
     this.#requests += 1;
     const id = uuid(0x1000 + this.#requests) as RequestId;
-    const openedAt = this.at;
-    const target = 'orders-prod' as TargetName;
-    const ask: Ask = {
-      kind: 'access',
-      requester: people.requester,
-      target,
-      role: role as RoleName,
-      durationMs: 60 * minute,
-      ticket: null,
-      startAt: null,
-    };
+    const salt = Buffer.alloc(16, this.#requests);
     const all = [people.owner, people.other];
-    const { plan, gives } = planFor(policy, ask, all, openedAt);
-    if (plan.verdict === 'denied' || !gives) throw new Error('the sample policy denies it');
-    const asked = {
-      target,
-      databases: gives.databases,
-      role: ask.role,
-      template: gives.template,
-      durationMs: ask.durationMs,
-      ticket: null,
-      startAt: null,
-    };
-    const reason = reasonHash(Buffer.alloc(16, this.#requests), 'to look at something');
-    const digest = digestOf({ ...asked, requestId: id, requester: people.requester.id, reasonHash: reason, plan });
-    const index = this.append(
-      requestOpened(people.requester.id, id, {
-        kind: 'access',
-        ...asked,
-        reason,
-        digest,
-        openedAt,
-        decideByAt: openedAt + plan.limits.decideWithinMs,
-        policy: plan.policy,
-        rule: plan.rule,
-        verdict: plan.verdict,
-        plan,
-        facts: { requester: people.requester, people: all },
-      }),
-    );
-    return { id, index };
+    const asking = { requester: people.requester, people: all, role, openedAt: this.at, salt };
+    return { id, index: this.append(opening(id, asking)) };
   }
 
   opened(id: RequestId) {
@@ -158,37 +103,15 @@ export class SampleLog {
   }
 
   decide(id: RequestId, verdict: 'approve' | 'deny' = 'approve', by = people.owner): number {
-    const { digest } = this.opened(id);
-    const madeAt = this.at;
-    const said = { requestId: id, digest, stage: 0, person: by.id, verdict, voidsBefore: 0 };
-    return this.append(
-      decisionMade(by.id, id, {
-        decision: decisionId(said),
-        digest,
-        stage: 0,
-        verdict,
-        madeAt,
-        voidsBefore: 0,
-        denial: verdict === 'deny' ? sha256('no') : null,
-        facts: { person: by, account: account(madeAt) },
-        requester: { id: people.requester.id, aliases: [] },
-      }),
-    );
+    const denial = verdict === 'deny' ? sha256('no') : null;
+    return this.append(deciding(id, this.opened(id), { by, madeAt: this.at, denial }));
   }
 
   claim(id: RequestId): number {
-    const { durationMs, plan } = this.opened(id);
-    const approvers = stagesOf(plan).length > 0 ? [people.owner] : [];
-    return this.append(
-      claimAccepted(people.requester.id, id, {
-        credential: uuid(0x2000 + this.#requests) as CredentialId,
-        acceptedAt: this.at,
-        endAt: this.at + durationMs,
-        ticketKey: 'k1',
-        policy: policy.hash,
-        facts: { requester: people.requester, approvers },
-      }),
-    );
+    const opened = this.opened(id);
+    const approvers = stagesOf(opened.plan).length > 0 ? [people.owner] : [];
+    const credential = uuid(0x2000 + this.#requests) as CredentialId;
+    return this.append(claiming(id, opened, { credential, acceptedAt: this.at, approvers }));
   }
 
   claimed(id: RequestId) {
@@ -197,14 +120,9 @@ export class SampleLog {
   }
 
   grant(id: RequestId): number {
-    const { target, template } = this.opened(id);
-    const { credential, endAt } = this.claimed(id);
-    const grantedAt = this.at;
-    const seen = { target, template, role: roleOf(id), endAt, grantedAt, canLogin: true, memberships: 1 };
-    const receipt: GrantReceipt = { kind: 'grant', requestId: id, ...seen, readAt: grantedAt + 20, attestations: [] };
-    const bytes = canonical(receipt);
-    this.receipts.push(bytes);
-    return this.append(grantMade(people.requester.id, id, { ...seen, credential, receipt: sha256(bytes) }));
+    const { entry, receipt } = granting(id, this.opened(id), this.claimed(id), this.at);
+    this.receipts.push(canonical(receipt));
+    return this.append(entry);
   }
 
   /** Ends by itself, at its end. */
@@ -212,43 +130,13 @@ export class SampleLog {
     id: RequestId,
     { lateMs = 900, outcome = 'expired' as const }: { lateMs?: number; outcome?: 'expired' | 'released' } = {},
   ): number {
-    const { target } = this.opened(id);
     const { endAt } = this.claimed(id);
     if (outcome === 'expired') this.at = Math.max(this.at, endAt + lateMs);
     const verifiedAt = this.at;
-    const node = {
-      node: 'a:5432',
-      standby: false,
-      sessionsFound: 1,
-      sessionsLeft: 0,
-      canLogin: false,
-      ended: true,
-      verifiedAt,
-    };
-    const receipt: RevokeReceipt = {
-      kind: 'revoke',
-      requestId: id,
-      target,
-      role: roleOf(id),
-      startedAt: verifiedAt - 40,
-      verifiedAt,
-      rounds: 1,
-      nodes: [node],
-      attestations: [],
-    };
-    const bytes = canonical(receipt);
-    this.receipts.push(bytes);
-    return this.append(
-      grantEnded('curfew_worker', id, {
-        target,
-        role: roleOf(id),
-        outcome,
-        cause: 'time is up',
-        verifiedAt,
-        sessionsClosed: 1,
-        receipt: sha256(bytes),
-      }),
-    );
+    const last = { outcome, startedAt: verifiedAt - 40, verifiedAt, node: 'a:5432', sessions: 1 };
+    const { entry, receipt } = ending(id, this.opened(id), last);
+    this.receipts.push(canonical(receipt));
+    return this.append(entry);
   }
 
   release(id: RequestId): number {
