@@ -1,7 +1,8 @@
-import type { Refusal } from '../domain/errors.ts';
-import type { PersonFacts } from '../domain/person.ts';
+import { isRefusal, type Refusal } from '../domain/errors.ts';
+import type { Digest, PersonId, PolicyHash } from '../domain/ids.ts';
+import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import type { Conflict, ReviewRule, Selector, Stage } from '../domain/plan.ts';
-import { inConflict, maySit } from './eligibility.ts';
+import { inConflict, judge, maySit, type Click, type Human } from './eligibility.ts';
 import type { LoadedPolicy, NeverRule } from './policy.ts';
 import { namesPerson } from './selectors.ts';
 
@@ -55,3 +56,31 @@ export const changeStage = ({ powers, conflicts }: LoadedPolicy, need: number): 
     never === 'both' || never.includes('changePolicy') ? [{ name, groups, all: never === 'both' }] : [],
   ),
 });
+
+/** A proposer whom nobody can name: nobody has this id. */
+export const nobody: Human = { id: '00000000-0000-0000-0000-000000000000' as PersonId, aliases: [] };
+
+/** NB. Nobody changes the policy in somebody else's place; but whoever stands in for the proposer may not either. */
+export const inOwnName = (person: PersonFacts, proposer: Human): PersonFacts => ({
+  ...person,
+  standsInFor: (person.standsInFor ?? []).filter((one) => sameHuman(one, proposer)),
+});
+
+/**
+ * One person's word on a proposed policy. A denial takes nothing away from anybody, so whoever proposed it may take it
+ * back by one.
+ * @param click `digest` is the hash of what they were shown
+ * @param counted whose approval counts already
+ * @returns why it does not count, judged by the policy that holds
+ */
+export function judgeChange(
+  { stage, proposer, hash }: { readonly stage: Stage; readonly proposer: Human; readonly hash: PolicyHash },
+  { facts, ...click }: Omit<Click, 'stage'>,
+  counted: readonly Human[],
+): Refusal | undefined {
+  const requester = click.verdict === 'deny' ? nobody : proposer;
+  const own = { ...facts, person: inOwnName(facts.person, requester) };
+  const asked = { requester, digest: hash as string as Digest, stages: [stage] };
+  const seat = judge(asked, { ...click, stage: 0, facts: own }, counted);
+  return isRefusal(seat) ? seat : undefined;
+}

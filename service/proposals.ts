@@ -7,13 +7,13 @@ import { isRefusal, refuse, type Refusal } from '../domain/errors.ts';
 import { policyDecided, policyRefused } from '../domain/events/policy.ts';
 import { knownAs } from '../domain/events/entry.ts';
 import { isUuid, type Digest, type PersonId, type ProposalId } from '../domain/ids.ts';
-import { sameHuman, type AccountFacts, type PersonFacts } from '../domain/person.ts';
+import { sameHuman, type PersonFacts } from '../domain/person.ts';
 import type { Stage } from '../domain/plan.ts';
 import { unifiedDiff } from '../policy/diff.ts';
-import { judge, maySit, type Human } from '../policy/eligibility.ts';
+import { maySit, type Human } from '../policy/eligibility.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import type { LoadedPolicy } from '../policy/policy.ts';
-import { changeStage } from '../policy/powers.ts';
+import { changeStage, inOwnName, judgeChange, nobody } from '../policy/powers.ts';
 import { append } from '../store/audit.ts';
 import { factsOfMany } from '../store/people.ts';
 import * as policies from '../store/policies.ts';
@@ -90,9 +90,6 @@ type Seats = {
   readonly counted: readonly PersonFacts[];
 };
 
-/** Of a proposer whom nobody can name; nobody has this id. */
-const nobody: Human = { id: '00000000-0000-0000-0000-000000000000' as PersonId, aliases: [] };
-
 async function seatsOf(db: Db, policy: LoadedPolicy | undefined, proposal: Proposal, person: PersonId): Promise<Seats> {
   const approvers = proposal.decisions.filter(({ verdict }) => verdict === 'approve').map((one) => one.person);
   const ids = [person, ...approvers, ...(proposal.proposer === null ? [] : [proposal.proposer])];
@@ -103,7 +100,7 @@ async function seatsOf(db: Db, policy: LoadedPolicy | undefined, proposal: Propo
   for (const id of approvers) {
     const one = facts.get(id);
     const again = one && counted.some((other) => sameHuman(other, one));
-    if (one && stage && !again && maySit(alone(one, proposer), stage, proposer) === undefined) counted.push(one);
+    if (one && stage && !again && maySit(inOwnName(one, proposer), stage, proposer) === undefined) counted.push(one);
   }
   return {
     person: facts.get(person) ?? refuse('UnknownPerson', 'Curfew does not know you yet: ask an administrator.'),
@@ -113,15 +110,9 @@ async function seatsOf(db: Db, policy: LoadedPolicy | undefined, proposal: Propo
   };
 }
 
-/** NB. Nobody changes the policy in somebody else's place; but whoever stands in for the proposer may not either. */
-const alone = (person: PersonFacts, proposer: Human): PersonFacts => ({
-  ...person,
-  standsInFor: (person.standsInFor ?? []).filter((one) => sameHuman(one, proposer)),
-});
-
 function wouldCount(proposal: Proposal, person: PersonFacts, { stage, proposer }: Seats): Refusal | null {
   if (!stage) return unreadable;
-  const no = maySit(alone(person, proposer), stage, proposer);
+  const no = maySit(inOwnName(person, proposer), stage, proposer);
   return no ?? over(proposal) ?? null;
 }
 
@@ -157,7 +148,9 @@ async function record(
     return answerOf(proposal, seats.counted.length);
   }
   const madeAt = ctx.clock();
-  const no = mayDecide(proposal, seats, input, person, madeAt);
+  const { verdict, hash, account } = input;
+  const click = { verdict, digest: hash as Digest, facts: { person, account }, madeAt };
+  const no = judgeChange({ stage, proposer: seats.proposer, hash: proposal.hash }, click, seats.counted);
   if (no) return no;
   if (earlier) return refuse('NotPending', 'You decided on this policy already, and otherwise.');
   const wrong = over(proposal) ?? (input.verdict === 'approve' ? textProblem(proposal) : undefined);
@@ -177,26 +170,6 @@ async function record(
 }
 
 const answerOf = ({ state, need }: Proposal, approvals: number): ProposalDecided => ({ state, need, approvals });
-
-/** A denial takes nothing away from anybody, so whoever proposed it may take it back by one. */
-function mayDecide(
-  proposal: Proposal,
-  { stage, proposer, counted }: Seats,
-  {
-    verdict,
-    hash,
-    account,
-  }: { readonly verdict: DecideProposal['verdict']; readonly hash: string; readonly account: AccountFacts },
-  person: PersonFacts,
-  madeAt: number,
-): Refusal | undefined {
-  if (!stage) return unreadable;
-  const requester = verdict === 'deny' ? nobody : proposer;
-  const facts = { person: alone(person, requester), account };
-  const click = { verdict, digest: hash as Digest, stage: 0, facts, madeAt };
-  const seat = judge({ requester, digest: proposal.hash as string as Digest, stages: [stage] }, click, counted);
-  return isRefusal(seat) ? seat : undefined;
-}
 
 /** What was put into the store past the command line may be anything; what is approved must be what its text says. */
 function textProblem({ text, hash, onePerson }: Proposal): Refusal | undefined {

@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEvidence } from '../audit/evidence/read.ts';
 import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
 import { isRefusal } from '../domain/errors.ts';
-import { policyHash } from '../policy/digest.ts';
-import { keysOf, people, policyText, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import { keysOf, people, SampleLog, writeSample, type Written } from './support/evidence.ts';
 
 const keys = keysOf();
 let folder = '';
@@ -111,62 +110,4 @@ test('a claim by somebody else than who asked is found (I6)', async () => {
     String(log.lines[index]).replace(`{"actor":"${people.requester.id}"`, `{"actor":"${people.other.id}"`),
   );
   expect(wrong(await verified(log.written()))).toEqual([`${index}: It was somebody else who asked for it.`]);
-});
-
-const apply = (log: SampleLog, hash: string): number =>
-  log.append({
-    kind: 'policy.applied',
-    actor: 'curfew_admin',
-    subject: hash,
-    body: { number: 2, hash, proposal: uuid(1) },
-  });
-
-describe('by which policy it was judged', () => {
-  const otherText = `${policyText}\n# And this line.\n`;
-  const both = { policies: [policyText, otherText].map((text) => ({ hash: policyHash(text), text })) };
-
-  test('one that was never in force is found, by the first entry that names it', async () => {
-    const log = new SampleLog();
-    const { index } = log.ask();
-    log.ask();
-    expect(wrong(await verified(log.written()))).toEqual([
-      `${index}: No entry says that the policy it names was ever in force.`,
-    ]);
-  });
-
-  test('one that another had taken the place of is found (I7)', async () => {
-    const log = sample();
-    const { id } = log.ask();
-    log.decide(id);
-    apply(log, policyHash(otherText));
-    log.at += 16 * minute;
-    const index = log.claim(id);
-    const { index: next } = log.ask();
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
-      expect.stringMatching(`^${index}: Another policy held since 2026-`) as string,
-      expect.stringMatching(`^${next}: Another policy held since 2026-`) as string,
-    ]);
-  });
-
-  test('one whose place another took while somebody was at it, and one that came back, are as they should be', async () => {
-    const log = sample();
-    apply(log, policyHash(otherText));
-    const { id } = log.ask();
-    log.decide(id);
-    log.at += 60 * minute;
-    apply(log, policyHash(policyText));
-    log.at += 60 * minute;
-    log.claim(id);
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
-  });
-
-  test('one of which all was retired is told, and nobody is blamed for it', async () => {
-    const log = new SampleLog();
-    log.ask();
-    const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
-    log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
-    const verdict = await verified(log.written());
-    expect(wrong(verdict)).toEqual([]);
-    expect(counts(verdict)).toMatchObject({ 'policies of which it was retired that they held': 1 });
-  });
 });

@@ -14,6 +14,7 @@ import { givenToWhomever, planFor, type Ask } from '../../policy/plan.ts';
 import { stricter } from '../../policy/stricter.ts';
 import { tally as tallyWords } from '../../policy/tally.ts';
 import type { PlacedEntry } from '../entry-line.ts';
+import { whyNotAnswer } from './answered.ts';
 import {
   approvalOf,
   counted,
@@ -27,6 +28,7 @@ import {
   type OpenedBody,
   type Word,
 } from './case.ts';
+import { checkGoverned } from './governed.ts';
 import { createInForce } from './in-force.ts';
 import { isOff, whyNotThen } from './instants.ts';
 import type { Policies } from './policies.ts';
@@ -43,6 +45,7 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
   const reviews = new Map<string, { readonly rule: ReviewRule; readonly responder: string }>();
 
   const inForce = createInForce(tally);
+  const governed = checkGoverned(policies, inForce, tally);
 
   const again = async (entry: PlacedEntry, one: Case): Promise<void> => {
     tally.count(counts[entry.kind] ?? entry.kind);
@@ -69,12 +72,17 @@ export function checkJudged(cases: Cases, policies: Policies, tally: Tally): Jud
       const wrong = whyNotThen(entry);
       if (wrong !== undefined) tally.bad(entry, wrong);
       else if (isOff(entry)) tally.count('judged by a clock that was more than a minute off');
+      const governing = governed.see(entry);
       inForce.see(entry);
+      if (governing) return governing;
       if (entry.kind === 'review.recorded') review(entry);
       const one = judgedKinds.has(entry.kind) ? cases.of(entry.subject) : undefined;
       return one && typeof one !== 'number' ? again(entry, one) : undefined;
     },
-    finish: () => inForce.finish(),
+    finish() {
+      governed.finish();
+      inForce.finish();
+    },
   };
 }
 
@@ -91,6 +99,7 @@ const counts: Readonly<Record<string, string>> = {
   'claim.accepted': 'claims judged again',
   'extension.asked': 'extensions planned again',
   'extension.decided': 'decisions judged again',
+  'taint.answered': 'answers judged again',
 };
 const judgedKinds = new Set(Object.keys(counts));
 
@@ -104,6 +113,8 @@ async function judgeEntry(entry: PlacedEntry, one: Case, policies: Policies): Pr
       return judgeClaim(entry, one, policies);
     case 'extension.asked':
       return judgeExtension(entry, one, policies);
+    case 'taint.answered':
+      return whyNotAnswer(entry, one);
     default:
       return judgeExtensionWord(entry, one);
   }

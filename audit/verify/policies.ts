@@ -7,6 +7,11 @@ import { parsePolicy, type LoadedPolicy } from '../../policy/parse.ts';
 /** @returns the policy, or why there is none to judge by */
 export type Policies = (hash: string) => Promise<LoadedPolicy | string>;
 
+const foreign = 'is no policy that this version understands.';
+
+/** Is that why there is none: not that the file lacks it, but that it is written in another version's language? */
+export const isForeign = (why: string): boolean => why.endsWith(foreign);
+
 const mostKept = 8;
 
 /** A policy is compiled once for all requests that follow one another under it. */
@@ -29,5 +34,5 @@ async function readPolicy(evidence: Pick<Evidence, 'bytes' | 'names'>, hash: str
   const text = bytes.toString('utf8');
   if (policyHash(text) !== hash) return `${member} is another text than the one of that hash.`;
   const parsed = parsePolicy(text);
-  return parsed.ok ? parsed.policy : `${member} is no policy that this version understands.`;
+  return parsed.ok ? parsed.policy : `${member} ${foreign}`;
 }

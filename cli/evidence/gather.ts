@@ -136,9 +136,9 @@ const seenBy = ({ policies }: { readonly policies: Set<string> }, onProgress: (e
       onProgress(count);
     }
   };
-/** Kinds that were judged by a policy. */
-const judging = /"kind":"(?:request\.opened|claim\.accepted|extension\.asked)"/;
-const policyHash = /"policy":"([0-9a-f]{64})"/g;
+/** Kinds that were judged by a policy, and that by which one came to hold: the next one was judged by it. */
+const judging = /"kind":"(?:request\.opened|claim\.accepted|extension\.asked|policy\.applied)"/;
+const policyHash = /"(?:policy|hash)":"([0-9a-f]{64})"/g;
 
 function lineOf({ index, line }: LineAt): Buffer {
   if (line) return line;

@@ -1,0 +1,259 @@
+/** Which policy held, who changed it, and who said that something stays: by the log's own words and facts. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openEvidence } from '../audit/evidence/read.ts';
+import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
+import { policyDecided } from '../domain/events/policy.ts';
+import { taintAnswered } from '../domain/events/review.ts';
+import { isRefusal } from '../domain/errors.ts';
+import type { PersonId, PolicyHash, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
+import type { PersonFacts } from '../domain/person.ts';
+import { policyHash } from '../policy/digest.ts';
+import { keysOf, people, policyText, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import { account } from './support/people.ts';
+
+const keys = keysOf();
+let folder = '';
+let files = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const openReplay = (): never => {
+  throw new Error('nothing is replayed here');
+};
+
+async function verified(log: Written): Promise<Verdict> {
+  const path = join(folder, `${(files += 1)}.zip`);
+  await writeSample(path, log, keys);
+  const evidence = await openEvidence(path);
+  if (isRefusal(evidence)) throw new Error(evidence.message);
+  try {
+    return await verifyEvidence(evidence, { keys: [keys.verifier], openReplay });
+  } finally {
+    evidence.close();
+  }
+}
+const wrong = ({ checks }: Verdict) => checks.flatMap(({ first }) => first.map(({ index, why }) => `${index}: ${why}`));
+const counts = ({ checks }: Verdict) => checks[2]?.counts;
+
+function sample(): SampleLog {
+  const log = new SampleLog();
+  log.applyPolicy();
+  return log;
+}
+
+const nextText = `${policyText}\n# And this line.\n`;
+const next = policyHash(nextText);
+const both = { policies: [policyText, nextText].map((text) => ({ hash: policyHash(text), text })) };
+const proposal = uuid(0x5000) as ProposalId;
+const controller = (n: number, change: Partial<PersonFacts> = {}): PersonFacts => ({
+  ...people.owner,
+  id: uuid(n) as PersonId,
+  groups: ['access-controllers'],
+  ...change,
+});
+const [one, other] = [controller(0x51), controller(0x52)];
+
+type Saying = { readonly proposer?: PersonFacts; readonly verdict?: 'approve' | 'deny'; readonly hash?: PolicyHash };
+const say = (
+  log: SampleLog,
+  person: PersonFacts,
+  { proposer, verdict = 'approve', hash = next }: Saying = {},
+): number =>
+  log.append(
+    policyDecided(person.id, proposal, {
+      proposal,
+      hash,
+      verdict,
+      madeAt: log.at,
+      facts: { person, account: account(log.at) },
+      proposer: proposer ? { id: proposer.id, aliases: proposer.aliases } : null,
+    }),
+  );
+const adopt = (log: SampleLog, login = 'curfew_api', hash = next): number =>
+  log.append({ kind: 'policy.applied', actor: other.id, subject: hash, body: { number: 2, hash, proposal } }, login);
+/** Another policy holds, by the words of two. */
+function replace(log: SampleLog, hash: PolicyHash): void {
+  say(log, one, { hash });
+  say(log, other, { hash });
+  adopt(log, 'curfew_api', hash);
+}
+
+describe('a policy that takes two', () => {
+  test('holds by the words of two, or of one beside a proposer who is known', async () => {
+    const log = sample();
+    say(log, one);
+    say(log, other);
+    adopt(log);
+    const verdict = await verified({ ...log.written(), ...both });
+    expect(wrong(verdict)).toEqual([]);
+    expect(counts(verdict)).toMatchObject({ 'words on a policy judged again': 2, 'policies taken into force': 2 });
+    const known = sample();
+    say(known, other, { proposer: one });
+    adopt(known);
+    expect(wrong(await verified({ ...known.written(), ...both }))).toEqual([]);
+  });
+
+  test.each([
+    ['somebody who may not change it', people.owner, /This step is decided by the group access-controllers/],
+    ['somebody who had left', controller(0x53, { state: 'left' }), /is left/],
+    ['whoever proposed it', one, /asked for this yourself/],
+    ['another account of whoever proposed it', controller(0x54, { aliases: [one.id] }), /asked for this yourself/],
+  ])('is not changed by the word of %s, which is found', async (_, person, why) => {
+    const log = sample();
+    const index = say(log, person, { proposer: one });
+    expect(wrong(await verified(log.written()))).toEqual([expect.stringMatching(why) as string]);
+    expect(wrong(await verified(log.written()))[0]).toContain(`${index}: It does not count`);
+  });
+
+  test('may be taken back by whoever proposed it', async () => {
+    const log = sample();
+    say(log, one, { proposer: one, verdict: 'deny' });
+    expect(wrong(await verified(log.written()))).toEqual([]);
+  });
+
+  test('does not hold by one word where nobody knows who proposed it, nor by two of one human (I6)', async () => {
+    const log = sample();
+    say(log, one);
+    const index = adopt(log);
+    const few = `${index}: It holds by the word of 1 people, and it takes 2.`;
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([few]);
+    const twice = sample();
+    say(twice, one);
+    const second = say(twice, controller(0x55, { aliases: [one.id] }));
+    const found = wrong(await verified({ ...(adopt(twice), twice.written()), ...both }));
+    expect(found).toEqual([
+      expect.stringContaining(`${second}: It does not count: You already approved`) as string,
+      `${second + 1}: It holds by the word of 1 people, and it takes 2.`,
+    ]);
+  });
+
+  test('does not hold by an administrator’s word alone', async () => {
+    const log = sample();
+    const index = adopt(log, 'curfew_admin');
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+      `${index}: It holds by one person’s word, and the policy before it takes two.`,
+    ]);
+  });
+
+  test('is not blamed for words that were retired', async () => {
+    const log = sample();
+    adopt(log);
+    const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
+    log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+  });
+});
+
+describe('by which policy it was judged', () => {
+  test('one that was never in force is found, by the first entry that names it', async () => {
+    const log = new SampleLog();
+    const { index } = log.ask();
+    log.ask();
+    expect(wrong(await verified(log.written()))).toEqual([
+      `${index}: No entry says that the policy it names was ever in force.`,
+    ]);
+  });
+
+  test('one that another had taken the place of is found (I7)', async () => {
+    const log = sample();
+    const { id } = log.ask();
+    log.decide(id);
+    replace(log, next);
+    log.at += 16 * 60_000;
+    const index = log.claim(id);
+    const { index: later } = log.ask();
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+      expect.stringMatching(`^${index}: Another policy held since 2026-`) as string,
+      expect.stringMatching(`^${later}: Another policy held since 2026-`) as string,
+    ]);
+  });
+
+  test('one whose place another took while somebody was at it, and one that came back, are as they should be', async () => {
+    const log = sample();
+    replace(log, next);
+    const { id } = log.ask();
+    log.decide(id);
+    log.at += 60 * 60_000;
+    replace(log, policyHash(policyText));
+    log.at += 60 * 60_000;
+    log.claim(id);
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+  });
+
+  test('one of which all was retired is told, and nobody is blamed for it', async () => {
+    const log = new SampleLog();
+    log.ask();
+    const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
+    log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
+    const verdict = await verified(log.written());
+    expect(wrong(verdict)).toEqual([]);
+    expect(counts(verdict)).toMatchObject({ 'policies of which it was retired that they held': 1 });
+  });
+});
+
+const answer = (
+  log: SampleLog,
+  id: RequestId,
+  decision: string,
+  person: PersonFacts,
+  known: readonly PersonFacts[],
+): number =>
+  log.append(
+    taintAnswered(person.id, id, {
+      taint: uuid(0x6000) as TaintId,
+      decision,
+      verdict: 'keep',
+      madeAt: log.at,
+      facts: { person, account: account(log.at) },
+      requester: { id: people.requester.id, aliases: [] },
+      counted: known.map(({ id: of, aliases }) => ({ id: of, aliases })),
+    }),
+  );
+
+/** Held on the owner's approval; somebody says that it stays. */
+function answered(person: PersonFacts, known: readonly PersonFacts[] = [people.owner]) {
+  const log = sample();
+  const { id } = log.ask();
+  const at = log.decide(id);
+  log.claim(id);
+  log.grant(id);
+  const { decision } = (JSON.parse(String(log.lines[at])) as { body: { decision: string } }).body;
+  const index = answer(log, id, decision, person, known);
+  return { log, index };
+}
+
+describe('what rests on the approval of somebody who has left', () => {
+  test('stays by the word of another who could have approved it', async () => {
+    const { log } = answered(people.other);
+    const verdict = await verified(log.written());
+    expect(wrong(verdict)).toEqual([]);
+    expect(counts(verdict)).toMatchObject({ 'answers judged again': 1 });
+  });
+
+  test.each([
+    ['whoever holds it', people.requester, [people.owner], /asked for this yourself/],
+    ['somebody whom the plan does not name', { ...people.other, groups: ['engineers'] }, [people.owner], /decided by/],
+    ['the leaver', people.owner, [people.owner], /already approved/],
+    ['the leaver, whom nobody named', people.owner, [], /without all who had approved it/],
+  ])('does not stay by the word of %s, which is found (I6)', async (_, person, known, why) => {
+    const { log, index } = answered(person, known);
+    const found = wrong(await verified(log.written()));
+    expect(found).toEqual([expect.stringMatching(why) as string]);
+    expect(found[0]).toContain(`${index}: `);
+  });
+
+  test('does not stay by a word on the approval of nobody', async () => {
+    const log = sample();
+    const { id } = log.ask();
+    log.decide(id);
+    log.claim(id);
+    log.grant(id);
+    const index = answer(log, id, 'none', people.other, [people.owner]);
+    expect(wrong(await verified(log.written()))).toEqual([`${index}: It is about the approval of nobody.`]);
+  });
+});
