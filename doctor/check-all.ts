@@ -8,6 +8,7 @@ import { loginIsGranted } from './checks/i1-login-is-granted.ts';
 import { happenedOnce } from './checks/i10-once.ts';
 import { eachChangeHasItsEntry } from './checks/i11-each-change-has-its-entry.ts';
 import { logIsWhole } from './checks/i11-log-is-whole.ts';
+import { sessionsAreAsLogged } from './checks/i11-sessions-are-as-logged.ts';
 import { breakGlassIsLoud } from './checks/i13-break-glass-is-loud.ts';
 import { withinTheAllowList } from './checks/i14-within-the-allow-list.ts';
 import { templatesAreClean } from './checks/i15-templates-are-clean.ts';
@@ -42,6 +43,7 @@ const checks: readonly Check[] = [
   happenedOnce,
   eachChangeHasItsEntry,
   logIsWhole,
+  sessionsAreAsLogged,
   breakGlassIsLoud,
   withinTheAllowList,
   templatesAreClean,

@@ -4,12 +4,18 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { SessionBodies } from '../domain/events/session.ts';
-import type { PersonId, RequestId } from '../domain/ids.ts';
 import { entriesOf, type StoredEntry } from './audit.ts';
 import type { Db, Store } from './pool.ts';
 import { statementLine } from './session-batches.ts';
 import { hashOf } from './session-fold.ts';
-import { keptSessions, retiredBefore, statementPages, type KeptSession, type KeptStatement } from './session-kept.ts';
+import {
+  keptSessions,
+  retiredBefore,
+  statementPages,
+  type KeptSession,
+  type KeptStatement,
+  type Sessioned,
+} from './session-kept.ts';
 
 /** Something that is not what the log says it was. */
 export type SessionChange = { readonly node: string; readonly session: string; readonly sentence: string };
@@ -21,37 +27,39 @@ type Batch = NonNullable<Closed['last']>;
 type Logged = { opened?: Opened; closed: Closed | undefined; readonly batches: Batch[] };
 
 /** What does not fit, each named; of one instant. Admin and auditor only. */
-export const sessionChanges = (
-  store: Store,
-  request: { readonly id: RequestId; readonly person: PersonId },
-): Promise<readonly SessionChange[]> =>
+export const sessionChanges = (store: Store, request: Sessioned): Promise<readonly SessionChange[]> =>
   store.transaction(async (tx) => {
     await tx.query('set transaction isolation level repeatable read, read only');
-    const logged = loggedIn(await entriesOf(tx, request.id));
-    const wasErased = (await entriesOf(tx, request.person)).some(({ kind }) => kind === 'person.erased');
-    const before = await retiredBefore(tx);
-    const changes: SessionChange[] = [];
-    const say = (key: string, sentence: string): void => {
-      const [, node = '', session = ''] = JSON.parse(key) as string[];
-      changes.push({ node, session, sentence });
-    };
-    const kept = new Map((await keptSessions(tx, request.id)).map((row) => [keyOf(row), row]));
-    for (const key of logged.keys())
-      if (!kept.has(key)) say(key, 'The log tells of this session, and it is not there.');
-    for (const [key, row] of kept) {
-      const said = logged.get(key) ?? { closed: undefined, batches: [] };
-      const isCut = said.opened === undefined && row.openedAt < before;
-      // An erasure that came after it may have been retired as well.
-      const mayBeGone = wasErased || isCut;
-      const found = [
-        ...(isCut ? [] : headChanges(row, said)),
-        ...textChanges({ ...row, line: 0 }, mayBeGone),
-        ...(await statementChanges(tx, row, said, { isCut, mayBeGone })),
-      ];
-      for (const sentence of found) say(key, sentence);
-    }
-    return changes;
+    return changesNow(tx, request);
   });
+
+/** The same outside of a snapshot: what is written down meanwhile does not fit either, and does a moment later. */
+export async function changesNow(db: Db, request: Sessioned): Promise<readonly SessionChange[]> {
+  const logged = loggedIn(await entriesOf(db, request.id));
+  const about = request.person === null ? [] : await entriesOf(db, request.person);
+  const wasErased = about.some(({ kind }) => kind === 'person.erased');
+  const before = await retiredBefore(db);
+  const changes: SessionChange[] = [];
+  const say = (key: string, sentence: string): void => {
+    const [, node = '', session = ''] = JSON.parse(key) as string[];
+    changes.push({ node, session, sentence });
+  };
+  const kept = new Map((await keptSessions(db, request.id)).map((row) => [keyOf(row), row]));
+  for (const key of logged.keys()) if (!kept.has(key)) say(key, 'The log tells of this session, and it is not there.');
+  for (const [key, row] of kept) {
+    const said = logged.get(key) ?? { closed: undefined, batches: [] };
+    const isCut = said.opened === undefined && row.openedAt < before;
+    // An erasure that came after it may have been retired as well.
+    const mayBeGone = wasErased || isCut;
+    const found = [
+      ...(isCut ? [] : headChanges(row, said)),
+      ...textChanges({ ...row, line: 0 }, mayBeGone),
+      ...(await statementChanges(db, row, said, { isCut, mayBeGone })),
+    ];
+    for (const sentence of found) say(key, sentence);
+  }
+  return changes;
+}
 
 type Place = Pick<Opened, 'cluster' | 'node' | 'session'>;
 const keyOf = ({ cluster, node, session }: Place): string => JSON.stringify([cluster, node, session]);
@@ -96,7 +104,7 @@ function textChanges(row: KeptStatement | (KeptSession & { readonly line: 0 }), 
 
 /** Batches stand in the order of their lines; only of a session that goes on some lines are in none yet. */
 async function statementChanges(
-  tx: Db,
+  db: Db,
   row: KeptSession,
   { batches, closed }: Logged,
   { isCut, mayBeGone }: { readonly isCut: boolean; readonly mayBeGone: boolean },
@@ -105,7 +113,7 @@ async function statementChanges(
   const left = batches.toSorted((a, b) => a.from - b.from);
   let open = begun(left.shift());
   let isLast = false;
-  for await (const statement of statementPages(tx, row.id)) {
+  for await (const statement of statementPages(db, row.id)) {
     found.push(...textChanges(statement, mayBeGone));
     while (open && statement.line > open.batch.to) {
       found.push(...ended(open));

@@ -1,7 +1,10 @@
 /** What is kept of sessions, whole: with salts, as hashes are made of it. Admin and auditor only. */
-import type { RequestId } from '../domain/ids.ts';
+import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 import type { Fixable } from './session-batches.ts';
+
+/** `person` null: of a login that no request knows. */
+export type Sessioned = { readonly id: RequestId; readonly person: PersonId | null };
 
 type KeptText = {
   /** null where none is kept, or it was erased. */
@@ -62,3 +65,15 @@ export async function retiredBefore(db: Db): Promise<number> {
   );
   return row?.before ?? 0;
 }
+
+/** Requests whose sessions ended last, by what is kept and by what the log says: at most `limit` of each. */
+export const lastSessioned = (db: Db, limit: number): Promise<readonly Sessioned[]> =>
+  db.query(
+    `with recent (id) as (
+       (select request_id from curfew.session where closed_at is not null order by id desc limit $1)
+       union
+       (select subject::uuid from audit.entry where kind = 'session.closed' and pg_input_is_valid(subject, 'uuid')
+          and id > (select max(id) from audit.entry) - $1::int * 100 order by id desc limit $1))
+     select r.id, q.person from recent r left join curfew.request q on q.id = r.id order by r.id`,
+    [limit],
+  );

@@ -1,6 +1,7 @@
 /** What is kept of sessions is held against the signed log: whatever a superuser changes there shows, and is named. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkAll } from '../doctor/check-all.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { sessionChanges } from '../store/session-check.ts';
 import type { SessionEvent } from '../store/session-fold.ts';
@@ -161,6 +162,28 @@ describe('as a superuser', () => {
       '3.c: The log knows of no such session.',
     ]);
   });
+});
+
+test('the checker names it as well (I11), and says nothing of what is as it was', async () => {
+  const found = async () =>
+    (await checkAll({ store: store.as.curfew_auditor, targets: [], now: Date.now() })).flatMap(
+      ({ invariant, code, subject, detail }) =>
+        subject === id && code === 'session-changed' ? [`${invariant} ${detail}`] : [],
+    );
+  await keepBoth();
+  expect(await found()).toEqual([]);
+  await store.admin.query(`update curfew.session_text set text = 'a lie' where session = ${first} and line = 2`, [id]);
+  expect(await found()).toEqual(['I11 Session 1.a on primary: The text of its line 2 was changed.']);
+  for (const table of ['session_text', 'session_statement'])
+    await store.admin.query(
+      `delete from curfew.${table} where session in (select id from curfew.session where request_id = $1)`,
+      [id],
+    );
+  await store.admin.query('delete from curfew.session where request_id = $1', [id]);
+  expect(await found()).toEqual([
+    'I11 Session 1.a on primary: The log tells of this session, and it is not there.',
+    'I11 Session 2.b on primary: The log tells of this session, and it is not there.',
+  ]);
 });
 
 test('what was erased with its person is not missing', async () => {
