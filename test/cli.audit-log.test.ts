@@ -122,6 +122,19 @@ test('status says how far the log is, is signed and is witnessed, and whose sign
   expect(said.out).toContain(`The log a.log/1 has ${size} entries.`);
   expect(said.out).toMatch(/Signed up to \d+, .* ago, by a\.log\+/);
 
+  // A row that nobody signed stands in nobody's way.
+  await store.admin.transaction(async (tx) => {
+    await tx.query('alter table audit.checkpoint disable trigger all');
+    await tx.query(`insert into audit.checkpoint (size, epoch, note, at) values (1::bigint << 60, 1, 'junk', now())`);
+  });
+  const beside = await run(['audit', 'status']);
+  expect(beside.out).toMatch(/Signed up to \d+, .* ago, by a\.log\+/);
+  expect(beside.err).toContain('counts for nothing');
+  await store.admin.transaction(async (tx) => {
+    await tx.query(`delete from audit.checkpoint where note = 'junk'`);
+    await tx.query('alter table audit.checkpoint enable trigger all');
+  });
+
   await rm(join(folder, 'witness'), { recursive: true });
   expect((await run(['audit', 'status'])).out).toMatch(/ENOENT/);
   await run(['audit', 'key', 'new', '-o', join(folder, 'other')]);

@@ -1,6 +1,7 @@
-import { openCheckpoint } from '../../audit/checkpoint.ts';
+import { epochOf } from '../../audit/epoch.ts';
 import { formatSpan, secondMs } from '../../domain/time.ts';
 import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
+import { newestSigned } from '../../doctor/log/signed.ts';
 import * as tree from '../../store/log.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
@@ -35,12 +36,13 @@ async function statusOf(terminal: Terminal, store: Db) {
   const verifiers = keyring?.verifiers ?? [];
   // NB. The log last: it may be signed further while the witnesses are asked.
   const looks = keyring ? await lookAtWitnesses(config, verifiers) : [];
-  const newest = await tree.newestCheckpoint(store);
-  const opened = newest && keyring ? openCheckpoint(newest.note, verifiers) : undefined;
-  const signed = opened && !('kind' in opened) ? [opened] : [];
+  const { signed, odd = null } = await newestSigned(store, config.name, verifiers);
+  const newest = keyring
+    ? signed && { ...signed, epoch: epochOf(signed.origin, config.name) ?? null }
+    : await tree.newestCheckpoint(store);
   const own = await ownLogOf(store, config.name, verifiers);
   const waiting = await tree.waiting(store);
-  const held = [...signed, ...looks.flatMap((look) => (look.newest ? [look.newest] : []))];
+  const held = [...(signed ? [signed] : []), ...looks.flatMap((look) => (look.newest ? [look.newest] : []))];
   return {
     name: config.name,
     epoch: own.epoch,
@@ -59,9 +61,10 @@ async function statusOf(terminal: Terminal, store: Db) {
           size: newest.size,
           epoch: newest.epoch,
           ageMs: Math.max(0, terminal.clock() - newest.at),
-          signedBy: signed[0]?.signedBy ?? null,
+          signedBy: signed?.signedBy ?? null,
         }
       : null,
+    odd: keyring ? odd : null,
     witnesses: looks.map((look) => ({
       name: look.name,
       size: look.newest?.size ?? null,
@@ -82,6 +85,7 @@ function print(terminal: Terminal, status: Status): void {
       ? `Signed up to ${checkpoint.size}, ${spanOf(checkpoint.ageMs)} ago${checkpoint.signedBy ? `, by ${checkpoint.signedBy.join(' and ')}` : ''}.\n`
       : 'Nothing of it is signed.\n',
   );
+  if (status.odd !== null) terminal.err(`Note: ${status.odd}\n`);
   if (status.unchecked !== undefined) terminal.err(`Note: ${status.unchecked}.\n`);
   if (witnesses.length > 0)
     printTable(

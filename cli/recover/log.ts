@@ -3,9 +3,9 @@ import type { Checkpoint } from '../../audit/checkpoint.ts';
 import { epochOf, originOf, signOpening } from '../../audit/epoch.ts';
 import type { Keyring } from '../../audit/keyring.ts';
 import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
+import { newestSigned } from '../../doctor/log/signed.ts';
 import { shownOf, type Shown } from '../../doctor/log/shown.ts';
 import { faultsOf } from '../../doctor/log/whole.ts';
-import { newestCheckpoint } from '../../store/log.ts';
 import type { Epoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { auditSettings, keyringOf, lookAtWitnesses } from '../audit-log.ts';
@@ -38,7 +38,7 @@ export async function lookAtLog(terminal: Terminal, store: Db): Promise<LogLook>
   const looks = await lookAtWitnesses(config, verifiers);
   const held = looks.flatMap(({ newest }) => (newest ? [newest] : []));
   const own = await ownLogOf(store, config.name, verifiers);
-  const signed = (await newestCheckpoint(store)) !== undefined;
+  const { signed, odd } = await newestSigned(store, config.name, verifiers);
   return {
     name: config.name,
     keyring,
@@ -53,7 +53,9 @@ export async function lookAtLog(terminal: Terminal, store: Db): Promise<LogLook>
     )[0],
     obstacles: [
       ...looks.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`${name}: ${trouble}`])),
-      ...(signed && !keyring ? ['The log was signed: set CURFEW_AUDIT_KEY_FILE or CURFEW_AUDIT_KEY_COMMAND.'] : []),
+      ...((signed ?? odd) !== undefined && !keyring
+        ? ['The log was signed: set CURFEW_AUDIT_KEY_FILE or CURFEW_AUDIT_KEY_COMMAND.']
+        : []),
     ],
   };
 }
