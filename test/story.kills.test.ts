@@ -12,6 +12,7 @@ import type { RequestId } from '../domain/ids.ts';
 import { actions } from '../slack/ids.ts';
 import { accessRequestId } from '../workflows/contract.ts';
 import { eventually } from './support/eventually.ts';
+import { wrongInLog } from './support/proof.ts';
 import { holdTemplate, openTheatre, workerWaits, type Ending, type Login, type Theatre } from './support/stage.ts';
 import { installRuntime, productBundle } from './support/temporal.ts';
 
@@ -214,3 +215,7 @@ test('after all of it every history replays on the current code, kills and retri
     await Worker.runReplayHistory(options, JSON.parse(historyToJSON(history)), workflowId);
   }
 });
+
+test('after all of it the whole log verifies, whoever was dead meanwhile (I11)', async () => {
+  expect(await wrongInLog(stage)).toEqual([]);
+}, 120_000);

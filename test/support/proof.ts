@@ -6,33 +6,83 @@ import { checkpointText } from '../../audit/checkpoint.ts';
 import { originOf } from '../../audit/epoch.ts';
 import { readKeyring } from '../../audit/keyring.ts';
 import { rootOf } from '../../audit/merkle.ts';
-import { signNote } from '../../audit/signed-note.ts';
-import type { Verdict } from '../../audit/verify/verify.ts';
+import { signNote, type Signer } from '../../audit/signed-note.ts';
+import type { Replayer } from '../../audit/replay/replay.ts';
+import { openEvidence } from '../../audit/evidence/read.ts';
+import { writeEvidence } from '../../audit/evidence/write.ts';
+import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
+import { gather } from '../../cli/evidence/gather.ts';
 import { storeUrl } from '../../dev/stack/environments.ts';
 import { logName } from '../../dev/stack/settings.ts';
-import { keepCheckpoint, readNodes, sizeOf } from '../../store/log.ts';
-import { openStore } from '../../store/pool.ts';
+import { isRefusal } from '../../domain/errors.ts';
+import { keepCheckpoint, readNodes, sequence, sizeOf } from '../../store/log.ts';
+import { openStore, type Store } from '../../store/pool.ts';
+import { keysOf } from './evidence.ts';
 import { eventually } from './eventually.ts';
 import type { Theatre } from './stage.ts';
+import type { TestStore } from './store.ts';
 
-/** Signs how far the log is, as the worker does each minute, and with its key. @returns the checkpoint */
+type Proved = { readonly worker: Store; readonly admin: Pick<Store, 'query'>; readonly signers: readonly Signer[] };
+
+/** @returns the checkpoint */
+async function sign({ worker, admin, signers }: Proved, origin: string): Promise<string> {
+  await eventually('every entry has its place', async () => {
+    await sequence(worker, 10_000);
+    const [row] = await admin.query<{ waiting: number }>(
+      'select count(*)::int as waiting from audit.entry e where not exists (select from audit.leaf l where l.entry = e.id)',
+    );
+    return row?.waiting === 0;
+  });
+  const size = await sizeOf(worker);
+  const root = await rootOf(size, (nodes) => readNodes(worker, nodes));
+  const at = Date.now();
+  return (
+    await keepCheckpoint(worker, {
+      size,
+      epoch: 1,
+      note: signNote(checkpointText({ origin, size, root, at }), signers),
+      at,
+    })
+  ).note;
+}
+
+/** Signs how far the log of a stack is, as its worker does each minute, and with its key. @returns the checkpoint */
 export async function signLog({ stack, inStore }: Pick<Theatre, 'stack' | 'inStore'>): Promise<string> {
-  const store = openStore({ url: storeUrl(stack.settings, 'curfew_worker'), applicationName: 'curfew-test' });
+  const worker = openStore({ url: storeUrl(stack.settings, 'curfew_worker'), applicationName: 'curfew-test' });
   try {
-    await eventually('every entry has its place', async () => {
-      const [row] = await inStore<{ waiting: number }>(
-        'select count(*)::int as waiting from audit.entry e where not exists (select from audit.leaf l where l.entry = e.id)',
-      );
-      return row?.waiting === 0;
-    });
-    const size = await sizeOf(store);
-    const root = await rootOf(size, (nodes) => readNodes(store, nodes));
     const { signers } = await readKeyring({ kind: 'file', path: stack.settings.log.keyFile });
-    const at = Date.now();
-    const note = signNote(checkpointText({ origin: originOf(logName, 1), size, root, at }), signers);
-    return (await keepCheckpoint(store, { size, epoch: 1, note, at })).note;
+    return await sign({ worker, admin: { query: inStore as Store['query'] }, signers }, originOf(logName, 1));
   } finally {
-    await store.close();
+    await worker.close();
+  }
+}
+
+const listed = ({ checks, damaged }: Verdict): readonly string[] => [
+  ...damaged,
+  ...checks.flatMap(({ check, first }) =>
+    first.map(({ index, what, why }) => `check ${check}, entry ${index}: ${what} ${why}`),
+  ),
+];
+
+/** What does not hold of a store's whole log, which nobody else signs, as `check, entry: why`. No script of it is run: each history counts as replayed. */
+export async function wrongInStore({ as, admin }: Pick<TestStore, 'as' | 'admin'>): Promise<readonly string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
+  const { signer, verifier } = keysOf();
+  try {
+    const path = join(folder, 'all.zip');
+    await sign({ worker: as.curfew_worker, admin, signers: [signer] }, 'curfew/1');
+    const wanted = { kind: 'span', fromAt: 0, toAt: Date.now() + 1_000 } as const;
+    await writeEvidence(path, (await gather(admin, wanted, undefined, () => undefined)).parts);
+    const evidence = await openEvidence(path);
+    if (isRefusal(evidence)) throw new Error(evidence.message);
+    const replayer: Replayer = { walled: true, replay: () => Promise.resolve('same'), close: () => Promise.resolve() };
+    try {
+      return listed(await verifyEvidence(evidence, { keys: [verifier], openReplay: () => Promise.resolve(replayer) }));
+    } finally {
+      evidence.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -47,13 +97,7 @@ export async function wrongInLog(stage: Pick<Theatre, 'stack' | 'inStore' | 'cur
     const key = (await stage.curfew(['audit', 'key', 'show'])).out.trim();
     const { out, err } = await stage.curfew(['verify', path, '--key', key, '--json']);
     if (out === '') throw new Error(err);
-    const { checks, damaged } = JSON.parse(out) as Verdict;
-    return [
-      ...damaged,
-      ...checks.flatMap(({ check, first }) =>
-        first.map(({ index, what, why }) => `check ${check}, entry ${index}: ${what} ${why}`),
-      ),
-    ];
+    return listed(JSON.parse(out) as Verdict);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
