@@ -1,16 +1,16 @@
-import { emptyRoot, nodeHash, rootNodes } from './merkle.ts';
+import { emptyRoot, hashBytes, joinAt, nodeHash, rootNodes } from './merkle.ts';
 
 /** The right edge of a growing tree: what it takes to go on, at most one hash a level, however many leaves there are. */
 export type Frontier = {
   readonly size: number;
-  /** Adds the next leaf's hash. */
-  push(leaf: Buffer): void;
-  /** Adds a complete subtree of 2^level leaves at once. @throws RangeError where the size is no multiple of 2^level */
-  pushTree(level: number, hash: Buffer): void;
+  /** Adds the next leaf's hash: the 32 bytes that stand there. @throws RangeError where fewer do */
+  push(hashes: Buffer, at?: number): void;
   root(): Buffer;
   /** The hashes of `rootNodes(size)`, left to right. */
   hashes(): readonly Buffer[];
 };
+
+const mostLevels = 54;
 
 /**
  * Goes on from a tree of `size` leaves.
@@ -18,35 +18,35 @@ export type Frontier = {
  * @throws Error when these are not as many hashes as the size has subtrees
  */
 export function frontierOf(size = 0, hashes: readonly Buffer[] = []): Frontier {
-  const nodes = rootNodes(size);
-  if (nodes.length !== hashes.length) throw new Error('not the hashes of a tree of this size');
-  const levels = nodes.map(({ level }) => level);
-  const edge = [...hashes];
+  if (rootNodes(size).length !== hashes.length) throw new Error('not the hashes of a tree of this size');
+  // NB. One after another in one buffer: a buffer for each of a million nodes would cost as much as their hashes.
+  const edge = Buffer.alloc(mostLevels * hashBytes);
+  let end = 0;
   let count = size;
 
-  function pushTree(level: number, hash: Buffer): void {
-    const leaves = 2 ** level;
-    if (count % leaves !== 0) throw new RangeError(`no subtree of level ${level} begins at ${count}`);
-    let [top, made] = [level, hash];
-    while (levels.at(-1) === top) {
-      levels.pop();
-      const left = edge.pop();
-      if (left === undefined) throw new Error('a frontier whose levels and hashes differ');
-      made = nodeHash(left, made);
-      top += 1;
-    }
-    levels.push(top);
-    edge.push(made);
-    count += leaves;
+  function put(from: Buffer, at: number): void {
+    if (from.byteLength < at + hashBytes) throw new RangeError('no hash of a leaf');
+    end += from.copy(edge, end, at, at + hashBytes);
   }
+  for (const one of hashes) put(one, 0);
+
+  const edgeHashes = (): readonly Buffer[] =>
+    Array.from({ length: end / hashBytes }, (_, n) => Buffer.from(edge.subarray(n * hashBytes, (n + 1) * hashBytes)));
 
   return {
     get size() {
       return count;
     },
-    push: (leaf) => pushTree(0, leaf),
-    pushTree,
-    root: () => (edge.length === 0 ? emptyRoot : edge.reduceRight((right, left) => nodeHash(left, right))),
-    hashes: () => [...edge],
+    push(from, at = 0) {
+      put(from, at);
+      count += 1;
+      // Two subtrees of one size are one of the next: as often as the new size is even.
+      for (let n = count; n % 2 === 0; n /= 2) {
+        end -= hashBytes;
+        joinAt(edge, end - hashBytes);
+      }
+    },
+    root: () => (end === 0 ? emptyRoot : edgeHashes().reduceRight((right, left) => nodeHash(left, right))),
+    hashes: edgeHashes,
   };
 }

@@ -14,7 +14,7 @@ export type NodeId = { readonly level: number; readonly index: number };
 /** Reads the hashes of complete subtrees, in the order in which they were asked for. */
 export type ReadNodes = (nodes: readonly NodeId[]) => Promise<readonly Buffer[]>;
 
-const hashBytes = 32;
+export const hashBytes = 32;
 
 /** SHA-256 of nothing: the root of a tree without leaves. */
 export const emptyRoot: Buffer = Buffer.from(hash('sha256', '', 'hex'), 'hex');
@@ -56,6 +56,12 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   return sha256(pair);
 }
 const pair = Buffer.alloc(1 + 2 * hashBytes, 1);
+
+/** The same of two that stand side by side: their hash is put where the left one was. */
+export function joinAt(hashes: Buffer, at: number): void {
+  hashes.copy(pair, 1, at, at + 2 * hashBytes);
+  hashes.write(hash('sha256', pair, 'binary'), at, 'latin1');
+}
 
 /** The complete subtrees that the first `size` leaves fall into, left to right: at most one of each level. */
 export const rootNodes = (size: number): readonly NodeId[] => nodesOf({ from: 0, to: whole(size) });

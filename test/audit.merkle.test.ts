@@ -168,17 +168,13 @@ describe('every size to 100', () => {
     }
   });
 
-  test('goes on from its own right edge, also by whole subtrees', async () => {
+  test('goes on from its own right edge, with leaves that stand one after another', async () => {
+    const all = Buffer.concat(leaves);
     for (let size = 0; size <= most; size += 1) {
       const frontier = frontierOf(size, await read(rootNodes(size)));
-      while (frontier.size < most) {
-        const index = frontier.size;
-        let level = 0;
-        while (index % 2 ** (level + 1) === 0 && index + 2 ** (level + 1) <= most) level += 1;
-        const [tree = emptyRoot] = await read([{ level, index: index / 2 ** level }]);
-        frontier.pushTree(level, tree);
-      }
+      for (let at = size * 32; at < all.byteLength; at += 32) frontier.push(all, at);
       expect(frontier.root()).toEqual(rootAt(most));
+      expect(() => frontier.push(all, all.byteLength - 31)).toThrow(RangeError);
     }
   });
 
