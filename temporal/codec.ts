@@ -46,6 +46,15 @@ export const dataConverterFor = (keys: readonly CodecKey[]): DataConverter => ({
   failureConverterPath,
 });
 
+/**
+ * For whoever lists Workflows: whoever starts one may give it a memo that nobody can read, and with the codec above one
+ * such would keep the whole list from us. Everything is read as nothing, and nothing is written with it.
+ */
+export const readNothing: PayloadCodec = {
+  encode: () => Promise.reject(new TypeError('a list is only read')),
+  decode: async (payloads) => payloads.map(() => ({ metadata: { encoding: bytes('binary/null') } })),
+};
+
 /** For `bundleWorkflowCode` too: the Workflow makes failures as well. */
 export const failureConverterPath = fileURLToPath(new URL('./failure-converter.ts', import.meta.url));
 

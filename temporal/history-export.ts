@@ -5,7 +5,7 @@ import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.
 import canonicalize from 'canonicalize';
 import { secondMs } from '../domain/time.ts';
 import { accessRequestType, effectiveType, leaveType, reviewType } from '../workflows/contract.ts';
-import { createCodec, dataConverterFor } from './codec.ts';
+import { createCodec, readNothing } from './codec.ts';
 import { secured, type TemporalSettings } from './connection.ts';
 import { withoutCallers } from './history-callers.ts';
 
@@ -58,7 +58,7 @@ const listPage = 1_000;
 export function createHistories(settings: TemporalSettings): Histories {
   const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
   const { namespace, identity } = settings;
-  const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(settings.codecKeys) });
+  const client = new Client({ connection, namespace, identity, dataConverter: { payloadCodecs: [readNothing] } });
   const codec = createCodec(settings.codecKeys);
   const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
 

@@ -20,7 +20,7 @@ import {
   status,
   type WorkflowFate,
 } from '../workflows/contract.ts';
-import { dataConverterFor } from './codec.ts';
+import { dataConverterFor, readNothing } from './codec.ts';
 import { secured, type TemporalSettings } from './connection.ts';
 
 export type Inspection = {
@@ -62,11 +62,13 @@ const ended: Readonly<Record<string, WorkflowFate>> = {
 /** Connects with the first call. */
 export function createInspection(settings: TemporalSettings): Inspection {
   const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
-  const client = new Client({
+  const { namespace, identity } = settings;
+  const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(settings.codecKeys) });
+  const { workflow: listed } = new Client({
     connection,
-    namespace: settings.namespace,
-    identity: settings.identity,
-    dataConverter: dataConverterFor(settings.codecKeys),
+    namespace,
+    identity,
+    dataConverter: { payloadCodecs: [readNothing] },
   });
   const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
   const handleOf = (id: RequestId) => client.workflow.getHandle(accessRequestId(id));
@@ -76,14 +78,14 @@ export function createInspection(settings: TemporalSettings): Inspection {
       within(listMs, async () => {
         const found = new Set<RequestId>();
         const query = `WorkflowType = '${accessRequestType}' AND ExecutionStatus = 'Running'`;
-        for await (const { workflowId } of client.workflow.list({ query, pageSize: listPage })) {
+        for await (const { workflowId } of listed.list({ query, pageSize: listPage })) {
           const id = idOf(workflowId);
           if (id) found.add(id);
         }
         return found;
       }),
     fateOf: (id) =>
-      within(callMs, () => handleOf(id).describe()).then(
+      within(callMs, () => listed.getHandle(accessRequestId(id)).describe()).then(
         ({ status: { name } }): WorkflowFate => ended[name] ?? { kind: 'unknown' },
         (error: unknown): WorkflowFate => (isLost(error) ? { kind: 'gone', how: 'lost' } : { kind: 'unknown' }),
       ),

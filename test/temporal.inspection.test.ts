@@ -1,8 +1,10 @@
 /** What becomes of grants hangs on this: a Workflow is lost only where Temporal itself says so, of the right namespace. */
+import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
 import type { RequestId } from '../domain/ids.ts';
+import { dataConverterFor } from '../temporal/codec.ts';
 import { createInspection, type Inspection } from '../temporal/inspection.ts';
-import { accessRequestId, reconcileScheduleId } from '../workflows/contract.ts';
+import { accessRequestId, accessRequestType, reconcileScheduleId } from '../workflows/contract.ts';
 import { eventually } from './support/eventually.ts';
 import { fakeActivities, newRequestId, request } from './support/requests.ts';
 import {
@@ -66,6 +68,22 @@ test('says of each Workflow what became of it, and lists those that run', async 
   });
   expect(await inspection.cancel(running)).toBe(true);
   expect(await handleOf(running).result()).toBe('cancelled');
+});
+
+test('a Workflow that somebody else started with a memo that nobody can read hides none from the list', async () => {
+  const { options, connection } = real.client;
+  const dataConverter = dataConverterFor([{ id: 'unknown', key: Buffer.alloc(32, 9) }]);
+  const stranger = new Client({ connection, namespace: options.namespace, dataConverter });
+  const unread = newRequestId();
+  const start = { workflowId: accessRequestId(unread), taskQueue: 'nobody', memo: { what: 'is this' } };
+  const handle = await stranger.workflow.start(accessRequestType, start);
+  const id = await started();
+  await eventually('both are listed', async () => {
+    const list = await inspection.running();
+    return list.has(id) && list.has(unread);
+  });
+  expect(await inspection.fateOf(unread)).toEqual({ kind: 'running' });
+  await handle.terminate();
 });
 
 test('nothing is lost because a namespace is wrong, or nobody answers', async () => {

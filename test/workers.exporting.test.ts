@@ -12,10 +12,11 @@ import { entriesOf } from '../store/audit.ts';
 import * as kept from '../store/histories.ts';
 import * as projections from '../store/projections.ts';
 import type { Store } from '../store/pool.ts';
+import { dataConverterFor } from '../temporal/codec.ts';
 import { createHistories, type Histories } from '../temporal/history-export.ts';
 import { watchExporting } from '../workers/worker/export-watch.ts';
 import { createExporting, keepExporting } from '../workers/worker/exporting.ts';
-import { accessRequestId, reconcileType } from '../workflows/contract.ts';
+import { accessRequestId, accessRequestType, reconcileType } from '../workflows/contract.ts';
 import { eventually } from './support/eventually.ts';
 import { quiet } from './support/granting.ts';
 import { fakeActivities, request } from './support/requests.ts';
@@ -248,6 +249,24 @@ test('who called a Workflow, and why they said that they did, is not kept; the h
   }
 });
 
+test('a Workflow that somebody else started with a key that nobody has is in nobody’s way', async () => {
+  const { options, connection } = real.client;
+  const dataConverter = dataConverterFor([{ id: 'unknown', key: Buffer.alloc(32, 9) }]);
+  const stranger = new Client({ connection, namespace: options.namespace, dataConverter });
+  const workflowId = accessRequestId(randomUUID() as RequestId);
+  const start = { workflowId, taskQueue: 'nobody', args: ['what'], memo: { what: 'is this' } };
+  await (await stranger.workflow.start(accessRequestType, start)).terminate();
+  await eventually(
+    'it is listed',
+    async () => (await stranger.workflow.count(`WorkflowId = '${workflowId}'`)).count > 0,
+  );
+  const id = await denied();
+  const round = createExporting(optionsOf());
+  await rounds(round, id);
+  expect((await round()).left).toBeGreaterThan(0);
+  expect(await histories.find(workflowId)).toMatchObject({ workflowId, how: 'TERMINATED' });
+});
+
 test('every script that ran a part of it is named, the last one apart; one that no worker kept is an alarm', async () => {
   const later = `;\n${script}`;
   const [first, last] = [sha256(Buffer.from(script)), sha256(Buffer.from(later))];
@@ -266,7 +285,7 @@ test('every script that ran a part of it is named, the last one apart; one that 
 
   const history = await rounds(createExporting(optionsOf()), input.requestId);
   expect(history).toMatchObject({ bundles: [first, last], bundle: last });
-  expect(bundlesOf(parseHistory(history.bytes))).toEqual({ all: [first, last], last });
+  expect(bundlesOf(parseHistory(history.bytes))).toMatchObject({ all: [first, last], last });
   expect(await alarmsOf('bundle-unknown')).toEqual([`bundle-unknown/${last}`]);
 });
 
