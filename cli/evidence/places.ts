@@ -2,7 +2,7 @@
 import { parseLine, type LoggedEntry } from '../../audit/entry-line.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
-import { linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
+import { everUnreached, linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
 import { spanOf } from '../../store/log-pages.ts';
 import { everApplied } from '../../store/policies.ts';
 import type { Db } from '../../store/pool.ts';
@@ -27,26 +27,38 @@ export const placesFor = (db: Db, wanted: Wanted, size: number, isTaken: IsTaken
 const noSpan = { from: 0, to: 0 } as const;
 const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];
 const policyKinds = ['policy.proposed', 'policy.decided', 'policy.applied', 'log.retired'];
+/** Of a cluster that could not be reached, or had no reaper: what ended late meanwhile was heard of. */
+const alarmKinds = ['alarm.raised', 'alarm.resolved'];
 const targetKinds = ['target.checked', 'target.installed'];
 
 async function ofRequest(db: Db, request: RequestId, size: number): Promise<Places> {
   const own = await placesAbout(db, [request], size);
   if (own.length === 0) throw new Stopped('The signed part of the log says nothing of that request.');
   const entries = await entriesAt(db, own);
-  const [first, last] = [Math.min(...entries.map(({ atMs }) => atMs)), Math.max(...entries.map(({ atMs }) => atMs))];
-  const around = async (subjects: readonly string[], kinds: readonly string[]): Promise<readonly number[]> => {
-    const found = await entriesAt(db, await placesAbout(db, subjects, size, kinds));
-    const before = new Map<string, number>();
-    for (const { atMs, subject, kind, index } of found) if (atMs < first) before.set(`${subject} ${kind}`, index);
-    const within = found.filter(({ atMs }) => atMs >= first && atMs <= last).map(({ index }) => index);
-    return [...before.values(), ...within];
-  };
+  const of = { entries, size };
   const rested = [
     ...(await placesOfPolicies(db, size)),
-    ...(await around([...new Set(entries.flatMap(peopleOf))], personKinds)),
-    ...(await around(textsOf(entries, 'target'), targetKinds)),
+    ...(await around(db, [...new Set(entries.flatMap(peopleOf))], personKinds, of)),
+    ...(await around(db, textsOf(entries, 'target'), targetKinds, of)),
+    ...(await around(db, await everUnreached(db), alarmKinds, of)),
   ];
   return { span: noSpan, picked: [...new Set([...own, ...rested])].toSorted((a, b) => a - b) };
+}
+
+/** What was said of these while `entries` were written, and the last of each kind from before. */
+async function around(
+  db: Db,
+  subjects: readonly string[],
+  kinds: readonly string[],
+  { entries, size }: { readonly entries: readonly Found[]; readonly size: number },
+): Promise<readonly number[]> {
+  const times = entries.map(({ atMs }) => atMs);
+  const [first, last] = [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), 0)];
+  const found = await entriesAt(db, await placesAbout(db, subjects, size, kinds));
+  const before = new Map<string, number>();
+  for (const { atMs, subject, kind, index } of found) if (atMs < first) before.set(`${subject} ${kind}`, index);
+  const within = found.filter(({ atMs }) => atMs >= first && atMs <= last).map(({ index }) => index);
+  return [...before.values(), ...within];
 }
 
 /** How each policy came to hold, all of them: which one held when must follow from the file; or that it was retired. */
@@ -86,7 +98,11 @@ async function ofSpan(
   const exact = await spanOf(db, period, size);
   if (!exact) throw new Stopped('The signed part of the log has no entry of that period.');
   const span = await spanWithEdges(db, exact, period, size, isTaken);
-  const policies = (await placesOfPolicies(db, size)).filter((place) => place < span.from || place >= span.to);
-  const picked = new Set([...policies, ...(await placesAround(db, span, size))]);
-  return { span, picked: [...picked].toSorted((a, b) => a - b) };
+  const requests = await placesAround(db, span, size);
+  const ends = await entriesAt(db, [requests[0], span.from, span.to - 1, requests.at(-1)].filter(isPlace));
+  const alarms = await around(db, await everUnreached(db), alarmKinds, { entries: ends, size });
+  const outside = [...(await placesOfPolicies(db, size)), ...alarms].filter((one) => one < span.from || one >= span.to);
+  return { span, picked: [...new Set([...outside, ...requests])].toSorted((a, b) => a - b) };
 }
+
+const isPlace = (place: number | undefined): place is number => place !== undefined;
