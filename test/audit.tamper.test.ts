@@ -266,7 +266,7 @@ describe('the file, changed by whoever had it', () => {
     const { whole } = sample();
     let run = 0;
     const path = fresh();
-    const lines = put(whole.lines, 6, (line) => line.replace('"events":1', '"events":2'));
+    const lines = put(whole.lines, 6, (line) => line.replace('"events":2', '"events":3'));
     await writeSample(path, { ...whole, lines, leaves: lines.map(leafHash), sizes: [6, 13] }, keys);
     const evidence = await openEvidence(path);
     if (isRefusal(evidence)) throw new Error(evidence.message);

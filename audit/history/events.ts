@@ -77,6 +77,10 @@ export function bundlesOf({ events }: History): { readonly all: readonly string[
   return { all: [...new Set(named.filter((hash) => hash !== undefined))], last: named.at(-1) };
 }
 
+/** Did anybody complete a task of it, whether or not it was said by what script? */
+export const wasRun = ({ events }: History): boolean =>
+  events.some(({ eventType }) => eventType === 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED');
+
 /** Whether a round of looks did anything: it failed somewhere, or says of itself that something changed. */
 export function didSomething({ events }: History): boolean {
   return events.some((event) => {

@@ -1,9 +1,15 @@
 /**
  * Check 4: the recorded history of every Workflow is what the recorded script does, by Temporal's own replayer. A script
  * is run only where its hash stands in an entry of the signed log.
+ *
+ * Where several scripts ran a part of it each, an upgrade having come in between, the whole of it is replayed on the one
+ * that completed the last task. That is what that worker did itself: whoever goes on with a Workflow has none of its
+ * state, so the script does again all that was done before, and what it would have done otherwise fails the task
+ * (Temporal, "Safe deployments": replay of open executions). The scripts before it had done no more than a part.
  */
 import { createHash } from 'node:crypto';
 import { bundleMember, longestLine, members } from '../evidence/format.ts';
+import { bundlesOf, parseHistory, wasRun } from '../history/events.ts';
 import { readHistoryLine, type HistoryLine } from '../evidence/history-line.ts';
 import type { Evidence } from '../evidence/read.ts';
 import type { PlacedEntry } from '../entry-line.ts';
@@ -58,12 +64,16 @@ export function checkReplayed(
     ahead = undefined;
     if (sha256(history.bytes) !== textIn(entry, 'sha256')) return 'Its history is another one than was exported.';
     tally.count('histories');
-    if (entry.body['bundle'] === null) {
-      tally.count('histories that no script ran');
+    const parsed = parseHistory(history.bytes);
+    const ran = bundlesOf(parsed);
+    if ((ran.last ?? null) !== entry.body['bundle']) return 'Its entry names another script than its history does.';
+    if (ran.last === undefined) {
+      tally.count(wasRun(parsed) ? 'histories of which no worker said by what script' : 'histories that no script ran');
       return undefined;
     }
+    if (ran.all.length > 1) tally.count('histories that were gone on with by another script');
     if (!proven) return 'Its entry is not proved, so its script is not run.';
-    const replayer = await replayerOf(textIn(entry, 'bundle'));
+    const replayer = await replayerOf(ran.last);
     if (typeof replayer === 'string') return replayer;
     const result: Replayed = await replayer.replay({ history: history.bytes, workflowId: workflow });
     if (result === 'same') tally.count('replayed');

@@ -8,6 +8,7 @@ import { checkpointText } from '../../audit/checkpoint.ts';
 import { entryLine } from '../../audit/entry-line.ts';
 import type { EvidenceIndex } from '../../audit/evidence/format.ts';
 import { writeEvidence } from '../../audit/evidence/write.ts';
+import { buildIdOf } from '../../audit/history/events.ts';
 import {
   leafHash,
   nodeHash,
@@ -153,16 +154,24 @@ export class SampleLog {
     return id;
   }
 
-  /** The history of a request's Workflow is kept. */
-  keep(id: RequestId, events = `{"events":[{"eventId":"1","request":"${id}"}]}`): number {
-    const bytes = Buffer.from(events);
-    const script = Buffer.from('workflows');
+  /**
+   * The history of a request's Workflow is kept.
+   * @param scripts that completed a task of it each, in their order; undefined: by a worker that did not say by what
+   */
+  keep(id: RequestId, scripts: readonly (string | undefined)[] = ['workflows']): number {
+    const bytes = historyOf(id, scripts);
     const [workflow, run] = [`access-request/${id}`, uuid(0x3000 + this.#requests)];
     this.histories.push({ workflow, run, bytes });
-    this.bundles.set(sha256(script), script);
-    const hashes = { sha256: sha256(bytes), original: sha256('encrypted'), bundle: sha256(script) };
-    const body = { workflow, run, type: 'accessRequest', events: 1, ...hashes, bundles: [hashes.bundle] };
-    return this.append(historyExported('curfew_worker', id, body));
+    const last = scripts.at(-1);
+    const named = scripts.flatMap((script) => script ?? []);
+    if (last !== undefined) this.bundles.set(sha256(last), Buffer.from(last));
+    const hashes = {
+      sha256: sha256(bytes),
+      original: sha256('encrypted'),
+      bundle: last === undefined ? null : sha256(last),
+    };
+    const body = { workflow, run, type: 'accessRequest', events: 1 + scripts.length, ...hashes };
+    return this.append(historyExported('curfew_worker', id, { ...body, bundles: [...new Set(named.map(sha256))] }));
   }
 
   /** As it is now, with what stands beside it. */
@@ -179,6 +188,24 @@ export class SampleLog {
       body: { number: 1, hash: policy.hash, proposal: uuid(0x9000) },
     });
   }
+}
+
+const event = (eventId: string, eventType: string, attributes: object) => ({
+  eventId,
+  eventTime: '2026-03-02T09:00:00Z',
+  eventType,
+  ...attributes,
+});
+
+function historyOf(id: RequestId, scripts: readonly (string | undefined)[]): Buffer {
+  const completed = scripts.map((script, place) =>
+    event(String(place + 2), 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED', {
+      workflowTaskCompletedEventAttributes:
+        script === undefined ? {} : { workerVersion: { buildId: buildIdOf(script) } },
+    }),
+  );
+  const started = event('1', 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED', { request: id });
+  return canonical({ events: [started, ...completed] });
 }
 
 /** Reads hashes of complete subtrees of these leaves. */
