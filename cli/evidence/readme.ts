@@ -40,7 +40,7 @@ The exit code is 0 only where all of it holds. Otherwise the first entry that do
 | epochs.jsonl | signed notes about a log that was restored from a backup, and what it lost; mostly empty |
 | policies/ | the policies by which it was judged, by the SHA-256 of their text |
 | receipts.jsonl | what was read back from the databases when access was given and when it ended |
-| histories.jsonl | what Temporal recorded of each Workflow |
+| histories.jsonl | what Temporal recorded of each Workflow, without who called it |
 | bundles/ | the scripts that the Workflows ran, by their SHA-256 |
 
 People stand in it by ids and not by name: names are kept in one table of Curfew's, where they can be erased. Reasons are
