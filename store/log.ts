@@ -3,6 +3,7 @@
  * here is as the store has it, and believed by nobody: whoever signs or verifies computes roots from it and holds them
  * against what was signed before.
  */
+import { StoreError } from './failures.ts';
 import type { Db } from './pool.ts';
 
 /** A complete subtree of 2^level leaves, the `index`-th of its level; as `audit/merkle.ts` names them. */
@@ -128,18 +129,30 @@ export async function newestCheckpoint(db: Db): Promise<StoredCheckpoint | undef
   return row;
 }
 
+/** It is not of the log as it is now; said by the store. */
+const notOfThisLog = 'CFA07';
+
 /**
  * Keeps what was signed. The worker only.
- * @returns what stands now under this size: another worker's where that was first
+ * @returns what stands now: another worker's where that was first, of this size or a larger one
+ * @throws StoreError `CFA07` for one of more entries than there are, of an epoch that is over, or of a time to come
  */
 export async function keepCheckpoint(db: Db, made: StoredCheckpoint): Promise<StoredCheckpoint> {
-  await db.query(
-    'insert into audit.checkpoint (size, epoch, note, at) values ($1, $2, $3, $4) on conflict (size) do nothing',
-    [made.size, made.epoch, made.note, new Date(made.at)],
+  const { size, epoch, note, at } = made;
+  const refused = await db
+    .query(
+      'insert into audit.checkpoint (size, epoch, note, at) values ($1, $2, $3, $4) on conflict (size) do nothing',
+      [size, epoch, note, new Date(at)],
+    )
+    .then(() => undefined)
+    .catch((error: unknown) => {
+      if (error instanceof StoreError && error.sqlstate === notOfThisLog) return error;
+      throw error;
+    });
+  const [kept] = await db.query<StoredCheckpoint>(
+    `select ${checkpointColumns} from audit.checkpoint where size = $1 or (size > $1 and epoch = $2) order by size limit 1`,
+    [size, epoch],
   );
-  const [kept] = await db.query<StoredCheckpoint>(`select ${checkpointColumns} from audit.checkpoint where size = $1`, [
-    made.size,
-  ]);
-  if (!kept) throw new Error('a checkpoint that was written is gone');
-  return kept;
+  if (kept) return kept;
+  throw refused ?? new Error('a checkpoint that was written is gone');
 }

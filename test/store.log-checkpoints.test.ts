@@ -26,7 +26,6 @@ const all = async (): Promise<readonly string[]> =>
 test.each([
   ['of more entries than have their places', { size: 21 }],
   ['of more entries than there ever will be', { size: 2 ** 52 }],
-  ['of fewer entries than the one before', { size: 9 }],
   ['of an epoch that has not begun', { epoch: 2 }],
   ['of a year to come', { at: () => now + 365 * 24 * 60 * minuteMs }],
 ])(
@@ -41,6 +40,11 @@ test.each([
 
 test('a checkpoint of as many entries as another worker has signed is the other worker’s, whose clock may be ahead', async () => {
   expect(await kept({ size: 10, note: 'mine', at: now - 5 })).toMatchObject({ size: 10, note: 'ten', at: now });
+});
+
+test('a worker that is overtaken keeps nothing, and goes on from what the other one has signed', async () => {
+  expect(await kept({ size: 9 })).toMatchObject({ size: 10, note: 'ten' });
+  expect(await all()).toEqual(['10 ten']);
 });
 
 test('none is of an epoch that is over, and the next epoch’s is taken', async () => {
