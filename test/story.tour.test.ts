@@ -86,4 +86,4 @@ test('the tour tells every step of the story, in order and all well, and leaves 
   expect(code).toBe(0);
   expect(started.seen().length).toBeGreaterThan(8);
   expect(await started.leftOver()).toEqual([]);
-}, 600_000);
+}, 900_000);
