@@ -32,7 +32,7 @@ export type Paired = { readonly own: readonly number[]; readonly floor: readonly
 
 /** The middle of one side over the middle of the other; single pairs tell how steady that is. */
 export function ratio(metric: string, { own, floor }: Paired, budget: number): Metric {
-  const [ownMs, floorMs] = [quantile(own, 0.5), quantile(floor, 0.5)];
+  const [ownMs, floorMs] = [middle(own), middle(floor)];
   const value = rounded(ownMs / floorMs);
   const pairs = own.map((ms, index) => ms / (floor[index] ?? Number.NaN));
   const spread = {
@@ -68,6 +68,9 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   await work();
   return performance.now() - startedAt;
 }
+
+/** What stands in the middle of them. */
+export const middle = (values: readonly number[]): number => quantile(values, 0.5);
 
 const quantile = (values: readonly number[], at: number): number => {
   const sorted = values.toSorted((one, other) => one - other);
