@@ -87,8 +87,6 @@ export async function measureWhole(short: LongFile, long: LongFile, turns: numbe
     taken.many.push(await look('whole', long));
     taken.floor.push(await look('leaves', long));
   }
-  const rss = (looks: readonly Looked[]): number => middle(looks.map(({ rssBytes }) => rssBytes));
-  const cpu = (looks: readonly Looked[]): number => middle(looks.map(({ cpuMs }) => cpuMs));
   const [few, many, cpuMs] = [rss(taken.few), rss(taken.many), cpu(taken.many)];
   const memory = Number((many / few).toFixed(3));
   const whole = Number((cpuMs / cpu(taken.floor)).toFixed(3));
@@ -111,6 +109,9 @@ export async function measureWhole(short: LongFile, long: LongFile, turns: numbe
     },
   ];
 }
+
+const rss = (looks: readonly Looked[]): number => middle(looks.map(({ rssBytes }) => rssBytes));
+const cpu = (looks: readonly Looked[]): number => middle(looks.map(({ cpuMs }) => cpuMs));
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
 
