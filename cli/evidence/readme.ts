@@ -46,6 +46,12 @@ The exit code is 0 only where all of it holds. Otherwise the first entry that do
 People stand in it by ids and not by name: names are kept in one table of Curfew's, where they can be erased. Reasons are
 salted hashes for the same reason. Ask for a report if you need names: \`curfew report grants\`.
 
+Entries whose kind begins with \`session.\` tell what the database's own log said of those who used their access: when a
+session began and ended, and SHA-256 over what was done in it, from line to line of that log. The statements are not in
+this file, because they can hold personal data: \`curfew sessions REQUEST --statements\` shows what is kept of them, and
+says where it is not what these hashes are of. No such entry means that nobody used the access, or that nobody read that
+log; \`curfew report grants\` tells the two apart.
+
 ## What it does not show
 
 That what was written down was true when it was written: what the directory said of a person, that a person and not
