@@ -3,7 +3,7 @@ import type { Asked } from '../../audit/evidence/format.ts';
 const what = (asked: Asked): string =>
   asked.kind === 'request'
     ? `everything that the log says of the request ${asked.request}, and of what its decisions rested on`
-    : `every entry of the log from ${asked.fromAt} until before ${asked.toAt}, without a gap, and everything about the requests that these are about`;
+    : `every entry of the log from ${asked.fromAt} until before ${asked.toAt}, without a gap and with those around them, and everything about the requests that these are about`;
 
 /** For an auditor who opens the file and has never heard of Curfew. */
 export const readmeOf = (asked: Asked, origin: string, size: number): string => `# Evidence of access
@@ -20,9 +20,11 @@ It needs this file and the log's public key, and neither a network nor Curfew's 
 for it, not out of this file. If somebody else has kept a checkpoint of the log (a witness), hold the file against it with
 \`--checkpoint NOTE\`: only that shows that the log was not written anew as a whole. It checks that
 
-1. the checkpoints are signed, each goes on from the one before, and every entry here is in the log at its place;
+1. the checkpoints are signed, each goes on from the one before, every entry here is in the log at its place, and the
+   file is about all of what it says above;
 2. every step of every request was a legal one, and was written by a program that may write it;
-3. every plan and every decision is what the policy says, judged again from the facts that were written down then;
+3. every plan and every decision is what the policy says that held then, judged again from the facts that were written
+   down, and each policy came to hold by the words that it takes;
 4. every Workflow's recorded history is what its recorded script does, run again by Temporal's own replayer;
 5. every grant had its approvals, and a receipt says that nothing was left of it within 30 seconds of its end.
 
