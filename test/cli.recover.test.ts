@@ -1,5 +1,5 @@
 /** A store that came back from a backup grants nothing until an operator has recovered it, and revokes all the same. */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -303,6 +303,23 @@ test('a log that is shorter than its witness has it is recovered into a new epoc
       lost: null,
       witnesses: [{ name: witness }, { name: other }],
     });
+    // Who has a note from before, of what is left or of what was lost, finds both in what is signed since.
+    const shown = await curfew(['audit', 'key', 'show', '--json'], { env: auditEnv });
+    await writeFile(join(folder, 'pub'), `${(JSON.parse(shown.out) as { key: string }[])[0]?.key ?? ''}\n`);
+    for (const note of (await readdir(witness)).toSorted()) {
+      const file = join(folder, `${note}.zip`);
+      const wrote = await curfew(
+        ['audit', 'evidence', '--from', '2020-01-01', '-o', file, '--checkpoint', join(witness, note)],
+        { env: { CURFEW_AUDITOR_STORE_URL: store().url('curfew_auditor') } },
+      );
+      expect(wrote.code, wrote.err).toBe(0);
+      const said = await curfew(
+        ['verify', file, '--key', join(folder, 'pub'), '--checkpoint', join(witness, note), '--json'],
+        {},
+      );
+      const [first] = (JSON.parse(said.out) as { checks: { holds: boolean; first: unknown[] }[] }).checks;
+      expect(first, note).toMatchObject({ holds: true, first: [] });
+    }
   } finally {
     auditEnv = {};
     await rm(folder, { recursive: true });

@@ -2,13 +2,15 @@
  * The checkpoints of a file. Whoever holds the worker's login can put rows among those of the store, and can sign none:
  * such a row is left out, for a file that holds one fails as a whole.
  */
-import { openCheckpoint, parseCheckpoint } from '../../audit/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint, type Checkpoint } from '../../audit/checkpoint.ts';
+import { epochOf } from '../../audit/epoch.ts';
 import type { CheckpointLine } from '../../audit/evidence/format.ts';
 import { proveConsistency, type ReadNodes } from '../../audit/merkle.ts';
 import type { Verifier } from '../../audit/signed-note.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { checkpointsFrom, checkpointsUpTo, chosenCheckpoints } from '../../store/evidence.ts';
 import { readNodes, sizeOf, type StoredCheckpoint } from '../../store/log.ts';
+import { epochs } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
 import type { Places } from './places.ts';
@@ -62,6 +64,12 @@ export async function signedFrom(db: Db, least: number, most: number, isTaken: I
   return undefined;
 }
 
+/** Is it of what a recovery has said is lost? The log does not go on from that, and whoever verifies counts it as lost. */
+async function isLost(db: Db, { origin, size }: Checkpoint): Promise<boolean> {
+  const epoch = epochOf(origin, origin.slice(0, origin.lastIndexOf('/'))) ?? 0;
+  return (await epochs(db)).some(({ number, beganAtSize }) => number > epoch && beganAtSize < size);
+}
+
 /** Those of the log, and the one that somebody else kept, each with the proof that it goes on from the one before. */
 export async function checkpointsOf(
   db: Db,
@@ -82,7 +90,8 @@ export async function checkpointsOf(
     most: mostCheckpoints,
   });
   const stored = chosen.filter(isTaken);
-  const missing = kept && given !== undefined && kept.size < size && !stored.some((one) => one.size === kept.size);
+  const isThere = kept && stored.some((one) => one.size === kept.size);
+  const missing = kept && given !== undefined && kept.size < size && !isThere && !(await isLost(db, kept));
   const all = [
     ...stored.map((one) => ({ size: one.size, note: one.note })),
     ...(missing ? [{ size: kept.size, note: given }] : []),
