@@ -42,9 +42,10 @@ export function createOutcomeBook(store: Store): OutcomeBook {
   };
 }
 
+const keyOf = ({ intentId, target }: Pick<IntentOutcome, 'intentId' | 'target'>): string => `${intentId} ${target}`;
+
 const writeAll = (store: Store, rows: readonly ToldOutcome[]): Promise<void> =>
   store.transaction(async (tx) => {
-    const keyOf = ({ intentId, target }: Pick<IntentOutcome, 'intentId' | 'target'>): string => `${intentId} ${target}`;
     const first = new Set((await outcomes(tx, rows)).map(keyOf));
     await appendAll(
       tx,
