@@ -4,6 +4,8 @@
  */
 import { isRefusal } from '../../domain/errors.ts';
 import { createCases, type Cases } from './case.ts';
+import type { SignedCheckpoint } from '../checkpoint.ts';
+import type { Opening } from '../epoch.ts';
 import { members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 import { parseLine, type PlacedEntry } from '../entry-line.ts';
@@ -17,6 +19,7 @@ import { placedLines, type PlacedLine } from './lines.ts';
 import { note } from './note.ts';
 import { policiesOf } from './policies.ts';
 import { receiptsOf } from './receipts.ts';
+import { checkRecovered, type Recovery } from './recovered.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
 import { says } from './sentence.ts';
@@ -45,6 +48,8 @@ export type Verdict = {
   } | null;
   /** What the file is about; null where no checkpoint counts. */
   readonly about: About | null;
+  /** How often the log came back from a backup, and what it lost, oldest first. */
+  readonly recoveries: readonly Recovery[];
   readonly checks: readonly CheckReport[];
   /** Grants that go on, or went on when the newest checkpoint was signed. */
   readonly open: readonly OpenGrant[];
@@ -65,12 +70,12 @@ export async function verifyEvidence(
   const newest = signed.checkpoints.at(-1);
   const witnessed =
     checkpoint === undefined ? undefined : againstWitness(checkpoint, signed, evidence.index.span, keys, tree);
-  let told: Told = { about: null, open: [] };
+  let told: Told = { about: null, recoveries: [], open: [] };
   if (newest) {
     const known = [...signed.checkpoints, ...(witnessed ? [witnessed] : [])];
     const progress = progressOf(evidence, onProgress);
     const proven = await walkTree(evidence, known, newest, tree, progress);
-    told = await walkEntries(evidence, proven, newest.at, openReplay, tallies, progress);
+    told = await walkEntries(evidence, proven, { newest, openings: signed.openings }, openReplay, tallies, progress);
   }
   const reports = tallies.map((tally) => tally.report());
   const damaged = await evidence.damage(tree.report().holds);
@@ -79,7 +84,7 @@ export async function verifyEvidence(
   return { holds, damaged, log, checks: reports, ...told };
 }
 
-type Told = Pick<Verdict, 'about' | 'open'>;
+type Told = Pick<Verdict, 'about' | 'recoveries' | 'open'>;
 
 /** In entries: each is looked at twice. */
 function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']): Progress {
@@ -92,6 +97,7 @@ function progressOf({ index }: Evidence, onProgress: VerifyInput['onProgress']):
 
 type Checks = {
   readonly asked: ReturnType<typeof checkAsked>;
+  readonly recovered: ReturnType<typeof checkRecovered>;
   readonly legal: ReturnType<typeof checkLegal>;
   readonly judged: ReturnType<typeof checkJudged>;
   readonly replayed: ReturnType<typeof checkReplayed>;
@@ -101,7 +107,7 @@ type Checks = {
 async function walkEntries(
   evidence: Evidence,
   proven: Proven,
-  at: number,
+  { newest, openings }: { readonly newest: SignedCheckpoint; readonly openings: readonly Opening[] },
   openReplay: OpenReplay,
   tallies: ReturnType<typeof allTallies>,
   progress: Progress,
@@ -111,6 +117,7 @@ async function walkEntries(
   const cases = createCases();
   const checks: Checks = {
     asked: checkAsked(evidence.index, tree),
+    recovered: checkRecovered(newest.origin, openings, tree),
     legal: checkLegal(cases, legal),
     judged: checkJudged(cases, policiesOf(evidence), judged),
     replayed: checkReplayed(evidence, openReplay, replayed),
@@ -131,15 +138,16 @@ async function walkEntries(
     if (isProven) legal.bad(members.entries, `It could not be read to its end: ${says(error)}`);
   }
   if (isProven && walked !== proven.entries) legal.bad(members.entries, 'It is not the same when it is read again.');
-  const about = checks.asked.finish(at);
+  const about = checks.asked.finish(newest.at);
+  const recoveries = checks.recovered.finish();
   checks.legal.finish();
   checks.judged.finish();
   await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
   try {
-    return { about, open: await checks.ended.finish(at) };
+    return { about, recoveries, open: await checks.ended.finish(newest.at) };
   } catch (error) {
     ended.bad(members.receipts, says(error));
-    return { about, open: [] };
+    return { about, recoveries, open: [] };
   }
 }
 
@@ -160,6 +168,7 @@ function see(
   const entry: PlacedEntry = { index, ...read };
   const steps: readonly Step[] = [
     [tree, () => checks.asked.see(entry)],
+    [tree, () => checks.recovered.see(entry)],
     [legal, () => note(cases, entry)],
     [judged, () => checks.judged.see(entry)],
     [replayed, () => checks.replayed.see(entry, proven)],

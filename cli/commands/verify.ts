@@ -49,10 +49,18 @@ export const registerVerify: Register = (program, terminal, finish) => {
     });
 };
 
-function print(terminal: Terminal, file: string, { holds, log, about, damaged, checks, open }: Verdict): void {
+function print(
+  terminal: Terminal,
+  file: string,
+  { holds, log, about, recoveries, damaged, checks, open }: Verdict,
+): void {
   const out = (text: string): void => terminal.out(`${oneLine(text)}\n`);
   if (log) out(`${log.origin}: ${log.size} entries, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`);
   if (about) out(aboutOf(about));
+  for (const { origin, began, lost } of recoveries) {
+    const left = began === null ? 'as nobody signed' : `with ${began} entries`;
+    out(`RESTORED ${origin} began ${left}; ${lost ?? 'none that is known'} had been signed before it.`);
+  }
   for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
   for (const { check, title, holds: held, counts, bad, first } of checks) {
     const counted = Object.entries(counts).map(([name, many]) => told(many, name));

@@ -3,6 +3,7 @@ import { parseLine, type LoggedEntry } from '../../audit/entry-line.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import { everUnreached, linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
+import { epochs } from '../../store/log-epochs.ts';
 import { spanOf } from '../../store/log-pages.ts';
 import { everApplied } from '../../store/policies.ts';
 import type { Db } from '../../store/pool.ts';
@@ -26,7 +27,7 @@ export const placesFor = (db: Db, wanted: Wanted, size: number, isTaken: IsTaken
 
 const noSpan = { from: 0, to: 0 } as const;
 const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];
-const policyKinds = ['policy.proposed', 'policy.decided', 'policy.applied', 'log.retired'];
+const ruleKinds = ['policy.proposed', 'policy.decided', 'policy.applied', 'log.retired', 'store.recovered'];
 /** Of a cluster that could not be reached, or had no reaper: what ended late meanwhile was heard of. */
 const alarmKinds = ['alarm.raised', 'alarm.resolved'];
 const targetKinds = ['target.checked', 'target.installed'];
@@ -37,7 +38,7 @@ async function ofRequest(db: Db, request: RequestId, size: number): Promise<Plac
   const entries = await entriesAt(db, own);
   const of = { entries, size };
   const rested = [
-    ...(await placesOfPolicies(db, size)),
+    ...(await placesOfRules(db, size)),
     ...(await around(db, [...new Set(entries.flatMap(peopleOf))], personKinds, of)),
     ...(await around(db, textsOf(entries, 'target'), targetKinds, of)),
     ...(await around(db, await everUnreached(db), alarmKinds, of)),
@@ -61,9 +62,11 @@ async function around(
   return [...before.values(), ...within];
 }
 
-/** How each policy came to hold, all of them: which one held when must follow from the file; or that it was retired. */
-const placesOfPolicies = async (db: Db, size: number): Promise<readonly number[]> =>
-  placesAbout(db, ['log', ...(await everApplied(db))], size, policyKinds);
+/** How each policy came to hold, all of them: which one held when must follow from the file. And what became of the log. */
+async function placesOfRules(db: Db, size: number): Promise<readonly number[]> {
+  const recoveries = (await epochs(db)).flatMap(({ recovery }) => recovery ?? []);
+  return placesAbout(db, ['log', ...recoveries, ...(await everApplied(db))], size, ruleKinds);
+}
 
 type Found = LoggedEntry & { readonly index: number };
 
@@ -101,7 +104,7 @@ async function ofSpan(
   const requests = await placesAround(db, span, size);
   const ends = await entriesAt(db, [requests[0], span.from, span.to - 1, requests.at(-1)].filter(isPlace));
   const alarms = await around(db, await everUnreached(db), alarmKinds, { entries: ends, size });
-  const outside = [...(await placesOfPolicies(db, size)), ...alarms].filter((one) => one < span.from || one >= span.to);
+  const outside = [...(await placesOfRules(db, size)), ...alarms].filter((one) => one < span.from || one >= span.to);
   return { span, picked: [...new Set([...outside, ...requests])].toSorted((a, b) => a - b) };
 }
 
