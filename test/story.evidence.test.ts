@@ -125,7 +125,7 @@ describe('what really happened', () => {
       const [from = '', to = ''] = at;
       const middle = await verify(await evidence('middle.zip', '--from', from, '--to', to));
       expect(wrong(middle)).toEqual([]);
-      expect(middle.verdict.checks[0]?.counts['entries with a proof of their own']).toBeGreaterThan(3);
+      expect(middle.verdict.checks[0]?.counts['entries with a proof of their own']).toBeGreaterThan(0);
       expect(middle.verdict.checks[4]?.counts).toMatchObject({ ends: 1 });
     },
   );
