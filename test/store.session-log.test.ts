@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { noticesOf } from '../doctor/notices.ts';
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import { entriesOf } from '../store/audit.ts';
+import * as people from '../store/people.ts';
+import { lockedGroupsOf } from '../store/scim-groups.ts';
 import { sessionChanges } from '../store/session-check.ts';
 import { statementLine } from '../store/session-batches.ts';
 import { hashOf, type SessionEvent, type SessionLine } from '../store/session-fold.ts';
@@ -581,6 +583,21 @@ describe('erasing a person', () => {
     await erasing;
     expect(await textsLeft()).toEqual([]);
   });
+});
+
+test('an off-boarding waits for nothing that is being kept of whoever leaves, and no change of groups does (I9)', async () => {
+  const directory = store.as.curfew_directory;
+  const { handle, version } = (await people.show(directory, person)) ?? expect.fail('nobody');
+  const leaves = { handle, version: version + 1, state: 'left' } as const;
+  await store.as.curfew_collector.transaction(async (tx) => {
+    await tx.query('select from curfew.holders(array[$1::uuid])', [requestId]);
+    await directory.transaction(async (other) => {
+      await other.query(`set local lock_timeout = '500ms'`);
+      await lockedGroupsOf(other, 'scim', { id: person, handle });
+      await people.apply(other, leaves, 'curfew_directory');
+    });
+  });
+  expect((await people.show(directory, person))?.state).toBe('left');
 });
 
 describe('the login curfew_collector', () => {
