@@ -62,15 +62,11 @@ const isThere = async (tx: Db, handle: string): Promise<boolean> =>
 export const newcomersTurn = (tx: Db): Promise<unknown> =>
   tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.person', 0))`);
 
-/**
- * The row, locked: two changes of one person take turns, and none waits for whoever only refers to them (a collector that
- * keeps what they did). An erasure does, for it changes the handle.
- */
+/** The row, locked: two changes of one person take turns. */
 export async function locked(tx: Db, handle: string): Promise<PersonRow> {
-  const [row] = await tx.query<PersonRow>(
-    'select id, state, version from curfew.person where handle = $1 for no key update',
-    [handle],
-  );
+  const [row] = await tx.query<PersonRow>('select id, state, version from curfew.person where handle = $1 for update', [
+    handle,
+  ]);
   if (row) return row;
   throw new CurfewError(
     'InvalidInput',

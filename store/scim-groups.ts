@@ -97,7 +97,7 @@ export async function lockedGroupsOf(
   source: string,
   person: { readonly id: PersonId; readonly handle: string },
 ): Promise<{ readonly names: readonly string[]; readonly version: number }> {
-  await tx.query('select from curfew.person where id = $1 for no key update', [person.id]);
+  await tx.query('select from curfew.person where id = $1 for update', [person.id]);
   const rows = await tx.query<{ name: string }>(
     'select name from curfew.person_group where person = $1 and source = $2 order by name',
     [person.id, source],

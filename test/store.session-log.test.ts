@@ -537,6 +537,9 @@ const erase = async () => {
   await store.as.curfew_directory.query('select curfew.erase_person($1)', [person]);
   await store.as.curfew_directory.query(`select audit.append('person.erased', 'curfew_directory', $1, '{}')`, [person]);
 };
+const waitingAs = async (login: string): Promise<number> =>
+  (await store.admin.query(`select from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, [login]))
+    .length;
 const textsLeft = () => store.admin.query('select text from curfew.session_text where person = $1', [person]);
 
 describe('erasing a person', () => {
@@ -564,16 +567,7 @@ describe('erasing a person', () => {
     await store.as.curfew_collector.transaction(async (tx) => {
       await tx.query('select from curfew.holders(array[$1::uuid])', [requestId]);
       erasing = erase();
-      await until(
-        async () =>
-          (
-            await store.admin.query(
-              `select from pg_stat_activity where usename = 'curfew_directory' and wait_event_type = 'Lock'`,
-            )
-          ).length > 0,
-        'the erasure waits',
-        10_000,
-      );
+      await until(async () => (await waitingAs('curfew_directory')) > 0, 'the erasure waits', 10_000);
       await tx.query(
         `insert into curfew.session_text (session, line, person, text, salt)
          select id, 9, person, 'select canary', decode(repeat('00', 16), 'hex') from curfew.session where request_id = $1`,
@@ -582,6 +576,17 @@ describe('erasing a person', () => {
     });
     await erasing;
     expect(await textsLeft()).toEqual([]);
+  });
+
+  test('is waited for by whoever keeps something meanwhile, and is known then', async () => {
+    await store.admin.query(`update curfew.person set state = 'left' where id = $1`, [person]);
+    let asking: Promise<unknown> = Promise.resolve();
+    await store.as.curfew_directory.transaction(async (tx) => {
+      await tx.query('select curfew.erase_person($1)', [person]);
+      asking = store.as.curfew_collector.query('select known from curfew.holders(array[$1::uuid])', [requestId]);
+      await until(async () => (await waitingAs('curfew_collector')) > 0, 'the collector waits', 10_000);
+    });
+    expect(await asking).toEqual([{ known: false }]);
   });
 });
 

@@ -114,6 +114,8 @@ begin
               where r.person = p_person and g.ended_at is null) then
     raise exception 'a grant of this person has not ended' using errcode = 'CFA06';
   end if;
+  -- What is being kept of their sessions is there once these are had, and is taken too.
+  perform from curfew.request r where r.person = p_person order by r.id for no key update;
   with own as (delete from curfew.personal where person = p_person returning 1),
     texts as (delete from curfew.session_text where person = p_person returning 1),
     dues as (delete from curfew.person_due where handle_hash = v_hash returning 1),

@@ -28,13 +28,17 @@ create or replace view curfew.grant_use as
     from curfew.session_cursor x where g.target = any (x.targets) and (x.gone_at is null or x.gone_at > g.granted_at)) c;
 
 -- Whose texts may be kept: of a login that a request knows, whose holder was not erased. NB. Whoever asks and writes in one
--- transaction makes an erasure, which changes the handle, wait for it.
+-- transaction makes an erasure wait for it, by the rows of the requests. Not by the person's: an off-boarding changes that
+-- one, and waits for nothing that is being written down of whoever leaves. And what was there before the lock is not known
+-- after it.
 create function curfew.holders(p_requests uuid[]) returns table (request_id uuid, known boolean)
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-  select r.id, p.handle <> 'erased-' || p.id from curfew.request r join curfew.person p on p.id = r.person
-  where r.id = any (p_requests) for key share of p
-$$;
+begin
+  perform from curfew.request r where r.id = any (p_requests) order by r.id for share;
+  return query select r.id, p.handle <> 'erased-' || p.id from curfew.request r join curfew.person p on p.id = r.person
+    where r.id = any (p_requests);
+end $$;
 revoke all on function curfew.holders(uuid[]) from public;
 grant execute on function curfew.holders(uuid[]) to curfew_collector;
 
