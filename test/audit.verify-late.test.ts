@@ -175,3 +175,58 @@ describe('what the reaper ended itself, with Temporal or the worker down across 
     }
   });
 });
+
+const opened = (log: SampleLog, id: RequestId, openedAt: number): number =>
+  log.append(
+    { kind: 'session.opened', actor: 'curfew_collector', subject: id, body: { openedAt } },
+    'curfew_collector',
+  );
+const backdated = (log: SampleLog, id: RequestId, endAt: number): number => {
+  const index = log.end(id);
+  dated(log, index, endAt + 2 * hour);
+  return index;
+};
+
+describe('a session that the collector tells of', () => {
+  test('shows that what its worker says was over in time was not', async () => {
+    const { log, id, endAt } = held();
+    const opening = opened(log, id, endAt + hour);
+    backdated(log, id, endAt);
+    dated(log, opening, endAt + hour + second);
+    log.at = endAt + 2 * hour;
+    expect(wrongIn(await verdictOn(log))).toEqual([expect.stringMatching(quiet)]);
+  });
+
+  test('shows it also where it is told of after the end was written down', async () => {
+    const { log, id, endAt } = held();
+    backdated(log, id, endAt);
+    opened(log, id, endAt + hour);
+    log.append({
+      kind: 'request.closed',
+      actor: 'curfew_worker',
+      subject: id,
+      body: { outcome: 'expired', cause: 'x' },
+    });
+    opened(log, id, endAt + hour);
+    const late = '5: It began after nothing was left of its grant.';
+    expect(wrongIn(await verdictOn(log)).filter((why) => why.startsWith('5'))).toEqual([late, late]);
+  });
+
+  test('shows nothing against a worker whose clock is ten minutes behind (F33)', async () => {
+    const { log, id, endAt } = held();
+    opened(log, id, endAt - 2 * minute);
+    const index = log.end(id, { lateMs: -10 * minute });
+    dated(log, index, endAt + second);
+    opened(log, id, endAt - minute);
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+});
+
+test('an end that was verified before its grant was written down is none', async () => {
+  const { log, id } = held();
+  log.at -= 16 * minute;
+  log.release(id);
+  const index = log.end(id, { outcome: 'released' });
+  dated(log, index, log.at + 17 * minute);
+  expect(wrongIn(await verdictOn(log)).join()).toMatch(/5: It ended before it was granted/);
+});

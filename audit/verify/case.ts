@@ -52,6 +52,8 @@ export type Case = {
   readonly alarms: Alarm[];
   /** When the reaper had seen on every node that nothing was left of it, epoch ms. */
   safeAt?: number;
+  /** When the newest session of it that the collector told of began, epoch ms. */
+  sessionAt?: number;
   /** By now, with what extensions have added. */
   endAt?: number;
 };

@@ -1,7 +1,7 @@
 /** Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it. */
 import { roleOf } from '../../domain/ids.ts';
 import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
-import { minuteMs, secondMs } from '../../domain/units.ts';
+import { secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import { checkApproved } from './approved.ts';
 import {
@@ -15,12 +15,10 @@ import {
   type GrantBody,
 } from './case.ts';
 import { whyNotExtended } from './extended.ts';
-import { latenessOf, noteClusterAlarm } from './late.ts';
+import { apartMs } from './instants.ts';
+import { latenessOf, noteClusterAlarm, saidOver, skewMs } from './late.ts';
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
-
-/** A target's log has the target's own clock. */
-const skewMs = minuteMs;
 
 const overKinds: ReadonlySet<string> = new Set(['end.asked', 'condition.ended', 'grant.ended']);
 
@@ -68,9 +66,11 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     for (const why of whyNotExtended(one, entry.body as unknown as ExtensionMadeBody)) tally.bad(entry, why);
   }
 
-  function late(entry: PlacedEntry, one: Granted, { verifiedAt }: EndedBody): void {
+  function late(entry: PlacedEntry, one: Granted, body: EndedBody): void {
+    const { verifiedAt } = body;
     // NB. Told by the writer's clock, and stamped by the store's: whichever is earlier, nothing was left by then.
-    const lateness = latenessOf(one, Math.min(verifiedAt, entry.atMs, one.safeAt ?? Infinity), clusters);
+    const lateness = latenessOf(one, saidOver(one, entry, body), clusters);
+    if (!(verifiedAt >= one.grant.entry.atMs - apartMs)) tally.bad(entry, 'It ended before it was granted.');
     if (Math.abs(entry.atMs - verifiedAt) > skewMs)
       tally.count('ends that were written down over a minute from when they were verified');
     if (lateness.kind === 'onTime') tally.count(lateness.counted);
@@ -89,6 +89,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       if (openedAt > one + skewMs) tally.bad(entry, 'It began after nothing was left of its grant.');
     } else if (!made) tally.bad(entry, 'It is a session of what was never granted.');
     else if (openedAt < made.grantedAt - skewMs) tally.bad(entry, 'It is older than its grant.');
+    if (typeof one !== 'number' && openedAt > (one.sessionAt ?? -Infinity)) one.sessionAt = openedAt;
   }
 
   return {

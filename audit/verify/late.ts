@@ -8,8 +8,10 @@
 import type { NodeEvidence } from '../../domain/grant.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
-import { textIn, type Alarm, type Granted } from './case.ts';
+import { textIn, type Alarm, type EndedBody, type Granted } from './case.ts';
 
+/** A target's log has the target's own clock. */
+export const skewMs = minuteMs;
 const endedWithinMs = 30 * secondMs;
 const askedWithinMs = minuteMs;
 /** A minute, and what raising the alarm itself may take. */
@@ -49,24 +51,41 @@ export type Lateness =
  * @param clusters alarms of clusters: the log does not say which of them a target is in
  */
 export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alarm[]): Lateness {
-  const { entry, body } = one.grant;
-  const dues = [
-    { at: one.endAt ?? body.endAt, withinMs: endedWithinMs },
-    // What was asked before the login was there could not end it yet.
-    ...one.asked.map(({ atMs }) => ({ at: Math.max(atMs, entry.atMs), withinMs: askedWithinMs })),
-  ];
-  const missed = dues.filter(({ at, withinMs }) => !(safeAt - at <= withinMs));
+  const dues = duesOf(one);
+  // NB. Whoever ends a grant is not who tells of its sessions, and where one began something was left.
+  const endedAt = Math.max(safeAt, (one.sessionAt ?? -Infinity) - skewMs);
+  const missed = dues.filter(({ at, withinMs }) => !(endedAt - at <= withinMs));
   const shouldAt = Math.min(...dues.map(({ at }) => at));
   if (missed.length > 0) {
     const told = ({ at }: { readonly at: number }): boolean =>
       [...one.alarms, ...clusters].some(
         ({ raisedAt, overAt }) => raisedAt <= at + loudWithinMs && (overAt === undefined || overAt >= at),
       );
-    return { kind: 'late', loud: missed.every(told), byMs: safeAt - shouldAt };
+    return { kind: 'late', loud: missed.every(told), byMs: endedAt - shouldAt };
   }
-  const soon = safeAt - shouldAt <= endedWithinMs;
+  const soon = endedAt - shouldAt <= endedWithinMs;
   return {
     kind: 'onTime',
     counted: soon ? `ended within ${endedWithinMs / secondMs} s` : 'ended within a minute of being asked to',
   };
+}
+
+const duesOf = ({ grant: { entry, body }, endAt, asked }: Granted) => [
+  { at: endAt ?? body.endAt, withinMs: endedWithinMs },
+  // What was asked before the login was there could not end it yet.
+  ...asked.map(({ atMs }) => ({ at: Math.max(atMs, entry.atMs), withinMs: askedWithinMs })),
+];
+
+/** By when nothing was left of it, as the end says: by the writer's clock, the store's, or the reaper's evidence. */
+export const saidOver = ({ safeAt }: Granted, { atMs }: PlacedEntry, { verifiedAt }: EndedBody): number =>
+  Math.min(verifiedAt, atMs, safeAt ?? Infinity);
+
+/**
+ * After which instant no session may have begun, of a grant whose end this entry is, epoch ms: when it had to be over,
+ * where it was by then. Not when it is said to have been: a writer's clock may be minutes behind (F33).
+ */
+export function noneAfter(one: Granted, entry: PlacedEntry): number {
+  const dueAt = Math.min(...duesOf(one).map(({ at, withinMs }) => at + withinMs));
+  const isInTime = saidOver(one, entry, entry.body as unknown as EndedBody) <= dueAt;
+  return isInTime ? Math.min(entry.atMs, dueAt) : entry.atMs;
 }

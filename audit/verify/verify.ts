@@ -3,7 +3,7 @@
  * network. One pass over the entries, in the order of the log; what is kept meanwhile is what is open.
  */
 import { isRefusal } from '../../domain/errors.ts';
-import { createCases, type Cases } from './case.ts';
+import { createCases, isGranted, type Cases } from './case.ts';
 import type { SignedCheckpoint } from '../checkpoint.ts';
 import type { Opening } from '../epoch.ts';
 import { members } from '../evidence/format.ts';
@@ -14,6 +14,7 @@ import { checkAsked, type About } from './asked.ts';
 import { againstWitness, readCheckpoints } from './checkpoints.ts';
 import { checkEnded, type OpenGrant } from './ended.ts';
 import { checkJudged } from './judged.ts';
+import { noneAfter } from './late.ts';
 import { checkLegal } from './legal.ts';
 import { placedLines, type PlacedLine } from './lines.ts';
 import { note } from './note.ts';
@@ -176,7 +177,10 @@ function see(
     [legal, () => checks.legal.see(entry)],
   ];
   const over = (): void => {
-    if (closing.has(entry.kind) && cases.of(entry.subject) !== undefined) cases.close(entry.subject, entry.atMs);
+    const one = closing.has(entry.kind) ? cases.of(entry.subject) : undefined;
+    if (one === undefined || typeof one === 'number') return;
+    const isEnd = entry.kind === 'grant.ended' && isGranted(one);
+    cases.close(entry.subject, isEnd ? noneAfter(one, entry) : entry.atMs);
   };
   const waited = inTurn(steps, entry);
   if (waited) return waited.then(over);
