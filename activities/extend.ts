@@ -86,11 +86,17 @@ async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promi
  * No attempt follows: what one of them did without recording it is recorded now, and else that nothing came of it.
  * A target that does not answer leaves it open, until the grant has ended.
  */
-async function settle(deps: GrantDeps, cluster: Cluster, { extensionId, view }: Input, cause: string): Promise<Moved> {
+async function settle(
+  deps: GrantDeps,
+  cluster: Cluster,
+  { requestId, extensionId, view }: Input,
+  cause: string,
+): Promise<Moved> {
   const extension = await extensions.byId(deps.store, extensionId);
   const seen = extension && (await readBack(deps, cluster, extension));
   if (seen) return record(deps, view, extension, seen);
   await deps.store.transaction(async (tx) => {
+    await grants.takeTurns(tx, [requestId]);
     if (!extension || !(await extensions.saveOutcome(tx, { extensionId, kind: 'failed', cause, evidence: null })))
       return;
     await append(tx, extensionFailed(extension.requester, extension.requestId, { ...madeOf(extension), cause }));
@@ -119,6 +125,8 @@ async function record(
   const { id, requestId, requester, endAt } = extension;
   const hash = evidenceHash(evidence);
   await deps.store.transaction(async (tx) => {
+    // First, as whoever records an end: both write the grant, its extensions and its view.
+    await grants.takeTurns(tx, [requestId]);
     const moved = await extensions.moveEnd(tx, requestId, endAt);
     const first = await extensions.saveOutcome(tx, { extensionId: id, kind: 'extended', cause: null, evidence });
     if (first !== moved) throw new CurfewError('NotPending', 'It was over when its extension was recorded.');

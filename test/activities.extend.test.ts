@@ -12,6 +12,7 @@ import * as grants from '../store/grants.ts';
 import * as projections from '../store/projections.ts';
 import type { Store } from '../store/pool.ts';
 import { click, ok, policyText, type Handle } from './support/company.ts';
+import { eventually } from './support/eventually.ts';
 import { after, ordersProd, startGranting, type Granting } from './support/granting.ts';
 
 let world: Granting;
@@ -208,7 +209,38 @@ describe('an extension', () => {
     expect((await failure(extend(order))).type).toBe('NotPending');
     expect(await atTarget(it.requestId)).toEqual({ until: it.endAt, valid: it.endAt });
   });
+
+  test.each([
+    ['that was made', {}],
+    ['that did not come about', { over: 'it did not answer in time' }],
+  ])('%s is recorded in the turn of its grant, so that no end of many runs into it (I9)', async (_, more) => {
+    const it = await held();
+    const order = await allowed(it);
+    const { admin } = world.company.store;
+    let done: Promise<unknown> = Promise.resolve();
+    await admin.transaction(async (tx) => {
+      await tx.query(`set local lock_timeout = '500ms'`);
+      await grants.takeTurns(tx, [it.requestId]);
+      let isOver = false;
+      done = extend({ ...order, ...more })
+        .catch(() => undefined)
+        .finally(() => (isOver = true));
+      await eventually('it waits, or is over', async () => isOver || (await waitsForItsTurn(admin)));
+      expect(isOver).toBe(false);
+      await projections.viewsToChange(tx, [it.requestId]);
+      await tx.query('select from curfew.access_grant where request_id = $1 for update', [it.requestId]);
+    });
+    await done;
+    expect((await extensions.outcomeOf(admin, order.extensionId))?.kind).toBe('over' in more ? 'failed' : 'extended');
+  });
 });
+
+const waitsForItsTurn = async (admin: Store): Promise<boolean> =>
+  (
+    await admin.query(
+      `select from pg_stat_activity where wait_event = 'advisory' and query like 'select pg_advisory_xact_lock%'`,
+    )
+  ).length > 0;
 
 /** Each is done to an extension that was approved in order. */
 const refusals: readonly {
