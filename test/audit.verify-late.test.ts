@@ -230,3 +230,26 @@ test('an end that was verified before its grant was written down is none', async
   dated(log, index, log.at + 17 * minute);
   expect(wrongIn(await verdictOn(log)).join()).toMatch(/5: It ended before it was granted/);
 });
+
+describe('a signer whose clock is ten minutes ahead (F33)', () => {
+  const ahead = (log: SampleLog) => ({ ...log.written(), at: log.at + 10 * minute });
+
+  test('makes no grant bad that ends after that', async () => {
+    const { log, endAt } = held();
+    log.at = endAt - minute;
+    log.ask();
+    const verdict = await verdictOn(ahead(log));
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(verdict.open).toHaveLength(1);
+  });
+
+  test('hides no grant that had to be over by when the store wrote its newest entry, nor a quarter of an hour before', async () => {
+    const { log, endAt } = held();
+    log.at = endAt + minute;
+    log.ask();
+    expect(wrongIn(await verdictOn(log)).join()).toContain('no entry says that nothing is left of it');
+    const quietly = held();
+    const later = { ...quietly.log.written(), at: quietly.endAt + 16 * minute };
+    expect(wrongIn(await verdictOn(later)).join()).toContain('no entry says that nothing is left of it');
+  });
+});

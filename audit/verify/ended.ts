@@ -32,14 +32,19 @@ export type OpenGrant = {
 
 export type EndedCheck = {
   see(entry: PlacedEntry): Promise<void> | undefined;
-  /** @param at of the newest checkpoint, epoch ms: by then what was over had to have ended */
-  finish(at: number): Promise<readonly OpenGrant[]>;
+  /**
+   * What was over by where the log comes to had to have ended: by its newest entry, or by the newest checkpoint as far as
+   * whoever signed that may have been ahead of the store.
+   * @param signedAt of the newest checkpoint, epoch ms
+   */
+  finish(signedAt: number): Promise<readonly OpenGrant[]>;
 };
 
 export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): EndedCheck {
   /** Of what is no request: clusters that nobody looks after, or can reach. */
   const clusters: Alarm[] = [];
   const approved = checkApproved(tally);
+  let newestAt = -Infinity;
 
   async function granted(entry: PlacedEntry, one: Case): Promise<void> {
     const body = entry.body as unknown as GrantBody;
@@ -94,6 +99,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
 
   return {
     see(entry) {
+      newestAt = Math.max(newestAt, entry.atMs);
       const one = cases.of(entry.subject);
       const open = typeof one === 'number' ? undefined : one;
       if (one === undefined) noteClusterAlarm(clusters, entry);
@@ -104,8 +110,9 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       if (entry.kind === 'session.opened' && one !== undefined) session(entry, one);
       return undefined;
     },
-    async finish(at) {
+    async finish(signedAt) {
       const live: OpenGrant[] = [];
+      const at = Math.max(newestAt, signedAt - apartMs);
       approved.finish(at);
       for (const one of cases.left()) {
         if (!isGranted(one) || one.state.kind === 'closed') continue;
