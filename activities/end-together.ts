@@ -38,18 +38,25 @@ export type TogetherDeps = {
 const batch = 250;
 const beatMs = 2 * secondMs;
 
-export const createTogether = (deps: TogetherDeps): TogetherActivities => ({
-  endTogether: failing({ log: deps.log, activity: 'endTogether', as: toRetry }, async (input) => {
-    const beating = setInterval(() => heartbeat(), beatMs);
-    try {
-      return { ended: await endAll(deps, input) };
-    } finally {
-      clearInterval(beating);
-    }
-  }),
-});
+export const createTogether = (deps: TogetherDeps): TogetherActivities => {
+  const evidence = new Evidence();
+  return {
+    endTogether: failing({ log: deps.log, activity: 'endTogether', as: toRetry }, async (input) => {
+      const beating = setInterval(() => heartbeat(), beatMs);
+      try {
+        return { ended: await endAll(deps, evidence, input) };
+      } finally {
+        clearInterval(beating);
+      }
+    }),
+  };
+};
 
-async function endAll(deps: TogetherDeps, { personId: person, cause, learnedAt }: LeaveInput): Promise<number> {
+async function endAll(
+  deps: TogetherDeps,
+  evidence: Evidence,
+  { personId: person, cause, learnedAt }: LeaveInput,
+): Promise<number> {
   const why = { outcome: 'revoked', cause: cause === 'left' ? 'the person left' : 'the person was suspended' } as const;
   // What they were given since, if they are back, is no part of it.
   const held = (await grants.live(deps.store, { person })).filter(({ grantedAt }) => grantedAt <= learnedAt);
@@ -59,7 +66,8 @@ async function endAll(deps: TogetherDeps, { personId: person, cause, learnedAt }
     if (!cluster) continue;
     for (let from = 0; from < some.length; from += batch) {
       const ids = some.slice(from, from + batch).map(({ requestId }) => requestId);
-      ended += await recordAll(deps, target, await receiptsOf(cluster, ids), why);
+      ended += await recordAll(deps, target, await receiptsOf(cluster, evidence, ids), why);
+      for (const id of ids) evidence.forget(id);
       heartbeat();
     }
   }
@@ -67,8 +75,11 @@ async function endAll(deps: TogetherDeps, { personId: person, cause, learnedAt }
 }
 
 /** Of those that every node calls ended (I16). A target that does not answer ends none: each Workflow goes on trying. */
-async function receiptsOf({ revoker }: Cluster, ids: readonly RequestId[]): Promise<ReadonlyMap<RequestId, Ended>> {
-  const evidence = new Evidence();
+async function receiptsOf(
+  { revoker }: Cluster,
+  evidence: Evidence,
+  ids: readonly RequestId[],
+): Promise<ReadonlyMap<RequestId, Ended>> {
   const tried = await Promise.allSettled(ids.map(async (id) => [id, evidence.add(id, await revoker.end(id))] as const));
   return new Map(
     tried.flatMap((one) => {

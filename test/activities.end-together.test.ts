@@ -60,6 +60,25 @@ test('all that a leaver holds is ended, verified and recorded as each revoke wou
   expect(await grants.live(admin)).toEqual([]);
 });
 
+test('a store that is away makes no end of a leaver any later (I17, I18)', async () => {
+  const real = world.company.store.as.curfew_worker;
+  let away = false;
+  const store: Store = {
+    ...real,
+    transaction: (work) => (away ? Promise.reject(new Error('the store is away')) : real.transaction(work)),
+  };
+  const { held, activities, admin } = await heldTwice({ store });
+  const input = await leaves('ada');
+  away = true;
+  await expect(world.run(activities.endTogether, input)).rejects.toThrow();
+  for (const { requestId } of held) expect(await world.canLogin(requestId)).toBe(false);
+  away = false;
+  const backAt = Date.now();
+  expect(await world.run(activities.endTogether, input)).toEqual({ ended: 2 });
+  for (const { requestId } of held)
+    expect((await grants.receipts(admin, requestId)).revoke?.verifiedAt).toBeLessThan(backAt);
+});
+
 test('a repeat, and a Workflow’s own revoke after it, change nothing that was written (I10)', async () => {
   const { held, activities, admin } = await heldTwice();
   const input = await leaves('ada');

@@ -110,10 +110,13 @@ test('a store that is down stops no revoke; the receipt comes later and counts w
   expect(await world.canLogin(it.requestId)).toBe(false);
   expect((await grants.receipts(admin, it.requestId)).revoke).toBeUndefined();
   away = false;
+  const backAt = Date.now();
   await world.run(activities.revoke, order(it, view));
   const { revoke: receipt } = await grants.receipts(admin, it.requestId);
   expect(receipt && sessionsClosed(receipt)).toBe(1);
   expect(receipt?.rounds).toBe(2);
+  // It was over then, whenever that could be said.
+  expect(receipt?.verifiedAt).toBeLessThan(backAt);
 });
 
 test('what was never granted is ended too: a tombstone, and the entry of a grant that failed', async () => {

@@ -69,6 +69,16 @@ async function grantMany(person: PersonId): Promise<readonly RequestId[]> {
     await worker.close();
   }
 }
+async function grantTo(person: PersonId): Promise<RequestId> {
+  const worker = openWorker(postgres);
+  try {
+    const { id } = await plantRequest(store, person);
+    await worker.grant(prepareGrant({ grantId: id, personId: person }).call);
+    return id;
+  } finally {
+    await worker.close();
+  }
+}
 const mayLogin = async (): Promise<number> => {
   const [row] = await postgres.query<{ n: number }>(
     'postgres',
@@ -140,4 +150,49 @@ test('the checker names an end by the reaper that the log does not tell of, and 
   await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'asked', verifiedAt: 1 } }));
   await append(store.as.curfew_reaper, oddEntry({ ...odd, body: { cause: 'due', verifiedAt: 2 } }));
   expect((await notSaid()).toSorted()).toEqual([`no-change ${undone}`, `no-entry ${unsaid}`]);
+});
+
+test('a store that is away makes no end that somebody asked for any later, and loses none of a leaver (I9, I17, I18)', async () => {
+  const [leaver, holder] = [await plantPerson(store), await plantPerson(store)];
+  const [left, released] = [await grantTo(leaver.id), await grantTo(holder.id)];
+  const rows = [
+    { id: randomUUID(), scope: { kind: 'person', person: leaver.id } as const, cause: 'left' as const },
+    {
+      id: randomUUID(),
+      scope: { kind: 'grant', requestId: released, target: orders } as const,
+      cause: 'released' as const,
+    },
+  ];
+  await intents.insertAll(
+    store.as.curfew_directory,
+    rows.map((one) => ({ ...one, actor: 'curfew_directory' })),
+  );
+  const real = store.as.curfew_reaper;
+  let away = true;
+  const stopping = new AbortController();
+  const failed: string[] = [];
+  const following = followIntents({
+    store: {
+      ...real,
+      transaction: (work) => (away ? Promise.reject(new Error('the store is away')) : real.transaction(work)),
+    },
+    target: reaper,
+    names: [orders],
+    ending: createEnding(reaper, { signal: stopping.signal, clock: Date.now }),
+    onFailure: (_, intent) => failed.push(intent),
+  });
+  const mine = new Set<string>(rows.map(({ id }) => id));
+  await following.round();
+  await eventually('neither is written', () => [...mine].every((id) => failed.includes(id)));
+  away = false;
+  const backAt = Date.now();
+  await following.round();
+  await eventually(
+    'both are closed',
+    async () => !(await intents.pending(store.as.curfew_reaper, [orders])).some(({ id }) => mine.has(id)),
+  );
+  stopping.abort();
+  const said = (await endsInLog()).filter(({ subject }) => [left, released].some((id) => id === subject));
+  expect(said.map(({ subject }) => subject).toSorted()).toEqual([left, released].toSorted());
+  for (const { body } of said) expect(body.verifiedAt).toBeLessThan(backAt);
 });

@@ -27,6 +27,24 @@ export type EndReceipt = {
   readonly verifiedAt: number | null;
 };
 
+/**
+ * Whether `later` tells of something that was there after `first` had called the grant ended everywhere. A node that
+ * did not answer tells of nothing.
+ */
+export const isRefuted = (first: EndReceipt, later: EndReceipt): boolean =>
+  later.outcome === 'failed' ||
+  later.outcome === 'blocked' ||
+  later.nodes.some(({ node, sessionsFound, facts }) => {
+    const before = first.nodes.find((one) => one.node === node);
+    // Who was told to end before is counted again where the node notes it, and nowhere else.
+    return !before || sessionsFound > (before.facts?.closed ?? 0) || (facts !== null && isSomethingLeft(facts));
+  });
+
+const isSomethingLeft = ({ state, canLogin, memberships, sessions, prepared }: Facts): boolean =>
+  state === 'active' || canLogin || memberships + sessions + prepared > 0;
+
+type Facts = NonNullable<NodeEvidence['facts']>;
+
 type NodeEntry = { pids: Set<number>; answer: Verified | null; verifiedAt: number | null; problem: string | null };
 const notAsked = (): NodeEntry => ({ pids: new Set(), answer: null, verifiedAt: null, problem: 'not asked yet' });
 

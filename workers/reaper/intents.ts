@@ -4,8 +4,10 @@ import { minuteMs } from '../../domain/time.ts';
 import { doubted, pending, type PendingIntent } from '../../store/intents.ts';
 import type { Store } from '../../store/pool.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
+import type { EndReceipt } from '../../targets/postgres/end.ts';
+import { isRefuted } from '../../targets/postgres/evidence.ts';
 import type { Ending } from './ending.ts';
-import { evidenceOf, type Evidence } from './evidence.ts';
+import { evidenceOf } from './evidence.ts';
 import { createOutcomeBook, type ToldOutcome } from './outcome-book.ts';
 
 export type IntentOptions = {
@@ -29,7 +31,8 @@ export type Intents = {
 /**
  * Revoke intents of one cluster: begun in the second in which they are read, all at once, each followed until it is
  * ended on every node, then closed with its evidence. What could not be closed, because the store died meanwhile, is
- * pending still, and is ended again: that changes nothing on the target.
+ * pending still, and is ended again: that changes nothing on the target, nor what the log is told, where nothing was
+ * left in between.
  *
  * NB. Of an intent with an outcome only what this process ended itself is believed: where the store still has a grant
  * that it asks the end of, the target is asked once more.
@@ -40,6 +43,8 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
   const closed = new Set<string>();
   /** Read, and not closed yet: what failed is begun again in the next round. */
   const owed = new Map<string, readonly PendingIntent[]>();
+  /** What came of them so far, by intent and grant, until it is written: a dead store makes no end any later. */
+  const unwritten = new Map<string, Map<string, Ended>>();
   const book = createOutcomeBook(store);
 
   async function follow(group: readonly PendingIntent[]): Promise<void> {
@@ -47,13 +52,16 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     if (!first || underWay.has(first.id)) return;
     underWay.add(first.id);
     try {
-      const { scope } = first;
-      const ended = await (scope.kind === 'grant' ? endOne(scope.requestId) : endAllOf(scope.person));
-      if (!ended) return;
-      closed.add(first.id);
+      const { id, scope } = first;
+      const known = unwritten.get(id) ?? new Map<string, Ended>();
+      unwritten.set(id, known);
+      if (!(await (scope.kind === 'grant' ? endOne(scope.requestId, known) : endAllOf(scope.person, known)))) return;
+      closed.add(id);
+      const ended = [...known.values()];
       const own = ended.filter((one) => one.own);
       await book.write(group.map((intent, place) => toldOf(intent, ended, place === 0 ? own : [], target.name)));
-      owed.delete(first.id);
+      owed.delete(id);
+      unwritten.delete(id);
     } catch (error) {
       onFailure(error, first.id);
     } finally {
@@ -61,26 +69,26 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     }
   }
 
-  async function endOne(grantId: string): Promise<readonly Ended[] | undefined> {
+  /** @returns false where the process stops before */
+  async function endOne(grantId: string, known: Map<string, Ended>): Promise<boolean> {
     const { begun, sinceAt, ended } = ending.end(grantId);
     const receipt = await ended;
-    return (
-      receipt && [{ evidence: evidenceOf(receipt), foundAt: sinceAt, own: begun && receipt.outcome === 'disabled' }]
-    );
+    if (!receipt) return false;
+    const first = known.get(grantId);
+    if (!first || isRefuted(first.receipt, receipt))
+      known.set(grantId, { receipt, foundAt: sinceAt, own: begun && receipt.outcome === 'disabled' });
+    return true;
   }
 
   /** Asked of the ledger, which knows the person, and asked again, because a claim may have been under way (I9). */
-  async function endAllOf(person: PersonId): Promise<readonly Ended[] | undefined> {
-    const all: Ended[] = [];
+  async function endAllOf(person: PersonId, known: Map<string, Ended>): Promise<boolean> {
     for (let asked = 0; asked < longestLeave; asked += 1) {
       const live = await target.liveOf(person);
-      if (live.length === 0) return all;
-      for (const ended of await Promise.all(live.map(endOne))) {
-        if (!ended) return undefined;
-        all.push(...ended);
-      }
+      if (live.length === 0) return true;
+      const ended = await Promise.all(live.map((grantId) => endOne(grantId, known)));
+      if (ended.includes(false)) return false;
     }
-    return undefined; // still pending, so the next round goes on
+    return false; // still pending, so the next round goes on
   }
 
   async function inDoubt(): Promise<readonly PendingIntent[]> {
@@ -89,6 +97,8 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     for (const id of closed) if (!known.has(id)) closed.delete(id);
     return doubtful.filter(({ id }) => !closed.has(id));
   }
+
+  const isOpen = (id: string): boolean => owed.has(id) || underWay.has(id);
 
   return {
     async round(what = 'all') {
@@ -99,13 +109,14 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
       if (what === 'all') owed.clear();
       // An intent about a person is owed by each target of the cluster, and all of them have one ledger.
       for (const [id, group] of Map.groupBy(read, (intent) => intent.id)) owed.set(id, group);
+      if (what === 'all') for (const id of unwritten.keys()) if (!isOpen(id)) unwritten.delete(id);
       for (const group of owed.values()) void follow(group);
     },
   };
 }
 
 /** `own`: this process ended it because somebody asked, and nobody else of it tells the log. */
-type Ended = { readonly evidence: Evidence; readonly foundAt: number; readonly own: boolean };
+type Ended = { readonly receipt: EndReceipt; readonly foundAt: number; readonly own: boolean };
 
 /** @param own those of which this row's entries tell, and none of another row of its intent */
 const toldOf = (
@@ -118,11 +129,11 @@ const toldOf = (
   target,
   evidence: {
     by: 'reaper',
-    grants: ended.map(({ evidence }) => evidence),
-    told: own.map(({ evidence }) => evidence.grantId),
+    grants: ended.map(({ receipt }) => evidenceOf(receipt)),
+    told: own.map(({ receipt }) => receipt.grantId),
   },
-  entries: own.map(({ evidence, foundAt }) =>
-    reaperEnded('curfew_reaper', evidence.grantId, { cluster, cause: 'asked', foundAt, ...evidence }),
+  entries: own.map(({ receipt, foundAt }) =>
+    reaperEnded('curfew_reaper', receipt.grantId, { cluster, cause: 'asked', foundAt, ...evidenceOf(receipt) }),
   ),
 });
 
