@@ -130,7 +130,7 @@ export async function newestCheckpoint(db: Db): Promise<StoredCheckpoint | undef
 }
 
 /** It is not of the log as it is now; said by the store. */
-const notOfThisLog = 'CFA07';
+export const notOfThisLog = 'CFA07';
 
 /**
  * Keeps what was signed. The worker only.

@@ -94,6 +94,17 @@ describe('evidence of a log that nobody changed', () => {
     expect(verdict.checks[0]?.counts).toMatchObject({ 'entries with a proof of their own': 6 });
   });
 
+  test('holds where a checkpoint is older than the one before it, whose clock was ahead, and counts it (F33)', async () => {
+    const log = sample();
+    const verdict = await verified({
+      ...pick(log),
+      receipts: log.receipts,
+      signedAts: [log.at + 31_536_000_000, log.at + 1],
+    });
+    expect(wrong(verdict)).toEqual([]);
+    expect(verdict.checks[0]?.counts).toMatchObject({ checkpoints: 2, 'checkpoints older than the one before': 1 });
+  });
+
   test('lists a grant that goes on as open, and not as bad', async () => {
     const log = sample();
     const { id } = log.ask();

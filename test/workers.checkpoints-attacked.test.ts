@@ -111,6 +111,46 @@ test('a worker whose clock was set back an hour goes on signing each minute, and
   expect(await open()).toEqual([]);
 });
 
+/** By a clock that is wrong by so much; once signed, it is never taken back. */
+async function signedBy(wrongBy: number): Promise<void> {
+  await store.admin.transaction(async (tx) => {
+    await tx.query('alter table audit.checkpoint disable trigger all');
+    const witnessing = createWitnessing({ store: tx, clock: () => now, witnesses: [directoryWitness(folder)] });
+    const options = { store: tx, log: quiet, clock: () => now + wrongBy, name, witnessing };
+    await createCheckpoints({ ...options, keyring: () => Promise.resolve(keyring()) })();
+    await tx.query('alter table audit.checkpoint enable always trigger checkpoint_fits');
+    for (const trigger of ['kept', 'not_truncated'])
+      await tx.query(`alter table audit.checkpoint enable always trigger checkpoint_${trigger}`);
+  });
+}
+
+test('a checkpoint that is a year ahead keeps nobody from signing, with the time that it is (F33)', async () => {
+  await signedBy(365 * 24 * 60 * minuteMs);
+  const look = worker();
+  for (let turn = 0; turn < 2; turn += 1) {
+    await entries(1);
+    now += minuteMs;
+    await look();
+  }
+  const checkpoints = await stored();
+  expect(checkpoints.map(({ size }) => size)).toEqual([3, 4, 5]);
+  expect(checkpoints.slice(1).map(({ at }) => at)).toEqual([now - minuteMs, now]);
+  expect(await inFolder()).toHaveLength(3);
+  expect(await open()).toEqual([]);
+});
+
+test('a worker whose clock is too far ahead of the store’s signs nothing, and the alarm says that it is the clock (F33)', async () => {
+  const look = worker(undefined, () => 120 * minuteMs);
+  for (let turn = 0; turn < 2; turn += 1) {
+    await expect(look()).rejects.toMatchObject({ sqlstate: 'CFA07' });
+    now += 5 * minuteMs;
+  }
+  await expect(look()).rejects.toMatchObject({ sqlstate: 'CFA07' });
+  expect(await stored()).toEqual([]);
+  const [alarm] = await alarms.open(store.admin);
+  expect(alarm).toMatchObject({ key: 'log-unsigned/late', detail: expect.stringContaining('clock') });
+});
+
 /** As somebody who has the database, whatever guards it. */
 const asSuperuser = (text: string): Promise<void> =>
   store.admin.transaction(async (tx) => {

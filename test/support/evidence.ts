@@ -256,6 +256,8 @@ export type Written = {
   /** Those of before and after the span that stand in the file. */
   readonly picked?: readonly number[];
   readonly at: number;
+  /** When each checkpoint was signed; from `at` on where absent. */
+  readonly signedAts?: readonly number[];
   /** Signed openings of later epochs, and the epoch of each checkpoint; the first where absent. */
   readonly openings?: readonly string[];
   readonly epochs?: readonly number[];
@@ -294,7 +296,12 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
   for (const [at, one] of sizes.entries()) {
     const root = await rootOf(one, read);
     const note = signNote(
-      checkpointText({ origin: `curfew/${log.epochs?.[at] ?? 1}`, size: one, root, at: log.at + at }),
+      checkpointText({
+        origin: `curfew/${log.epochs?.[at] ?? 1}`,
+        size: one,
+        root,
+        at: log.signedAts?.[at] ?? log.at + at,
+      }),
       [keys.signer],
     );
     const before = sizes[at - 1];

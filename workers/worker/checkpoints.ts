@@ -11,6 +11,7 @@ import { lostOf, ownLogOf } from '../../doctor/log/own-log.ts';
 import { newestSigned, signedIn } from '../../doctor/log/signed.ts';
 import { minuteMs, secondMs } from '../../domain/time.ts';
 import * as alarms from '../../store/alarms.ts';
+import { StoreError } from '../../store/failures.ts';
 import * as tree from '../../store/log.ts';
 import { newestEpoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
@@ -39,6 +40,8 @@ const lookEveryMs = 250;
 const restMs = 5 * secondMs;
 /** After that somebody has to know that what is written is not signed, whatever the reason. */
 const lateMs = 5 * minuteMs;
+/** Of another worker's clock. The store takes a quarter of an hour by its own, of which this one's may be a part. */
+const aheadMs = 10 * minuteMs;
 const lostKey = `${behindCode}/log`;
 
 /**
@@ -87,10 +90,14 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
     }
   }
 
-  /** Never older than what is held: a clock may be set back, and another worker's may be ahead. */
+  /**
+   * Not older than what is held: another worker's clock may be ahead. Where it was so by more than the store takes, the
+   * time that it is counts again: else nothing were signed until that other time comes.
+   */
   async function sign(own: OwnLog, { signers, verifiers }: Keyring, held: readonly Checkpoint[]) {
     const { size, epoch } = own;
-    const at = Math.max(clock(), ...held.map((one) => one.at));
+    const now = clock();
+    const at = Math.max(now, ...held.map((one) => one.at).filter((one) => one - now <= aheadMs));
     const made = { origin: originOf(name, epoch), size, root: await rootOf(size, own.read), at };
     const note = signNote(checkpointText(made), signers);
     const kept = signedIn(await tree.keepCheckpoint(store, { size, epoch, note, at }), name, verifiers);
@@ -148,14 +155,22 @@ export function createCheckpoints(options: CheckpointsOptions): () => Promise<vo
     const isWanted = isDue(seen, reach, sinceLookMs) || (seen !== undefined && reach.size < seen.size);
     if (Math.abs(now - restsSince) < restMs || (!isWanted && sinceLookMs < everyMs)) return;
     [lookedAt, restsSince] = [now, now];
+    let isRefused = false;
     try {
       await look(sinceLookMs);
+    } catch (error) {
+      isRefused = error instanceof StoreError && error.sqlstate === tree.notOfThisLog;
+      throw error;
     } finally {
       const isLate = unsignedSince !== undefined && now - unsignedSince >= lateMs;
-      await tellLate(isLate ? 'Entries of the log have been signed by nobody for minutes.' : undefined);
+      await tellLate(isLate ? `${unsigned}${isRefused ? refused : ''}` : undefined);
     }
   };
 }
+
+const unsigned = 'Entries of the log have been signed by nobody for minutes.';
+const refused =
+  ' The store does not take what a worker signs (CFA07): look at that worker’s clock and at the store’s, which may differ by a quarter of an hour.';
 
 type Reach = { readonly size: number; readonly epoch: number };
 
