@@ -79,11 +79,33 @@ test('another decision that is tainted does not excuse it', async () => {
   expect(wrongIn(await verdictOn(log))).toEqual(notAsked);
 });
 
-test('an approval that was void long before is none, whatever was asked for later', async () => {
-  const { log, id, decision } = crossed(6_000);
+test('an approval that was void longer before than an attempt takes is none, whatever was asked for later', async () => {
+  const { log, id, decision } = crossed(31_000);
   tainted(log, id, decision);
   log.end(id, { outcome: 'revoked' as 'released' });
   expect(wrongIn(await verdictOn(log)).join()).toMatch(/^5: It was granted with 0 of 1 approvals for "[^"]+"\.$/);
+});
+
+test('an approval that was void an hour before is none, whenever its worker says that it granted', async () => {
+  const { log, id, decision } = crossed(hour);
+  const index = log.lines.length - 1;
+  log.lines[index] = Buffer.from(
+    String(log.lines[index]).replace(/"grantedAt":(\d+)/, (_, at: string) => `"grantedAt":${Number(at) - hour}`),
+  );
+  tainted(log, id, decision);
+  log.end(id, { outcome: 'revoked' as 'released' });
+  expect(wrongIn(await verdictOn(log)).join()).toMatch(/5: It was granted with 0 of 1 approvals for "[^"]+"\.(?:,|$)/);
+});
+
+test('when a worker says that it granted is held against the store, as every instant by which it judges', async () => {
+  const { log } = crossed();
+  const index = log.lines.length - 1;
+  log.lines[index] = Buffer.from(
+    String(log.lines[index]).replace(/"grantedAt":(\d+)/, (_, at: string) => `"grantedAt":${Number(at) - hour}`),
+  );
+  expect(wrongIn(await verdictOn(log)).join()).toMatch(
+    /3: It was judged as of .*, and that is not when it was written/,
+  );
 });
 
 /** Two approve at once where one is enough. @returns the place of the word that came too late */

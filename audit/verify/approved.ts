@@ -8,16 +8,20 @@
 import { stagesOf, type GrantablePlan } from '../../domain/plan.ts';
 import { minuteMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
-import { counted, textIn, type Case, type GrantBody, type Word } from './case.ts';
+import { counted, textIn, type Case, type Word } from './case.ts';
 import type { Tally } from './report.ts';
 
-/** So long before the grant an approval may have become void that had counted when the grant was judged. */
-const crossedWithinMs = 5 * secondMs;
+/**
+ * So long before the grant was written down an approval may have become void that had counted when it was judged: an
+ * attempt has ten seconds, and the store a quarter of a minute for a statement. By the store's clock alone: whoever grants
+ * could name any instant.
+ */
+const crossedWithinMs = 30 * secondMs;
 /** Whoever looks at what a leaver approved does so every few seconds; it may have been down meanwhile. */
 const overWithinMs = 5 * minuteMs;
 
 export type ApprovedCheck = {
-  granted(entry: PlacedEntry, one: Case, body: GrantBody): void;
+  granted(entry: PlacedEntry, one: Case): void;
   /** Its end was asked for, or nothing is left of it. */
   over(entry: PlacedEntry, one: Case): void;
   /** @param at epoch ms: what was granted long before that, and nobody has asked the end of, is bad */
@@ -36,7 +40,7 @@ export function checkApproved(tally: Tally): ApprovedCheck {
   };
 
   return {
-    granted(entry, one, body) {
+    granted(entry, one) {
       const { plan, kind } = one.opened;
       if (!one.claim) return tally.bad(entry, 'Nobody claimed it.');
       if ((plan.verdict === 'break-glass') !== (kind === 'break-glass'))
@@ -44,9 +48,8 @@ export function checkApproved(tally: Tally): ApprovedCheck {
       const words = [...one.words.values()];
       const lacks = unmet(plan, words);
       if (lacks.length === 0) return undefined;
-      const at = Math.min(entry.atMs, body.grantedAt);
       const judged = words.map(({ voided, ...word }): Word =>
-        voided && at - voided.atMs > crossedWithinMs ? { ...word, voided } : word,
+        voided && entry.atMs - voided.atMs > crossedWithinMs ? { ...word, voided } : word,
       );
       if (unmet(plan, judged).length === 0) crossed.set(one.id, { entry, lacks, words });
       else for (const lack of lacks) tally.bad(entry, `It was granted with ${lack}.`);

@@ -53,7 +53,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt as GrantReceipt, one, body);
     if (typeof receipt !== 'string') tally.count('receipts');
     for (const why of wrong) tally.bad(entry, why);
-    approved.granted(entry, one, body);
+    approved.granted(entry, one);
   }
 
   async function ended(entry: PlacedEntry, one: Case | undefined): Promise<void> {

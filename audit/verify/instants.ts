@@ -16,6 +16,7 @@ const fields: Readonly<Record<string, string>> = {
   'request.opened': 'openedAt',
   'decision.made': 'madeAt',
   'claim.accepted': 'acceptedAt',
+  'grant.made': 'grantedAt',
   'extension.asked': 'askedAt',
   'extension.decided': 'madeAt',
   'review.recorded': 'reviewedAt',
