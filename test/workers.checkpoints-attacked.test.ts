@@ -319,6 +319,37 @@ test('a witness that one worker reaches and another does not is told of once, an
   expect(await open()).toEqual([]);
 });
 
+test('what a worker that is gone for good said of a witness is over once another one has reached it for an hour', async () => {
+  const one = shaky();
+  const [gone, other] = [worker([one.witness]), worker([one.witness])];
+  await other();
+  one.failing.newest = 'ENOENT';
+  await gone();
+  one.failing = {};
+  const alarm = `witness-behind/${folder}`;
+  for (let turn = 0; turn < 50; turn += 1) {
+    now += minuteMs;
+    if (turn % 20 === 0) await entries(1);
+    await other();
+    expect(await open()).toEqual([alarm]);
+  }
+  // It has to reach it itself all the time.
+  one.failing.put = 'EROFS';
+  await entries(1);
+  now += minuteMs;
+  await other();
+  expect(await open()).toEqual([alarm]);
+  one.failing = {};
+  for (let turn = 0; turn <= 60; turn += 1) {
+    expect(await open()).toEqual([alarm]);
+    now += minuteMs;
+    await other();
+  }
+  now += minuteMs;
+  await other();
+  expect(await open()).toEqual([]);
+});
+
 test('a witness whose disk hangs is asked once and no more, holds up nothing, and is told of', async () => {
   const [one, other] = [shaky(), await mkdtemp(join(tmpdir(), 'curfew-witness-'))];
   let [hangs, calls] = [false, 0];

@@ -1,4 +1,5 @@
 /** A collector that is dead or far behind is an alarm, though nobody waits for it; one that nobody set up is none. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as alarms from '../store/alarms.ts';
 import { record } from '../store/session-log.ts';
@@ -56,6 +57,19 @@ test('each node whose log is not read alarms, until it is read again or is no mo
   await look();
   expect(await open()).toEqual([expect.stringMatching(/^sessions-unread\/main\/b/)]);
   await forgetOthers(store.as.curfew_collector, 'main', ['a']);
+  await look();
+  expect(await open()).toEqual([]);
+});
+
+test('where nobody is to read the logs any more the alarm says where that is said, and what is written there ends it', async () => {
+  now = Date.now();
+  await read('a');
+  later(60);
+  await look();
+  expect(await open()).toEqual([expect.stringContaining('operations.md')]);
+  const operations = await readFile(new URL('../docs/operations.md', import.meta.url), 'utf8');
+  const statement = /^update curfew\.session_cursor .+;$/m.exec(operations)?.[0] ?? '';
+  await store.as.curfew_collector.query(statement.replace("'CLUSTER'", "'main'"));
   await look();
   expect(await open()).toEqual([]);
 });

@@ -36,5 +36,5 @@ const alarmOf = (one: Coverage): alarms.Alarm => ({
   key: keyOf(one),
   code,
   subject: one.cluster,
-  detail: `The log of the node ${one.node} ${one.readTo === null ? 'was never read to its end' : `was last read to its end at ${formatInstant(one.readTo)}`}: what holders do there is not known. Look at the collector's /healthz; the target may forget old log files.`,
+  detail: `The log of the node ${one.node} ${one.readTo === null ? 'was never read to its end' : `was last read to its end at ${formatInstant(one.readTo)}`}: what holders do there is not known. Look at the collector's /healthz; the target may forget old log files. Where nobody is to read it any more, operations.md (Alarms) says how to say so.`,
 });

@@ -35,6 +35,9 @@ const restMs = 15 * secondMs;
 /** Between, what it was given is what it has. */
 const askAgainMs = minuteMs;
 
+/** What another worker said is over once this one has reached that witness for so long: the other may be gone for good. */
+const takeOverMs = 60 * minuteMs;
+
 type Trouble = { readonly sinceAt: number; readonly says: string };
 
 type Word = { readonly says: string; readonly isLoud: boolean };
@@ -70,6 +73,8 @@ export function createWitnessing({
   }));
   /** Keys of alarms that are this process's; undefined: it has told of nothing yet. */
   let told: Set<string> | undefined;
+  /** Others' alarms about witnesses that this process reaches, by id, and since when it has seen them so. */
+  let others: ReadonlyMap<string, number> = new Map();
   /** Also where the clock was set back. */
   const since = (at: number): number => Math.abs(clock() - at);
 
@@ -104,6 +109,9 @@ export function createWitnessing({
     return { says: `This witness does not take the checkpoints of the log: ${why}`, isLoud };
   }
 
+  const hasReached = (name: string): boolean =>
+    states.some(({ witness, read, has }) => witness.name === name && read && has !== undefined);
+
   async function tell(): Promise<void> {
     const behind = new Set<string>();
     for (const state of states) {
@@ -117,12 +125,19 @@ export function createWitnessing({
       told?.add(key);
     }
     // NB. Another worker may not reach what this one does. Only when a process begins it takes all for its own, since
-    // whoever raised it may be gone.
-    for (const { key, code: of } of await alarms.open(store)) {
-      if (of !== code || behind.has(key) || told?.has(key) === false) continue;
+    // whoever raised it may be gone, and later what was left for long.
+    const left = new Map<string, number>();
+    for (const { id, key, code: of, subject } of await alarms.open(store)) {
+      if (of !== code || behind.has(key)) continue;
+      const sinceAt = others.get(id) ?? clock();
+      if (told?.has(key) === false && since(sinceAt) < takeOverMs) {
+        if (hasReached(subject)) left.set(id, sinceAt);
+        continue;
+      }
       await alarms.resolve(store, key);
       told?.delete(key);
     }
+    others = left;
     told ??= new Set(behind);
   }
 
