@@ -140,6 +140,18 @@ describe('a policy that takes two', () => {
     ]);
   });
 
+  test('is not asked of the first one that was proposed, after what one person could change (0004)', async () => {
+    const log = new SampleLog();
+    const body = { number: 1, hash: policyHash(policyText) };
+    log.append({ kind: 'policy.applied', actor: 'curfew_admin', subject: body.hash, body });
+    adopt(log, 'curfew_admin');
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+    const index = adopt(log, 'curfew_admin', policyHash(policyText));
+    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+      `${index}: It holds by one person’s word, and the policy before it takes two.`,
+    ]);
+  });
+
   test('is not blamed for words that were retired', async () => {
     const log = sample();
     adopt(log);

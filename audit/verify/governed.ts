@@ -59,6 +59,7 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
     const proposal = textIn(entry, 'proposal');
     const said = words.get(proposal) ?? [];
     words.delete(proposal);
+    const isFirst = !isProposing;
     isProposing ||= proposal !== '';
     // The first of all needs nobody else; and what is from before there were proposals says nothing of any.
     if (held === undefined || !isProposing) return;
@@ -68,6 +69,8 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
       if (have < need) lacking.push({ entry, why: `It holds by the word of ${have} people, and it takes ${need}.` });
       return;
     }
+    // What held before the first that was proposed was one person's to change, whatever its text does not say of that.
+    if (isFirst) return;
     const policy = await read(held);
     if (typeof policy === 'string') tally.bad(entry, policy);
     else if (policy && !policy.onePersonChanges)
