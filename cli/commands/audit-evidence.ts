@@ -1,6 +1,7 @@
 import type { RequestId } from '../../domain/ids.ts';
 import { isUuid } from '../../domain/ids.ts';
 import { writeEvidence } from '../../audit/evidence/write.ts';
+import { counted } from '../counted.ts';
 import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
@@ -56,7 +57,7 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
         });
         terminal.progress?.('');
         terminal.err(
-          `${path}: ${counts.entries} entries of a log of ${size}, ${counts.checkpoints} checkpoints, ${counts.policies} policies, ${counts.receipts} receipts, ${counts.histories} histories, ${counts.bundles} scripts.\n`,
+          `${path}: ${counted(counts.entries, 'entries')} of a log of ${size}, ${counted(counts.checkpoints, 'checkpoints')}, ${counted(counts.policies, 'policies')}, ${counted(counts.receipts, 'receipts')}, ${counted(counts.histories, 'histories')}, ${counted(counts.bundles, 'scripts')}.\n`,
         );
         terminal.out(`${path}\n`);
       });

@@ -5,6 +5,7 @@ import type { About } from '../../audit/verify/asked.ts';
 import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
+import { counted } from '../counted.ts';
 import type { Register } from '../program.ts';
 import { keyOf } from '../public-key.ts';
 import { readFileOf } from '../settings.ts';
@@ -63,8 +64,8 @@ function print(
   }
   for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
   for (const { check, title, holds: held, counts, bad, first } of checks) {
-    const counted = Object.entries(counts).map(([name, many]) => told(many, name));
-    out(`${held ? 'holds ' : 'FAILS '} ${check}. ${title}${counted.length > 0 ? `: ${counted.join(', ')}` : ''}.`);
+    const all = Object.entries(counts).map(([name, many]) => counted(many, name));
+    out(`${held ? 'holds ' : 'FAILS '} ${check}. ${title}${all.length > 0 ? `: ${all.join(', ')}` : ''}.`);
     for (const one of first) {
       out(`          ${one.index === null ? '' : `entry ${one.index}: `}${one.what}`);
       out(`            ${one.why}`);
@@ -81,13 +82,6 @@ const aboutOf = ({ asked, first, last }: About): string =>
       ? `About the request ${asked.request}`
       : `About all that was written from ${asked.fromAt} until before ${asked.toAt}`
   }: ${first === null ? 'no entry' : `entries from ${first} to ${last}`}.`;
-
-/** `3 requests`, `1 request`: what is counted is named in the plural, and the noun is its first word that is one. */
-function told(many: number, name: string): string {
-  if (many !== 1) return `${many} ${name}`;
-  const one = name.replace(/\b(\w+?)(ies|s)\b/, (_, stem: string, end: string) => (end === 'ies' ? `${stem}y` : stem));
-  return `1 ${one.replace(' were ', ' was ').replace(' are ', ' is ')}`;
-}
 
 /** How far it is, on a line of its own; nothing where nobody looks on. */
 function barOf(terminal: Terminal): {

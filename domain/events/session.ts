@@ -51,9 +51,9 @@ export const sessionClosed = entry('session.closed');
 
 export const sessionSentences: Sentences<SessionBodies> = {
   'session.opened': ({ body }) => `A session of this grant began in the database ${body.database} on ${body.node}.`,
-  'session.statements': ({ body }) => `A session on ${body.node} went on: ${counted(body.count)} are kept.`,
+  'session.statements': ({ body }) => `A session on ${body.node} went on: ${kept(body.count)}.`,
   'session.closed': ({ body }) =>
-    `A session on ${body.node} ended${body.ended === 'seen' ? '' : ', although its log does not say when'}: ${counted(body.statements)} are kept.`,
+    `A session on ${body.node} ended${body.ended === 'seen' ? '' : ', although its log does not say when'}: ${kept(body.statements)}.`,
 };
 
-const counted = (count: number): string => `${count} ${count === 1 ? 'statement' : 'statements'}`;
+const kept = (count: number): string => (count === 1 ? '1 statement is kept' : `${count} statements are kept`);
