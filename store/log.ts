@@ -42,8 +42,8 @@ export async function reachOf(db: Db): Promise<{ readonly size: number; readonly
 }
 
 /**
- * How many entries wait for their places, since when the oldest does (epoch ms), and how long that is by the store's own
- * clock, which stamped it; null: none waits.
+ * How many entries wait for their places (100,000 stands for that and more), since when the oldest does (epoch ms), and
+ * how long that is by the store's own clock, which stamped it; null: none waits.
  */
 export async function waiting(
   db: Db,

@@ -185,6 +185,32 @@ test('a horizon that somebody moved ahead keeps nothing from its place', async (
   await expectWhole();
 });
 
+test('a transaction that this server never had, as after a dump was restored, keeps the horizon nowhere', async () => {
+  await drain();
+  await store.admin.query(`update audit.sequencer set seen_id = 1, seen_xid = '9000000000000000'`);
+  const id = await opened(store.as.curfew_api, 'in another server');
+  await drain();
+  await until(async () => {
+    await log.sequence(store.as.curfew_worker, 500);
+    const [now] = await store.admin.query<{ horizon: number }>('select horizon from audit.sequencer');
+    return (now?.horizon ?? 0) >= id;
+  }, 'the horizon has gone on');
+  await expectWhole();
+});
+
+test('what waits is counted no further than anybody wants to know, however much that is', async () => {
+  await drain();
+  const counted = store.admin.transaction(async (tx) => {
+    for (let n = 0; n < 3; n += 1)
+      await tx.query(
+        `insert into audit.entry (at, login, kind, actor, subject, body)
+         select now(), 'curfew_api', 'request.opened', 'x', 'many', '{}' from generate_series(1, 40000)`,
+      );
+    throw new Error(JSON.stringify((await log.waiting(tx)).entries));
+  });
+  await expect(counted).rejects.toThrow(/^100000$/);
+});
+
 /** What somebody with a login may hold: every lock on the tables of the log that they are given, and any advisory one. */
 async function lockAll(tx: Db): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(7261843902)');

@@ -1,6 +1,7 @@
 /** Who gives entries their places, and who is told where nobody does. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as alarms from '../store/alarms.ts';
+import type { Db } from '../store/pool.ts';
 import { keepSequencing } from '../workers/worker/sequencing.ts';
 import { eventually } from './support/eventually.ts';
 import { startStore, type TestStore } from './support/store.ts';
@@ -48,6 +49,28 @@ test('whoever only holds the lock of the sequencer stops it, and that is told af
   // By another process than the one that raised it.
   await whileSequencing(() => eventually('it is over', async () => (await open()).length === 0).then(() => undefined));
   expect(await places()).toBeGreaterThan(0);
+}, 60_000);
+
+test('a look that takes long is rested after for longer, so that looking is never all that the store does', async () => {
+  const worker = store.as.curfew_worker;
+  const [tookMs, looks]: [number, { begunAt: number; endedAt: number }[]] = [100, []];
+  const slow: Db = {
+    ...worker,
+    query: async (text, values) => {
+      const begunAt = performance.now();
+      if (text.includes('audit.sequence(')) await worker.query('select pg_sleep($1)', [tookMs / 1_000]);
+      const rows = await worker.query(text, values);
+      if (text.includes('audit.sequence(')) looks.push({ begunAt, endedAt: performance.now() });
+      return rows as never;
+    },
+  };
+  const ending = new AbortController();
+  const running = keepSequencing({ store: slow, log: quiet, signal: ending.signal });
+  await eventually('it has looked three times', () => Promise.resolve(looks.length >= 3));
+  ending.abort();
+  await running;
+  const rests = looks.slice(1).map(({ begunAt }, at) => begunAt - (looks[at]?.endedAt ?? 0));
+  expect(Math.min(...rests)).toBeGreaterThan(5 * tookMs);
 }, 60_000);
 
 test('an entry that a long transaction commits late is old, and no alarm', async () => {

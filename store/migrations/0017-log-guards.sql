@@ -31,6 +31,8 @@ begin
   select * into strict s from audit.sequencer;
   select coalesce(max(l.index) + 1, 0), least(s.horizon, coalesce(max(l.entry), 0)) into first, s.horizon from audit.leaf l;
   next := first;
+  -- None of this server's: a dump of another one was restored here. Nothing that began before it is under way.
+  if s.seen_xid >= pg_snapshot_xmax(pg_current_snapshot()) then s.seen_xid := null; end if;
   select coalesce(max(e.id), 0) into v_newest from audit.entry e;
   perform audit.make_room(s);
   if v_newest <= s.horizon then return; end if;
@@ -64,13 +66,15 @@ begin
   end if;
 end $$;
 
+-- As before, but for a horizon that is ahead, and it counts no further than anybody wants to know.
 create or replace function audit.waiting(out entries bigint, out oldest_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select count(*), min(e.at)
+  select count(*), min(w.at) from (select e.at
     from (select least(s.horizon, coalesce((select max(l.entry) from audit.leaf l), 0)) as horizon from audit.sequencer s) s
     join audit.entry e on e.id > s.horizon
    where not exists (select from audit.leaf l where l.entry = e.id and l.entry > s.horizon)
+   order by e.id limit 100000) w
 $$;
 
 -- == Checkpoints =============================================================================================

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
-import { minuteMs } from '../../domain/time.ts';
+import { minuteMs, secondMs } from '../../domain/time.ts';
 import { sequence, waiting } from '../../store/log.ts';
 import type { Db } from '../../store/pool.ts';
 import { unsignedAlarm } from './log-alarm.ts';
@@ -16,8 +16,14 @@ export type SequencingOptions = {
 /** A few times a second; at once again after a batch that was full. */
 const everyMs = 250;
 const batch = 5_000;
-/** Every so many times, what waits is looked at. */
-const looksEvery = 8;
+/** What waits is looked at as often. */
+const looksEveryMs = 2 * secondMs;
+/**
+ * Behind a transaction that stays open each turn reads all that was written since it began, and has little to place: of
+ * the store's time that takes a tenth, and no entry waits for longer than this.
+ */
+const restsFor = 10;
+const longestRestMs = 10 * secondMs;
 /** After that somebody has to know that entries have no places: nothing is lost, and nothing is proven. */
 const patienceMs = minuteMs;
 
@@ -28,21 +34,32 @@ const patienceMs = minuteMs;
 export async function keepSequencing({ store, log, signal }: SequencingOptions): Promise<void> {
   const look = createLook(store);
   let failing = false;
-  for (let turn = 0; !signal.aborted; turn += 1) {
+  let lookedAt = -Infinity;
+  while (!signal.aborted) {
+    const begunAt = performance.now();
+    let placed = 0;
     try {
       const done = await sequence(store, batch);
       failing = false;
-      if (done && done.to - done.from >= batch) continue;
+      placed = done ? done.to - done.from : 0;
+      if (placed >= batch) continue;
     } catch (err) {
       if (signal.aborted) return;
       if (!failing) log.warn({ err }, 'entries of the log get no places');
       failing = true;
     }
     // A store that does not answer takes no alarm either, and others tell of that.
-    if (turn % looksEvery === 0) await look().catch(() => undefined);
-    await pause(everyMs, undefined, { signal }).catch(() => undefined);
+    if (begunAt - lookedAt >= looksEveryMs) {
+      await look().catch(() => undefined);
+      lookedAt = begunAt;
+    }
+    await pause(restAfter(performance.now() - begunAt, placed), undefined, { signal }).catch(() => undefined);
   }
 }
+
+/** Where much is written, much is placed, and that is worth its time. */
+const restAfter = (tookMs: number, placed: number): number =>
+  placed >= batch / restsFor ? everyMs : Math.min(longestRestMs, Math.max(everyMs, restsFor * tookMs));
 
 /**
  * Tells where the oldest entry without a place stays the same and is old by the store's clock, whatever sequencing
