@@ -312,10 +312,18 @@ describe('a file whose index says something else', () => {
   });
 
   test.each([
-    ['another format', { format: 'curfew-evidence-9' as never }],
+    ['another format', { format: 'evidence-9' as never }],
     ['a span that is none', { span: { from: -1, to: 4 } }],
     ['no counts', { counts: undefined as never }],
   ])('is not read at all: %s', async (_, index) => {
     await expect(verified({ ...pick(sample()), index })).rejects.toThrow('none that this version knows');
   });
+
+  test.each(['curfew-evidence-1', 'curfew-evidence-9'])(
+    'is not read as a file of another version: %s',
+    async (format) => {
+      const index = { format: format as never };
+      await expect(verified({ ...pick(sample()), index })).rejects.toThrow('another version wrote it');
+    },
+  );
 });

@@ -22,9 +22,12 @@ export const members = {
 export const policyMember = (hash: string): string => `policies/${hash}.yaml`;
 export const bundleMember = (hash: string): string => `bundles/${hash}.js`;
 
+/** Changes whenever a file lacks what a check wants: the first one lacked how its policies came to hold. */
+export const formatName = 'curfew-evidence-2';
+
 /** `evidence.json`: what the file is, and how many lines are where. Nothing in it proves anything. */
 export type EvidenceIndex = {
-  readonly format: 'curfew-evidence-1';
+  readonly format: typeof formatName;
   /** What was asked for, as the command had it. */
   readonly asked: Asked;
   /** Of the newest checkpoint, against which picked entries are proved. */

@@ -7,7 +7,15 @@ import yauzl from 'yauzl';
 import { refuse, type Refusal } from '../../domain/errors.ts';
 import { isUuid } from '../../domain/ids.ts';
 import { crcOfBoth } from './crc.ts';
-import { commentBytes, commentOf, lastRecordBytes, longestLine, members, type EvidenceIndex } from './format.ts';
+import {
+  commentBytes,
+  commentOf,
+  formatName,
+  lastRecordBytes,
+  longestLine,
+  members,
+  type EvidenceIndex,
+} from './format.ts';
 
 export type Evidence = {
   readonly path: string;
@@ -152,16 +160,21 @@ function split(whole: Buffer): readonly Buffer[] {
   return lines;
 }
 
+// NB. What the file says of itself is signed by nobody, so none of the checks is left out for what it says.
+const otherFormat =
+  'another version wrote it, with more or less in it than this one checks: verify it with that one, or write it anew';
+
 function indexOf(bytes: Buffer | undefined): EvidenceIndex {
   if (!bytes) throw new Error(`it has no ${members.index}`);
   const index = JSON.parse(bytes.toString('utf8')) as Partial<EvidenceIndex>;
+  if (/^curfew-evidence-\d+$/.test(String(index.format)) && index.format !== formatName) throw new Error(otherFormat);
   const { span, edge, counts } = index;
   const counted = [span?.from, span?.to, index.size, counts?.entries].every(
     (one) => Number.isSafeInteger(one) && Number(one) >= 0,
   );
   const named = isAsked(index.asked);
   const texts = Array.isArray(edge) && edge.every((one) => typeof one === 'string');
-  if (index.format !== 'curfew-evidence-1' || !counted || !texts || !named || typeof index.origin !== 'string') {
+  if (index.format !== formatName || !counted || !texts || !named || typeof index.origin !== 'string') {
     throw new Error(`its ${members.index} is none that this version knows`);
   }
   return index as EvidenceIndex;

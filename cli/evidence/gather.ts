@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { parseCheckpoint } from '../../audit/checkpoint.ts';
-import type { Asked, EvidenceIndex, PlaceLine } from '../../audit/evidence/format.ts';
+import { formatName, type Asked, type EvidenceIndex, type PlaceLine } from '../../audit/evidence/format.ts';
 import type { HistoryLine } from '../../audit/evidence/history-line.ts';
 import type { EvidenceParts } from '../../audit/evidence/write.ts';
 import { inclusionNodes, proveInclusion, rootNodes, type NodeId, type ReadNodes } from '../../audit/merkle.ts';
@@ -71,7 +71,7 @@ export async function gather(
     policies: policiesOf(db, named.policies),
     bundles: bundlesOf(db, named.bundles),
     index: (counts): EvidenceIndex => ({
-      format: 'curfew-evidence-1',
+      format: formatName,
       asked,
       origin,
       size,

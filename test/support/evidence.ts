@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { checkpointText } from '../../audit/checkpoint.ts';
 import { entryLine } from '../../audit/entry-line.ts';
-import type { EvidenceIndex } from '../../audit/evidence/format.ts';
+import { formatName, type EvidenceIndex } from '../../audit/evidence/format.ts';
 import { writeEvidence } from '../../audit/evidence/write.ts';
 import { buildIdOf } from '../../audit/history/events.ts';
 import {
@@ -315,7 +315,7 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
   const after = picked.filter((index) => index >= span.to);
   const edge = span.to > span.from ? await read(rootNodes(span.from)) : [];
   const index = (counts: EvidenceIndex['counts']): EvidenceIndex => ({
-    format: 'curfew-evidence-1',
+    format: formatName,
     asked: askedOf(log.lines, span, picked, log.at + sizes.length - 1),
     origin: 'curfew/1',
     size: newest,
