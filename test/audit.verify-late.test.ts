@@ -231,9 +231,9 @@ test('an end that was verified before its grant was written down is none', async
   expect(wrongIn(await verdictOn(log)).join()).toMatch(/5: It ended before it was granted/);
 });
 
-describe('a signer whose clock is ten minutes ahead (F33)', () => {
-  const ahead = (log: SampleLog) => ({ ...log.written(), at: log.at + 10 * minute });
+const ahead = (log: SampleLog) => ({ ...log.written(), at: log.at + 10 * minute });
 
+describe('a signer whose clock is ten minutes ahead (F33)', () => {
   test('makes no grant bad that ends after that', async () => {
     const { log, endAt } = held();
     log.at = endAt - minute;
