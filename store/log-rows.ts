@@ -45,7 +45,7 @@ export const retiredIds = (db: Db): Promise<readonly { readonly firstId: number;
   db.query(
     `select greatest(0, least((b ->> 'firstId')::bigint, o.id)) as "firstId",
        greatest(0, least((b ->> 'lastId')::bigint, o.id - 1)) as "lastId"
-     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r,
+     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where subject = 'log' and kind = 'log.retired') r,
        (select min(id) as id from audit.entry) o
      where pg_input_is_valid(b ->> 'firstId', 'bigint') and pg_input_is_valid(b ->> 'lastId', 'bigint')`,
   );
@@ -65,13 +65,31 @@ export async function sizeBefore(db: Db, at: number): Promise<number> {
 /** Of those there may be very many: the first ones say it. */
 const mostPassed = 20;
 
-/** Entries without a place, so old by their id that none is sought for them any more. Admin and auditor only. */
-export const passedOver = (db: Db): Promise<readonly { readonly id: number }[]> =>
-  db.query(
-    `select e.id from audit.sequencer s join audit.entry e on e.id <= s.horizon
-     where not exists (select from audit.leaf l where l.entry = e.id) order by e.id limit $1`,
-    [mostPassed],
-  );
+/**
+ * Entries without a place, so old by their id that none is sought for them any more; the first ones. Somebody may put one in
+ * anywhere, so all are looked at, `page` entries with each statement. Admin and auditor only.
+ */
+export async function passedOver(db: Db, page = 100_000): Promise<readonly { readonly id: number }[]> {
+  const passed: { readonly id: number }[] = [];
+  let after: number | null = null;
+  while (passed.length < mostPassed) {
+    const [row]: readonly PassedPage[] = await db.query<PassedPage>(
+      `with page as materialized (
+         select e.id from audit.entry e where ($1::bigint is null or e.id > $1)
+           and e.id <= (select horizon from audit.sequencer) order by e.id limit $2)
+       select b.last, array(
+         select p.id from page p where not exists (
+           select from audit.leaf l where l.entry = p.id and l.entry between b.first and b.last) order by p.id)::text[] as ids
+       from (select min(id) as first, max(id) as last, count(*) as entries from page) b where b.entries > 0`,
+      [after, page],
+    );
+    if (!row) break;
+    passed.push(...row.ids.map((id) => ({ id: Number(id) })));
+    after = row.last;
+  }
+  return passed.slice(0, mostPassed);
+}
+type PassedPage = { readonly last: number; readonly ids: readonly string[] };
 
 /** Is it said that entries have their places which are not even there? Admin and auditor only. */
 export async function isHorizonAhead(db: Db): Promise<boolean> {

@@ -60,7 +60,7 @@ export async function* statementPages(db: Db, session: number): AsyncGenerator<K
 export async function retiredBefore(db: Db): Promise<number> {
   const [row] = await db.query<{ before: number | null }>(
     `select least(o.at, max(case when pg_input_is_valid(b ->> 'before', 'timestamptz') then (b ->> 'before')::timestamptz end)) as before
-     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where kind = 'log.retired') r,
+     from (select convert_from(body, 'UTF8')::jsonb as b from audit.entry where subject = 'log' and kind = 'log.retired') r,
        (select at from audit.entry order by id limit 1) o group by o.at`,
   );
   return row?.before ?? 0;

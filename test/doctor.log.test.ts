@@ -13,6 +13,7 @@ import type { Finding, Witnessed } from '../doctor/finding.ts';
 import { minuteMs } from '../domain/time.ts';
 import { append } from '../store/audit.ts';
 import * as log from '../store/log.ts';
+import { passedOver } from '../store/log-rows.ts';
 import { migrate } from '../store/migrate.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
 import { createWitnessing } from '../workers/worker/witnessing.ts';
@@ -82,13 +83,18 @@ const codes = (findings: readonly Finding[]): readonly string[] =>
 class Undone extends Error {}
 
 /** What the checker finds once a superuser, in whose way neither triggers nor privileges stand, has done this; then it is undone. */
-async function after(text: string, more: More = {}): Promise<readonly Finding[]> {
+async function after(
+  text: string,
+  more: More = {},
+  lookToo: (tx: Db) => Promise<unknown> = () => Promise.resolve(),
+): Promise<readonly Finding[]> {
   let findings: readonly Finding[] = [];
   const undone = store.admin.transaction(async (tx) => {
     for (const table of ['entry', 'leaf', 'node', 'checkpoint'])
       await tx.query(`alter table audit.${table} disable trigger all`);
     await tx.query(text);
     findings = await lookThrough(tx, more);
+    await lookToo(tx);
     throw new Undone();
   });
   await expect(undone).rejects.toThrow(Undone);
@@ -201,6 +207,22 @@ test('an entry that a superuser puts in among those that have their places is na
   expect(codes(await after(planted('-7', '3 years')))).toEqual(['log-passed -7']);
 });
 
+test('it is found wherever it is put, a page of the log at a time', async () => {
+  const gap = await idAt(100);
+  const taken = `delete from audit.leaf where entry = ${gap}`;
+  await after(`${planted('0')}; ${planted('-7')}; ${taken}`, {}, async (tx) => {
+    const [row] = await tx.query<{ entries: number }>(
+      'select count(*) as entries from audit.sequencer s join audit.entry e on e.id <= s.horizon',
+    );
+    for (const page of [1, 64, 100_000]) {
+      let reads = 0;
+      const counted: Db = { query: (text, values) => ((reads += 1), tx.query(text, values)) };
+      expect(await passedOver(counted, page)).toEqual([{ id: -7 }, { id: 0 }, { id: gap }]);
+      expect(reads).toBe(Math.ceil((row?.entries ?? 0) / page) + 1);
+    }
+  });
+});
+
 test('a horizon that a superuser moves ahead is told, and hides nothing', async () => {
   const moved = 'update audit.sequencer set horizon = 9000000000000000';
   expect(codes(await after(moved))).toEqual(['log-passed log']);
@@ -229,9 +251,9 @@ test('lines that were retired on purpose are missed by nobody, and others are', 
 });
 
 /** As anybody may append who is an operator. */
-const said = (body: object): string =>
+const said = (body: object, subject = 'log'): string =>
   `insert into audit.entry (at, login, kind, actor, subject, body) values (clock_timestamp(), 'curfew_admin',
-     'log.retired', 'curfew_admin', 'log', convert_to('${JSON.stringify(body)}', 'UTF8'))`;
+     'log.retired', 'curfew_admin', '${subject}', convert_to('${JSON.stringify(body)}', 'UTF8'))`;
 const made = `insert into audit.entry (at, login, kind, actor, subject, body)
   values (clock_timestamp(), 'curfew_api', 'claim.accepted', 'x', 'nobody', '{}')`;
 
@@ -257,3 +279,11 @@ test.each([
     expect(codes(await after(`delete from audit.entry where id = ${id}; ${said(body)}`))).toEqual([`log-gone ${id}`]);
   },
 );
+
+test('an entry that lines were retired is one of the log, and of nothing else', async () => {
+  const id = await idAt(0);
+  const body = { firstId: id, lastId: id };
+  const gone = `delete from audit.entry where id = ${id}`;
+  expect(codes(await after(`${gone}; ${said(body)}`))).toEqual([]);
+  expect(codes(await after(`${gone}; ${said(body, 'x')}`))).toEqual([`log-gone ${id}`]);
+});

@@ -201,9 +201,14 @@ test('what the log said long ago is not held against what is kept, once that was
   await store.admin.query(`delete from audit.entry where subject = $1 and kind like 'session.%'`, [id]);
   await store.admin.query(`delete from curfew.session_text where session = ${first}`, [id]);
   expect(await changes()).toContain('1.a: The log knows of no such session.');
-  await store.as.curfew_admin.query(`select audit.append('log.retired', 'curfew_admin', 'log', $1)`, [
-    Buffer.from(JSON.stringify({ before: new Date(at + 60_000).toISOString() })),
-  ]);
+  const retired = (subject: string) =>
+    store.as.curfew_admin.query(`select audit.append('log.retired', 'curfew_admin', $1, $2)`, [
+      subject,
+      Buffer.from(JSON.stringify({ before: new Date(at + 60_000).toISOString() })),
+    ]);
+  await retired('x');
+  expect(await changes()).toContain('1.a: The log knows of no such session.');
+  await retired('log');
   expect(await changes()).toEqual([]);
 });
 
