@@ -133,6 +133,13 @@ describe('evidence out of the store', () => {
     expect(await verify(path, '--checkpoint', file('kept.note'))).toMatchObject({ code: 0, verdict: { holds: true } });
   });
 
+  test('of a period until now goes no further than where whoever signed it was, had their clock been ahead (F33)', async () => {
+    const { path } = await evidence('--from', '2020-01-01');
+    const { about, log } = (await verify(path)).verdict;
+    const toAt = about?.asked.kind === 'span' ? Date.parse(about.asked.toAt) : NaN;
+    expect(toAt).toBe((log?.at ?? NaN) - 15 * 60_000);
+  });
+
   test('of a request has its own entries and what its judgement rested on, with a proof each', async () => {
     const { path, code } = await evidence('--request', requests[1] ?? '');
     expect(code).toBe(0);

@@ -5,6 +5,8 @@ import { formatInstant } from '../../domain/time.ts';
 import { parseCheckpoint } from '../../audit/checkpoint.ts';
 import { formatName, type Asked, type EvidenceIndex, type PlaceLine } from '../../audit/evidence/format.ts';
 import type { HistoryLine } from '../../audit/evidence/history-line.ts';
+import { parseLine } from '../../audit/entry-line.ts';
+import { apartMs } from '../../audit/verify/instants.ts';
 import type { EvidenceParts } from '../../audit/evidence/write.ts';
 import { inclusionNodes, proveInclusion, rootNodes, type NodeId, type ReadNodes } from '../../audit/merkle.ts';
 import { hashesAt, historiesAt, linesAt, placesOfHistories, receiptsAt, type LineAt } from '../../store/evidence.ts';
@@ -55,7 +57,11 @@ export async function gather(
   const asked: Asked =
     wanted.kind === 'request'
       ? wanted
-      : { kind: 'span', fromAt: formatInstant(wanted.fromAt), toAt: formatInstant(until(wanted.toAt, newest, span)) };
+      : {
+          kind: 'span',
+          fromAt: formatInstant(wanted.fromAt),
+          toAt: formatInstant(await until(db, wanted.toAt, newest, span)),
+        };
   const origin = originOf(newest.note);
   const parts: EvidenceParts = {
     readme: readmeOf(asked, origin, size),
@@ -83,10 +89,22 @@ export async function gather(
   return { parts, size, entries: picked.length + span.to - span.from };
 }
 
-/** NB. What came after the newest checkpoint is not signed yet, so a file that goes up to it is about nothing later. */
-function until(toAt: number, { size, note }: { readonly size: number; readonly note: string }, { to }: Places['span']) {
+/**
+ * NB. What came after the newest checkpoint is not signed yet, so a file that goes up to it is about nothing later; and
+ * whoever signed it may have been ahead of the store, so it is about no more than the store's newest entry shows.
+ */
+async function until(
+  db: Db,
+  toAt: number,
+  { size, note }: { readonly size: number; readonly note: string },
+  { to }: Places['span'],
+): Promise<number> {
   const signed = parseCheckpoint(textOf(note));
-  return to < size || isRefusal(signed) ? toAt : Math.min(toAt, signed.at);
+  if (to < size || isRefusal(signed)) return toAt;
+  const [newest] = await linesAt(db, [size - 1]);
+  const read = newest?.line ? parseLine(newest.line) : undefined;
+  const reachesAt = read && !isRefusal(read) ? read.atMs + 1 : -Infinity;
+  return Math.min(toAt, signed.at, Math.max(reachesAt, signed.at - apartMs));
 }
 
 const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
