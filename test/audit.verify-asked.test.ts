@@ -1,37 +1,10 @@
 /** A file that holds is about what it says that it is about, and about all of it: what it says of that nobody signed. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openEvidence } from '../audit/evidence/read.ts';
+import { describe, expect, test } from 'vitest';
 import { leafHash } from '../audit/merkle.ts';
-import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
-import { isRefusal } from '../domain/errors.ts';
-import { keysOf, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import type { Verdict } from '../audit/verify/verify.ts';
+import { SampleLog, uuid } from './support/evidence.ts';
+import { verdictOn } from './support/verified.ts';
 
-const keys = keysOf();
-let folder = '';
-let files = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const openReplay = (): never => {
-  throw new Error('nothing is replayed here');
-};
-
-async function verified(log: Written): Promise<Verdict> {
-  const path = join(folder, `${(files += 1)}.zip`);
-  await writeSample(path, log, keys);
-  const evidence = await openEvidence(path);
-  if (isRefusal(evidence)) throw new Error(evidence.message);
-  try {
-    return await verifyEvidence(evidence, { keys: [keys.verifier], openReplay });
-  } finally {
-    evidence.close();
-  }
-}
 const wrong = ({ checks }: Verdict) => checks.flatMap(({ first }) => first.map(({ what, why }) => `${what}: ${why}`));
 
 /** A policy and three requests of five entries each, a day apart. */
@@ -53,7 +26,7 @@ const nothing = { lines: [], receipts: [], histories: [], bundles: new Map<strin
 describe('a file about a period', () => {
   test('says what it is about, and from when until when it has entries', async () => {
     const log = sample();
-    const verdict = await verified(log);
+    const verdict = await verdictOn(log);
     expect(wrong(verdict)).toEqual([]);
     expect(verdict.about).toMatchObject({
       asked: { kind: 'span' },
@@ -70,7 +43,7 @@ describe('a file about a period', () => {
       span: { from: 5, to: 12 },
       picked: [0, 1, 2, 3, 4, 12, 13, 14, 15],
     };
-    const verdict = await verified({ ...whole, ...asked(instantOf(log, 6), instantOf(log, 11)) });
+    const verdict = await verdictOn({ ...whole, ...asked(instantOf(log, 6), instantOf(log, 11)) });
     expect(wrong(verdict)).toEqual([]);
   });
 
@@ -78,7 +51,7 @@ describe('a file about a period', () => {
     const log = sample();
     const empty = { ...nothing, at: log.at, signed: log.lines.map(leafHash), leaves: [], sizes: [16] };
     const period = asked(instantOf(log, 0), instantOf(log, 15));
-    expect(wrong(await verified({ ...empty, span: { from: 0, to: 0 }, ...period }))).toEqual([
+    expect(wrong(await verdictOn({ ...empty, span: { from: 0, to: 0 }, ...period }))).toEqual([
       'entries.jsonl: It has not a single entry.',
       expect.stringContaining('Nothing shows that it goes on') as string,
     ]);
@@ -87,15 +60,15 @@ describe('a file about a period', () => {
   test('does not hold where it says that it is about a longer one than it has the entries of (I11)', async () => {
     const log = sample();
     const month = '2026-04-02T09:00:00.000Z';
-    expect(wrong(await verified({ ...log.written(), ...asked(instantOf(log, 0), month) }))).toEqual([
+    expect(wrong(await verdictOn({ ...log.written(), ...asked(instantOf(log, 0), month) }))).toEqual([
       `evidence.json: Nothing shows that it goes on to where the log came to ${month}.`,
     ]);
     const later = { ...log.written(), sizes: [11, 16], span: { from: 0, to: 11 }, receipts: log.receipts.slice(0, 4) };
-    expect(wrong(await verified({ ...later, ...asked(instantOf(log, 0), instantOf(log, 14)) }))).toEqual([
+    expect(wrong(await verdictOn({ ...later, ...asked(instantOf(log, 0), instantOf(log, 14)) }))).toEqual([
       `evidence.json: Nothing shows that it goes on to where the log came to ${instantOf(log, 14)}.`,
     ]);
     const middle = { ...log.written(), span: { from: 5, to: 16 }, picked: [0, 1, 2, 3, 4] };
-    expect(wrong(await verified({ ...middle, ...asked(instantOf(log, 3), instantOf(log, 15)) }))).toEqual([
+    expect(wrong(await verdictOn({ ...middle, ...asked(instantOf(log, 3), instantOf(log, 15)) }))).toEqual([
       `evidence.json: Nothing shows that it begins where the log came to ${instantOf(log, 3)}.`,
     ]);
   });
@@ -106,7 +79,7 @@ describe('a file about a period', () => {
     const rest = { span: { from: 6, to: 17 }, picked: [], receipts: log.receipts.slice(2) };
     const period = asked(instantOf(log, 6), instantOf(log, 15));
     log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
-    const [begun] = wrong(await verified({ ...log.written(), ...rest, ...period })).filter((one) =>
+    const [begun] = wrong(await verdictOn({ ...log.written(), ...rest, ...period })).filter((one) =>
       one.includes('begins'),
     );
     expect(begun).toBeUndefined();
@@ -122,9 +95,9 @@ describe('a file about a request', () => {
       picked: [0, 1, 2, 3, 4, 5],
       receipts: log.receipts.slice(0, 2),
     };
-    expect(wrong(await verified(own))).toEqual([]);
+    expect(wrong(await verdictOn(own))).toEqual([]);
     const other = { index: { asked: { kind: 'request', request: uuid(0x1002) } } } as const;
-    expect(wrong(await verified({ ...own, ...other }))).toEqual([
+    expect(wrong(await verdictOn({ ...own, ...other }))).toEqual([
       `evidence.json: It says that it is about the request ${uuid(0x1002)}, which is not opened in it.`,
     ]);
   });
@@ -136,5 +109,5 @@ test.each([
   ['a period without an end', { kind: 'span', fromAt: '2026-03-02T09:00:00.000Z' }],
 ])('a file that says that it is about %s is not read at all', async (_, index) => {
   const about = { index: { asked: index as never } };
-  await expect(verified({ ...sample().written(), ...about })).rejects.toThrow('none that this version knows');
+  await expect(verdictOn({ ...sample().written(), ...about })).rejects.toThrow('none that this version knows');
 });

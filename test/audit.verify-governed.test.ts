@@ -1,42 +1,15 @@
 /** Which policy held, who changed it, and who said that something stays: by the log's own words and facts. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openEvidence } from '../audit/evidence/read.ts';
-import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
+import { describe, expect, test } from 'vitest';
+import type { Verdict } from '../audit/verify/verify.ts';
 import { policyDecided } from '../domain/events/policy.ts';
 import { taintAnswered } from '../domain/events/review.ts';
-import { isRefusal } from '../domain/errors.ts';
 import type { PersonId, PolicyHash, ProposalId, RequestId, TaintId } from '../domain/ids.ts';
 import type { PersonFacts } from '../domain/person.ts';
 import { policyHash } from '../policy/digest.ts';
-import { keysOf, people, policyText, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import { people, policyText, SampleLog, uuid } from './support/evidence.ts';
 import { account } from './support/people.ts';
+import { verdictOn } from './support/verified.ts';
 
-const keys = keysOf();
-let folder = '';
-let files = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const openReplay = (): never => {
-  throw new Error('nothing is replayed here');
-};
-
-async function verified(log: Written): Promise<Verdict> {
-  const path = join(folder, `${(files += 1)}.zip`);
-  await writeSample(path, log, keys);
-  const evidence = await openEvidence(path);
-  if (isRefusal(evidence)) throw new Error(evidence.message);
-  try {
-    return await verifyEvidence(evidence, { keys: [keys.verifier], openReplay });
-  } finally {
-    evidence.close();
-  }
-}
 const wrong = ({ checks }: Verdict) => checks.flatMap(({ first }) => first.map(({ index, why }) => `${index}: ${why}`));
 const counts = ({ checks }: Verdict) => checks[2]?.counts;
 
@@ -89,13 +62,13 @@ describe('a policy that takes two', () => {
     say(log, one);
     say(log, other);
     adopt(log);
-    const verdict = await verified({ ...log.written(), ...both });
+    const verdict = await verdictOn({ ...log.written(), ...both });
     expect(wrong(verdict)).toEqual([]);
     expect(counts(verdict)).toMatchObject({ 'words on a policy judged again': 2, 'policies taken into force': 2 });
     const known = sample();
     say(known, other, { proposer: one });
     adopt(known);
-    expect(wrong(await verified({ ...known.written(), ...both }))).toEqual([]);
+    expect(wrong(await verdictOn({ ...known.written(), ...both }))).toEqual([]);
   });
 
   test.each([
@@ -106,14 +79,14 @@ describe('a policy that takes two', () => {
   ])('is not changed by the word of %s, which is found', async (_, person, why) => {
     const log = sample();
     const index = say(log, person, { proposer: one });
-    expect(wrong(await verified(log.written()))).toEqual([expect.stringMatching(why) as string]);
-    expect(wrong(await verified(log.written()))[0]).toContain(`${index}: It does not count`);
+    expect(wrong(await verdictOn(log.written()))).toEqual([expect.stringMatching(why) as string]);
+    expect(wrong(await verdictOn(log.written()))[0]).toContain(`${index}: It does not count`);
   });
 
   test('may be taken back by whoever proposed it', async () => {
     const log = sample();
     say(log, one, { proposer: one, verdict: 'deny' });
-    expect(wrong(await verified(log.written()))).toEqual([]);
+    expect(wrong(await verdictOn(log.written()))).toEqual([]);
   });
 
   test('does not hold by one word where nobody knows who proposed it, nor by two of one human (I6)', async () => {
@@ -121,11 +94,11 @@ describe('a policy that takes two', () => {
     say(log, one);
     const index = adopt(log);
     const few = `${index}: It holds by the word of 1 people, and it takes 2.`;
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([few]);
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([few]);
     const twice = sample();
     say(twice, one);
     const second = say(twice, controller(0x55, { aliases: [one.id] }));
-    const found = wrong(await verified({ ...(adopt(twice), twice.written()), ...both }));
+    const found = wrong(await verdictOn({ ...(adopt(twice), twice.written()), ...both }));
     expect(found).toEqual([
       expect.stringContaining(`${second}: It does not count: You already approved`) as string,
       `${second + 1}: It holds by the word of 1 people, and it takes 2.`,
@@ -135,7 +108,7 @@ describe('a policy that takes two', () => {
   test('does not hold by an administrator’s word alone', async () => {
     const log = sample();
     const index = adopt(log, 'curfew_admin');
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([
       `${index}: It holds by one person’s word, and the policy before it takes two.`,
     ]);
   });
@@ -145,9 +118,9 @@ describe('a policy that takes two', () => {
     const body = { number: 1, hash: policyHash(policyText) };
     log.append({ kind: 'policy.applied', actor: 'curfew_admin', subject: body.hash, body });
     adopt(log, 'curfew_admin');
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([]);
     const index = adopt(log, 'curfew_admin', policyHash(policyText));
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([
       `${index}: It holds by one person’s word, and the policy before it takes two.`,
     ]);
   });
@@ -157,7 +130,7 @@ describe('a policy that takes two', () => {
     adopt(log);
     const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
     log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([]);
   });
 });
 
@@ -166,7 +139,7 @@ describe('by which policy it was judged', () => {
     const log = new SampleLog();
     const { index } = log.ask();
     log.ask();
-    expect(wrong(await verified(log.written()))).toEqual([
+    expect(wrong(await verdictOn(log.written()))).toEqual([
       `${index}: No entry says that the policy it names was ever in force.`,
     ]);
   });
@@ -179,7 +152,7 @@ describe('by which policy it was judged', () => {
     log.at += 16 * 60_000;
     const index = log.claim(id);
     const { index: later } = log.ask();
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([
       expect.stringMatching(`^${index}: Another policy held since 2026-`) as string,
       expect.stringMatching(`^${later}: Another policy held since 2026-`) as string,
     ]);
@@ -194,7 +167,7 @@ describe('by which policy it was judged', () => {
     replace(log, policyHash(policyText));
     log.at += 60 * 60_000;
     log.claim(id);
-    expect(wrong(await verified({ ...log.written(), ...both }))).toEqual([]);
+    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([]);
   });
 
   test('one of which all was retired is told, and nobody is blamed for it', async () => {
@@ -202,7 +175,7 @@ describe('by which policy it was judged', () => {
     log.ask();
     const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
     log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
-    const verdict = await verified(log.written());
+    const verdict = await verdictOn(log.written());
     expect(wrong(verdict)).toEqual([]);
     expect(counts(verdict)).toMatchObject({ 'policies of which it was retired that they held': 1 });
   });
@@ -242,7 +215,7 @@ function answered(person: PersonFacts, known: readonly PersonFacts[] = [people.o
 describe('what rests on the approval of somebody who has left', () => {
   test('stays by the word of another who could have approved it', async () => {
     const { log } = answered(people.other);
-    const verdict = await verified(log.written());
+    const verdict = await verdictOn(log.written());
     expect(wrong(verdict)).toEqual([]);
     expect(counts(verdict)).toMatchObject({ 'answers judged again': 1 });
   });
@@ -254,7 +227,7 @@ describe('what rests on the approval of somebody who has left', () => {
     ['the leaver, whom nobody named', people.owner, [], /without all who had approved it/],
   ])('does not stay by the word of %s, which is found (I6)', async (_, person, known, why) => {
     const { log, index } = answered(person, known);
-    const found = wrong(await verified(log.written()));
+    const found = wrong(await verdictOn(log.written()));
     expect(found).toEqual([expect.stringMatching(why) as string]);
     expect(found[0]).toContain(`${index}: `);
   });
@@ -266,6 +239,6 @@ describe('what rests on the approval of somebody who has left', () => {
     log.claim(id);
     log.grant(id);
     const index = answer(log, id, 'none', people.other, [people.owner]);
-    expect(wrong(await verified(log.written()))).toEqual([`${index}: It is about the approval of nobody.`]);
+    expect(wrong(await verdictOn(log.written()))).toEqual([`${index}: It is about the approval of nobody.`]);
   });
 });

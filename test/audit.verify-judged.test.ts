@@ -1,36 +1,9 @@
 /** What was judged, judged again: by whom, as of when, and by which policy. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openEvidence } from '../audit/evidence/read.ts';
-import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
-import { isRefusal } from '../domain/errors.ts';
-import { keysOf, people, SampleLog, writeSample, type Written } from './support/evidence.ts';
+import { describe, expect, test } from 'vitest';
+import type { Verdict } from '../audit/verify/verify.ts';
+import { people, SampleLog } from './support/evidence.ts';
+import { verdictOn } from './support/verified.ts';
 
-const keys = keysOf();
-let folder = '';
-let files = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const openReplay = (): never => {
-  throw new Error('nothing is replayed here');
-};
-
-async function verified(log: Written): Promise<Verdict> {
-  const path = join(folder, `${(files += 1)}.zip`);
-  await writeSample(path, log, keys);
-  const evidence = await openEvidence(path);
-  if (isRefusal(evidence)) throw new Error(evidence.message);
-  try {
-    return await verifyEvidence(evidence, { keys: [keys.verifier], openReplay });
-  } finally {
-    evidence.close();
-  }
-}
 /** What check 3 says, each with its place. */
 const wrong = ({ checks }: Verdict) => checks[2]?.first.map(({ index, why }) => `${index}: ${why}`);
 const counts = ({ checks }: Verdict) => checks[2]?.counts;
@@ -62,7 +35,7 @@ describe('as of when it was judged', () => {
     log.decide(id);
     log.claim(id);
     moved(log, index + which, -16 * minute);
-    expect(wrong(await verified(log.written()))).toEqual([
+    expect(wrong(await verdictOn(log.written()))).toEqual([
       expect.stringMatching(`^${index + which}: It was judged as of .* and that is not when it was written`) as string,
     ]);
   });
@@ -72,7 +45,7 @@ describe('as of when it was judged', () => {
     const { id, index } = log.ask();
     log.decide(id);
     moved(log, index, -10 * minute);
-    const verdict = await verified(log.written());
+    const verdict = await verdictOn(log.written());
     expect(wrong(verdict)).toEqual([]);
     expect(counts(verdict)).toMatchObject({ 'judged by a clock that was more than a minute off': 1 });
   });
@@ -82,13 +55,13 @@ describe('as of when it was judged', () => {
     const first = late.ask();
     late.at += 30 * 24 * 60 * minute;
     late.decide(first.id);
-    expect(wrong(await verified(late.written()))).toEqual(['2: The time to decide was over.']);
+    expect(wrong(await verdictOn(late.written()))).toEqual(['2: The time to decide was over.']);
     const later = sample();
     const second = later.ask();
     later.decide(second.id);
     later.at += 30 * 24 * 60 * minute;
     later.claim(second.id);
-    expect(wrong(await verified(later.written()))).toEqual(['3: The time to claim it was over.']);
+    expect(wrong(await verdictOn(later.written()))).toEqual(['3: The time to claim it was over.']);
   });
 
   test('a request that is open for longer than its plan says is found', async () => {
@@ -97,7 +70,7 @@ describe('as of when it was judged', () => {
     log.lines[index] = Buffer.from(
       String(log.lines[index]).replace(/"decideByAt":(\d+)/, (_, at: string) => `"decideByAt":${Number(at) + 1}`),
     );
-    expect(wrong(await verified(log.written()))).toEqual([`${index}: It is open for longer, or less, than its plan.`]);
+    expect(wrong(await verdictOn(log.written()))).toEqual([`${index}: It is open for longer, or less, than its plan.`]);
   });
 });
 
@@ -109,5 +82,5 @@ test('a claim by somebody else than who asked is found (I6)', async () => {
   log.lines[index] = Buffer.from(
     String(log.lines[index]).replace(`{"actor":"${people.requester.id}"`, `{"actor":"${people.other.id}"`),
   );
-  expect(wrong(await verified(log.written()))).toEqual([`${index}: It was somebody else who asked for it.`]);
+  expect(wrong(await verdictOn(log.written()))).toEqual([`${index}: It was somebody else who asked for it.`]);
 });

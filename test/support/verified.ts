@@ -7,7 +7,8 @@ import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { keysOf, writeSample, type Written } from './evidence.ts';
 
-const keys = keysOf();
+/** By which samples are signed. */
+export const keys = keysOf();
 
 export async function verdictOn(log: Written): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
