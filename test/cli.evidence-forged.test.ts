@@ -61,7 +61,7 @@ test('a row that is no checkpoint at all is left out, the newest too', async () 
   await sign(keys);
   const size = await grow();
   await keepCheckpoint(store.as.curfew_worker, { size, epoch: 1, note: 'junk', at: Date.now() });
-  expect(await verified()).toMatchObject({ code: 0, said: expect.stringContaining('of a log of 3, 1 checkpoints') });
+  expect(await verified()).toMatchObject({ code: 0, said: expect.stringContaining('of a log of 3, 1 checkpoint,') });
 });
 
 test('one that looks like a checkpoint and that no key signed is left out where the key is given', async () => {
@@ -69,12 +69,12 @@ test('one that looks like a checkpoint and that no key signed is left out where 
   expect(await verified(), 'by its text it is one').toMatchObject({ code: 1 });
   expect(await verified('--key', file('curfew.pub'))).toMatchObject({
     code: 0,
-    said: expect.stringContaining('of a log of 3, 1 checkpoints'),
+    said: expect.stringContaining('of a log of 3, 1 checkpoint,'),
   });
   await sign(keys);
   expect(await verified('--key', file('curfew.pub'))).toMatchObject({
     code: 0,
-    said: expect.stringContaining('of a log of 12, 2 checkpoints'),
+    said: expect.stringContaining('of a log of 12, 2 checkpoints,'),
   });
 });
 
@@ -86,6 +86,6 @@ test('one of more entries than the log has, which a superuser put there, ends no
   });
   expect(await verified('--key', file('curfew.pub'))).toMatchObject({
     code: 0,
-    said: expect.stringContaining('of a log of 12, 2 checkpoints'),
+    said: expect.stringContaining('of a log of 12, 2 checkpoints,'),
   });
 });
