@@ -22,13 +22,11 @@ export const placesAbout = async (
     )
   ).map(({ index }) => index);
 
-/** Clusters of which somebody was told that they cannot be reached, or that nothing ends there what is due. */
-export const everUnreached = async (db: Db): Promise<readonly string[]> =>
-  (
-    await db.query<{ subject: string }>(
-      `select distinct subject from curfew.alarm where code in ('reaper-blind', 'reaper-silent')`,
-    )
-  ).map(({ subject }) => subject);
+/** Of what somebody was ever told by one of these alarms. */
+export const everAlarmed = async (db: Db, codes: readonly string[]): Promise<readonly string[]> =>
+  (await db.query<{ subject: string }>('select distinct subject from curfew.alarm where code = any ($1)', [codes])).map(
+    ({ subject }) => subject,
+  );
 
 /** Places outside of a span, below `size`, of everything about the requests that the span is about, in order. */
 export const placesAround = async (

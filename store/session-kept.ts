@@ -2,6 +2,7 @@
 import type { PersonId, RequestId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 import type { Fixable } from './session-batches.ts';
+import type { HeldSession } from './sessions.ts';
 
 /** `person` null: of a login that no request knows. */
 export type Sessioned = { readonly id: RequestId; readonly person: PersonId | null };
@@ -13,18 +14,8 @@ type KeptText = {
 };
 
 /** `text` is what its client called itself. */
-export type KeptSession = KeptText & {
-  readonly id: number;
-  readonly cluster: string;
-  readonly node: string;
-  readonly session: string;
-  readonly database: string;
-  readonly openedAt: number;
-  readonly closedAt: number | null;
-  readonly ended: 'seen' | 'unseen' | null;
-  readonly statements: number;
-  readonly textHash: string | null;
-};
+export type KeptSession = KeptText &
+  Omit<HeldSession, 'requestId' | 'failed' | 'lastAt'> & { readonly id: number; readonly textHash: string | null };
 
 export type KeptStatement = KeptText & Fixable & { readonly parameters: string | null };
 

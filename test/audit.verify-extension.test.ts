@@ -4,22 +4,12 @@ import { extensionAsked, extensionDecided, extensionFailed, extensionMade } from
 import type { ExtensionId, RequestId } from '../domain/ids.ts';
 import { decisionId, extensionDigestOf } from '../policy/digest.ts';
 import { planFor } from '../policy/plan.ts';
-import { people, policy, SampleLog, uuid } from './support/evidence.ts';
+import { people, policy, type SampleLog, uuid } from './support/evidence.ts';
 import { account } from './support/people.ts';
-import { verdictOn, wrongIn } from './support/verified.ts';
+import { held, verdictOn, wrongIn } from './support/verified.ts';
 
 const minute = 60_000;
 const evidence = '0'.repeat(64);
-
-function held(): { readonly log: SampleLog; readonly id: RequestId; readonly endAt: number } {
-  const log = new SampleLog();
-  log.applyPolicy();
-  const { id } = log.ask();
-  log.decide(id);
-  log.claim(id);
-  log.grant(id);
-  return { log, id, endAt: log.claimed(id).endAt };
-}
 
 type Asked = ReturnType<typeof ask>;
 

@@ -3,24 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { endAsked, reaperEnded } from '../domain/events/grant.ts';
 import { alarmRaised, alarmResolved } from '../domain/events/operation.ts';
 import type { RequestId } from '../domain/ids.ts';
-import { people, SampleLog } from './support/evidence.ts';
-import { countsOf, verdictOn, wrongIn } from './support/verified.ts';
+import { people, type SampleLog } from './support/evidence.ts';
+import { countsOf, held, verdictOn, wrongIn } from './support/verified.ts';
 
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const revoked = { outcome: 'revoked' as 'released' };
 const quiet = /5: It ended \d+ s after it should have, and nobody was told/;
-
-function held(): { readonly log: SampleLog; readonly id: RequestId; readonly endAt: number } {
-  const log = new SampleLog();
-  log.applyPolicy();
-  const { id } = log.ask();
-  log.decide(id);
-  log.claim(id);
-  log.grant(id);
-  return { log, id, endAt: log.claimed(id).endAt };
-}
 
 /** At this instant somebody is told, by a login that may. */
 function alarm(log: SampleLog, at: number, subject: string, code: string, key = `${code}/${subject}`): void {

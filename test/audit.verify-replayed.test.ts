@@ -1,21 +1,8 @@
 /** Which script a kept history is replayed on: the one that ran it last, by what the history itself says. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openEvidence } from '../audit/evidence/read.ts';
+import { expect, test } from 'vitest';
 import type { Replayer } from '../audit/replay/replay.ts';
-import { verifyEvidence } from '../audit/verify/verify.ts';
-import { isRefusal } from '../domain/errors.ts';
-import { keysOf, SampleLog, sha256, writeSample } from './support/evidence.ts';
-
-const keys = keysOf();
-let folder = '';
-let files = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+import { SampleLog, sha256 } from './support/evidence.ts';
+import { verdictOn } from './support/verified.ts';
 
 /** Of a log whose one history was run by these scripts. @returns what check 4 says, and what was replayed on what */
 async function replayed(scripts: readonly (string | undefined)[], change = (line: string) => line) {
@@ -23,10 +10,6 @@ async function replayed(scripts: readonly (string | undefined)[], change = (line
   log.applyPolicy();
   const index = log.keep(log.whole(), scripts);
   log.lines[index] = Buffer.from(change(String(log.lines[index])));
-  const path = join(folder, `${(files += 1)}.zip`);
-  await writeSample(path, log, keys);
-  const evidence = await openEvidence(path);
-  if (isRefusal(evidence)) throw new Error(evidence.message);
   const on: string[] = [];
   const openReplay = (bundle: Uint8Array): Promise<Replayer> =>
     Promise.resolve({
@@ -39,12 +22,8 @@ async function replayed(scripts: readonly (string | undefined)[], change = (line
       },
       close: () => Promise.resolve(),
     });
-  try {
-    const { checks } = await verifyEvidence(evidence, { keys: [keys.verifier], openReplay });
-    return { on, index, counts: checks[3]?.counts, wrong: checks[3]?.first.map((one) => `${one.index}: ${one.why}`) };
-  } finally {
-    evidence.close();
-  }
+  const { checks } = await verdictOn(log, { openReplay });
+  return { on, index, counts: checks[3]?.counts, wrong: checks[3]?.first.map((one) => `${one.index}: ${one.why}`) };
 }
 
 test('a Workflow that a newer script went on with is replayed whole on the newer one, and on that alone (I20)', async () => {

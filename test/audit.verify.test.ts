@@ -1,43 +1,13 @@
 /** Evidence of a log that is as it should be holds, in every form; and what each check looks at is counted. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openEvidence } from '../audit/evidence/read.ts';
-import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
-import { isRefusal } from '../domain/errors.ts';
+import { describe, expect, test } from 'vitest';
+import type { Verdict } from '../audit/verify/verify.ts';
 import { signOpening } from '../audit/epoch.ts';
 import { leafHash } from '../audit/merkle.ts';
-import { checkpointOf, keysOf, people, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import { checkpointOf, keysOf, people, SampleLog, uuid, type Written } from './support/evidence.ts';
+import { keys, verdictOn } from './support/verified.ts';
 
-const keys = keysOf();
-let folder = '';
-let files = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const noReplay = (): never => {
-  throw new Error('nothing is replayed here');
-};
-
-async function verified(log: Written, checkpoint?: string, by = [keys.verifier]): Promise<Verdict> {
-  files += 1;
-  const path = join(folder, `${files}.zip`);
-  await writeSample(path, log, keys);
-  const evidence = await openEvidence(path);
-  if (isRefusal(evidence)) throw new Error(evidence.message);
-  try {
-    return await verifyEvidence(evidence, {
-      keys: by,
-      openReplay: noReplay,
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-    });
-  } finally {
-    evidence.close();
-  }
-}
+const verified = (log: Written, checkpoint?: string, by = [keys.verifier]): Promise<Verdict> =>
+  verdictOn(log, { keys: by, ...(checkpoint === undefined ? {} : { checkpoint }) });
 const wrong = (verdict: Verdict): readonly unknown[] => [
   ...verdict.damaged,
   ...verdict.checks.flatMap(({ first }) => first),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { SignedCheckpoint } from '../audit/checkpoint.ts';
 import { originOf, signOpening } from '../audit/epoch.ts';
-import { keyringOf, type Keyring } from '../audit/keyring.ts';
+import type { Keyring } from '../audit/keyring.ts';
 import { newKey } from '../audit/signed-note.ts';
 import { directoryWitness } from '../audit/witness/directory.ts';
 import { patiently } from '../audit/witness/patient.ts';
@@ -14,13 +14,12 @@ import type { Witness } from '../audit/witness/witness.ts';
 import { newestSigned, signedIn } from '../doctor/log/signed.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
-import { append } from '../store/audit.ts';
 import * as log from '../store/log.ts';
 import { beginEpoch } from '../store/log-epochs.ts';
-import { migrate } from '../store/migrate.ts';
 import { storeIndex } from '../store/recovery.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
 import { createWitnessing } from '../workers/worker/witnessing.ts';
+import { appendEntries, keyringIn, placed, siteOf } from './support/growing-log.ts';
 import { until } from './support/postgres.ts';
 import { backUp, restore } from './support/restored-store.ts';
 import { startStore, type TestStore } from './support/store.ts';
@@ -34,38 +33,20 @@ let now: number;
 beforeAll(async () => {
   store = await startStore({ config: { max_connections: '60' } });
   await entries(3);
-  await backUp(site);
+  await backUp(siteOf(store));
 }, 60_000);
 afterAll(() => store.end());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
   now = Date.now() - 60 * minuteMs;
-  await restore(site);
+  await restore(siteOf(store));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const site = {
-  run: (text: string) => store.postgres.query('postgres', text),
-  migrate: () => migrate({ adminUrl: store.adminUrl }),
-};
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-async function entries(count: number): Promise<void> {
-  for (let n = 0; n < count; n += 1)
-    await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject: randomUUID(), body: {} } as never);
-  await placed();
-}
-const placed = () =>
-  until(async () => {
-    await log.sequence(store.as.curfew_worker, 1_000);
-    return (await log.waiting(store.as.curfew_worker)).entries === 0;
-  }, 'every entry has its place');
-
-const keyring = (): Keyring => {
-  const read = keyringOf(key.signer);
-  if ('code' in read) throw new Error(read.message);
-  return read;
-};
+const entries = (count: number): Promise<void> => appendEntries(store, count);
+const keyring = (): Keyring => keyringIn(key.signer);
 
 /** One worker's memory, with a clock that goes wrong by so much. */
 function worker(witnesses: readonly Witness[] = [directoryWitness(folder)], wrongBy: () => number = () => 0) {
@@ -166,7 +147,7 @@ test('a row that nobody signed, of more entries than any log has, is told of and
   const look = worker();
   await look();
   expect(await open()).toEqual(['log-unsigned/note']);
-  await placed();
+  await placed(store);
   now += minuteMs;
   await look();
   expect(await inFolder()).toEqual(['000001-0000000000000003.note', '000001-0000000000000004.note']);
@@ -183,7 +164,7 @@ test('a row that nobody signed where the next checkpoint belongs is told of, and
   await look();
   expect(await open()).toEqual(['log-unsigned/note']);
   expect(await inFolder()).toEqual([]);
-  await placed();
+  await placed(store);
   now += 10 * secondMs;
   await look();
   expect(await inFolder()).toEqual(['000001-0000000000000004.note']);
@@ -211,7 +192,7 @@ test('where every look fails somebody is told after five minutes, and told that 
   now += 5 * secondMs;
   await expect(look()).rejects.toThrow('is not whole');
   expect(await open()).toEqual(['log-unsigned/late']);
-  await restore(site);
+  await restore(siteOf(store));
   await alarms.raise(store.as.curfew_worker, {
     key: 'log-unsigned/late',
     code: 'log-unsigned',
@@ -244,7 +225,7 @@ const fail = (why: string): never => {
 test('a worker that never read a witness signs nothing over it: the store may have come back from a backup (I18, F25)', async () => {
   await entries(5);
   await worker()();
-  await restore(site);
+  await restore(siteOf(store));
   await entries(1);
   const one = shaky();
   one.failing.newest = 'EHOSTDOWN';
@@ -440,13 +421,13 @@ test('what a later epoch went on from has to be what was witnessed, and what it 
   const other = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
   await worker([directoryWitness(other)])();
   const lost = (await stored()).at(-1);
-  await restore(site);
+  await restore(siteOf(store));
   await asSuperuser(`update audit.leaf set hash = sha256('other') where index = 1`);
   await begin(2, 3, lost);
   await worker()();
   expect(await open()).toEqual(['store-behind/log']);
 
-  await restore(site);
+  await restore(siteOf(store));
   // It grows past what was lost before it is recovered.
   await entries(12);
   await begin(2, 3, lost);

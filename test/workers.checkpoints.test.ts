@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openCheckpoint, type SignedCheckpoint } from '../audit/checkpoint.ts';
 import { originOf, signOpening } from '../audit/epoch.ts';
-import { keyringOf, type Keyring } from '../audit/keyring.ts';
+import type { Keyring } from '../audit/keyring.ts';
 import { rootOf } from '../audit/merkle.ts';
 import { newKey } from '../audit/signed-note.ts';
 import { directoryWitness } from '../audit/witness/directory.ts';
@@ -14,17 +14,15 @@ import { httpWitness } from '../audit/witness/http.ts';
 import type { Witness } from '../audit/witness/witness.ts';
 import { minuteMs, secondMs } from '../domain/time.ts';
 import * as alarms from '../store/alarms.ts';
-import { append } from '../store/audit.ts';
 import * as log from '../store/log.ts';
 import { beginEpoch } from '../store/log-epochs.ts';
 import { storeIndex } from '../store/recovery.ts';
 import { createCheckpoints } from '../workers/worker/checkpoints.ts';
 import { createWitnessing } from '../workers/worker/witnessing.ts';
-import { until } from './support/postgres.ts';
+import { appendEntries, keyringIn, siteOf } from './support/growing-log.ts';
 import { backUp, restore } from './support/restored-store.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { startWitnessServer, type WitnessServer } from './support/witness-server.ts';
-import { migrate } from '../store/migrate.ts';
 
 const name = 'curfew.test';
 const token = 'a-token-of-the-test';
@@ -37,40 +35,24 @@ let now: number;
 beforeAll(async () => {
   store = await startStore({ config: { max_connections: '60' } });
   await entries(3);
-  await backUp(site);
+  await backUp(siteOf(store));
 }, 60_000);
 afterAll(() => store.end());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-witness-'));
   server = await startWitnessServer(token);
   now = Date.now() - 60 * minuteMs;
-  await restore(site);
+  await restore(siteOf(store));
 });
 afterEach(async () => {
   await server.end();
   await rm(folder, { recursive: true });
 });
 
-const site = {
-  run: (text: string) => store.postgres.query('postgres', text),
-  migrate: () => migrate({ adminUrl: store.adminUrl }),
-};
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-async function entries(count: number): Promise<void> {
-  for (let n = 0; n < count; n += 1)
-    await append(store.as.curfew_api, { kind: 'request.opened', actor: 'x', subject: randomUUID(), body: {} } as never);
-  await until(async () => {
-    await log.sequence(store.as.curfew_worker, 1_000);
-    return (await log.waiting(store.as.curfew_worker)).entries === 0;
-  }, 'every entry has its place');
-}
-
-const keyring = (text = key.signer): Keyring => {
-  const read = keyringOf(text);
-  if ('code' in read) throw new Error(read.message);
-  return read;
-};
+const entries = (count: number): Promise<void> => appendEntries(store, count);
+const keyring = (text = key.signer): Keyring => keyringIn(text);
 
 const clock = (): number => now;
 
@@ -168,7 +150,7 @@ test('a witness that gets more from another worker while it is asked is not take
 test('a store that came back from a backup is shorter than its witnesses: nothing is signed or granted (I18)', async () => {
   await entries(5);
   await worker()();
-  await restore(site);
+  await restore(siteOf(store));
   await worker()();
   expect(await open()).toEqual(['store-behind']);
   expect(await behind()).toBe(true);
@@ -180,7 +162,7 @@ test('a store that came back from a backup is shorter than its witnesses: nothin
 test('a store that came back and has grown past its witnesses is forked, and is found all the same', async () => {
   await entries(2);
   await worker()();
-  await restore(site);
+  await restore(siteOf(store));
   await entries(9);
   now += minuteMs;
   await worker()();
@@ -194,7 +176,7 @@ test('where no witness answers, the worker knows by what it has signed itself', 
   await entries(5);
   const look = worker();
   await look();
-  await restore(site);
+  await restore(siteOf(store));
   server.broken = 503;
   await rm(folder, { recursive: true });
   now += 10 * secondMs;
@@ -236,7 +218,7 @@ test('an epoch that the key did not open is none, and one that it opened goes on
   await entries(5);
   await worker()();
   const lost = checkpointOf([...server.notes.values()].at(-1));
-  await restore(site);
+  await restore(siteOf(store));
   const epoch = { number: 2, beganAtSize: 3, lostSize: lost.size, lostRoot: lost.root, recovery: randomUUID() };
   const opening = { origin: originOf(name, 2), began: 3, lost, recovery: epoch.recovery };
   const forged = signOpening(opening, keyring(newKey(name).signer).signers);
@@ -248,7 +230,7 @@ test('an epoch that the key did not open is none, and one that it opened goes on
   const [alarm] = await alarms.open(store.admin);
   expect(alarm?.detail).toContain('without the key');
 
-  await restore(site);
+  await restore(siteOf(store));
   await begin(signOpening(opening, keyring().signers));
   await worker()();
   expect(await open()).toEqual([]);
@@ -256,7 +238,7 @@ test('an epoch that the key did not open is none, and one that it opened goes on
   expect(await inFolder()).toEqual(['000001-0000000000000008.note', '000002-0000000000000003.note']);
 
   // A backup from before that recovery is behind it.
-  await restore(site);
+  await restore(siteOf(store));
   await worker()();
   expect(await open()).toEqual(['store-behind']);
 });
@@ -328,7 +310,7 @@ test('while a key is replaced both sign, and once the old one is gone what both 
   expect(checkpointOf(third, next.verifier).size).toBe(5);
   expect(() => checkpointOf(third)).toThrow('None of the given keys');
   expect(await open()).toEqual([]);
-  await restore(site);
+  await restore(siteOf(store));
   await worker(next.signer)();
   expect(await open()).toEqual(['store-behind']);
 });

@@ -18,7 +18,7 @@ const askedWithinMs = minuteMs;
 const loudWithinMs = minuteMs + 15 * secondMs;
 
 /** Whoever ends grants is dead, or cannot reach a cluster. */
-const ofClusters = ['reaper-blind', 'reaper-silent'];
+export const ofClusters: readonly string[] = ['reaper-blind', 'reaper-silent'];
 /** A grant does not end, or what ends it met something: any other alarm about a request is about something else. */
 const isOfAnEnd = (code: string): boolean => code === 'revoke-late' || code.startsWith('reaper-');
 

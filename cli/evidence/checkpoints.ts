@@ -41,25 +41,26 @@ export const textOf = (note: string): string => note.slice(0, note.indexOf('\n\n
 const [page, pages] = [50, 20];
 
 /** The largest of at most as many entries as have their places; undefined where there is none. */
-export async function newestOf(db: Db, isTaken: IsTaken): Promise<StoredCheckpoint | undefined> {
-  let below = (await sizeOf(db)) + 1;
-  for (let turn = 0; turn < pages; turn += 1) {
-    const rows = await checkpointsUpTo(db, below - 1, page);
-    const newest = rows.find(isTaken);
-    if (newest || rows.length < page) return newest;
-    below = rows.at(-1)?.size ?? 0;
-  }
-  return undefined;
-}
+export const newestOf = async (db: Db, isTaken: IsTaken): Promise<StoredCheckpoint | undefined> =>
+  firstTaken((most) => checkpointsUpTo(db, most, page), await sizeOf(db), -1, isTaken);
 
 /** Over how many entries the smallest of at least `least` and at most `most` is; undefined where there is none. */
-export async function signedFrom(db: Db, least: number, most: number, isTaken: IsTaken): Promise<number | undefined> {
-  let from = least;
+export const signedFrom = async (db: Db, least: number, most: number, isTaken: IsTaken): Promise<number | undefined> =>
+  (await firstTaken((from) => checkpointsFrom(db, from, most, page), least, 1, isTaken))?.size;
+
+/** @param step to the size after the last one that was read, the way that `read` goes */
+async function firstTaken(
+  read: (size: number) => Promise<readonly StoredCheckpoint[]>,
+  begin: number,
+  step: 1 | -1,
+  isTaken: IsTaken,
+): Promise<StoredCheckpoint | undefined> {
+  let size = begin;
   for (let turn = 0; turn < pages; turn += 1) {
-    const rows = await checkpointsFrom(db, from, most, page);
+    const rows = await read(size);
     const first = rows.find(isTaken);
-    if (first || rows.length < page) return first?.size;
-    from = (rows.at(-1)?.size ?? 0) + 1;
+    if (first || rows.length < page) return first;
+    size = (rows.at(-1)?.size ?? 0) + step;
   }
   return undefined;
 }

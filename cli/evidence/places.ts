@@ -1,8 +1,9 @@
 /** Which entries belong to what was asked for: the request's own, and what its judgements rested on. */
 import { parseLine, type LoggedEntry } from '../../audit/entry-line.ts';
+import { ofClusters } from '../../audit/verify/late.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
-import { everUnreached, linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
+import { everAlarmed, linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import { spanOf } from '../../store/log-pages.ts';
 import { everApplied } from '../../store/policies.ts';
@@ -41,7 +42,7 @@ async function ofRequest(db: Db, request: RequestId, size: number): Promise<Plac
     ...(await placesOfRules(db, size)),
     ...(await around(db, [...new Set(entries.flatMap(peopleOf))], personKinds, of)),
     ...(await around(db, textsOf(entries, 'target'), targetKinds, of)),
-    ...(await around(db, await everUnreached(db), alarmKinds, of)),
+    ...(await around(db, await everAlarmed(db, ofClusters), alarmKinds, of)),
   ];
   return { span: noSpan, picked: [...new Set([...own, ...rested])].toSorted((a, b) => a - b) };
 }
@@ -103,7 +104,7 @@ async function ofSpan(
   const span = await spanWithEdges(db, exact, period, size, isTaken);
   const requests = await placesAround(db, span, size);
   const ends = await entriesAt(db, [requests[0], span.from, span.to - 1, requests.at(-1)].filter(isPlace));
-  const alarms = await around(db, await everUnreached(db), alarmKinds, { entries: ends, size });
+  const alarms = await around(db, await everAlarmed(db, ofClusters), alarmKinds, { entries: ends, size });
   const outside = [...(await placesOfRules(db, size)), ...alarms].filter((one) => one < span.from || one >= span.to);
   return { span, picked: [...new Set([...outside, ...requests])].toSorted((a, b) => a - b) };
 }

@@ -3,14 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEvidence } from '../../audit/evidence/read.ts';
-import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
+import { verifyEvidence, type Verdict, type VerifyInput } from '../../audit/verify/verify.ts';
 import { isRefusal } from '../../domain/errors.ts';
-import { keysOf, writeSample, type Written } from './evidence.ts';
+import type { RequestId } from '../../domain/ids.ts';
+import { keysOf, SampleLog, writeSample, type Written } from './evidence.ts';
 
 /** By which samples are signed. */
 export const keys = keysOf();
 
-export async function verdictOn(log: Written): Promise<Verdict> {
+/** A log in which one request is held, and until when, epoch ms. */
+export function held(): { readonly log: SampleLog; readonly id: RequestId; readonly endAt: number } {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const { id } = log.ask();
+  log.decide(id);
+  log.claim(id);
+  log.grant(id);
+  return { log, id, endAt: log.claimed(id).endAt };
+}
+
+/** @param input what else there is than the key; without it nothing is replayed */
+export async function verdictOn(log: Written, input: Partial<VerifyInput> = {}): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-evidence-'));
   try {
     const path = join(folder, 'sample.zip');
@@ -21,6 +34,7 @@ export async function verdictOn(log: Written): Promise<Verdict> {
       return await verifyEvidence(evidence, {
         keys: [keys.verifier],
         openReplay: () => Promise.reject(new Error('nothing is replayed here')),
+        ...input,
       });
     } finally {
       evidence.close();
