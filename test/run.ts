@@ -1,17 +1,51 @@
 /**
  * `npm test`: Vitest over everything, the stories on a whole stack by themselves, and the target's SQL suite again for
- * each older PostgreSQL named in CURFEW_TEST_MORE_PG (`.ci/run` names 17 and 16). The last line adds up what the runners themselves counted.
+ * each older PostgreSQL named in CURFEW_TEST_MORE_PG (`.ci/run` names 17 and 16). What failed is said once more at the
+ * end, where it is found; the last line adds up what the runners themselves counted.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 type Counts = { passed: number; failed: number; skipped: number };
 
+/** What is read of Vitest's JSON report. */
+type Report = {
+  readonly testResults?: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages?: readonly string[];
+    }[];
+  }[];
+};
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+/** What failed, of all runs. */
+const said: string[] = [];
+
+/** A failure's words without the frames that are Vitest's. */
+const own = (message: string): string =>
+  message
+    .split('\n')
+    .filter((line) => !line.includes('node_modules/vitest') && !line.trim().startsWith('at new Promise'))
+    .join('\n');
+
+/** The file, the name and the words of each test that failed, and of each file that could not be run. */
+function failures(report: Report): string[] {
+  return (report.testResults ?? []).flatMap((file) => {
+    const tests = file.assertionResults.filter(({ status }) => status === 'failed');
+    const where = relative(root, file.name);
+    if (tests.length === 0 && file.status === 'failed') return [`FAILED ${where}\n${file.message}`];
+    return tests.map((test) => `FAILED ${where} > ${test.fullName}\n${own((test.failureMessages ?? []).join('\n'))}`);
+  });
+}
 
 /** Runs Vitest and reads its own count; a run that wrote none counts as one failure. */
 async function run(arguments_: readonly string[], env: Readonly<Record<string, string>>): Promise<Counts> {
@@ -27,6 +61,8 @@ async function run(arguments_: readonly string[], env: Readonly<Record<string, s
     const result = JSON.parse(await readFile(output, 'utf8')) as Record<string, unknown>;
     const count = (name: string): number => (typeof result[name] === 'number' ? result[name] : 0);
     const failed = count('numFailedTests');
+    said.push(...failures(result));
+    if (code !== 0 && said.length === 0) said.push(`FAILED vitest ${arguments_.join(' ')}: it ended with ${code}`);
     return {
       passed: count('numPassedTests'),
       // NB. A file that cannot even be loaded, or an unhandled error, fails the run and no test.
@@ -34,6 +70,7 @@ async function run(arguments_: readonly string[], env: Readonly<Record<string, s
       skipped: count('numPendingTests') + count('numTodoTests'),
     };
   } catch {
+    said.push(`FAILED vitest ${arguments_.join(' ')}: it ended with ${code} and wrote no report`);
     return { passed: 0, failed: 1, skipped: 0 };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -59,6 +96,7 @@ for (const version of filters.length > 0 ? [] : older) {
   process.stdout.write(`\nThe target's SQL on PostgreSQL ${version}\n`);
   add(await run(['test/targets.'], { CURFEW_TEST_PG: version }));
 }
+if (said.length > 0) process.stdout.write(`\n${said.join('\n\n')}\n\n`);
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
