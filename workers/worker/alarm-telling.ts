@@ -8,6 +8,7 @@ import * as deliveries from '../../store/alarm-deliveries.ts';
 import type { DueDelivery } from '../../store/alarm-deliveries.ts';
 import * as alarms from '../../store/alarms.ts';
 import type { Db } from '../../store/pool.ts';
+import { again } from './again.ts';
 
 export type TellingOptions = {
   /** As the worker's login. */
@@ -109,9 +110,5 @@ function say(channel: AlarmChannel, due: DueDelivery): Promise<void> {
 }
 
 /** Every second until the signal. A round that fails is the store's trouble, which others tell of. */
-export async function keepTelling(round: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await round().catch(() => undefined);
-    await pause(everyMs, undefined, { signal }).catch(() => undefined);
-  }
-}
+export const keepTelling = (round: () => Promise<void>, signal: AbortSignal): Promise<void> =>
+  again(everyMs, round, signal);

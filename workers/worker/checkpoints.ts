@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
 import { checkpointText, type Checkpoint, type SignedCheckpoint } from '../../audit/checkpoint.ts';
 import { originOf } from '../../audit/epoch.ts';
@@ -16,6 +15,7 @@ import * as tree from '../../store/log.ts';
 import { newestEpoch } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { behindCode, storeIndex } from '../../store/recovery.ts';
+import { again } from './again.ts';
 import { unsignedAlarm } from './log-alarm.ts';
 import type { Witnessing } from './witnessing.ts';
 
@@ -178,16 +178,5 @@ const newestOf = (some: readonly SignedCheckpoint[]): SignedCheckpoint | undefin
   some.toSorted((one, other) => (noteName(one) < noteName(other) ? 1 : -1))[0];
 
 /** Until the signal. A look that fails is tried again, and told of where nothing is signed for long. */
-export async function keepSigning(look: () => Promise<void>, log: Log, signal: AbortSignal): Promise<void> {
-  let failing = false;
-  while (!signal.aborted) {
-    try {
-      await look();
-      failing = false;
-    } catch (err) {
-      if (!failing && !signal.aborted) log.warn({ err }, 'no checkpoint of the log could be signed');
-      failing = true;
-    }
-    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  }
-}
+export const keepSigning = (look: () => Promise<void>, log: Log, signal: AbortSignal): Promise<void> =>
+  again(lookEveryMs, look, signal, (err) => log.warn({ err }, 'no checkpoint of the log could be signed'));

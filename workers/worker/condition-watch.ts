@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ConditionState, Conditions } from '../../domain/condition.ts';
 import { minuteMs, secondMs } from '../../domain/time.ts';
 import { endBound } from '../../service/conditions.ts';
@@ -6,6 +5,7 @@ import * as alarms from '../../store/alarms.ts';
 import { live, type Bound } from '../../store/conditions.ts';
 import { factsOfMany } from '../../store/people.ts';
 import type { Store } from '../../store/pool.ts';
+import { again } from './again.ts';
 
 export type ConditionWatchOptions = {
   /** As curfew_worker. */
@@ -93,9 +93,5 @@ const keyOf = ({ until, person }: Bound): string =>
   until.kind === 'shift' ? `condition/shift/${until.key}/${person}` : `condition/${until.kind}/${until.key}`;
 
 /** Until the signal. A look that fails is the store's trouble, which others tell of. */
-export async function keepAsking(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await look().catch(() => undefined);
-    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  }
-}
+export const keepAsking = (look: () => Promise<void>, signal: AbortSignal): Promise<void> =>
+  again(lookEveryMs, look, signal);

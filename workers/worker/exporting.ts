@@ -3,7 +3,6 @@
  * so that a worker which dies in the middle leaves nothing half done, and several may do this at once.
  */
 import { createHash } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../activities/failures.ts';
 import { bundlesOf, didSomething, parseHistory } from '../../audit/history/events.ts';
 import { isUuid, type RequestId } from '../../domain/ids.ts';
@@ -13,6 +12,7 @@ import * as kept from '../../store/histories.ts';
 import type { Store } from '../../store/pool.ts';
 import type { ClosedRun, Histories } from '../../temporal/history-export.ts';
 import { reconcileType } from '../../workflows/contract.ts';
+import { again } from './again.ts';
 import { createCalm } from './export-calm.ts';
 import { createLooking, overlapMs, tellLost, type Left } from './export-looking.ts';
 import { watchExporting } from './export-watch.ts';
@@ -132,22 +132,13 @@ const everyMs = 5 * secondMs;
 export async function keepExporting(options: ExportingOptions, signal: AbortSignal): Promise<void> {
   const round = createExporting(options);
   const watch = watchExporting(options);
-  let failing = false;
+  const { log } = options;
   const exporting = async (): Promise<void> => {
-    try {
-      const { kept: count, left } = await round();
-      if (count > 0) options.log.info({ count, left }, 'histories of closed Workflows are kept');
-      failing = false;
-    } catch (err) {
-      if (!failing && !signal.aborted) options.log.warn({ err }, 'histories of closed Workflows cannot be kept yet');
-      failing = true;
-    }
+    const { kept: count, left } = await round();
+    if (count > 0) log.info({ count, left }, 'histories of closed Workflows are kept');
   };
-  const again = async (work: () => Promise<void>): Promise<void> => {
-    while (!signal.aborted) {
-      await work();
-      await pause(everyMs, undefined, { signal }).catch(() => undefined);
-    }
-  };
-  await Promise.all([again(exporting), again(() => watch().catch(() => undefined))]);
+  await Promise.all([
+    again(everyMs, exporting, signal, (err) => log.warn({ err }, 'histories of closed Workflows cannot be kept yet')),
+    again(everyMs, watch, signal),
+  ]);
 }

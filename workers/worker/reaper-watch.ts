@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../domain/time.ts';
 import { raise, resolve } from '../../store/alarms.ts';
 import { all } from '../../store/heartbeats.ts';
 import type { Db } from '../../store/pool.ts';
+import { again } from './again.ts';
 
 export type ReaperWatchOptions = {
   /** As the worker's login. */
@@ -43,9 +43,5 @@ export function watchReapers({ store, clusters, clock }: ReaperWatchOptions): ()
 }
 
 /** Looks every few seconds until the signal. A look that fails is the store's trouble, which others tell of. */
-export async function keepWatching(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await look().catch(() => undefined);
-    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  }
-}
+export const keepWatching = (look: () => Promise<void>, signal: AbortSignal): Promise<void> =>
+  again(lookEveryMs, look, signal);

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { createCleaning } from '../../activities/cleaning.ts';
 import type { Cluster } from '../../activities/clusters.ts';
 import { currentPolicy } from '../../activities/current-policy.ts';
@@ -27,6 +26,7 @@ import { openCatalogs } from '../../targets/postgres/catalogs.ts';
 import { createInspection, type Inspection } from '../../temporal/inspection.ts';
 import { toRow } from '../../temporal/messages.ts';
 import type { ReconcileActivities, ReconcileTargetActivities } from '../../workflows/activities.ts';
+import { again } from './again.ts';
 
 export type ReconcilingOptions = {
   readonly config: WorkerConfig;
@@ -48,6 +48,8 @@ export type Reconciling = {
   close(): Promise<void>;
 };
 
+const roundMs = 5 * secondMs;
+
 /** What this process looks at, and how: by the Schedule, and by itself where that is silent. */
 export function openReconciling(options: ReconcilingOptions): Reconciling {
   const { config, store, clock, log } = options;
@@ -60,7 +62,7 @@ export function openReconciling(options: ReconcilingOptions): Reconciling {
   return {
     requests: createReconcile(deps, requests, [...zones.keys()]),
     targets: (zone) => createReconcileTargets(deps, zones.get(zone) ?? []),
-    keep: (signal) => keepReconciling(watchReconciling({ ...deps, parts, schedule }), signal),
+    keep: (signal) => again(roundMs, watchReconciling({ ...deps, parts, schedule }), signal),
     close: async () => {
       await Promise.allSettled([inspection.close(), closeClusters()]);
     },
@@ -156,13 +158,4 @@ export function watchReconciling({ parts, schedule, ...deps }: WatchOptions): ()
       );
     }
   };
-}
-
-const roundMs = 5 * secondMs;
-
-async function keepReconciling(round: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await round().catch(() => undefined);
-    await pause(roundMs, undefined, { signal }).catch(() => undefined);
-  }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Rejudged, RejudgeDeps } from '../../activities/rejudge.ts';
 import type { Followed, TaintDeps } from '../../activities/taints.ts';
 import { toRow } from '../../temporal/messages.ts';
+import { again } from './again.ts';
 
 const lookEveryMs = 1_000;
 
@@ -20,34 +20,21 @@ export const rejudgeMessages: RejudgeDeps['messages'] & TaintDeps['messages'] = 
 };
 
 /** Looks every second until the signal. A look that fails leaves all as it was, and the next one does it. */
-export async function keepRejudging(look: () => Promise<Rejudged>, log: Log, signal: AbortSignal): Promise<void> {
-  let failing = false;
-  while (!signal.aborted) {
-    try {
-      const { looked, voided, ended } = await look();
-      failing = false;
-      if (voided + ended > 0) log.info({ looked, voided, ended }, 'judged again what was open');
-    } catch (err) {
-      // Once, and not every second: without a policy or a store there is nothing to judge by, and nothing is granted.
-      if (!failing && !signal.aborted) log.warn({ err }, 'what is open could not be judged again');
-      failing = true;
-    }
-    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  }
+export function keepRejudging(look: () => Promise<Rejudged>, log: Log, signal: AbortSignal): Promise<void> {
+  const round = async (): Promise<void> => {
+    const { looked, voided, ended } = await look();
+    if (voided + ended > 0) log.info({ looked, voided, ended }, 'judged again what was open');
+  };
+  // Once, and not every second: without a policy or a store there is nothing to judge by, and nothing is granted.
+  return again(lookEveryMs, round, signal, (err) => log.warn({ err }, 'what is open could not be judged again'));
 }
 
 /** The same for what rests on the approval of somebody who has left. */
-export async function keepFollowingTaints(look: () => Promise<Followed>, log: Log, signal: AbortSignal): Promise<void> {
-  let failing = false;
-  while (!signal.aborted) {
-    try {
-      const { asked, settled } = await look();
-      failing = false;
-      if (asked + settled > 0) log.info({ asked, settled }, 'judged what rests on the approval of somebody who left');
-    } catch (err) {
-      if (!failing && !signal.aborted) log.warn({ err }, 'what rests on the approval of a leaver could not be judged');
-      failing = true;
-    }
-    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  }
+export function keepFollowingTaints(look: () => Promise<Followed>, log: Log, signal: AbortSignal): Promise<void> {
+  const round = async (): Promise<void> => {
+    const { asked, settled } = await look();
+    if (asked + settled > 0) log.info({ asked, settled }, 'judged what rests on the approval of somebody who left');
+  };
+  const failing = 'what rests on the approval of a leaver could not be judged';
+  return again(lookEveryMs, round, signal, (err) => log.warn({ err }, failing));
 }
