@@ -11,13 +11,25 @@ export type StoreServer = {
 export const backup = 'curfew_backup';
 const [store, lost] = ['curfew', 'curfew_lost'];
 
+/** Ends whoever is connected, or past the check of whether one may connect and about to be: pg_locks has those. */
+const endAll = `do $$ begin
+  for n in 1..2000 loop
+    perform pg_terminate_backend(pid) from (
+      select pid from pg_stat_activity where datname = '${store}'
+      union select l.pid from pg_locks l join pg_database d on d.oid = l.objid
+       where l.locktype = 'object' and l.classid = 'pg_database'::regclass and d.datname = '${store}') connected
+     where pid <> pg_backend_pid();
+    if not found then return; end if;
+    perform pg_sleep(0.01), pg_stat_clear_snapshot();
+  end loop;
+  raise exception 'somebody stays connected to ${store}';
+end $$`;
+
 /** Nobody may be connected while a database is copied or renamed; everybody connects again by themselves. */
 async function alone(server: StoreServer, work: () => Promise<void>): Promise<void> {
   await server.run(`alter database ${store} allow_connections false`);
   try {
-    await server.run(
-      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${store}' and pid <> pg_backend_pid()`,
-    );
+    await server.run(endAll);
     await work();
   } finally {
     await server.run(`alter database ${store} allow_connections true`);
