@@ -96,7 +96,7 @@ async function grant(deps: GrantDeps, input: Input, deadlineAt: number): Promise
   const receipt = await readBack(deps, cluster, found, granted, grantedAt);
   // A login that was taken away between the call and the look is nothing to tell anybody of.
   if (!receipt.canLogin) throw endedMeanwhile();
-  await record(deps, input, found, receipt);
+  await record(deps, input, found, cluster.target.name, receipt);
   return { endAt: granted.endAt };
 }
 
@@ -160,12 +160,12 @@ const endedMeanwhile = (): CurfewError => new CurfewError('NotPending', 'It was 
 async function record(
   { store, clock }: GrantDeps,
   { view, credentialId: credential }: Input,
-  found: GrantCase,
+  { request }: GrantCase,
+  cluster: string,
   receipt: GrantReceipt,
 ): Promise<void> {
-  const { request } = found;
   const { requestId, target, template, role, grantedAt, endAt, canLogin, memberships } = receipt;
-  const seen = { target, template, role, credential, grantedAt, endAt, canLogin, memberships };
+  const seen = { target, cluster, template, role, credential, grantedAt, endAt, canLogin, memberships };
   const entry = grantMade(request.person, requestId, { ...seen, receipt: evidenceHash(receipt) });
   await store.transaction(async (tx) => {
     const row = { requestId, target, template, role, grantedAt, endAt, person: request.person };

@@ -62,7 +62,8 @@ describe('a grant', () => {
       version: it.view.version + 1,
       state: { kind: 'active', approvals: expect.any(Array) as unknown, endAt: it.endAt },
     });
-    expect((await kindsOf(it)).filter((kind) => kind === 'grant.made')).toHaveLength(1);
+    const made = (await world.company.audit(it.requestId)).filter(({ kind }) => kind === 'grant.made');
+    expect(made.map(({ body }) => body)).toMatchObject([{ cluster: world.cluster.target.name }]);
   });
 
   test('that was made and not recorded is found again by the next attempt, and recorded once', async () => {

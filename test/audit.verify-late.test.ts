@@ -46,6 +46,17 @@ describe('a grant that ends ten hours late', () => {
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
+  test('holds with the alarm of any cluster where the log is older than its word on which one a target is in', async () => {
+    const { log, id, endAt } = held();
+    const place = log.lines.length - 1;
+    const older = String(log.lines[place]).replace('"cluster":"main",', '');
+    expect(older).not.toBe(String(log.lines[place]));
+    log.lines[place] = Buffer.from(older);
+    alarm(log, endAt - hour / 2, 'elsewhere', 'reaper-silent');
+    log.end(id, { lateMs: 10 * hour });
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+
   const strange: readonly [string, (log: SampleLog, id: RequestId, endAt: number) => void][] = [
     ['something else about it', (log, id, endAt) => alarm(log, endAt + second, id, 'extension-refused')],
     ['it hours later', (log, id, endAt) => alarm(log, endAt + 5 * hour, id, 'revoke-late')],
@@ -61,6 +72,13 @@ describe('a grant that ends ten hours late', () => {
       (log, _, endAt) => {
         alarm(log, endAt - hour / 2, 'main', 'reaper-blind', 'blind');
         over(log, endAt - hour / 3, 'main', 'blind');
+      },
+    ],
+    [
+      'another cluster than the one it is in',
+      (log, _, endAt) => {
+        alarm(log, endAt - hour / 2, 'elsewhere', 'reaper-blind');
+        alarm(log, endAt + second, 'elsewhere', 'reaper-silent');
       },
     ],
     ['another request', (log, _, endAt) => alarm(log, endAt + second, 'somebody-else', 'revoke-late')],

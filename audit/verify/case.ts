@@ -30,10 +30,16 @@ export type Word = {
   voided?: { readonly atMs: number; readonly cause: string };
 };
 
-export type ExtensionCase = { readonly asked: ExtensionAskedBody; readonly words: Word[] };
+/** `failed`: nothing came of it. */
+export type ExtensionCase = {
+  readonly entry: PlacedEntry;
+  readonly asked: ExtensionAskedBody;
+  readonly words: Word[];
+  failed?: true;
+};
 
-/** From when to when somebody knew that something does not end, epoch ms. */
-export type Alarm = { readonly key: string; readonly raisedAt: number; overAt?: number };
+/** From when to when somebody knew that something does not end, epoch ms. `subject`: the request, or the cluster. */
+export type Alarm = { readonly key: string; readonly subject: string; readonly raisedAt: number; overAt?: number };
 
 export type Case = {
   readonly id: RequestId;

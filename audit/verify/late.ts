@@ -31,10 +31,11 @@ export const noteClusterAlarm = (alarms: Alarm[], entry: PlacedEntry): void =>
 
 function noteWhere(alarms: Alarm[], entry: PlacedEntry, counts: (code: string) => boolean): void {
   const key = textIn(entry, 'key');
-  if (entry.kind === 'alarm.raised' && counts(textIn(entry, 'code'))) alarms.push({ key, raisedAt: entry.atMs });
+  const { subject, atMs } = entry;
+  if (entry.kind === 'alarm.raised' && counts(textIn(entry, 'code'))) alarms.push({ key, subject, raisedAt: atMs });
   if (entry.kind !== 'alarm.resolved') return;
   const open = alarms.findLast((alarm) => alarm.key === key && alarm.overAt === undefined);
-  if (open) open.overAt = entry.atMs;
+  if (open) open.overAt = atMs;
 }
 
 /** Each node has answered, and nobody can log in or is inside. */
@@ -48,7 +49,7 @@ export type Lateness =
 
 /**
  * @param safeAt when nothing was left of it, epoch ms; or where nobody has said so yet, an instant by which nobody had
- * @param clusters alarms of clusters: the log does not say which of them a target is in
+ * @param clusters alarms of clusters, of any of them
  */
 export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alarm[]): Lateness {
   const dues = duesOf(one);
@@ -58,7 +59,7 @@ export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alar
   const shouldAt = Math.min(...dues.map(({ at }) => at));
   if (missed.length > 0) {
     const told = ({ at }: { readonly at: number }): boolean =>
-      [...one.alarms, ...clusters].some(
+      [...one.alarms, ...clusters.filter(isOfItsCluster(one))].some(
         ({ raisedAt, overAt }) => raisedAt <= at + loudWithinMs && (overAt === undefined || overAt >= at),
       );
     return { kind: 'late', loud: missed.every(told), byMs: endedAt - shouldAt };
@@ -68,6 +69,12 @@ export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alar
     kind: 'onTime',
     counted: soon ? `ended within ${endedWithinMs / secondMs} s` : 'ended within a minute of being asked to',
   };
+}
+
+/** NB. Older logs do not say which cluster a target is in: there the alarm of any of them counts. */
+function isOfItsCluster({ grant }: Granted): (alarm: Alarm) => boolean {
+  const cluster = textIn(grant.entry, 'cluster');
+  return ({ subject }) => cluster === '' || subject === cluster;
 }
 
 const duesOf = ({ grant: { entry, body }, endAt, asked }: Granted) => [

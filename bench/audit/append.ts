@@ -142,7 +142,7 @@ async function record({ as }: Ground, receipt: GrantReceipt, personId: string, i
   const { requestId, template, role, grantedAt, endAt, canLogin, memberships } = receipt;
   const person = personId as PersonId;
   const credential = randomUUID() as CredentialId;
-  const seen = { target, template, role, credential, grantedAt, endAt, canLogin, memberships };
+  const seen = { target, cluster: 'main', template, role, credential, grantedAt, endAt, canLogin, memberships };
   const entry = isLogged
     ? grantMade(person, requestId, { ...seen, receipt: evidenceHash(receipt) })
     : grantMade(person, requestId, { ...seen, receipt: '' });

@@ -114,7 +114,7 @@ export function granting(
 ): Attested<'grant.made', GrantReceipt> {
   const seen = { target, template, role: roleOf(id), endAt, grantedAt, canLogin: true, memberships: 1 };
   const receipt: GrantReceipt = { kind: 'grant', requestId: id, ...seen, readAt: grantedAt + 20, attestations: [] };
-  const entry = grantMade(requester.id, id, { ...seen, credential, receipt: evidenceHash(receipt) });
+  const entry = grantMade(requester.id, id, { ...seen, cluster: 'main', credential, receipt: evidenceHash(receipt) });
   return { entry, receipt };
 }
 

@@ -18,8 +18,10 @@ type ClaimAccepted = {
   readonly facts: { readonly requester: PersonFacts; readonly approvers: readonly PersonFacts[] };
 };
 
+/** `cluster`: which one the target is in, by the name that its alarms bear. */
 type GrantMade = {
   readonly target: TargetName;
+  readonly cluster: string;
   readonly template: TemplateName;
   readonly role: string;
   readonly credential: CredentialId;

@@ -92,6 +92,7 @@ export const entrySamples: { readonly [Kind in AuditKind]: Bodies[Kind] } = {
   'claim.refused': { code: 'NotPending' },
   'grant.made': {
     target,
+    cluster: 'main',
     template,
     role: 'cfw_00000000000080008000000000000001',
     credential: 'c0000000-0000-4000-8000-000000000001' as CredentialId,
@@ -162,7 +163,7 @@ export const entrySamples: { readonly [Kind in AuditKind]: Bodies[Kind] } = {
     requester,
   },
   'extension.refused': { verdict: 'approve', extension, code: 'SelfApproval' },
-  'extension.made': { extension, number: 1, fromAt: at, endAt: at + hour, evidence: hash('evidence') },
+  'extension.made': { extension, number: 1, fromAt: at, endAt: at + hour, receipt: hash('receipt') },
   'extension.failed': { extension, number: 1, fromAt: at, cause: 'the grant has ended' },
   'breakglass.announced': { target, role, incident: 'INC-12', durationMs: hour, known: false },
   'breakglass.recorded': {
