@@ -1,5 +1,6 @@
 import { CurfewError, isRefusal } from '../domain/errors.ts';
 import { extensionFailed, extensionMade } from '../domain/events/extension.ts';
+import type { ExtensionReceipt } from '../domain/grant.ts';
 import { next } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import { evidenceHash } from '../policy/digest.ts';
@@ -77,7 +78,7 @@ async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promi
     },
     judged.cluster,
   );
-  const seen = await readBack(deps, cluster, extension);
+  const seen = await readBack(deps, input, cluster, extension);
   if (!seen) throw new CurfewError('NotPending', 'It was ended while it was extended.');
   return record(deps, input.view, extension, seen);
 }
@@ -86,14 +87,10 @@ async function attempt(deps: GrantDeps, input: Input, deadlineAt: number): Promi
  * No attempt follows: what one of them did without recording it is recorded now, and else that nothing came of it.
  * A target that does not answer leaves it open, until the grant has ended.
  */
-async function settle(
-  deps: GrantDeps,
-  cluster: Cluster,
-  { requestId, extensionId, view }: Input,
-  cause: string,
-): Promise<Moved> {
+async function settle(deps: GrantDeps, cluster: Cluster, input: Input, cause: string): Promise<Moved> {
+  const { requestId, extensionId, view } = input;
   const extension = await extensions.byId(deps.store, extensionId);
-  const seen = extension && (await readBack(deps, cluster, extension));
+  const seen = extension && (await readBack(deps, input, cluster, extension));
   if (seen) return record(deps, view, extension, seen);
   await deps.store.transaction(async (tx) => {
     await grants.takeTurns(tx, [requestId]);
@@ -106,31 +103,54 @@ async function settle(
 }
 
 /** What a later transaction reads: login and ledger have the same new end. Undefined: they have not, or not any more. */
-async function readBack({ clock }: GrantDeps, { target }: Cluster, { requestId, endAt }: ExtensionRow) {
+async function readBack(
+  { clock }: GrantDeps,
+  { target: name }: Input,
+  { target }: Cluster,
+  { id: extension, requestId, endAt }: ExtensionRow,
+): Promise<ExtensionReceipt | undefined> {
   const live = (await target.listLive()).find(({ grantId }) => grantId === requestId);
   if (live?.state !== 'active' || live.canLogin !== true || live.endAt !== endAt) return undefined;
   if (live.validUntilAt !== endAt - (live.graceMs ?? 0)) {
     throw new CurfewError('TargetRejected', 'The login runs out at another time than the ledger says.');
   }
-  return { endAt, validUntilAt: live.validUntilAt, canLogin: live.canLogin, readAt: clock() };
+  const { role, validUntilAt, canLogin } = live;
+  return {
+    kind: 'extension',
+    requestId,
+    extension,
+    target: name,
+    role,
+    endAt,
+    validUntilAt,
+    canLogin,
+    readAt: clock(),
+  };
 }
 
-/** The new end, the outcome with its evidence, entry and view in one transaction (I11); a repeat changes nothing. */
+/** The new end, the outcome with its receipt, entry and view in one transaction (I11); a repeat changes nothing. */
 async function record(
   deps: GrantDeps,
   view: RequestView,
   extension: ExtensionRow,
-  evidence: NonNullable<Awaited<ReturnType<typeof readBack>>>,
+  receipt: ExtensionReceipt,
 ): Promise<Moved> {
   const { id, requestId, requester, endAt } = extension;
-  const hash = evidenceHash(evidence);
   await deps.store.transaction(async (tx) => {
     // First, as whoever records an end: both write the grant, its extensions and its view.
     await grants.takeTurns(tx, [requestId]);
     const moved = await extensions.moveEnd(tx, requestId, endAt);
-    const first = await extensions.saveOutcome(tx, { extensionId: id, kind: 'extended', cause: null, evidence });
+    const first = await extensions.saveOutcome(tx, {
+      extensionId: id,
+      kind: 'extended',
+      cause: null,
+      evidence: receipt,
+    });
     if (first !== moved) throw new CurfewError('NotPending', 'It was over when its extension was recorded.');
-    if (first) await append(tx, extensionMade(requester, requestId, { ...madeOf(extension), endAt, evidence: hash }));
+    if (first) {
+      const body = { ...madeOf(extension), endAt, receipt: evidenceHash(receipt) };
+      await append(tx, extensionMade(requester, requestId, body));
+    }
     await keepView(tx, deps, extension, view, { kind: 'extended', id, endAt });
   });
   return { endAt };

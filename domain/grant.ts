@@ -1,5 +1,5 @@
 import type { Limits } from './plan.ts';
-import type { RequestId, TargetName, TemplateName } from './ids.ts';
+import type { ExtensionId, RequestId, TargetName, TemplateName } from './ids.ts';
 
 /** What a named operator states of a target that SQL cannot prove; printed on every receipt. */
 export type Attestation = {
@@ -48,6 +48,20 @@ export type RevokeReceipt = {
   readonly attestations: readonly Attestation[];
 };
 
+/** The evidence of a later end: what a later transaction read back once the target had moved it. */
+export type ExtensionReceipt = {
+  readonly kind: 'extension';
+  readonly requestId: RequestId;
+  readonly extension: ExtensionId;
+  readonly target: TargetName;
+  readonly role: string;
+  readonly endAt: number;
+  /** Until when the login takes new sessions, epoch ms. */
+  readonly validUntilAt: number;
+  readonly canLogin: boolean;
+  readonly readAt: number;
+};
+
 /**
  * How long before its end a grant takes no login any more, ms: as its plan says, and never more than half of what it is
  * held for. Sessions go on until the end.
@@ -66,7 +80,7 @@ export const loginsStopAt = (
   endAt: number,
 ): number => endAt - graceOf(limits, claim.endAt - claim.acceptedAt);
 
-export type Receipt = GrantReceipt | RevokeReceipt;
+export type Receipt = GrantReceipt | RevokeReceipt | ExtensionReceipt;
 
 /** Sessions that a revoke closed, over all nodes. */
 export const sessionsClosed = (receipt: RevokeReceipt): number =>

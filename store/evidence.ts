@@ -66,15 +66,18 @@ export const hashesAt = async (db: Db, places: readonly number[]): Promise<reado
     )
   ).map(({ hash }) => hash);
 
-/** The receipts that the entries at these places name, in the order of the entries. */
+/** The receipts that the entries at these places name, in the order of the entries; some older extensions have none. */
 export const receiptsAt = async (db: Db, places: readonly number[]): Promise<readonly Receipt[]> =>
   (
     await db.query<{ body: Receipt }>(
-      `select r.body from audit.leaf l join audit.entry e on e.id = l.entry
+      `select coalesce(r.body, x.evidence) as body from audit.leaf l join audit.entry e on e.id = l.entry
        -- NB. Not by the receipt's id as text: no index would be asked, and each page would read all that there are.
-       join curfew.receipt r on r.request_id = case when pg_input_is_valid(e.subject, 'uuid') then e.subject::uuid end
+       left join curfew.receipt r on r.request_id = case when pg_input_is_valid(e.subject, 'uuid') then e.subject::uuid end
          and r.kind = case e.kind when 'grant.made' then 'grant' when 'grant.ended' then 'revoke' end
-       where l.index = any ($1::bigint[]) order by l.index`,
+       left join lateral (select convert_from(e.body, 'UTF8')::jsonb ->> 'extension' as id where e.kind = 'extension.made') m on true
+       left join curfew.extension_outcome x on x.extension_id = case when pg_input_is_valid(m.id, 'uuid') then m.id::uuid end
+         and x.evidence ->> 'kind' = 'extension'
+       where l.index = any ($1::bigint[]) and (r.body is not null or x.evidence is not null) order by l.index`,
       [places],
     )
   ).map(({ body }) => body);

@@ -6,6 +6,7 @@ import { roleOf } from '../domain/ids.ts';
 import type { Window } from '../domain/plan.ts';
 import { hourMs, minuteMs } from '../domain/time.ts';
 import type { RequestView } from '../domain/view.ts';
+import { evidenceHash } from '../policy/digest.ts';
 import * as alarms from '../store/alarms.ts';
 import * as extensions from '../store/extensions.ts';
 import * as grants from '../store/grants.ts';
@@ -137,8 +138,19 @@ describe('an extension', () => {
     expect(outcome).toMatchObject({
       kind: 'extended',
       writtenBy: 'curfew_worker',
-      evidence: { endAt, canLogin: true },
+      evidence: {
+        kind: 'extension',
+        requestId: it.requestId,
+        extension: order.extensionId,
+        target: order.target,
+        role: roleOf(it.requestId),
+        endAt,
+        validUntilAt: endAt,
+        canLogin: true,
+      },
     });
+    const made = (await world.company.audit(it.requestId)).find(({ kind }) => kind === 'extension.made');
+    expect(made?.body).toMatchObject({ receipt: evidenceHash(outcome?.evidence as object) });
     expect(await projections.viewOf(store.admin, it.requestId)).toMatchObject({
       version: order.view.version + 1,
       state: { kind: 'active', endAt },

@@ -1,15 +1,15 @@
 /** An extension moves an end for as long as was asked for and approved, and for nothing else. */
 import { describe, expect, test } from 'vitest';
 import { extensionAsked, extensionDecided, extensionFailed, extensionMade } from '../domain/events/extension.ts';
-import type { ExtensionId, RequestId } from '../domain/ids.ts';
-import { decisionId, extensionDigestOf } from '../policy/digest.ts';
+import type { ExtensionReceipt } from '../domain/grant.ts';
+import { roleOf, type ExtensionId, type RequestId, type TargetName } from '../domain/ids.ts';
+import { decisionId, evidenceHash, extensionDigestOf } from '../policy/digest.ts';
 import { planFor } from '../policy/plan.ts';
-import { people, policy, type SampleLog, uuid } from './support/evidence.ts';
+import { canonical, people, policy, type SampleLog, uuid } from './support/evidence.ts';
 import { account } from './support/people.ts';
-import { held, verdictOn, wrongIn } from './support/verified.ts';
+import { countsOf, held, verdictOn, wrongIn } from './support/verified.ts';
 
 const minute = 60_000;
-const evidence = '0'.repeat(64);
 
 type Asked = ReturnType<typeof ask>;
 
@@ -45,8 +45,20 @@ function decide(log: SampleLog, id: RequestId, { extension, digest }: Asked, ver
   );
 }
 
-const made = (log: SampleLog, id: RequestId, { extension, number, fromAt, endAt }: Omit<Asked, 'digest'>): number =>
-  log.append(extensionMade(people.requester.id, id, { extension, number, fromAt, endAt, evidence }), 'curfew_worker');
+/** @param more what its receipt says otherwise */
+function made(
+  log: SampleLog,
+  id: RequestId,
+  asked: Omit<Asked, 'digest'>,
+  more: Partial<ExtensionReceipt> = {},
+): number {
+  const { extension, number, fromAt, endAt } = asked;
+  const seen = { target: 'orders-prod' as TargetName, role: roleOf(id), endAt, validUntilAt: endAt, canLogin: true };
+  const receipt: ExtensionReceipt = { kind: 'extension', requestId: id, extension, ...seen, readAt: log.at, ...more };
+  log.receipts.push(canonical(receipt));
+  const body = { extension, number, fromAt, endAt, receipt: evidenceHash(receipt) };
+  return log.append(extensionMade(people.requester.id, id, body), 'curfew_worker');
+}
 
 /** The grant ends a second after this instant. */
 function endsAt(log: SampleLog, id: RequestId, endAt: number): void {
@@ -185,5 +197,78 @@ describe('a later end', () => {
     made(log, id, { extension: uuid(0x7777) as ExtensionId, number: 1, fromAt: endAt, endAt: endAt + 600 * minute });
     endsAt(log, id, endAt + 540 * minute);
     expect(wrongIn(await verdictOn(log)).join()).toMatch(/It ended 32400 s after it should have/);
+  });
+});
+
+describe('the receipt of a later end', () => {
+  /** One grant with two later ends. @returns where their entries are */
+  function twice(more: Partial<ExtensionReceipt> = {}) {
+    const { log, id } = held();
+    const one = ask(log, id);
+    decide(log, id, one, 'approve');
+    const first = made(log, id, one, more);
+    const other = ask(log, id, 2, { fromAt: one.endAt, endAt: one.endAt + 30 * minute });
+    decide(log, id, other, 'approve');
+    const second = made(log, id, other);
+    endsAt(log, id, other.endAt);
+    return { log, first, second };
+  }
+  const foundIn = async (log: Parameters<typeof verdictOn>[0]) => (await verdictOn(log)).checks[4]?.first;
+
+  test('is in the file, and counted', async () => {
+    const verdict = await verdictOn(twice().log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ extensions: 2, receipts: 4 });
+    expect(countsOf(verdict)).not.toHaveProperty('extensions without a receipt');
+  });
+
+  test('is missed where it was left out, and its entry is named', async () => {
+    const { log, first, second } = twice();
+    const without = (place: number) => ({ ...log.written(), receipts: log.receipts.filter((_, at) => at !== place) });
+    expect((await foundIn(without(1)))?.[0]).toMatchObject({ index: first });
+    expect(await foundIn(without(2))).toMatchObject([{ index: second, why: 'Its receipt is not in receipts.jsonl.' }]);
+  });
+
+  test('is another one where two were swapped, and both entries are named', async () => {
+    const { log, first, second } = twice();
+    const [grant, one, other, end] = log.receipts;
+    if (!grant || !one || !other || !end) throw new Error('four receipts');
+    expect(await foundIn({ ...log.written(), receipts: [grant, other, one, end] })).toMatchObject([
+      { index: first, why: 'Its receipt in receipts.jsonl is another one than it says.' },
+      { index: second, why: 'Its receipt in receipts.jsonl is another one than it says.' },
+    ]);
+  });
+
+  test('of another request is not taken for its own', async () => {
+    const { log, first } = twice();
+    const receipts = log.receipts.with(
+      1,
+      Buffer.from(String(log.receipts[1]).replace('-000000001001"', '-000000001009"')),
+    );
+    expect((await foundIn({ ...log.written(), receipts }))?.[0]).toMatchObject({
+      index: first,
+      why: 'Its receipt is not in receipts.jsonl.',
+    });
+  });
+
+  const otherwise: readonly [string, Partial<ExtensionReceipt>, string][] = [
+    ['of another extension', { extension: uuid(0x7777) as ExtensionId }, 'Its receipt is of another extension.'],
+    ['of another login', { role: 'cfw_other' }, 'Its receipt is of another login.'],
+    ['of another target', { target: 'models-prod' as TargetName }, 'Its receipt is of another target.'],
+    ['with another end', { endAt: 1, validUntilAt: 1 }, 'Its receipt has another end.'],
+    ['of a login that goes on', { validUntilAt: 8e15 }, 'Its login takes sessions past its end, or none.'],
+  ];
+  test.each(otherwise)('does not hold %s, whatever its hash', async (_, more, why) => {
+    const { log, first } = twice(more);
+    expect(await foundIn(log)).toMatchObject([{ index: first, why }]);
+  });
+
+  test('is not asked of an older entry that names none: it is counted', async () => {
+    const { log, first } = twice();
+    const line = String(log.lines[first]).replace(/,"receipt":"[0-9a-f]{64}"/, '');
+    log.lines[first] = Buffer.from(line);
+    const verdict = await verdictOn({ ...log.written(), receipts: log.receipts.filter((_, at) => at !== 1) });
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ receipts: 3, 'extensions without a receipt': 1 });
   });
 });

@@ -14,7 +14,7 @@ import {
   type Granted,
   type GrantBody,
 } from './case.ts';
-import { whyNotExtended } from './extended.ts';
+import { whyNotExtended, whyNotMoved } from './extended.ts';
 import { apartMs } from './instants.ts';
 import { latenessOf, noteClusterAlarm, saidOver, skewMs } from './late.ts';
 import type { Receipts } from './receipts.ts';
@@ -50,7 +50,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const body = entry.body as unknown as GrantBody;
     tally.count('grants');
     const receipt = await receipts.take(entry.subject, 'grant', body.receipt);
-    const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt as GrantReceipt, one, body);
+    const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt, one, body);
     if (typeof receipt !== 'string') tally.count('receipts');
     for (const why of wrong) tally.bad(entry, why);
     approved.granted(entry, one);
@@ -62,13 +62,19 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const receipt = await receipts.take(entry.subject, 'revoke', body.receipt);
     if (typeof receipt === 'string') return tally.bad(entry, receipt);
     tally.count('receipts');
-    for (const why of whyNotEnded(receipt as RevokeReceipt, entry.subject, body)) tally.bad(entry, why);
+    for (const why of whyNotEnded(receipt, entry.subject, body)) tally.bad(entry, why);
     if (one && isGranted(one)) late(entry, one, body);
   }
 
-  function extended(entry: PlacedEntry, one: Case): void {
+  async function extended(entry: PlacedEntry, one: Case | undefined): Promise<void> {
+    const body = entry.body as unknown as ExtensionMadeBody;
     tally.count('extensions');
-    for (const why of whyNotExtended(one, entry.body as unknown as ExtensionMadeBody)) tally.bad(entry, why);
+    for (const why of one ? whyNotExtended(one, body) : []) tally.bad(entry, why);
+    if (entry.body['receipt'] === undefined) return tally.count('extensions without a receipt');
+    const receipt = await receipts.take(entry.subject, 'extension', body.receipt);
+    if (typeof receipt === 'string') return tally.bad(entry, receipt);
+    tally.count('receipts');
+    for (const why of whyNotMoved(receipt, entry.subject, body, one)) tally.bad(entry, why);
   }
 
   function late(entry: PlacedEntry, one: Granted, body: EndedBody): void {
@@ -106,7 +112,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       if (open && overKinds.has(entry.kind)) approved.over(entry, open);
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
-      if (entry.kind === 'extension.made' && open) extended(entry, open);
+      if (entry.kind === 'extension.made') return extended(entry, open);
       if (entry.kind === 'session.opened' && one !== undefined) session(entry, one);
       return undefined;
     },

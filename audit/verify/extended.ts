@@ -1,4 +1,6 @@
 /** Check 5, of a later end: it is the one that was asked for, and whoever had to say yes to it did. */
+import type { ExtensionReceipt } from '../../domain/grant.ts';
+import { roleOf, type RequestId } from '../../domain/ids.ts';
 import { stagesOf } from '../../domain/plan.ts';
 import { unmet } from './approved.ts';
 import type { Case, ExtensionMadeBody } from './case.ts';
@@ -17,5 +19,24 @@ export function whyNotExtended({ extensions, endAt }: Case, made: ExtensionMadeB
     ...(denied ? ['Somebody had denied it.'] : []),
     ...(without ? ['Nobody was to approve it, and it was not one that goes by itself.'] : []),
     ...(asked.kind === 'asked' ? unmet(asked.plan, words).map((lacks) => `It was made with ${lacks}.`) : []),
+  ];
+}
+
+/** @returns why the receipt does not say that the target moved this end of this grant */
+export function whyNotMoved(
+  receipt: ExtensionReceipt,
+  request: string,
+  made: ExtensionMadeBody,
+  one: Case | undefined,
+): readonly string[] {
+  const target = one?.opened.target ?? receipt.target;
+  return [
+    ...(receipt.extension === made.extension ? [] : ['Its receipt is of another extension.']),
+    ...(receipt.role === roleOf(request as RequestId) ? [] : ['Its receipt is of another login.']),
+    ...(receipt.target === target ? [] : ['Its receipt is of another target.']),
+    ...(receipt.endAt === made.endAt ? [] : ['Its receipt has another end.']),
+    ...(receipt.canLogin && receipt.validUntilAt <= receipt.endAt
+      ? []
+      : ['Its login takes sessions past its end, or none.']),
   ];
 }

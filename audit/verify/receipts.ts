@@ -4,9 +4,11 @@ import type { Receipt } from '../../domain/grant.ts';
 import { longestEntry, members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 
+type ReceiptOf<Kind extends Receipt['kind']> = Extract<Receipt, { readonly kind: Kind }>;
+
 export type Receipts = {
   /** @returns the receipt with this hash; a sentence where the one that stands here is another one, or none does */
-  take(request: string, kind: Receipt['kind'], hash: string): Promise<Receipt | string>;
+  take<Kind extends Receipt['kind']>(request: string, kind: Kind, hash: string): Promise<ReceiptOf<Kind> | string>;
   /** Those that no entry asked for, by request. */
   left(): Promise<readonly string[]>;
 };
@@ -16,14 +18,14 @@ export function receiptsOf(evidence: Pick<Evidence, 'lines'>): Receipts {
   let ahead: IteratorResult<Buffer, undefined> | undefined;
   const peek = async () => (ahead ??= await lines.next());
   return {
-    async take(request, kind, hash) {
+    async take<Kind extends Receipt['kind']>(request: string, kind: Kind, hash: string) {
       const line = (await peek()).value;
       const receipt = line && parsed(line);
       if (!line || receipt?.requestId !== request || receipt.kind !== kind)
         return `Its receipt is not in ${members.receipts}.`;
       ahead = undefined;
       const same = createHash('sha256').update(line).digest('hex') === hash;
-      return same ? receipt : `Its receipt in ${members.receipts} is another one than it says.`;
+      return same ? (receipt as ReceiptOf<Kind>) : `Its receipt in ${members.receipts} is another one than it says.`;
     },
     async left() {
       const left: string[] = [];

@@ -36,13 +36,13 @@ type ExtensionDecided = {
   readonly requester: KnownAs;
 };
 
-/** `evidence`: SHA-256 over the RFC 8785 form of what a later transaction read, as it is stored. */
 type ExtensionMade = {
   readonly extension: ExtensionId;
   readonly number: number;
   readonly fromAt: number;
   readonly endAt: number;
-  readonly evidence: string;
+  /** SHA-256 over the RFC 8785 form of the extension's receipt, as it is stored. */
+  readonly receipt: string;
 };
 
 export type ExtensionBodies = {
