@@ -1,7 +1,10 @@
 /**
  * `npm test`: Vitest over everything, the stories on a whole stack by themselves, and the target's SQL suite again for
- * each older PostgreSQL named in CURFEW_TEST_MORE_PG (`.ci/run` names 17 and 16). What failed is said once more at the
- * end, where it is found; the last line adds up what the runners themselves counted.
+ * each older PostgreSQL named in CURFEW_TEST_MORE_PG (`.ci/run` names 17 and 16).
+ *
+ * A file in which something failed is run once more by itself, for two others beside it may have starved its deadlines.
+ * What fails again has failed. What passes then is counted as passed, and named at the end all the same: nothing is
+ * called green in silence. The last line adds up what the runners themselves counted.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,46 +12,30 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-type Counts = { passed: number; failed: number; skipped: number };
+type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+type Env = Readonly<Record<string, string>>;
 
-/** What is read of Vitest's JSON report. */
-type Report = {
-  readonly testResults?: readonly {
-    readonly name: string;
+/** A file of Vitest's JSON report. */
+type TestFile = {
+  readonly name: string;
+  readonly status: string;
+  readonly message: string;
+  readonly assertionResults: readonly {
+    readonly fullName: string;
     readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly failureMessages?: readonly string[];
-    }[];
+    readonly failureMessages?: readonly string[];
   }[];
 };
 
+/** `problem`: why the run failed where no test and no file did, as by an error that nobody awaited. */
+type Run = { readonly files: readonly TestFile[]; readonly problem?: string };
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-/** What failed, of all runs. */
-const said: string[] = [];
+/** More files than these did not fail by bad luck. */
+const mostAgain = 3;
 
-/** A failure's words without the frames that are Vitest's. */
-const own = (message: string): string =>
-  message
-    .split('\n')
-    .filter((line) => !line.includes('node_modules/vitest') && !line.trim().startsWith('at new Promise'))
-    .join('\n');
-
-/** The file, the name and the words of each test that failed, and of each file that could not be run. */
-function failures(report: Report): string[] {
-  return (report.testResults ?? []).flatMap((file) => {
-    const tests = file.assertionResults.filter(({ status }) => status === 'failed');
-    const where = relative(root, file.name);
-    if (tests.length === 0 && file.status === 'failed') return [`FAILED ${where}\n${file.message}`];
-    return tests.map((test) => `FAILED ${where} > ${test.fullName}\n${own((test.failureMessages ?? []).join('\n'))}`);
-  });
-}
-
-/** Runs Vitest and reads its own count; a run that wrote none counts as one failure. */
-async function run(arguments_: readonly string[], env: Readonly<Record<string, string>>): Promise<Counts> {
+async function run(arguments_: readonly string[], env: Env): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-test-'));
   const output = join(folder, 'result.json');
   const child = spawn(
@@ -57,44 +44,81 @@ async function run(arguments_: readonly string[], env: Readonly<Record<string, s
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } },
   );
   const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
+  const problem = `vitest ${arguments_.join(' ')} ended with ${code}`;
   try {
-    const result = JSON.parse(await readFile(output, 'utf8')) as Record<string, unknown>;
-    const count = (name: string): number => (typeof result[name] === 'number' ? result[name] : 0);
-    const failed = count('numFailedTests');
-    said.push(...failures(result));
-    if (code !== 0 && said.length === 0) said.push(`FAILED vitest ${arguments_.join(' ')}: it ended with ${code}`);
-    return {
-      passed: count('numPassedTests'),
-      // NB. A file that cannot even be loaded, or an unhandled error, fails the run and no test.
-      failed: code !== 0 && failed === 0 ? 1 : failed,
-      skipped: count('numPendingTests') + count('numTodoTests'),
-    };
+    const { testResults: files } = JSON.parse(await readFile(output, 'utf8')) as { testResults: TestFile[] };
+    return code === 0 || files.some(isFailed) ? { files } : { files, problem: `${problem}, and no test of it failed` };
   } catch {
-    said.push(`FAILED vitest ${arguments_.join(' ')}: it ended with ${code} and wrote no report`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { files: [], problem: `${problem} and wrote no report` };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const filters = process.argv.slice(2);
-const total: Counts = { passed: 0, failed: 0, skipped: 0 };
-const add = (more: Counts): void => {
-  total.passed += more.passed;
-  total.failed += more.failed;
-  total.skipped += more.skipped;
-};
-if (filters.length > 0) {
-  add(await run(filters, {}));
-} else {
-  add(await run(['--exclude=test/story.*'], {}));
-  // Each of these has a whole stack of its own: one after the other, or two of them starve each other's deadlines.
-  add(await run(['test/story.', '--maxWorkers=1'], {}));
+const isFailed = ({ status }: { readonly status: string }): boolean => status === 'failed';
+
+/** The files of a run, those that failed as they were when they were run again by themselves. */
+async function runTwice(arguments_: readonly string[], env: Env): Promise<Run> {
+  const first = await run(arguments_, env);
+  const failed = first.files.filter(isFailed);
+  if (failed.length === 0 || failed.length > mostAgain) return first;
+  process.stdout.write(`\nOnce more, by itself: ${failed.map(({ name }) => relative(root, name)).join(', ')}\n`);
+  const again = await run([...failed.map(({ name }) => name), '--maxWorkers=1'], env);
+  for (const file of failed) {
+    if (!again.files.some(({ name, status }) => name === file.name && status === 'passed')) continue;
+    said.push(...failures(file).map((words) => `PASSED ONLY WHEN IT WAS RUN BY ITSELF: ${words}`));
+  }
+  const problem = first.problem ?? again.problem;
+  const files = first.files.map((file) => again.files.find(({ name }) => name === file.name) ?? file);
+  return { files, ...(problem === undefined ? {} : { problem }) };
 }
+
+/** The file, the name and the words of each test of it that failed, without the frames that are Vitest's. */
+function failures(file: TestFile): readonly string[] {
+  const where = relative(root, file.name);
+  const tests = file.assertionResults.filter(isFailed);
+  if (tests.length === 0) return isFailed(file) ? [`${where}\n${file.message}`] : [];
+  return tests.map(({ fullName, failureMessages = [] }) => {
+    const lines = failureMessages.flatMap((message) => message.split('\n'));
+    const own = lines.filter((line) => !line.includes('node_modules/vitest') && !line.includes('at new Promise'));
+    return `${where} > ${fullName}\n${own.join('\n')}`;
+  });
+}
+
+function countsOf({ files, problem }: Run): Counts {
+  const tests = files.flatMap(({ assertionResults }) => assertionResults);
+  const failed = tests.filter(isFailed).length;
+  // NB. A file that cannot even be loaded, or an unhandled error, fails the run and no test.
+  const broken = files.filter((file) => isFailed(file) && !file.assertionResults.some(isFailed)).length;
+  const passed = tests.filter(({ status }) => status === 'passed').length;
+  return { passed, failed: failed + broken + (problem === undefined ? 0 : 1), skipped: tests.length - passed - failed };
+}
+
+/** What is said of all runs before the last line. */
+const said: string[] = [];
+const total = { passed: 0, failed: 0, skipped: 0 };
+async function add(arguments_: readonly string[], env: Env = {}): Promise<void> {
+  const done = await runTwice(arguments_, env);
+  const { passed, failed, skipped } = countsOf(done);
+  said.push(...done.files.flatMap(failures).map((words) => `FAILED ${words}`));
+  if (done.problem !== undefined) said.push(`FAILED ${done.problem}`);
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+}
+
+const filters = process.argv.slice(2);
 const older = (process.env['CURFEW_TEST_MORE_PG'] ?? '').split(',').filter((version) => version !== '');
-for (const version of filters.length > 0 ? [] : older) {
-  process.stdout.write(`\nThe target's SQL on PostgreSQL ${version}\n`);
-  add(await run(['test/targets.'], { CURFEW_TEST_PG: version }));
+if (filters.length > 0) {
+  await add(filters);
+} else {
+  await add(['--exclude=test/story.*']);
+  // Each of these has a whole stack of its own: one after the other, or two of them starve each other's deadlines.
+  await add(['test/story.', '--maxWorkers=1']);
+  for (const version of older) {
+    process.stdout.write(`\nThe target's SQL on PostgreSQL ${version}\n`);
+    await add(['test/targets.'], { CURFEW_TEST_PG: version });
+  }
 }
 if (said.length > 0) process.stdout.write(`\n${said.join('\n\n')}\n\n`);
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
