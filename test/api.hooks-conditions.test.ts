@@ -15,7 +15,7 @@ let company: Company;
 let api: TestApi;
 beforeAll(async () => {
   company = await startCompany();
-}, 60_000);
+});
 afterAll(() => company?.end());
 beforeEach(async () => {
   await company.restore();

@@ -14,7 +14,7 @@ beforeAll(async () => {
   suspended = await scim.user('hostile.suspended', { active: false });
   active = await scim.user('hostile.active');
   group = await scim.group('Hostile Group', [active]);
-}, 60_000);
+});
 afterAll(async () => {
   await scim?.end();
   await company?.end();

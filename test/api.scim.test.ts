@@ -15,7 +15,7 @@ let scim: ScimClient;
 beforeAll(async () => {
   company = await startCompany();
   scim = await openScim(company);
-}, 60_000);
+});
 afterAll(async () => {
   await scim?.end();
   await company?.end();

@@ -32,7 +32,7 @@ let hostile: Buffer;
 beforeAll(async () => {
   product = Buffer.from((await productBundle()).code, 'utf8');
   hostile = await script('./support/hostile-workflows.ts');
-}, 60_000);
+});
 
 describe('a replay', () => {
   test('says of each recorded history that the script does the same, many in one child (I20)', async () => {
@@ -44,13 +44,13 @@ describe('a replay', () => {
     } finally {
       await replayer.close();
     }
-  }, 60_000);
+  });
 
   test('says how a script differs that does something else', async () => {
     const other = await script('./support/other-workflows.ts');
     const replayed = await replayHistory({ bundle: other, history: bytesOf(denied), workflowId });
     expect(replayed).toEqual({ differs: expect.stringContaining('nondeterminism') as unknown });
-  }, 60_000);
+  });
 
   test('says that a history differs of which one event was taken out', async () => {
     const { events } = denied.history as { readonly events: readonly { readonly eventType: string }[] };
@@ -61,14 +61,14 @@ describe('a replay', () => {
       workflowId,
     });
     expect(replayed).not.toBe('same');
-  }, 60_000);
+  });
 
   test('says so of a script that is none, and of a history that is none', async () => {
     const asked = { bundle: Buffer.from('no script'), history: bytesOf(denied), workflowId };
     expect(await replayHistory(asked)).not.toBe('same');
     expect(await replayHistory({ ...asked, bundle: product, history: Buffer.from('{"events":[]}') })).not.toBe('same');
     expect(await replayHistory({ ...asked, bundle: product, history: Buffer.from('nonsense') })).not.toBe('same');
-  }, 60_000);
+  });
 });
 
 /** The history of a denied request, whose Workflow was told this. */
@@ -126,19 +126,19 @@ describe('a hostile script', () => {
     expect(await replayer.replay(ask)).toEqual({ differs: expect.stringContaining('no end') as unknown });
     expect(await replayer.replay(ask)).toEqual({ differs: expect.stringContaining('no end') as unknown });
     await replayer.close();
-  }, 60_000);
+  });
 
   test('is ended when it takes too much memory', async () => {
     const ask = { bundle: hostile, history: told({ mode: 'memory' }), workflowId };
     const replayed = await replayHistory(ask, { withinMs: 30_000, heapMb: 128 });
     expect(replayed).toEqual({ differs: expect.stringContaining('no end') as unknown });
-  }, 60_000);
+  });
 
   test('says no more than a few lines of why it failed', async () => {
     const ask = { bundle: hostile, history: told({ mode: 'long' }), workflowId };
     const replayed = await replayHistory(ask);
     expect(replayed === 'same' ? 0 : replayed.differs.length).toBe(2_000);
-  }, 60_000);
+  });
 });
 
 test('a line that is too long is not gathered to its end', async () => {
@@ -191,7 +191,7 @@ describe.runIf(process.platform === 'linux')('the wall', () => {
   test('leaves a process no socket, no file and no other process, whatever code in it asks', async () => {
     expect(await attempt(false)).toEqual({ net: 'done', read: 'done', start: 'done' });
     expect(await attempt(true)).toEqual({ net: 'EMFILE', read: 'EMFILE', start: 'EMFILE' });
-  }, 30_000);
+  });
 
   test('is the only thing that keeps native code from the network: the permission model of this Node does not', () => {
     const code = `require('node:net').connect(9, '127.0.0.1').once('error', (error) => process.stdout.write(error.code))`;

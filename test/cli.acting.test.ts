@@ -25,7 +25,7 @@ let api: TestApi;
 let slack: Partial<AccountFacts> | undefined = {};
 beforeAll(async () => {
   company = await startCompany();
-}, 60_000);
+});
 afterAll(() => company?.end());
 const inOrder = { deleted: false, bot: false, restricted: false, stranger: false };
 beforeEach(async () => {

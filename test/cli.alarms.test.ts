@@ -9,7 +9,7 @@ import { curfew, type Ran } from './support/terminal.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 beforeEach(async () => {
   await store.admin.query('delete from curfew.alarm_delivery');
   await store.admin.query('delete from curfew.alarm');
@@ -62,4 +62,4 @@ test('a test alarm goes through every channel and is over', async () => {
     channels: ['log', 'webhook'].map((name) => ({ channel: name, raised: true, resolved: true, trouble: null })),
   });
   expect(await alarms.open(store.admin)).toEqual([]);
-}, 30_000);
+});

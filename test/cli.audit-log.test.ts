@@ -21,7 +21,7 @@ let store: TestStore;
 let folder: string;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-audit-'));

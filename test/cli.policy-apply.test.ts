@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const name of ['ann_ops', 'bob_ops']) {
     await store.admin.query(`create role ${name} login password 'only-in-this-test' in role curfew_admin`);
   }
-}, 60_000);
+});
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await store.end();

@@ -27,7 +27,7 @@ let world: Granting;
 let reaper: Reaper | undefined;
 beforeAll(async () => {
   world = await startGranting();
-}, 60_000);
+});
 afterEach(async () => {
   await reaper?.stop();
   reaper = undefined;
@@ -339,7 +339,7 @@ test('a people file that cannot be taken is told before anything has ended', asy
   }
   expect(await latestRecovery(store().admin)).toEqual(before);
   expect(await mayLogin(live.requestId)).toBe(true);
-}, 60_000);
+});
 
 test('doctor names a store that is behind', async () => {
   startReaping();
@@ -359,7 +359,7 @@ test('doctor names a store that is behind', async () => {
   expect(JSON.parse(ran.out)).toEqual(
     expect.arrayContaining([expect.objectContaining({ invariant: 'I18', code: 'store-behind', subject: 'main' })]),
   );
-}, 60_000);
+});
 
 test('a backup whose log was changed is signed by no recovery, but where somebody says so and it is written down (F48)', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-recover-'));

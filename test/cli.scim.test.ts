@@ -9,7 +9,7 @@ import { curfew, type Ran } from './support/terminal.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store?.end());
 
 const run = (...words: readonly string[]): Promise<Ran> =>

@@ -21,7 +21,7 @@ beforeAll(async () => {
   requester = ada.id;
   request = await plantRequest(store, ada.id);
   await plantDecision(store, request, ben);
-}, 60_000);
+});
 afterAll(() => store?.end());
 
 const run = (words: readonly string[]) =>

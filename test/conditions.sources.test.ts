@@ -137,7 +137,7 @@ describe('a shift', () => {
   let now = Date.now();
   beforeAll(async () => {
     store = await startStore();
-  }, 60_000);
+  });
   afterAll(() => store.end());
 
   test('holds for whoever is on it, by any of their accounts, and is over when it ends', async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   postgres = await startPostgres();
   await makeSample(postgres);
   await (await installSample(postgres)).close();
-}, 60_000);
+});
 afterAll(() => postgres?.stop());
 
 /** A block as somebody pastes it: each statement by itself, as psql sends it. */

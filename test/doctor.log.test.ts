@@ -38,7 +38,7 @@ beforeAll(async () => {
   await backUp(site);
   await grow(100);
   await restore(site);
-}, 60_000);
+});
 afterAll(async () => {
   await store.end();
   await rm(folder, { recursive: true });

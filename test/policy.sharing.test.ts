@@ -132,7 +132,7 @@ test('many targets of one policy are judged each as if it were alone, in whateve
     ),
     { numRuns: 40 },
   );
-}, 60_000);
+});
 
 /** Of a denial for want of a rule: the one named is the first of those whose list of what they lack is shortest. */
 function expectNearest(policy: LoadedPolicy, ask: Ask, people: readonly PersonFacts[]): void {

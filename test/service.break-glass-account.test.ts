@@ -8,7 +8,7 @@ import { ask, ok, startCompany, type Company } from './support/company.ts';
 let company: Company;
 beforeAll(async () => {
   company = await startCompany();
-}, 60_000);
+});
 afterAll(() => company?.end());
 beforeEach(() => company.restore());
 

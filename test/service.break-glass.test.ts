@@ -28,7 +28,7 @@ import {
 let company: Company;
 beforeAll(async () => {
   company = await startCompany();
-}, 60_000);
+});
 afterAll(() => company?.end());
 beforeEach(() => company.restore());
 

@@ -43,7 +43,7 @@ beforeAll(async () => {
   }
   await company.change('otto', { groups: [{ name: 'controllers' }] });
   await company.applyPolicy(governed);
-}, 60_000);
+});
 afterAll(async () => {
   await desk?.end();
   await company?.end();

@@ -25,7 +25,7 @@ beforeAll(async () => {
     Object.keys(company.use).map((name) => [name, (input: never) => company.use[name as keyof SlackService](input)]),
   ) as unknown as SlackService;
   desk = await startSlackDesk({ users, service, records: storeRecords(company.store.as.curfew_api) });
-}, 60_000);
+});
 beforeEach(async () => {
   await company.restore();
   const team = desk.workspace.team.id;

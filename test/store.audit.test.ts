@@ -9,7 +9,7 @@ import { startStore, type TestStore } from './support/store.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const may = (kind: AuditKind, login: Login): boolean => (auditKinds[kind] as readonly Login[]).includes(login);

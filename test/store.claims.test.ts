@@ -15,7 +15,7 @@ beforeAll(async () => {
   store = await startStore();
   api = store.as.curfew_api;
   person = await addPerson(store.as.curfew_directory, 'requester');
-}, 60_000);
+});
 afterAll(() => store.end());
 beforeEach(async () => {
   request = await openRequest(api, person);

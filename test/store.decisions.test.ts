@@ -21,7 +21,7 @@ beforeAll(async () => {
   store = await startStore();
   api = store.as.curfew_api;
   requester = await addPerson(store.as.curfew_directory, 'requester');
-}, 60_000);
+});
 afterAll(() => store.end());
 let count = 0;
 beforeEach(async () => {

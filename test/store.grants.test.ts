@@ -24,7 +24,7 @@ beforeAll(async () => {
   worker = store.as.curfew_worker;
   reaper = store.as.curfew_reaper;
   person = await addPerson(store.as.curfew_directory, 'holder');
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const grantReceipt = (request: RequestRow): GrantReceipt => ({

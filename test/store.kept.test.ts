@@ -19,7 +19,7 @@ beforeAll(async () => {
   store = await startStore();
   api = store.as.curfew_api;
   worker = store.as.curfew_worker;
-}, 60_000);
+});
 afterAll(() => store.end());
 
 let count = 0;

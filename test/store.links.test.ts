@@ -16,7 +16,7 @@ beforeAll(async () => {
   store = await startStore();
   directory = store.as.curfew_directory;
   api = store.as.curfew_api;
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const dayMs = 24 * 3_600_000;

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await log.sequence(store.as.curfew_worker, 100);
   now = Date.now();
   await log.keepCheckpoint(store.as.curfew_worker, { size: 10, epoch: 1, note: 'ten', at: now });
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const kept = (made: Partial<log.StoredCheckpoint>): Promise<log.StoredCheckpoint> =>

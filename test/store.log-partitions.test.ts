@@ -19,7 +19,7 @@ import { curfew } from './support/terminal.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const opened = (db: Db, subject: string): Promise<number> =>

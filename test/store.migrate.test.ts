@@ -13,7 +13,7 @@ import { startStore, type TestStore } from './support/store.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore({ config: { log_statement: 'all' } });
-}, 60_000);
+});
 afterAll(() => store.end());
 
 /** In the order in which they run. */

@@ -15,7 +15,7 @@ beforeAll(async () => {
   store = await startStore();
   directory = store.as.curfew_directory;
   api = store.as.curfew_api;
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const hourMs = 3_600_000;

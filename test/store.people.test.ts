@@ -13,7 +13,7 @@ let directory: Store;
 beforeAll(async () => {
   store = await startStore();
   directory = store.as.curfew_directory;
-}, 60_000);
+});
 afterAll(() => store.end());
 
 let count = 0;

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await store.admin.query(`create role colleague login password 'only-in-this-test' in role curfew_admin`);
   const url = store.adminUrl.replace(/\/\/[^@]+@/, '//colleague:only-in-this-test@');
   colleague = openStore({ url, applicationName: 'curfew-test', max: 1 });
-}, 60_000);
+});
 afterAll(async () => {
   await colleague.close();
   await store.end();

@@ -10,7 +10,7 @@ beforeAll(async () => {
   store = await startStore({ config: { max_connections: '40' } });
   await store.admin.query('create table public.counter (id int primary key, value int not null)');
   await store.admin.query('insert into public.counter select n, 0 from generate_series(1, 2) n');
-}, 60_000);
+});
 afterAll(() => store.end());
 
 /** What a call came to, and after how long. */

@@ -8,7 +8,7 @@ const golden = new URL('golden/store-privileges.json', import.meta.url);
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 
 /** To change it on purpose: CURFEW_WRITE_GOLDEN=1, and read the difference before committing it. */

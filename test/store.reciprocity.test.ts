@@ -13,7 +13,7 @@ import { startStore, type TestStore } from './support/store.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const dayMs = 24 * 3_600_000;

@@ -23,7 +23,7 @@ beforeAll(async () => {
   for (const [kind, logins] of Object.entries(auditKinds))
     for (const login of logins) await appendOdd(kind as AuditKind, login);
   await sequence(store.as.curfew_worker, 10_000);
-}, 60_000);
+});
 afterAll(async () => {
   await store?.end();
   await rm(folder, { recursive: true, force: true });

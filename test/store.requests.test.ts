@@ -10,7 +10,7 @@ let person: PersonId;
 beforeAll(async () => {
   store = await startStore();
   person = await addPerson(store.as.curfew_directory, 'requester');
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const ids = (rows: readonly requests.FollowedRequest[]): string[] => rows.map((row) => row.id).sort();

@@ -15,7 +15,7 @@ let person: PersonId;
 let id: RequestId;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store?.end());
 beforeEach(async () => {
   person = await addPerson(store.as.curfew_directory, `holder-${randomUUID()}`);

@@ -22,7 +22,7 @@ let requestId: RequestId;
 let node: { cluster: string; node: string; targets: string[] };
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 beforeEach(async () => {
   person = await addPerson(store.as.curfew_directory, `holder-${randomUUID()}`);

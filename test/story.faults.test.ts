@@ -141,7 +141,7 @@ test('a request and a decision that Temporal never heard of, of an API that died
       cards: 1,
     });
   }
-}, 60_000);
+});
 
 test('a cancelled Workflow cleans up after itself, asked, approved or held (I1 I2; F14)', async () => {
   const asked = await stage.ask('amara', 'orders-prod read 10m because INC-12 slow checkout');
@@ -166,7 +166,7 @@ test('a cancelled Workflow cleans up after itself, asked, approved or held (I1 I
     });
   }
   await expectNoLogin(held.login);
-}, 60_000);
+});
 
 /** The points of a Workflow's run to which an operator may reset it: where a task of it ended. */
 async function resetPoints(login: Login) {

@@ -114,7 +114,7 @@ test('a request that was approved, claimed, granted and released: log and histor
   expect(text.out).toContain('The log and the history of its Workflow agree.');
   expect(text.out).toContain('when (UTC)');
   expect(text.out).toMatch(/both +\w+ approved/);
-}, 60_000);
+});
 
 /** To the point after each of its tasks, when it was long over. */
 async function resetEverywhere(id: RequestId): Promise<number> {

@@ -162,4 +162,4 @@ test('a role that somebody made a member of more, or renamed, is ended within a 
   await stage.onTarget(`revoke orders_read from ${held.login.role}`);
   await stage.is(held.login.requestId, 'closed', 60_000);
   expect(await stage.endingOf(held.login.requestId, 'mei')).toMatchObject({ outcome: 'revoked', ledger: 'revoked' });
-}, 60_000);
+});

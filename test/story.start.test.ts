@@ -357,4 +357,4 @@ test('a broken state folder is told with its mend, and nothing in it is lost', a
   }
   writeFileSync(kept, good);
   expect(existsSync(join(project, '.curfew', 'store', 'PG_VERSION'))).toBe(true);
-}, 60_000);
+});

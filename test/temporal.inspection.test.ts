@@ -100,7 +100,7 @@ test('nothing is lost because a namespace is wrong, or nobody answers', async ()
   } finally {
     await Promise.all([elsewhere.close(), nowhere.close()]);
   }
-}, 60_000);
+});
 
 test('the Schedule is made, looks, is made again where it is gone, and stays paused where somebody paused it', async () => {
   const looks: string[] = [];
@@ -134,4 +134,4 @@ test('the Schedule is made, looks, is made again where it is gone, and stays pau
   expect(await inspection.ensureSchedule(false)).toBe('made');
   expect((await handle.describe()).state.paused).toBe(false);
   await handle.delete();
-}, 60_000);
+});

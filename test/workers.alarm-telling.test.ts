@@ -22,7 +22,7 @@ let store: TestStore;
 let receiver: WebhookReceiver;
 beforeAll(async () => {
   [store, receiver] = await Promise.all([startStore(), startReceiver([secret])]);
-}, 60_000);
+});
 beforeEach(async () => {
   await store.admin.query('delete from curfew.alarm_delivery');
   await store.admin.query('delete from curfew.alarm');

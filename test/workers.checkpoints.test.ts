@@ -36,7 +36,7 @@ beforeAll(async () => {
   store = await startStore({ config: { max_connections: '60' } });
   await entries(3);
   await backUp(siteOf(store));
-}, 60_000);
+});
 afterAll(() => store.end());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'curfew-witness-'));

@@ -81,4 +81,4 @@ test('a session stands with the node on which it was, once', async () => {
     ['primary', true],
     ['standby', true],
   ]);
-}, 60_000);
+});

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await makeSample(target);
   await logStatements(target, 'orders');
   sample = await installSample(target, { collectorPassword });
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(running.splice(0).map((collector) => collector.stop()));
 });
@@ -178,7 +178,7 @@ test('a grant that nobody used is shown as unused, once the log was read beyond 
   ]);
   expect(await usage()).toBe('not known');
   await until(async () => (await usage()) === 'unused', 'it is known to be unused', 30_000);
-}, 60_000);
+});
 
 /** As an operator runs it, so that it can be killed. */
 async function spawnCollector(port: number): Promise<ChildProcess> {

@@ -22,7 +22,7 @@ let trouble: string | undefined;
 let asked: string[] = [];
 beforeAll(async () => {
   company = await startCompany();
-}, 60_000);
+});
 afterAll(() => company?.end());
 beforeEach(async () => {
   await company.restore();

@@ -337,7 +337,7 @@ test('the loop does not die of a Temporal that is away, and keeps what closed me
   });
   stopping.abort();
   await loop;
-}, 30_000);
+});
 
 test('a request that closed, and whose history Temporal does not have, is said to have lost it, once', async () => {
   const person = await addPerson(store.as.curfew_directory, `somebody-${randomUUID()}`);

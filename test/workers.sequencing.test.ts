@@ -9,7 +9,7 @@ import { startStore, type TestStore } from './support/store.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store.end());
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -49,7 +49,7 @@ test('whoever only holds the lock of the sequencer stops it, and that is told af
   // By another process than the one that raised it.
   await whileSequencing(() => eventually('it is over', async () => (await open()).length === 0).then(() => undefined));
   expect(await places()).toBeGreaterThan(0);
-}, 60_000);
+});
 
 test('a look that takes long is rested after for longer, so that looking is never all that the store does', async () => {
   const worker = store.as.curfew_worker;
@@ -71,7 +71,7 @@ test('a look that takes long is rested after for longer, so that looking is neve
   await running;
   const rests = looks.slice(1).map(({ begunAt }, at) => begunAt - (looks[at]?.endedAt ?? 0));
   expect(Math.min(...rests)).toBeGreaterThan(5 * tookMs);
-}, 60_000);
+});
 
 test('an entry that a long transaction commits late is old, and no alarm', async () => {
   const before = await places();
@@ -85,4 +85,4 @@ test('an entry that a long transaction commits late is old, and no alarm', async
     `select from audit.entry where kind = 'alarm.raised' and at > clock_timestamp() - interval '1 hour'`,
   );
   expect(raised).toHaveLength(1);
-}, 60_000);
+});

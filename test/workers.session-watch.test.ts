@@ -11,7 +11,7 @@ let store: TestStore;
 let now = Date.now();
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store?.end());
 
 const node = (name: string, cluster = 'main') => ({ cluster, node: name, targets: ['orders-prod'] });

@@ -10,7 +10,7 @@ import { startStore, type TestStore } from './support/store.ts';
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
-}, 60_000);
+});
 afterAll(() => store?.end());
 
 const now = Date.now();
