@@ -21,21 +21,17 @@ const server = () => ({
 test.each([
   ['backed up', () => backUp(server())],
   ['restored', () => restore(server())],
-])(
-  'a store is %s though somebody was in the middle of a login',
-  async (_, work) => {
-    const client = new Client({ connectionString: store.adminUrl, options: '-c post_auth_delay=2' });
-    client.on('error', () => undefined);
-    const coming = client.connect().catch(() => undefined);
-    await eventually('it is past its check', async () => {
-      const starting = `select from pg_locks l where classid = 'pg_database'::regclass and mode = 'RowExclusiveLock'
+])('a store is %s though somebody was in the middle of a login', async (_, work) => {
+  const client = new Client({ connectionString: store.adminUrl, options: '-c post_auth_delay=2' });
+  client.on('error', () => undefined);
+  const coming = client.connect().catch(() => undefined);
+  await eventually('it is past its check', async () => {
+    const starting = `select from pg_locks l where classid = 'pg_database'::regclass and mode = 'RowExclusiveLock'
       and not exists (select from pg_stat_activity a where a.pid = l.pid and a.usesysid is not null)`;
-      return (await store.postgres.query('postgres', starting)).length > 0;
-    });
-    await work();
-    await coming;
-    expect(await store.admin.query('select 1 as one')).toEqual([{ one: 1 }]);
-    await client.end().catch(() => undefined);
-  },
-  60_000,
-);
+    return (await store.postgres.query('postgres', starting)).length > 0;
+  });
+  await work();
+  await coming;
+  expect(await store.admin.query('select 1 as one')).toEqual([{ one: 1 }]);
+  await client.end().catch(() => undefined);
+});
