@@ -82,11 +82,11 @@ describe('round trips', () => {
   test('one that cannot be ended yet does not hold up the others of its batch', async () => {
     const [stuck, easy] = [await granted(sample.worker), await granted(sample.worker)];
     await postgres.query('postgres', `grant orders_write to ${stuck.role}`);
-    const revoker = createRevoker(sample.worker, { attemptMs: 1_500 });
-    const startedAt = performance.now();
-    const late = revoker.end(stuck.call.grantId);
+    const revoker = createRevoker(sample.worker, { attemptMs: 4_000 });
+    let isOver = false;
+    const late = revoker.end(stuck.call.grantId).finally(() => (isOver = true));
     expect(await revoker.end(easy.call.grantId)).toMatchObject({ ended: true });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(isOver).toBe(false);
     expect(await late).toMatchObject({ ended: false, memberships: 1 });
     await postgres.query('postgres', `revoke orders_write from ${stuck.role}`);
   });
@@ -163,15 +163,22 @@ test('a login of somebody else that began after the revoke is not waited for', a
   const { target, calls } = counted();
   const ended = endGrants(target, [holder.call.grantId], { deadlineAt });
   await until(async () => calls().includes('verify'), 'the first answer');
-  const held = asHolder(postgres, stranger, async () => performance.now(), { options: '-c post_auth_delay=3' });
+  // A server may say that it is ready before it sees that it is told to go; it answers nothing any more.
+  const options = '-c post_auth_delay=60';
+  const held = asHolder(postgres, stranger, (client) => client.query('select 1'), { options }).then(
+    () => 'let in',
+    () => 'ended',
+  );
   await until(
     async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1,
     'the login is in flight',
   );
   await postgres.query('postgres', `revoke orders_write from ${holder.role}`);
   expect(await ended).toMatchObject([{ ended: true, nodes: [{ facts: { inFlight: [] } }] }]);
-  const endedAt = performance.now();
-  expect(await held).toBeGreaterThan(endedAt);
+  const [late] = (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight ?? [];
+  expect(late, 'it is in flight all the while').toBeDefined();
+  await postgres.query('postgres', `select pg_terminate_backend(${Number.parseInt(late ?? '', 10)})`);
+  expect(await held).toBe('ended');
   await sample.worker.revokeMany([stranger.call.grantId]);
   await target.close();
 });
@@ -194,8 +201,9 @@ describe('a node that does not answer', () => {
     const holder = await granted(sample.worker);
     await asHolder(postgres, holder, async () => {
       const startedAt = Date.now();
-      const [receipt] = await endGrants(target, [holder.call.grantId], { deadlineAt: startedAt + 800 });
-      expect(Date.now() - startedAt).toBeLessThan(1_500);
+      const [receipt] = await endGrants(target, [holder.call.grantId], { deadlineAt: startedAt + 1_500 });
+      // The black hole would be given up after three.
+      expect(Date.now() - startedAt).toBeLessThan(2_900);
       expect(receipt).toMatchObject({ ended: false, outcome: 'disabled', verifiedAt: null });
       expect(receipt?.nodes[0]).toMatchObject({
         node: 'primary',
@@ -234,7 +242,7 @@ describe('a node that does not answer', () => {
     await expect(endGrants(target, [randomUUID()], { deadlineAt: startedAt + 300 })).rejects.toMatchObject({
       code: 'TargetUnavailable',
     });
-    expect(Date.now() - startedAt).toBeLessThan(1_000);
+    expect(Date.now() - startedAt).toBeLessThan(2_900);
     await expect(createRevoker(target, { attemptMs: 300 }).end(randomUUID())).rejects.toMatchObject({
       code: 'TargetUnavailable',
     });

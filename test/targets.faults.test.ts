@@ -115,24 +115,20 @@ test('a server that crashes before the revoke commits, and right after, ends wha
   expect(await endAgain(two)).toMatchObject({ ended: true });
 });
 
-test(
-  'a server that restarts while a kill waits for a session is killed on, until the session is gone (F19)',
-  { timeout: 40_000 },
-  async () => {
-    await start();
-    const holder = await granted(sample.worker);
-    await freeze(await session(holder));
-    const waiting = end(holder, 20_000).catch((error: unknown) => error);
-    await until(
-      async () => (await sample.reaper.verifyMany('primary', [holder.call.grantId]))[0]?.canLogin === false,
-      'it is disabled',
-    );
-    // The session that ignores its signal is killed with the server.
-    await postgres.crash();
-    await waiting;
-    expect(await endAgain(holder)).toMatchObject({ ended: true, nodes: [{ facts: { sessions: 0, canLogin: false } }] });
-  },
-);
+test('a server that restarts while a kill waits for a session is killed on, until the session is gone (F19)', async () => {
+  await start();
+  const holder = await granted(sample.worker);
+  await freeze(await session(holder));
+  const waiting = end(holder, 20_000).catch((error: unknown) => error);
+  await until(
+    async () => (await sample.reaper.verifyMany('primary', [holder.call.grantId]))[0]?.canLogin === false,
+    'it is disabled',
+  );
+  // The session that ignores its signal is killed with the server.
+  await postgres.crash();
+  await waiting;
+  expect(await endAgain(holder)).toMatchObject({ ended: true, nodes: [{ facts: { sessions: 0, canLogin: false } }] });
+});
 
 test('a backend that is killed -9 leaves temporary tables, which keep nothing from being cleaned and dropped (F20, P15)', async () => {
   await start();
@@ -152,7 +148,7 @@ test('a session that does not answer its signal is never called ended, and is as
   await start();
   const holder = await granted(sample.worker);
   const pid = await freeze(await session(holder));
-  const receipt = await end(holder, 1_700);
+  const receipt = await end(holder, 4_000);
   expect(receipt).toMatchObject({
     outcome: 'disabled',
     ended: false,
@@ -225,44 +221,41 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode) => {
   });
 });
 
-test(
-  'somebody’s lock on a grantee’s table holds up its cleaning alone, and no revoke (F30)',
-  { timeout: 30_000 },
-  async () => {
-    await start();
-    const holder = await granted(sample.worker, { template: 'orders_write' });
-    const other = await granted(sample.worker, { template: 'orders_write' });
-    await session(other);
-    await (await session(holder)).query('create table attic.t (x int)');
-    await end(holder);
-    await restIsOver();
-    const locks = new Client({ ...postgres.admin, database: 'orders' });
-    await locks.connect();
-    open.push(locks);
-    await locks.query('begin; lock table attic.t in access share mode');
-    const cleaning = sample.worker.clean(holder.call.grantId, 'orders');
-    await until(
-      async () => (await postgres.query('postgres', 'select from pg_locks where not granted')).length > 0,
-      'the cleaning waits',
-    );
-    const startedAt = performance.now();
-    expect(await end(other)).toMatchObject({ ended: true });
-    expect(await granted(sample.worker, { template: 'orders_write' })).toBeDefined();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-    expect(await cleaning).toEqual({ outcome: 'failed', detail: '55P03' });
-    expect(await dropped(holder)).toMatchObject({ outcome: 'deps' });
-    await locks.query('rollback');
-    expect(await sample.worker.clean(holder.call.grantId, 'orders')).toMatchObject({ outcome: 'clean' });
-    expect(await dropped(holder)).toMatchObject({ outcome: 'dropped' });
-  },
-);
+test('somebody’s lock on a grantee’s table holds up its cleaning alone, and no revoke (F30)', async () => {
+  await start();
+  const holder = await granted(sample.worker, { template: 'orders_write' });
+  const other = await granted(sample.worker, { template: 'orders_write' });
+  await session(other);
+  await (await session(holder)).query('create table attic.t (x int)');
+  await end(holder);
+  await restIsOver();
+  const locks = new Client({ ...postgres.admin, database: 'orders' });
+  await locks.connect();
+  open.push(locks);
+  await locks.query('begin; lock table attic.t in access share mode');
+  const cleaning = sample.worker.clean(holder.call.grantId, 'orders');
+  await until(
+    async () => (await postgres.query('postgres', 'select from pg_locks where not granted')).length > 0,
+    'the cleaning waits',
+  );
+  const startedAt = performance.now();
+  expect(await end(other)).toMatchObject({ ended: true });
+  expect(await granted(sample.worker, { template: 'orders_write' })).toBeDefined();
+  // Either would wait for it for five seconds.
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(await cleaning).toEqual({ outcome: 'failed', detail: '55P03' });
+  expect(await dropped(holder)).toMatchObject({ outcome: 'deps' });
+  await locks.query('rollback');
+  expect(await sample.worker.clean(holder.call.grantId, 'orders')).toMatchObject({ outcome: 'clean' });
+  expect(await dropped(holder)).toMatchObject({ outcome: 'dropped' });
+});
 
 test('grantees that take every connection do not keep the reaper out: a few are reserved for it (F32)', async () => {
   await start({ config: { max_connections: '14', superuser_reserved_connections: '3', reserved_connections: '2' } });
   await sample.close();
   sample = await installSample(postgres);
   const holders: Prepared[] = [];
-  for (let n = 0; n < 4; n += 1) holders.push(await granted(sample.worker, { endAt: Date.now() + 4_000 }));
+  for (let n = 0; n < 4; n += 1) holders.push(await granted(sample.worker, { endAt: Date.now() + 8_000 }));
   const refusals: string[] = [];
   for (let n = 0; n < 12 && refusals.length === 0; n += 1) {
     const holder = holders[n % holders.length];
@@ -274,7 +267,7 @@ test('grantees that take every connection do not keep the reaper out: a few are 
   expect(await sqlstateOf(late.whoami('primary'))).toBe('53300');
   await late.close();
   expect(await sample.reaper.whoami('primary')).toMatchObject({ inRecovery: false });
-  await until(() => Date.now() > (holders.at(-1)?.call.endAt ?? 0), 'the end', 6_000);
+  await until(() => Date.now() > (holders.at(-1)?.call.endAt ?? 0), 'the end', 10_000);
   expect((await sample.reaper.reap(100)).map(({ outcome }) => outcome)).toEqual(Array(4).fill('disabled'));
   expect(await sample.reaper.reapKill(2_000)).toMatchObject({ sessionsLeft: 0 });
 });

@@ -47,11 +47,11 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     (await sample.reaper.reap(100)).filter((row) => row.grantId === call.grantId).length;
 
   test('with every process dead, logins stop a grace before the end, and sessions go on until the end (I3)', async () => {
-    const holder = await granted(sample.worker, { endAt: Date.now() + 2_600, graceMs: 1_300 });
+    const holder = await granted(sample.worker, { endAt: Date.now() + 6_000, graceMs: 3_000 });
     const { endAt } = holder.call;
     const client = await session(holder);
-    expect(await liveOf(holder)).toMatchObject({ endAt, graceMs: 1_300, validUntilAt: endAt - 1_300, canLogin: true });
-    await until(() => Date.now() > endAt - 1_280, 'the grace has begun');
+    expect(await liveOf(holder)).toMatchObject({ endAt, graceMs: 3_000, validUntilAt: endAt - 3_000, canLogin: true });
+    await until(() => Date.now() > endAt - 2_980, 'the grace has begun');
     expect(await sqlstateOf(asHolder(postgres, holder, async () => undefined))).toBe('28P01');
     // The reaper sees nothing wrong in an end that is earlier than the ledger's.
     expect(await repairs(holder)).toBe(0);

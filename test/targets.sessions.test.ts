@@ -112,7 +112,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
 
   test('a login that was past its check when the role was disabled is seen, waited for, and never reads (F26, P3)', async () => {
     const holder = await granted(sample.worker);
-    const held = session(holder, { options: '-c post_auth_delay=2' });
+    const held = session(holder, { options: '-c post_auth_delay=5' });
     held.catch(() => undefined);
     await until(
       async () => (await sample.worker.verifyMany('primary', [holder.call.grantId]))[0]?.inFlight.length === 1,
@@ -124,7 +124,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
       { sessions: 0, inFlight: [expect.any(String)], ended: false },
     ]);
     expect(await end(holder, 500)).toMatchObject({ ended: false, nodes: [{ ended: false }] });
-    expect(await end(holder, 8_000)).toMatchObject({ ended: true });
+    expect(await end(holder, 20_000)).toMatchObject({ ended: true });
     // Whether it got so far before it was ended or not: it may read nothing.
     const read = held.then((client) => client.query('select * from sales.orders'));
     expect(
@@ -170,7 +170,7 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
   });
 
   test('the reaper ends a grant at its end, with nothing else alive, and a renamed one too', async () => {
-    const holder = await granted(sample.worker, { endAt: Date.now() + 700 });
+    const holder = await granted(sample.worker, { endAt: Date.now() + 3_000 });
     const client = await session(holder);
     const closed = new Promise((resolve) => client.once('end', resolve));
     const reaped = await until(
@@ -190,14 +190,15 @@ describe.each(['createrole', 'superuser'] as const)('in %s mode', (mode: NonNull
     await end(holder);
   });
 
-  test('a grantee that locks its own role is disabled within a second', async () => {
+  test('a grantee that locks its own role is disabled by the first call', async () => {
     const holder = await granted(sample.worker);
     const client = await session(holder);
     await client.query("begin; alter role current_user password 'mine'");
     const startedAt = performance.now();
     // The very first call, since the reaper has only that one.
     expect(await sample.worker.revokeMany([holder.call.grantId])).toMatchObject([{ outcome: 'disabled' }]);
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    // A call that waited for it would have been given up after five.
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
     expect(await end(holder)).toMatchObject({ ended: true });
   });
 
