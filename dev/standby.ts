@@ -36,14 +36,14 @@ export type Standby = {
   /** What the primary writes is received from then on, and not seen here; a promotion replays it. */
   readonly pauseReplay: () => Promise<void>;
   readonly resumeReplay: () => Promise<void>;
-  /** Waits until what the primary wrote up to then, or up to that place of its log, is seen here. At most 15 s. */
+  /** Waits until what the primary wrote up to then, or up to that place of its log, is seen here. At most 30 s. */
   readonly replayed: (lsn?: string) => Promise<void>;
   /** Makes it a primary of its own, on a new timeline, with what it has replayed. */
   readonly promote: () => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
-const withinMs = 15_000;
+const withinMs = 30_000;
 
 /** Stops the primary for the copy, unless there is one from an earlier run, and starts both. */
 export async function startStandby(primary: Cluster, options: StandbyOptions): Promise<Standby> {

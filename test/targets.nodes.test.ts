@@ -42,7 +42,7 @@ async function session(holder: Prepared, node: 'primary' | 'standby', options?: 
   await client.connect();
   return { client, isOpen: () => isOpen };
 }
-const closed = ({ isOpen }: Session, withinMs = 3_000) => until(() => !isOpen(), 'its session is closed', withinMs);
+const closed = ({ isOpen }: Session, withinMs = 10_000) => until(() => !isOpen(), 'its session is closed', withinMs);
 
 /** Live on both nodes. */
 async function held(more: Parameters<typeof granted>[1] = {}): Promise<Prepared> {

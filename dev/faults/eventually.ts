@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  { withinMs = 10_000, everyMs = 20 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
+  { withinMs = 30_000, everyMs = 20 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   let thrown: unknown;
@@ -25,4 +25,7 @@ export async function eventually<T>(
 }
 
 /** Waits until an instant of this machine's clock. For what is due at an instant and cannot be awaited otherwise. */
-export const until = (at: number): Promise<void> => sleep(Math.max(0, at - Date.now()));
+export async function until(at: number): Promise<void> {
+  // NB. A timer may fire a millisecond before its time.
+  while (Date.now() < at) await sleep(at - Date.now());
+}

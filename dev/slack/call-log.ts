@@ -35,7 +35,7 @@ export const callLog = (): CallLog & { readonly add: (call: SlackCall) => void }
       kept.flatMap((call) => call.problems.map((problem) => `${call.method} (call ${call.seq}): ${problem}`)),
     onCall,
     forget: () => void kept.splice(0),
-    waitFor: (wanted, withinMs = 10_000) => {
+    waitFor: (wanted, withinMs = 30_000) => {
       const made = kept.find(wanted);
       if (made !== undefined) return Promise.resolve(made);
       return new Promise((resolve, reject) => {

@@ -83,7 +83,7 @@ export const readingOf = (workspace: Workspace, modals: ModalStacks, responses: 
     },
     newest: async (channelName, what) => (await messages(channelName)).find(mentions(what)) ?? null,
     newestDm: async (user, what) => (await dms(user)).find(mentions(what)) ?? null,
-    eventually: async (what, read, withinMs = 10_000) => {
+    eventually: async (what, read, withinMs = 30_000) => {
       const giveUpAt = Date.now() + withinMs;
       for (;;) {
         const change = nextChange(workspace, modals, responses);

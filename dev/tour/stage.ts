@@ -126,7 +126,7 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
   const errors: string[] = [];
   const inStore: Stage['inStore'] = (text, values = []) =>
     rows(superuserUrl(settings, 'store', 'curfew'), text, values);
-  const waitFor: Stage['waitFor'] = async (what, read, withinMs = 15_000) => {
+  const waitFor: Stage['waitFor'] = async (what, read, withinMs = 30_000) => {
     const giveUpAt = Date.now() + withinMs;
     for (;;) {
       const found = await read().catch((error: unknown) => void errors.push(String(error)));

@@ -237,7 +237,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 export async function until<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadlineAt = Date.now() + withinMs;
   for (;;) {
