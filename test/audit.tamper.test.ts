@@ -304,6 +304,15 @@ describe('the file, changed by whoever had it', () => {
     });
   });
 
+  test('hashes of leaves that are not one for each entry are named', async () => {
+    const { whole } = sample();
+    const leaves = whole.lines.map(leafHash);
+    for (const other of [[], leaves.slice(0, -1), leaves.with(12, at(leaves, 12).subarray(1))])
+      expect(firstBad(await verified({ ...whole, leaves: other }))).toMatchObject({ check: 1, what: 'leaves.bin' });
+    const more = { ...whole, leaves: leaves.with(12, Buffer.concat([at(leaves, 12), at(leaves, 0)])) };
+    expect(firstBad(await verified(more))).toMatchObject({ check: 1, what: 'leaves.bin' });
+  });
+
   test('a picked entry that was changed, or has another place, is named', async () => {
     const { log } = sample();
     const picked = [0, 1, 2, 3, 4, 5, 6];

@@ -31,15 +31,16 @@ export async function walkTree(
     const leaves = leavesOf(evidence);
     for await (const batch of placedLines(evidence)) {
       const isSpan = batch.every(({ proof }) => proof === undefined);
-      if (isSpan) tree.seeSpan(batch, await leaves(batch.length));
+      if (isSpan) tree.seeSpan(batch, await leaves.next(batch.length));
       else
         for (const placed of batch)
           if (placed.proof) tree.seePicked(placed, placed.proof);
-          else tree.seeSpan([placed], await leaves(1));
+          else tree.seeSpan([placed], await leaves.next(1));
       entries += batch.length;
       progress(batch.length);
     }
     tree.finish();
+    if (!(await leaves.wereAll())) tally.bad(leavesMember, 'It does not have one hash for each entry of the span.');
     return { entries, has: tree.proven };
   } catch (error) {
     tally.bad(error instanceof OutOfPlace ? error.index : members.entries, says(error));
@@ -56,19 +57,31 @@ export async function proveLog(evidence: Evidence, keys: readonly Verifier[]): P
   return tally.report();
 }
 
-/** The hashes of the span's leaves, one after another, many at once; fewer past their end, and where there are none. */
-function leavesOf(evidence: Evidence): (many: number) => Promise<Buffer> {
+type Leaves = {
+  /** The next so many, one after another; fewer past their end. */
+  next(many: number): Promise<Buffer>;
+  /** Were there exactly as many as were asked for? */
+  wereAll(): Promise<boolean>;
+};
+
+/** The hashes of the span's leaves. */
+function leavesOf(evidence: Evidence): Leaves {
   const pieces = evidence.pieces(leavesMember);
   let held: Buffer = Buffer.alloc(0);
-  return async (many) => {
-    const wanted = many * leafBytes;
-    while (held.byteLength < wanted) {
-      const piece = await pieces.next();
-      if (piece.done) break;
-      held = Buffer.concat([held, piece.value]);
-    }
-    const taken = held.subarray(0, Math.min(wanted, held.byteLength - (held.byteLength % leafBytes)));
-    held = held.subarray(taken.byteLength);
-    return taken;
+  let missing = false;
+  return {
+    async next(many) {
+      const wanted = many * leafBytes;
+      while (held.byteLength < wanted) {
+        const piece = await pieces.next();
+        if (piece.done) break;
+        held = Buffer.concat([held, piece.value]);
+      }
+      const taken = held.subarray(0, Math.min(wanted, held.byteLength - (held.byteLength % leafBytes)));
+      held = held.subarray(taken.byteLength);
+      missing ||= taken.byteLength < wanted;
+      return taken;
+    },
+    wereAll: async () => !missing && held.byteLength === 0 && (await pieces.next()).done === true,
   };
 }
