@@ -7,10 +7,10 @@ import type { PersonId } from '../../domain/ids.ts';
 import type { ReviewBodies } from '../../domain/events/review.ts';
 import { stagesOf, type ReviewRule } from '../../domain/plan.ts';
 import { asOf, lapsesAt } from '../../domain/progress.ts';
-import { decisionId, digestOf, extensionDigestOf, planHash } from '../../policy/digest.ts';
+import { decisionId, digestOf, planHash } from '../../policy/digest.ts';
 import { mayReview } from '../../policy/powers.ts';
 import { judge, type Human } from '../../policy/eligibility.ts';
-import { givenToWhomever, planFor, type Ask } from '../../policy/plan.ts';
+import { planFor, type Ask } from '../../policy/plan.ts';
 import { stricter } from '../../policy/stricter.ts';
 import { tally as tallyWords } from '../../policy/tally.ts';
 import type { PlacedEntry } from '../entry-line.ts';
@@ -31,6 +31,7 @@ import {
 import { checkGoverned } from './governed.ts';
 import { createInForce } from './in-force.ts';
 import { isOff, whyNotThen } from './instants.ts';
+import { judgeExtension, whyNotInHours } from './longer.ts';
 import type { Policies } from './policies.ts';
 import type { Tally } from './report.ts';
 
@@ -149,6 +150,7 @@ function judgeDecision(entry: PlacedEntry, one: Case): readonly string[] {
   const body = entry.body as unknown as DecisionBody;
   const word = one.words.get(body.decision);
   if (!word) return ['It cannot be read.'];
+  if (word.entry !== entry) return [];
   const { opened } = one;
   const live = counted(one.words.values());
   const approvals = live.map(approvalOf);
@@ -196,7 +198,7 @@ function idOf({ decision }: Word, requestId: Case['id'], voidsBefore: number): r
 
 /** As the API judged it before it signed: who decided may still do so, and the policy of that moment is no stricter. */
 async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
-  const { facts, policy: hash, acceptedAt } = entry.body as unknown as ClaimBody;
+  const { facts, policy: hash, acceptedAt, endAt } = entry.body as unknown as ClaimBody;
   const { opened } = one;
   const made = [...one.words.values()].filter(({ voided }) => !voided).map(({ decision }) => decision);
   const known = new Map(facts.approvers.map((person) => [person.id, person]));
@@ -209,6 +211,7 @@ async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Pr
     ...(open.length > 0 ? ['It lacked approvals that counted when it was claimed.'] : []),
     ...(denied ? ['Somebody had denied it.'] : []),
     ...(opened.startAt !== null && acceptedAt < opened.startAt ? ['It was claimed before its start.'] : []),
+    ...whyNotInHours(opened.plan.limits, acceptedAt, endAt),
   ];
   const policy = await policies(hash);
   if (typeof policy === 'string') return [...wrong, policy];
@@ -225,29 +228,6 @@ const byRequester = ({ actor }: PlacedEntry, one: Case): readonly string[] =>
 function useByOf({ opened: { plan, openedAt, startAt }, words }: Case): number {
   const approvedAt = Math.max(openedAt, ...counted(words.values()).map(({ decision }) => decision.madeAt));
   return Math.max(approvedAt, startAt ?? 0) + plan.limits.useWithinMs;
-}
-
-async function judgeExtension(entry: PlacedEntry, one: Case, policies: Policies): Promise<readonly string[]> {
-  const body = entry.body as unknown as ExtensionAskedBody;
-  const { extension: extensionId, endAt, reason, plan, facts, askedAt, judgedMs } = body;
-  const { kind, target, role, ticket, digest: request } = one.opened;
-  const digest = extensionDigestOf({ extensionId, request, endAt, reasonHash: reason, plan });
-  const wrong = [
-    ...byRequester(entry, one),
-    ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
-  ];
-  const policy = await policies(plan.policy);
-  if (typeof policy === 'string') return [...wrong, policy];
-  const ask: Ask = { kind, requester: facts.requester, target, role, durationMs: judgedMs, ticket, startAt: null };
-  const planned = planFor(policy, ask, facts.people, askedAt);
-  // NB. What nobody has to approve goes ahead though too few people are there who could.
-  const again = body.kind === 'automatic' ? givenToWhomever(planned)?.plan : planned.plan;
-  if (!again || planHash(again) !== planHash(plan)) wrong.push('The policy says something else of this.');
-  const allowed = one.opened.plan.limits.extensions ?? 0;
-  const automatic = [...one.extensions.values()].filter(({ asked }) => asked.kind === 'automatic').length;
-  if (body.kind === 'automatic' && automatic > allowed)
-    wrong.push(`Only ${allowed} go by themselves, and this one took nobody's word.`);
-  return wrong;
 }
 
 function judgeExtensionWord(entry: PlacedEntry, one: Case): readonly string[] {

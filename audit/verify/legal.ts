@@ -54,6 +54,7 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
   function word(entry: PlacedEntry, one: Case): void {
     const made = one.words.get(textIn(entry, 'decision') as DecisionId);
     if (!made) return;
+    if (made.entry !== entry) return tally.bad(entry, 'This word was given before.');
     const { decision } = made;
     const event: RequestEvent =
       decision.verdict === 'approve'
@@ -104,6 +105,7 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
     const known = one.extensions.get(id);
     switch (entry.kind) {
       case 'extension.asked':
+        if (known?.entry !== entry) return tally.bad(entry, 'This extension was asked for before.');
         move(entry, one, {
           kind: entry.body['kind'] === 'automatic' ? 'extension-approved' : 'extension-asked',
           id,

@@ -1,5 +1,5 @@
 import type { Decision } from '../../domain/decision.ts';
-import type { DecisionId } from '../../domain/ids.ts';
+import type { DecisionId, ExtensionId } from '../../domain/ids.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { next } from '../../domain/request.ts';
 import type { PlacedEntry } from '../entry-line.ts';
@@ -36,8 +36,9 @@ function noteOf(one: Case, entry: PlacedEntry): void {
   const { body, atMs } = entry;
   switch (entry.kind) {
     case 'decision.made': {
+      // NB. An id stands for one word and for one extension: whoever says it again says nothing (check 2 names it).
       const word = wordOf(entry, body as unknown as DecisionBody, one.id);
-      one.words.set(word.decision.id, word);
+      if (!one.words.has(word.decision.id)) one.words.set(word.decision.id, word);
       return;
     }
     case 'decision.voided': {
@@ -69,7 +70,12 @@ function noteOf(one: Case, entry: PlacedEntry): void {
       return;
     case 'extension.asked': {
       const asked = body as unknown as ExtensionAskedBody;
-      one.extensions.set(asked.extension, { asked, words: [] });
+      if (!one.extensions.has(asked.extension)) one.extensions.set(asked.extension, { entry, asked, words: [] });
+      return;
+    }
+    case 'extension.failed': {
+      const failed = one.extensions.get(textIn(entry, 'extension') as ExtensionId);
+      if (failed) failed.failed = true;
       return;
     }
     case 'extension.decided': {
