@@ -9,6 +9,7 @@ import * as absences from '../store/absences.ts';
 import { append } from '../store/audit.ts';
 import { factsOf } from '../store/people.ts';
 import type { Db } from '../store/pool.ts';
+import { takeTurns } from '../store/turns.ts';
 import { answering } from './answering.ts';
 import type { Context } from './context.ts';
 import type { Away, AwayInput } from './contract-people.ts';
@@ -98,5 +99,4 @@ async function endCurrent(ctx: Context, tx: Db, person: PersonId): Promise<Away 
 }
 
 /** One absence at a time, also where somebody says two things at once. */
-const takePersonsTurn = (tx: Db, person: PersonId): Promise<unknown> =>
-  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.absence ' || $1, 0))`, [person]);
+const takePersonsTurn = (tx: Db, person: PersonId): Promise<unknown> => takeTurns(tx, 'human', [person]);

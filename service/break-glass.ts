@@ -9,6 +9,7 @@ import { append } from '../store/audit.ts';
 import type { Db } from '../store/pool.ts';
 import * as requests from '../store/requests.ts';
 import * as reviews from '../store/reviews.ts';
+import { takeTurns } from '../store/turns.ts';
 import type { Context } from './context.ts';
 import { queue } from './outbox.ts';
 
@@ -36,10 +37,8 @@ export function unfitToBreak(account: Omit<AccountFacts, 'readAt'>): Refusal | u
  * what the second one counts has the first one in it.
  */
 export async function takeHumansTurn(tx: Db, person: PersonFacts): Promise<void> {
-  // Each of their ids, in one order, so that a link made in this moment parts nobody and nobody waits in a circle.
-  for (const id of idsOf(person).toSorted()) {
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.break-glass ' || $1, 0))`, [id]);
-  }
+  // Each of their ids, so that a link made in this moment parts nobody.
+  await takeTurns(tx, 'human', idsOf(person));
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { CredentialId, PersonId, RequestId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
 import { requestColumns, type RequestRow } from './requests.ts';
+import { takeTurns } from './turns.ts';
 
 export type MintedCode = {
   /** SHA-256 of the code, 32 bytes. */
@@ -36,7 +37,7 @@ export type ClaimRow = {
  * @throws StoreError 23503 where the person is not the request's
  */
 export async function mint(tx: Db, minted: MintedCode): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.claim_code ' || $1, 0))`, [minted.requestId]);
+  await takeTurns(tx, 'request', [minted.requestId]);
   await tx.query(
     `update curfew.claim_code set replaced_at = $2 where request_id = $1 and replaced_at is null and used_at is null`,
     [minted.requestId, new Date(minted.mintedAt)],

@@ -7,6 +7,7 @@ import type { TargetName } from '../domain/ids.ts';
 import * as alarms from './alarms.ts';
 import { appendAll } from './audit.ts';
 import type { Db } from './pool.ts';
+import { takeTurn } from './turns.ts';
 
 export type FindingRow = {
   /** What it is about, once: `kind/subject`. */
@@ -48,7 +49,7 @@ const mostAlarms = 20;
  * @returns the keys of what is new, and of what is gone
  */
 export async function keep(tx: Db, { look, found, whole }: Seen): Promise<Kept> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.finding', 0))`);
+  await takeTurn(tx, 'finding');
   const met = await meet(tx, look, found);
   const gone = whole ? await leave(tx, look, found) : [];
   await appendAll(tx, [

@@ -4,6 +4,7 @@ import type { GrantReceipt, RevokeReceipt } from '../domain/grant.ts';
 import type { PersonId, RequestId, TargetName, TemplateName } from '../domain/ids.ts';
 import { valuesOf } from './audit.ts';
 import type { Db } from './pool.ts';
+import * as turns from './turns.ts';
 
 export type GrantRow = {
   readonly requestId: RequestId;
@@ -30,7 +31,7 @@ export async function insert(
   receipt: GrantReceipt,
   entry: AuditEntry,
 ): Promise<'recorded' | 'repeated' | 'over'> {
-  await takeTurn(tx, grant.requestId);
+  await takeTurns(tx, [grant.requestId]);
   const [over] = await tx.query(`select 1 from curfew.receipt where request_id = $1 and kind = 'revoke'`, [
     grant.requestId,
   ]);
@@ -64,7 +65,7 @@ export async function insert(
  * entry `grant.ended` is the caller's, where the answer is `recorded`.
  */
 export async function end(tx: Db, requestId: RequestId, receipt: RevokeReceipt): Promise<'recorded' | 'repeated'> {
-  await takeTurn(tx, requestId);
+  await takeTurns(tx, [requestId]);
   await tx.query('update curfew.access_grant set ended_at = $2 where request_id = $1 and ended_at is null', [
     requestId,
     new Date(receipt.verifiedAt),
@@ -106,15 +107,7 @@ export async function endedAmong(db: Db, ids: readonly RequestId[]): Promise<Rea
 }
 
 /** Recording a grant and recording its end take turns: the second one sees what the first one wrote. */
-export const takeTurns = (tx: Db, ids: readonly RequestId[]): Promise<unknown> =>
-  tx.query(
-    `select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || i.id, 0))
-     from (select id from unnest($1::text[]) as n (id) order by id) i`,
-    [ids],
-  );
-
-const takeTurn = (tx: Db, requestId: RequestId): Promise<unknown> =>
-  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.grant ' || $1, 0))`, [requestId]);
+export const takeTurns = (tx: Db, ids: readonly RequestId[]): Promise<unknown> => turns.takeTurns(tx, 'grant', ids);
 
 const grantColumns = `request_id as "requestId", target, person, template, role, granted_at as "grantedAt",
   end_at as "endAt", ended_at as "endedAt"`;
@@ -129,6 +122,16 @@ export const live = (
      where ended_at is null and ($1::text is null or target = $1) and ($2::uuid is null or person = $2) order by end_at`,
     [target ?? null, person ?? null],
   );
+
+/** Of these targets those whose end was before the instant and is not recorded, the oldest first, at most 1,000. */
+export const overdue = async (db: Db, targets: readonly TargetName[], at: number): Promise<readonly RequestId[]> =>
+  (
+    await db.query<{ id: RequestId }>(
+      `select request_id as id from curfew.access_grant
+       where ended_at is null and target = any ($1::text[]) and end_at < $2 order by end_at limit 1000`,
+      [targets, new Date(at)],
+    )
+  ).map(({ id }) => id);
 
 export async function byId(db: Db, requestId: RequestId): Promise<StoredGrant | undefined> {
   const [row] = await db.query<StoredGrant>(`select ${grantColumns} from curfew.access_grant where request_id = $1`, [

@@ -19,7 +19,11 @@ export type MigrateOptions = {
   readonly folder?: string;
 };
 
-/** Whatever the number says, one lock for every Curfew: two of them on one database take turns. */
+/**
+ * Whatever the number says, one lock for every Curfew: two of them on one database take turns. NB. Not one of those of
+ * `turns.ts`: here there may be no tables yet. Any login of the store can hold this one, and up a migration, which fails
+ * within the minute; nothing that runs waits for it.
+ */
 const advisoryLock = 7_261_843_901;
 
 /**

@@ -1,6 +1,7 @@
 /** Who is on call when, as each source said last. Whether somebody is now is part of their facts (`people.ts`). */
 import type { PersonId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
+import { takeTurn } from './turns.ts';
 
 export type Shift = {
   readonly schedule: string;
@@ -10,12 +11,12 @@ export type Shift = {
 };
 
 /**
- * What this source says from now on, instead of all that it said before; what other sources say stays. Imports of one
- * source take turns. The entry `oncall.imported` is the caller's.
+ * What this source says from now on, instead of all that it said before; what other sources say stays. Imports take
+ * turns. The entry `oncall.imported` is the caller's.
  * @throws StoreError 23505 where a person begins twice on one schedule at one instant; 23514 where a shift has no length
  */
 export async function replace(tx: Db, source: string, shifts: readonly Shift[]): Promise<{ readonly removed: number }> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.on_call_shift ' || $1, 0))`, [source]);
+  await takeTurn(tx, 'on-call');
   const [row] = await tx.query<{ removed: number }>(
     `with gone as (delete from curfew.on_call_shift where source = $1 returning 1) select count(*) as removed from gone`,
     [source],

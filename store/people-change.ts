@@ -7,6 +7,7 @@ import type { PersonFacts, PersonState } from '../domain/person.ts';
 import { append } from './audit.ts';
 import { operator } from './people-words.ts';
 import type { Db } from './pool.ts';
+import { takeTurn } from './turns.ts';
 
 /**
  * What a source says of a person. A field that is absent stays as it is; a list that is there replaces the whole list.
@@ -59,8 +60,7 @@ const isThere = async (tx: Db, handle: string): Promise<boolean> =>
   (await tx.query('select from curfew.person where handle = $1', [handle])).length > 0;
 
 /** Making somebody and hearing of somebody unknown take turns: else one of them could miss what the other one says. */
-export const newcomersTurn = (tx: Db): Promise<unknown> =>
-  tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.person', 0))`);
+export const newcomersTurn = (tx: Db): Promise<unknown> => takeTurn(tx, 'newcomer');
 
 /** The row, locked: two changes of one person take turns. */
 export async function locked(tx: Db, handle: string): Promise<PersonRow> {

@@ -6,6 +6,7 @@ import type { PersonId } from '../domain/ids.ts';
 import type { PersonState } from '../domain/person.ts';
 import { handleHash } from './people-words.ts';
 import type { Db } from './pool.ts';
+import { takeTurns } from './turns.ts';
 
 export type Due = {
   readonly source: string;
@@ -42,10 +43,7 @@ const isEndOf = (later: string, first: string): string =>
  */
 export async function keep(tx: Db, due: Due): Promise<'older' | { readonly replaced: readonly string[] }> {
   const { source, event, version } = due;
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.person_due ' || $1 || ' ' || $2, 0))`, [
-    source,
-    due.handleHash,
-  ]);
+  await takeTurns(tx, 'due', [`${source} ${due.handleHash}`]);
   const said = [source, due.handleHash, version, due.state, new Date(due.effectiveAt)];
   const newer = await tx.query(
     `select from curfew.person_due d, (select $4::text as state, $5::timestamptz as effective_at) n

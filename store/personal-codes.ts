@@ -2,6 +2,7 @@
 import type { PersonId } from '../domain/ids.ts';
 import type { AccountFacts } from '../domain/person.ts';
 import type { Db } from './pool.ts';
+import { takeTurns } from './turns.ts';
 
 export type PersonalCodeRow = {
   readonly person: PersonId;
@@ -13,7 +14,7 @@ export type PersonalCodeRow = {
 
 /** Keeps a code (SHA-256, 32 bytes) and replaces those before; the entry `personal-code.minted` is the caller's. */
 export async function mint(tx: Db, code: PersonalCodeRow & { readonly hash: Buffer }): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.personal_code ' || $1, 0))`, [code.person]);
+  await takeTurns(tx, 'human', [code.person]);
   await endAll(tx, code.person, code.mintedAt);
   await tx.query(
     'insert into curfew.personal_code (hash, person, account, minted_at, expires_at) values ($1, $2, $3, $4, $5)',

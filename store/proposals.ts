@@ -2,6 +2,7 @@
 import type { ApproverFacts, Verdict } from '../domain/decision.ts';
 import type { PersonId, PolicyHash, ProposalId } from '../domain/ids.ts';
 import type { Db } from './pool.ts';
+import { takeTurn } from './turns.ts';
 
 export type ProposalState = 'open' | 'adopted' | 'denied' | 'superseded';
 
@@ -37,9 +38,7 @@ export type Proposal = {
 };
 
 /** Lets everybody who proposes, decides or adopts take turns until the end of the transaction. */
-export async function takePolicyTurn(tx: Db): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.policy_version', 0))`);
-}
+export const takePolicyTurn = (tx: Db): Promise<unknown> => takeTurn(tx, 'policy');
 
 /** NB. The same as `curfew.adopt_policy` has it: first what can never change again. */
 const stateText = `

@@ -5,6 +5,7 @@ import type { StateKind } from '../domain/request.ts';
 import type { RequestView } from '../domain/view.ts';
 import { keepText, type SaltedText } from './erasable-texts.ts';
 import type { Db } from './pool.ts';
+import { takeTurns } from './turns.ts';
 
 export type RequestRow = {
   readonly id: RequestId;
@@ -134,13 +135,8 @@ export const ungranted = (
     [after, limit],
   );
 
-/**
- * Lets the calling transactions about one request take turns, until they end. Not the row's own lock: nobody who may
- * decide or claim may also change a request, and a row lock takes that privilege.
- */
-export async function takeTurn(tx: Db, id: RequestId): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(hashtextextended('curfew.request ' || $1, 0))`, [id]);
-}
+/** Lets the calling transactions about one request take turns, until they end. */
+export const takeTurn = (tx: Db, id: RequestId): Promise<unknown> => takeTurns(tx, 'request', [id]);
 
 /** What a person holds: granting, active or still revoking, newest first. */
 export const heldBy = (db: Db, person: PersonId): Promise<readonly FollowedRequest[]> =>

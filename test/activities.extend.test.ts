@@ -15,6 +15,7 @@ import type { Store } from '../store/pool.ts';
 import { click, ok, policyText, type Handle } from './support/company.ts';
 import { eventually } from './support/eventually.ts';
 import { after, ordersProd, startGranting, type Granting } from './support/granting.ts';
+import { waitForTurns } from './support/turns.ts';
 
 let world: Granting;
 beforeAll(async () => {
@@ -237,7 +238,7 @@ describe('an extension', () => {
       done = extend({ ...order, ...more })
         .catch(() => undefined)
         .finally(() => (isOver = true));
-      await eventually('it waits, or is over', async () => isOver || (await waitsForItsTurn(admin)));
+      await eventually('it waits, or is over', async () => isOver || (await waitForTurns(admin)) > 0);
       expect(isOver).toBe(false);
       await projections.viewsToChange(tx, [it.requestId]);
       await tx.query('select from curfew.access_grant where request_id = $1 for update', [it.requestId]);
@@ -246,13 +247,6 @@ describe('an extension', () => {
     expect((await extensions.outcomeOf(admin, order.extensionId))?.kind).toBe('over' in more ? 'failed' : 'extended');
   });
 });
-
-const waitsForItsTurn = async (admin: Store): Promise<boolean> =>
-  (
-    await admin.query(
-      `select from pg_stat_activity where wait_event = 'advisory' and query like 'select pg_advisory_xact_lock%'`,
-    )
-  ).length > 0;
 
 /** Each is done to an extension that was approved in order. */
 const refusals: readonly {
