@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await company.restore();
-  place = placeIn(real, 5_000);
+  place = placeIn(real);
   worker = await startWorker(real, place, { activities: keepingTheStore() });
 });
 afterEach(async () => {

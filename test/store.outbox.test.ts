@@ -18,7 +18,7 @@ beforeAll(async () => {
   api = store.as.curfew_api;
   worker = store.as.curfew_worker;
   reaper = store.as.curfew_reaper;
-}, 60_000);
+});
 afterAll(() => store.end());
 beforeEach(async () => {
   await store.admin.query('update curfew.outbox set done_at = now() where done_at is null');
@@ -88,8 +88,8 @@ test('a row waits while something older of its request waits, is taken elsewhere
 
 test('a taken row is due again after its lease, with one attempt more', async () => {
   const id = await put('dropped');
-  expect(await outbox.take(worker, 10, 50)).toMatchObject([{ id, attempts: 1 }]);
-  expect(await outbox.take(worker, 10, 50)).toEqual([]);
+  expect(await outbox.take(worker, 10, 2_000)).toMatchObject([{ id, attempts: 1 }]);
+  expect(await outbox.take(worker, 10, 2_000)).toEqual([]);
   const [again] = await until(async () => {
     const rows = await outbox.take(worker, 10, 60_000);
     return rows.length > 0 && rows;

@@ -37,6 +37,7 @@ test.each([
   for (const [name, call] of Object.entries(calls)) {
     const startedAt = performance.now();
     await expect(call(), name).rejects.toMatchObject({ code: 'NotConfirmed' });
-    expect(performance.now() - startedAt, name).toBeLessThan(deadlineMs + 300);
+    // Slack waits for three seconds.
+    expect(performance.now() - startedAt, name).toBeLessThan(2_900);
   }
 });

@@ -79,7 +79,7 @@ test('nobody claims, so it lapses, by the earlier deadline that approval brought
 
 test('what was approved right before decide-by may be claimed until use-by', async () => {
   await world.serve({ holdMs: 300 });
-  const it = await world.start({ decideByAt: inMs(1_500) });
+  const it = await world.start({ decideByAt: inMs(5_000) });
   await it.approve();
   await eventually('decide-by is over', () => Date.now() > it.input.decideByAt + 1_200);
   await it.claim();
