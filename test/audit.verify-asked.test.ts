@@ -47,6 +47,17 @@ describe('a file about a period', () => {
     expect(wrong(verdict)).toEqual([]);
   });
 
+  test.each([
+    ['words that JavaScript passes over', '2 Mar 2026 09:00 UTC (all since 2020-01-01)'],
+    ['another order of day and month', '01/02/2026'],
+    ['an hour that hangs on where it is read', '2026-03-02 09:00'],
+  ])('is not read where its instant is told in %s', async (_, fromAt) => {
+    const log = sample();
+    await expect(verdictOn({ ...log.written(), ...asked(fromAt, instantOf(log, 15)) })).rejects.toThrow(
+      'none that this version knows',
+    );
+  });
+
   test('does not hold where it has not a single entry (I11)', async () => {
     const log = sample();
     const empty = { ...nothing, at: log.at, signed: log.lines.map(leafHash), leaves: [], sizes: [16] };

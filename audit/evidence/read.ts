@@ -184,7 +184,11 @@ function isAsked(asked: Partial<EvidenceIndex['asked']> | undefined): boolean {
   if (asked?.kind === 'request') return 'request' in asked && isUuid(asked.request);
   return asked?.kind === 'span' && 'fromAt' in asked && [asked.fromAt, asked.toAt].every(isInstant);
 }
-const isInstant = (text: unknown): boolean => typeof text === 'string' && !Number.isNaN(Date.parse(text));
+/** NB. In the one form that says the same to everybody: JavaScript takes words, and hours without a zone, for an instant. */
+const isInstant = (text: unknown): boolean => {
+  const at = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString() === text;
+};
 
 /**
  * Is every byte what it was when the file was written? The sum in the comment says so for all but the last record; the

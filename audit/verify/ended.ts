@@ -16,7 +16,7 @@ import {
 } from './case.ts';
 import { whyNotExtended, whyNotMoved } from './extended.ts';
 import { apartMs } from './instants.ts';
-import { latenessOf, noteClusterAlarm, saidOver, skewMs } from './late.ts';
+import { isNothingLeft, latenessOf, noteClusterAlarm, saidOver, skewMs } from './late.ts';
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
 
@@ -62,7 +62,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const receipt = await receipts.take(entry.subject, 'revoke', body.receipt);
     if (typeof receipt === 'string') return tally.bad(entry, receipt);
     tally.count('receipts');
-    for (const why of whyNotEnded(receipt, entry.subject, body)) tally.bad(entry, why);
+    for (const why of whyNotEnded(receipt, entry.subject, body, one)) tally.bad(entry, why);
     if (one && isGranted(one)) late(entry, one, body);
   }
 
@@ -153,13 +153,19 @@ function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly s
   ];
 }
 
-function whyNotEnded(receipt: RevokeReceipt, request: string, body: EndedBody): readonly string[] {
-  const open = receipt.nodes.filter(({ ended, sessionsLeft, canLogin }) => !ended || sessionsLeft > 0 || canLogin);
+function whyNotEnded(
+  receipt: RevokeReceipt,
+  request: string,
+  body: EndedBody,
+  one: Case | undefined,
+): readonly string[] {
+  const open = receipt.nodes.filter((node) => !isNothingLeft([node]));
   return [
     ...(receipt.role === `cfw_${request.replaceAll('-', '')}` && body.role === receipt.role
       ? []
       : ['The login is not the one of this request.']),
     ...(receipt.target === body.target ? [] : ['Its receipt is of another target.']),
+    ...(one === undefined || body.target === one.opened.target ? [] : ['It ended on another target than it was for.']),
     ...(receipt.verifiedAt === body.verifiedAt ? [] : ['Its receipt was verified at another instant.']),
     ...(receipt.nodes.length === 0 ? ['No node said that nothing is left.'] : []),
     ...open.map(({ node }) => `${node} had something left of it.`),

@@ -40,7 +40,8 @@ function noteWhere(alarms: Alarm[], entry: PlacedEntry, counts: (code: string) =
 
 /** Each node has answered, and nobody can log in or is inside. */
 export const isNothingLeft = (nodes: readonly NodeEvidence[]): boolean =>
-  nodes.length > 0 && nodes.every(({ ended, sessionsLeft, canLogin }) => ended && sessionsLeft === 0 && !canLogin);
+  nodes.length > 0 &&
+  nodes.every(({ ended, sessionsLeft, canLogin }) => ended === true && sessionsLeft === 0 && canLogin === false);
 
 /** `onTime`: what is counted. `late`: it was over so many milliseconds too late; `loud`: and somebody was told. */
 export type Lateness =

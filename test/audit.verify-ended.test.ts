@@ -1,0 +1,47 @@
+/** A lie that its writer made whole: the end's entry and its receipt agree, and neither is about this grant, or says enough. */
+import { expect, test } from 'vitest';
+import type { RevokeReceipt } from '../domain/grant.ts';
+import { evidenceHash } from '../policy/digest.ts';
+import { canonical } from './support/evidence.ts';
+import { held, verdictOn, wrongIn } from './support/verified.ts';
+
+type Lie = (receipt: RevokeReceipt) => object;
+
+/** What does not hold of a grant whose end is told so, and where. */
+async function told(lie: Lie): Promise<readonly string[]> {
+  const { log, id } = held();
+  const index = log.end(id);
+  const receipt = JSON.parse(String(log.receipts.at(-1))) as RevokeReceipt;
+  const other = { ...receipt, ...lie(receipt) };
+  log.receipts[log.receipts.length - 1] = canonical(other);
+  const line = String(log.lines[index])
+    .replace(evidenceHash(receipt), evidenceHash(other))
+    .replace(`"target":"${receipt.target}"`, `"target":"${other.target}"`);
+  log.lines[index] = Buffer.from(line);
+  const verdict = await verdictOn(log);
+  for (const one of verdict.checks[4]?.first ?? []) expect(one.index).toBe(index);
+  return wrongIn(verdict);
+}
+
+test('an end that says nothing else than was seen holds', async () => {
+  expect(await told(() => ({}))).toEqual([]);
+});
+
+test('an end on another target than the grant was on is none (I16)', async () => {
+  expect(await told(() => ({ target: 'models-prod' }))).toEqual(['5: It ended on another target than it was for.']);
+});
+
+const left = '5: a:5432 had something left of it.';
+test.each<[string, string]>([
+  ['whether anybody can log in', 'canLogin'],
+  ['whether a session is left', 'sessionsLeft'],
+  ['whether it has ended there', 'ended'],
+])('a node that does not say %s has not said that nothing is left (I16)', async (_, field) => {
+  const without = ({ nodes }: RevokeReceipt) => nodes.map((node) => ({ ...node, [field]: undefined }));
+  expect(await told((receipt) => ({ nodes: without(receipt) }))).toEqual([left]);
+});
+
+test('and one that says it in words has not either', async () => {
+  const inWords = ({ nodes }: RevokeReceipt) => nodes.map((node) => ({ ...node, sessionsLeft: 'none' }));
+  expect(await told((receipt) => ({ nodes: inWords(receipt) }))).toEqual([left]);
+});
