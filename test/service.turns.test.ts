@@ -35,11 +35,11 @@ const inOrder = () => ({ deleted: false, bot: false, restricted: false, stranger
 test.each(['curfew_auditor', 'curfew_collector', 'curfew_reaper'] as const)(
   'no lock that %s may hold keeps a decision, a claim, a record, a word on people or a policy waiting',
   async (login) => {
-    const { store, use, id } = company;
+    const { store, use } = company;
     const { requestId } = await opened(company);
     const leaver = `leaver-${(people += 1)}`;
     const { curfew_worker: worker, curfew_directory: directory } = store.as;
-    const ben = id('ben');
+    const ben = company.id('ben');
     const groups = ['engineers', 'responders'].map((name) => ({ name }));
     const responder = await addPerson(directory, `responder-${(people += 1)}`, { groups });
     await addPerson(directory, leaver, {});
