@@ -224,7 +224,7 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
   },
   extended: {
     outcome: 'expired',
-    activities: { holdMs: 2_000 },
+    activities: { holdMs: 5_000 },
     input: () => ({ plan: automatic(), slack: true, noticeMs: 500 }),
     drive: async (it) => {
       await it.claim();
@@ -234,7 +234,7 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
   },
   'extension-asked-and-given': {
     outcome: 'expired',
-    activities: { holdMs: 2_000 },
+    activities: { holdMs: 5_000 },
     input: () => ({ plan: automatic() }),
     drive: async (it) => {
       await it.claim();
@@ -246,7 +246,7 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
   },
   'extension-denied': {
     outcome: 'expired',
-    activities: { holdMs: 2_000 },
+    activities: { holdMs: 5_000 },
     input: () => ({ plan: automatic(), slack: true }),
     drive: async (it) => {
       await it.claim();
@@ -258,7 +258,7 @@ export const accessRequestScenarios: Readonly<Record<string, Scenario>> = {
   },
   'extension-failed': {
     outcome: 'expired',
-    activities: { holdMs: 2_000, extend: () => Promise.reject(refused('PolicyDenied')) },
+    activities: { holdMs: 5_000, extend: () => Promise.reject(refused('PolicyDenied')) },
     input: () => ({ plan: automatic(), slack: true }),
     drive: async (it) => {
       await it.claim();
