@@ -28,18 +28,23 @@ export const keptSessions = (db: Db, requestId: RequestId): Promise<readonly Kep
     [requestId],
   );
 
-const pageOf = 2_000;
+const pageOf = 1_000;
+const allLines = { from: 0, to: 2 ** 31 - 1 } as const;
 
-/** All of one session, in the order of its log. */
-export async function* statementPages(db: Db, session: number): AsyncGenerator<KeptStatement> {
-  let after = 0;
+/** Of one session, in the order of its log. @param lines which of them, both ends included */
+export async function* statementPages(
+  db: Db,
+  session: number,
+  { from, to }: { readonly from: number; readonly to: number } = allLines,
+): AsyncGenerator<KeptStatement> {
+  let after = from - 1;
   for (;;) {
     const page = await db.query<KeptStatement>(
       `select x.line, x.at, x.via, x.what, x.duration_us as "durationUs", x.error, x.text_hash as "textHash",
          x.parameters_hash as "parametersHash", t.text, t.parameters, t.salt
        from curfew.session_statement x left join curfew.session_text t on t.session = x.session and t.line = x.line
-       where x.session = $1 and x.line > $2 order by x.line limit ${pageOf}`,
-      [session, after],
+       where x.session = $1 and x.line > $2 and x.line <= $3 order by x.line limit ${pageOf}`,
+      [session, after, to],
     );
     yield* page;
     if (page.length < pageOf) return;

@@ -1,64 +1,13 @@
 /** An extension moves an end for as long as was asked for and approved, and for nothing else. */
 import { describe, expect, test } from 'vitest';
-import { extensionAsked, extensionDecided, extensionFailed, extensionMade } from '../domain/events/extension.ts';
+import { extensionFailed } from '../domain/events/extension.ts';
 import type { ExtensionReceipt } from '../domain/grant.ts';
-import { roleOf, type ExtensionId, type RequestId, type TargetName } from '../domain/ids.ts';
-import { decisionId, evidenceHash, extensionDigestOf } from '../policy/digest.ts';
-import { planFor } from '../policy/plan.ts';
-import { canonical, people, policy, type SampleLog, uuid } from './support/evidence.ts';
-import { account } from './support/people.ts';
+import type { ExtensionId, RequestId, TargetName } from '../domain/ids.ts';
+import { people, uuid, type SampleLog } from './support/evidence.ts';
+import { askMore, decideMore, moreMade } from './support/extending.ts';
 import { countsOf, held, verdictOn, wrongIn } from './support/verified.ts';
 
 const minute = 60_000;
-
-type Asked = ReturnType<typeof ask>;
-
-/** Half an hour more, for each that was asked for. */
-function ask(log: SampleLog, id: RequestId, number = 1, more: { fromAt?: number; endAt?: number } = {}) {
-  const { kind, target, role, durationMs, ticket, digest: request } = log.opened(id);
-  const askedAt = log.at;
-  const { fromAt = log.claimed(id).endAt, endAt = fromAt + 30 * minute * number } = more;
-  const all = [people.owner, people.other];
-  const { plan } = planFor(
-    policy,
-    { kind, requester: people.requester, target, role, durationMs, ticket, startAt: null },
-    all,
-    askedAt,
-  );
-  if (plan.verdict === 'denied') throw new Error('the sample policy denies it');
-  const extension = uuid(0x7000 + number) as ExtensionId;
-  const digest = extensionDigestOf({ extensionId: extension, request, endAt, reasonHash: null, plan });
-  const facts = { requester: people.requester, people: all };
-  const said = { extension, number, kind: 'asked' as const, fromAt, endAt, askedAt, judgedMs: durationMs };
-  log.append(extensionAsked(people.requester.id, id, { ...said, digest, reason: null, plan, facts }));
-  return { extension, number, fromAt, endAt, digest };
-}
-
-function decide(log: SampleLog, id: RequestId, { extension, digest }: Asked, verdict: 'approve' | 'deny'): number {
-  const madeAt = log.at;
-  const said = { digest, stage: 0, verdict };
-  const decision = decisionId({ requestId: id, ...said, person: people.owner.id, voidsBefore: 0 });
-  const facts = { person: people.owner, account: account(madeAt) };
-  const requester = { id: people.requester.id, aliases: [] };
-  return log.append(
-    extensionDecided(people.owner.id, id, { extension, decision, ...said, madeAt, denial: null, facts, requester }),
-  );
-}
-
-/** @param more what its receipt says otherwise */
-function made(
-  log: SampleLog,
-  id: RequestId,
-  asked: Omit<Asked, 'digest'>,
-  more: Partial<ExtensionReceipt> = {},
-): number {
-  const { extension, number, fromAt, endAt } = asked;
-  const seen = { target: 'orders-prod' as TargetName, role: roleOf(id), endAt, validUntilAt: endAt, canLogin: true };
-  const receipt: ExtensionReceipt = { kind: 'extension', requestId: id, extension, ...seen, readAt: log.at, ...more };
-  log.receipts.push(canonical(receipt));
-  const body = { extension, number, fromAt, endAt, receipt: evidenceHash(receipt) };
-  return log.append(extensionMade(people.requester.id, id, body), 'curfew_worker');
-}
 
 /** The grant ends a second after this instant. */
 function endsAt(log: SampleLog, id: RequestId, endAt: number): void {
@@ -69,30 +18,30 @@ function endsAt(log: SampleLog, id: RequestId, endAt: number): void {
 describe('a later end', () => {
   test('holds where it was asked for, approved and moved', async () => {
     const { log, id } = held();
-    const asked = ask(log, id);
-    decide(log, id, asked, 'approve');
-    made(log, id, asked);
+    const asked = askMore(log, id);
+    decideMore(log, id, asked, 'approve');
+    moreMade(log, id, asked);
     endsAt(log, id, asked.endAt);
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
   test('holds where one that nothing came of went before', async () => {
     const { log, id } = held();
-    const { extension, number } = ask(log, id);
+    const { extension, number } = askMore(log, id);
     log.append(extensionFailed(people.requester.id, id, { extension, number, cause: 'refused' }), 'curfew_worker');
-    const asked = ask(log, id, 2);
-    decide(log, id, asked, 'approve');
-    made(log, id, asked);
+    const asked = askMore(log, id, 2);
+    decideMore(log, id, asked, 'approve');
+    moreMade(log, id, asked);
     endsAt(log, id, asked.endAt);
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
   test('holds where one that was denied went before', async () => {
     const { log, id } = held();
-    decide(log, id, ask(log, id), 'deny');
-    const asked = ask(log, id, 2);
-    decide(log, id, asked, 'approve');
-    made(log, id, asked);
+    decideMore(log, id, askMore(log, id), 'deny');
+    const asked = askMore(log, id, 2);
+    decideMore(log, id, asked, 'approve');
+    moreMade(log, id, asked);
     endsAt(log, id, asked.endAt);
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
@@ -105,7 +54,7 @@ describe('a later end', () => {
       /Nobody asked for this extension/,
       (log, id, endAt) => {
         const one = { extension: uuid(0x7777) as ExtensionId, number: 1, fromAt: endAt, endAt: endAt + 600 * minute };
-        const index = made(log, id, one);
+        const index = moreMade(log, id, one);
         endsAt(log, id, one.endAt);
         return index;
       },
@@ -115,8 +64,8 @@ describe('a later end', () => {
       5,
       /0 of 1 approvals/,
       (log, id) => {
-        const asked = ask(log, id);
-        const index = made(log, id, asked);
+        const asked = askMore(log, id);
+        const index = moreMade(log, id, asked);
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -126,9 +75,9 @@ describe('a later end', () => {
       2,
       /was over, or had come to nothing/,
       (log, id) => {
-        const asked = ask(log, id);
-        decide(log, id, asked, 'deny');
-        const index = made(log, id, asked);
+        const asked = askMore(log, id);
+        decideMore(log, id, asked, 'deny');
+        const index = moreMade(log, id, asked);
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -138,10 +87,10 @@ describe('a later end', () => {
       2,
       /was over, or had come to nothing/,
       (log, id) => {
-        const asked = ask(log, id);
-        decide(log, id, asked, 'approve');
-        made(log, id, asked);
-        const index = made(log, id, asked);
+        const asked = askMore(log, id);
+        decideMore(log, id, asked, 'approve');
+        moreMade(log, id, asked);
+        const index = moreMade(log, id, asked);
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -151,9 +100,9 @@ describe('a later end', () => {
       5,
       /another end than was asked for/,
       (log, id) => {
-        const asked = ask(log, id);
-        decide(log, id, asked, 'approve');
-        const index = made(log, id, { ...asked, endAt: asked.endAt + 600 * minute });
+        const asked = askMore(log, id);
+        decideMore(log, id, asked, 'approve');
+        const index = moreMade(log, id, { ...asked, endAt: asked.endAt + 600 * minute });
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -163,9 +112,9 @@ describe('a later end', () => {
       5,
       /adds more than was judged/,
       (log, id, endAt) => {
-        const asked = ask(log, id, 1, { endAt: endAt + 600 * minute });
-        decide(log, id, asked, 'approve');
-        const index = made(log, id, asked);
+        const asked = askMore(log, id, 1, { endAt: endAt + 600 * minute });
+        decideMore(log, id, asked, 'approve');
+        const index = moreMade(log, id, asked);
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -175,9 +124,9 @@ describe('a later end', () => {
       5,
       /begins at another instant/,
       (log, id, endAt) => {
-        const asked = ask(log, id, 1, { fromAt: endAt + 600 * minute });
-        decide(log, id, asked, 'approve');
-        const index = made(log, id, asked);
+        const asked = askMore(log, id, 1, { fromAt: endAt + 600 * minute });
+        decideMore(log, id, asked, 'approve');
+        const index = moreMade(log, id, asked);
         endsAt(log, id, asked.endAt);
         return index;
       },
@@ -194,27 +143,32 @@ describe('a later end', () => {
 
   test('of one that nobody asked for moves nothing: the grant is held too long', async () => {
     const { log, id, endAt } = held();
-    made(log, id, { extension: uuid(0x7777) as ExtensionId, number: 1, fromAt: endAt, endAt: endAt + 600 * minute });
+    moreMade(log, id, {
+      extension: uuid(0x7777) as ExtensionId,
+      number: 1,
+      fromAt: endAt,
+      endAt: endAt + 600 * minute,
+    });
     endsAt(log, id, endAt + 540 * minute);
     expect(wrongIn(await verdictOn(log)).join()).toMatch(/It ended 32400 s after it should have/);
   });
 });
 
-describe('the receipt of a later end', () => {
-  /** One grant with two later ends. @returns where their entries are */
-  function twice(more: Partial<ExtensionReceipt> = {}) {
-    const { log, id } = held();
-    const one = ask(log, id);
-    decide(log, id, one, 'approve');
-    const first = made(log, id, one, more);
-    const other = ask(log, id, 2, { fromAt: one.endAt, endAt: one.endAt + 30 * minute });
-    decide(log, id, other, 'approve');
-    const second = made(log, id, other);
-    endsAt(log, id, other.endAt);
-    return { log, first, second };
-  }
-  const foundIn = async (log: Parameters<typeof verdictOn>[0]) => (await verdictOn(log)).checks[4]?.first;
+/** One grant with two later ends. @returns where their entries are */
+function twice(more: Partial<ExtensionReceipt> = {}) {
+  const { log, id } = held();
+  const one = askMore(log, id);
+  decideMore(log, id, one, 'approve');
+  const first = moreMade(log, id, one, more);
+  const other = askMore(log, id, 2, { fromAt: one.endAt, endAt: one.endAt + 30 * minute });
+  decideMore(log, id, other, 'approve');
+  const second = moreMade(log, id, other);
+  endsAt(log, id, other.endAt);
+  return { log, first, second };
+}
+const foundIn = async (log: Parameters<typeof verdictOn>[0]) => (await verdictOn(log)).checks[4]?.first;
 
+describe('the receipt of a later end', () => {
   test('is in the file, and counted', async () => {
     const verdict = await verdictOn(twice().log);
     expect(wrongIn(verdict)).toEqual([]);

@@ -8,16 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkpointText } from '../audit/checkpoint.ts';
-import { parseLine } from '../audit/entry-line.ts';
 import { rootOf } from '../audit/merkle.ts';
 import { signNote } from '../audit/signed-note.ts';
 import type { Verdict } from '../audit/verify/verify.ts';
-import { isRefusal } from '../domain/errors.ts';
-import type { Login } from '../domain/events.ts';
-import { keepCheckpoint, readNodes, sequence, sizeOf } from '../store/log.ts';
+import { readNodes } from '../store/log.ts';
 import type { Db } from '../store/pool.ts';
-import { canonical, keysOf, policy, policyText, SampleLog } from './support/evidence.ts';
+import { keysOf, SampleLog } from './support/evidence.ts';
 import { startStore, type TestStore } from './support/store.ts';
+import { pastRules, putLog, signStore } from './support/stored-log.ts';
 import { curfew } from './support/terminal.ts';
 
 let store: TestStore;
@@ -28,60 +26,7 @@ let kept = '';
 const keys = keysOf();
 const file = (name: string): string => join(folder, name);
 
-/** Puts a log made by hand into the store, each entry by the login that may write it, and what its entries name beside it. */
-async function put(log: SampleLog): Promise<void> {
-  const instants: string[] = [];
-  for (const line of log.lines) {
-    const read = parseLine(line);
-    if (isRefusal(read)) throw new Error(read.message);
-    const { kind, actor, subject, body, login, at } = read;
-    instants.push(at);
-    await store.as[login as Login].query('select audit.append($1, $2, $3, $4)', [
-      kind,
-      actor,
-      subject,
-      canonical(body),
-    ]);
-  }
-  await asSuperuser(async (db) => {
-    // Each was written when it says that it was.
-    await db.query(
-      `update audit.entry e set at = n.at from (
-         select row_number() over (order by x.id) as place, x.id from audit.entry x) o
-       join unnest($1::timestamptz[]) with ordinality as n (at, place) on n.place = o.place where e.id = o.id`,
-      [instants],
-    );
-    for (const receipt of log.receipts) {
-      const { requestId, kind } = JSON.parse(String(receipt)) as { requestId: string; kind: string };
-      await db.query('insert into curfew.receipt (request_id, kind, body, made_at) values ($1, $2, $3, now())', [
-        requestId,
-        kind,
-        String(receipt),
-      ]);
-    }
-    await db.query(`insert into curfew.policy_version (hash, text) values ($1, $2)`, [policy.hash, policyText]);
-  });
-}
-
-/** Past every rule of the store. */
-const asSuperuser = (work: (db: Db) => Promise<unknown>): Promise<void> =>
-  store.admin.transaction(async (tx) => {
-    await tx.query('set local session_replication_role = replica');
-    await tx.query('alter table audit.entry disable trigger all');
-    await tx.query('alter table audit.leaf disable trigger all');
-    await tx.query('alter table audit.checkpoint disable trigger all');
-    await work(tx);
-  });
-
-async function sign(): Promise<string> {
-  const worker = store.as.curfew_worker;
-  await sequence(worker, 1_000);
-  const size = await sizeOf(worker);
-  const root = await rootOf(size, (nodes) => readNodes(worker, nodes));
-  const at = Date.now();
-  const note = signNote(checkpointText({ origin: 'curfew/1', size, root, at }), [keys.signer]);
-  return (await keepCheckpoint(worker, { size, epoch: 1, note, at })).note;
-}
+const asSuperuser = (work: (db: Db) => Promise<unknown>): Promise<void> => pastRules(store, work);
 
 beforeAll(async () => {
   store = await startStore();
@@ -90,9 +35,9 @@ beforeAll(async () => {
   log.applyPolicy();
   log.at += 60_000;
   requests = [log.whole(), log.whole(), log.whole()];
-  await put(log);
+  await putLog(store, log);
   atMs = log.lines.map((line) => Date.parse(/"at":"([^"]+)"/.exec(String(line))?.[1] ?? ''));
-  kept = await sign();
+  kept = await signStore(store, keys);
   await writeFile(file('kept.note'), kept);
 });
 afterAll(async () => {

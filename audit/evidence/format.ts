@@ -4,7 +4,7 @@
  *
  * The lines of `entries.jsonl` stand in the order of the log. First those that were picked one by one from before the
  * span, then the whole span without a gap, then those picked from after it; each picked one has its place and its proof
- * in `places.jsonl`, in the same order. Receipts and histories stand in the order of the entries that name them, so that
+ * in `places.jsonl`, in the same order. Receipts, statements and histories stand in the order of the entries that name them, so that
  * a reader needs no more memory for a million entries than for one.
  */
 
@@ -16,6 +16,7 @@ export const members = {
   entries: 'entries.jsonl',
   places: 'places.jsonl',
   receipts: 'receipts.jsonl',
+  statements: 'statements.jsonl',
   histories: 'histories.jsonl',
 } as const;
 
@@ -43,6 +44,8 @@ export type EvidenceIndex = {
     readonly checkpoints: number;
     readonly policies: number;
     readonly receipts: number;
+    /** Only where they were asked for. */
+    readonly statements?: number;
     readonly histories: number;
     readonly bundles: number;
   };

@@ -33,6 +33,8 @@ export type EvidenceParts = {
   readonly leaves: Stream<Buffer>;
   readonly places: Stream<PlaceLine>;
   readonly receipts: Stream<Buffer>;
+  /** Only where they were asked for. */
+  readonly statements?: Stream<Buffer>;
   readonly histories: Stream<HistoryLine>;
   readonly policies: Stream<{ readonly hash: string; readonly text: string }>;
   readonly bundles: Stream<{ readonly hash: string; readonly bytes: Buffer }>;
@@ -77,6 +79,7 @@ async function addAll(zip: yazl.ZipFile, parts: EvidenceParts): Promise<Evidence
   await addBytes(zip, leavesMember, parts.leaves);
   const picked = await add(zip, members.places, json(parts.places), false);
   const receipts = await add(zip, members.receipts, parts.receipts, false);
+  const statements = parts.statements && (await add(zip, members.statements, parts.statements, false));
   const histories = await add(zip, members.histories, mapped(parts.histories, historyLine), true);
   let policies = 0;
   for await (const { hash, text } of parts.policies) {
@@ -88,7 +91,8 @@ async function addAll(zip: yazl.ZipFile, parts: EvidenceParts): Promise<Evidence
     zip.addBuffer(bytes, bundleMember(hash), { ...header, compress: true });
     bundles += 1;
   }
-  const counts = { entries, picked, checkpoints, policies, receipts, histories, bundles };
+  const asked = statements === undefined ? {} : { statements };
+  const counts = { entries, picked, checkpoints, policies, receipts, ...asked, histories, bundles };
   const index = Buffer.from(`${JSON.stringify(parts.index(counts), null, 2)}\n`);
   zip.addBuffer(index, members.index, { ...header, compress: false });
   return counts;

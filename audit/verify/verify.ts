@@ -24,6 +24,7 @@ import { checkRecovered, type Recovery } from './recovered.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
 import { says } from './sentence.ts';
+import { checkStatements } from './statements.ts';
 import { walkTree, type Progress, type Proven } from './walk.ts';
 
 export type VerifyInput = {
@@ -103,6 +104,7 @@ type Checks = {
   readonly judged: ReturnType<typeof checkJudged>;
   readonly replayed: ReturnType<typeof checkReplayed>;
   readonly ended: ReturnType<typeof checkEnded>;
+  readonly statements: ReturnType<typeof checkStatements>;
 };
 
 async function walkEntries(
@@ -123,6 +125,7 @@ async function walkEntries(
     judged: checkJudged(cases, policiesOf(evidence), judged),
     replayed: checkReplayed(evidence, openReplay, replayed),
     ended: checkEnded(cases, receiptsOf(evidence), ended),
+    statements: checkStatements(evidence, ended),
   };
   let walked = 0;
   try {
@@ -144,6 +147,7 @@ async function walkEntries(
   checks.legal.finish();
   checks.judged.finish();
   await checks.replayed.finish().catch((error: unknown) => replayed.bad(members.histories, says(error)));
+  await checks.statements.finish().catch((error: unknown) => ended.bad(members.statements, says(error)));
   try {
     return { about, recoveries, open: await checks.ended.finish(newest.at) };
   } catch (error) {
@@ -174,6 +178,7 @@ function see(
     [judged, () => checks.judged.see(entry)],
     [replayed, () => checks.replayed.see(entry, proven)],
     [ended, () => checks.ended.see(entry)],
+    [ended, () => checks.statements.see(entry)],
     [legal, () => checks.legal.see(entry)],
   ];
   const over = (): void => {

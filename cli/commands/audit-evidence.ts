@@ -16,6 +16,7 @@ type Options = PeriodOptions & {
   readonly output?: string;
   readonly checkpoint?: string;
   readonly key?: readonly string[];
+  readonly statements?: true;
 };
 
 /** `curfew audit evidence`: one file with which anybody can prove what happened. */
@@ -24,7 +25,7 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
     .command('evidence')
     .summary('write a file that proves what happened, for curfew verify')
     .description(
-      'Writes one file about one request, or about a period: the entries of the log with their proofs, the signed checkpoints, the policies, receipts and Workflow histories that the entries name. Whoever has it and the public key of the log can check all of it by `curfew verify`, with nothing else.',
+      'Writes one file about one request, or about a period: the entries of the log with their proofs, the signed checkpoints, the policies, receipts and Workflow histories that the entries name; with --statements also what was done with access, as much of it as is kept, which curfew verify holds against the log. Whoever has it and the public key of the log can check all of it by `curfew verify`, with nothing else.',
     )
     .option('--request <id>', 'about this request')
     .option('--from <instant>', 'about everything from then on')
@@ -34,6 +35,7 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
       '--key <key...>',
       'public keys of the log: checkpoints that none of them signed are left out, which only who broke in puts there',
     )
+    .option('--statements', 'with what was done in each session; it can hold personal data')
     .option('-o, --output <file>', 'into this file, which must not be there yet')
     .addHelpText(
       'after',
@@ -51,13 +53,14 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
           given,
           (done) => terminal.progress?.(`${done} of ${entries} entries`),
           keys ? isSignedBy(keys) : isPlain,
+          options.statements === true,
         );
         const counts = await writeEvidence(path, parts).catch((error: unknown) => {
           throw whyNotWritten(path, error);
         });
         terminal.progress?.('');
         terminal.err(
-          `${path}: ${counted(counts.entries, 'entries')} of a log of ${size}, ${counted(counts.checkpoints, 'checkpoints')}, ${counted(counts.policies, 'policies')}, ${counted(counts.receipts, 'receipts')}, ${counted(counts.histories, 'histories')}, ${counted(counts.bundles, 'scripts')}.\n`,
+          `${path}: ${counted(counts.entries, 'entries')} of a log of ${size}, ${counted(counts.checkpoints, 'checkpoints')}, ${counted(counts.policies, 'policies')}, ${counted(counts.receipts, 'receipts')}, ${counted(counts.histories, 'histories')}, ${counts.statements === undefined ? '' : `${counted(counts.statements, 'statements')}, `}${counted(counts.bundles, 'scripts')}.\n`,
         );
         terminal.out(`${path}\n`);
       });

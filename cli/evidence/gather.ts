@@ -18,8 +18,9 @@ import type { PolicyHash } from '../../domain/ids.ts';
 import type { Db } from '../../store/pool.ts';
 import { Stopped } from '../terminal.ts';
 import { checkpointsOf, isPlain, newestOf, textOf, type IsTaken } from './checkpoints.ts';
-import { placesFor, type Places, type Wanted } from './places.ts';
+import { placesFor, withErasures, type Places, type Wanted } from './places.ts';
 import { readmeOf } from './readme.ts';
+import { statementsOf } from './statements.ts';
 
 const pageSize = 1_000;
 const historiesAtOnce = 50;
@@ -30,6 +31,7 @@ export type Gathered = { readonly parts: EvidenceParts; readonly entries: number
  * @param given a signed checkpoint that somebody else has kept, so that the file can be held against it
  * @param onProgress how many entries are read by now
  * @param isTaken which checkpoints of the store are put into the file
+ * @param withStatements what was done with access too
  * @throws Stopped where there is nothing to prove, or it was retired
  */
 export async function gather(
@@ -38,13 +40,15 @@ export async function gather(
   given: string | undefined,
   onProgress: (entries: number) => void,
   isTaken: IsTaken = isPlain,
+  withStatements = false,
 ): Promise<Gathered> {
   const newest = await newestOf(db, isTaken);
   if (!newest)
     throw new Stopped('The log has no signed checkpoint yet: the worker signs one each minute, where it has a key.');
   const { size } = newest;
   const read: ReadNodes = (nodes) => readNodes(db, nodes);
-  const places = await placesFor(db, wanted, size, isTaken);
+  const asWanted = await placesFor(db, wanted, size, isTaken);
+  const places = withStatements ? await withErasures(db, asWanted, size) : asWanted;
   const { span, picked } = places;
   const [before, after] = [
     picked.filter((place) => place < span.from || span.from === span.to),
@@ -64,13 +68,14 @@ export async function gather(
         };
   const origin = originOf(newest.note);
   const parts: EvidenceParts = {
-    readme: readmeOf(asked, origin, size),
+    readme: readmeOf(asked, origin, size, withStatements),
     checkpoints,
     epochs: (await epochs(db)).flatMap(({ note }) => (note === null ? [] : [note])),
     entries: seen(db, before, span, after),
     leaves: hashesOf(db, span),
     places: proofsOf(db, picked, size),
     receipts: paged(allOf(before, span, after), pageSize, async (some) => (await receiptsAt(db, some)).map(canonical)),
+    ...(withStatements && { statements: statementsOf(db, allOf(before, span, after), size) }),
     histories: paged(exportsAmong(db, allOf(before, span, after)), historiesAtOnce, (some) =>
       historyLines(db, some, named.bundles),
     ),

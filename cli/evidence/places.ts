@@ -4,6 +4,7 @@ import { ofClusters } from '../../audit/verify/late.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import { everAlarmed, linesAt, placesAbout, placesAround } from '../../store/evidence.ts';
+import { holdersAt } from '../../store/evidence-statements.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import { spanOf } from '../../store/log-pages.ts';
 import { everApplied } from '../../store/policies.ts';
@@ -25,6 +26,13 @@ export type Wanted =
 /** @param size of the newest checkpoint: what came later is not signed yet */
 export const placesFor = (db: Db, wanted: Wanted, size: number, isTaken: IsTaken): Promise<Places> =>
   wanted.kind === 'request' ? ofRequest(db, wanted.request, size) : ofSpan(db, wanted, size, isTaken);
+
+/** And the erasures of those whom the file is about, whenever they were: why the text of a statement is gone. */
+export async function withErasures(db: Db, { span, picked }: Places, size: number): Promise<Places> {
+  const erasures = await placesAbout(db, await holdersAt(db, picked, span), size, ['person.erased']);
+  const outside = erasures.filter((one) => one < span.from || one >= span.to);
+  return { span, picked: [...new Set([...picked, ...outside])].toSorted((a, b) => a - b) };
+}
 
 const noSpan = { from: 0, to: 0 } as const;
 const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.made', 'absence.ended', 'person.erased'];

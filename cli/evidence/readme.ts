@@ -5,8 +5,22 @@ const what = (asked: Asked): string =>
     ? `everything that the log says of the request ${asked.request}, and of what its decisions rested on`
     : `every entry of the log from ${asked.fromAt} until before ${asked.toAt}, without a gap and with those around them, and everything about the requests that these are about`;
 
+const withThem = `What was done is
+in statements.jsonl, and checked against these hashes: each line names by its place the entry that has its hash. The texts
+are as the company chose to keep them, mostly without literals. Where somebody was erased who had left, the texts are gone
+and all else is there, and an entry of the kind \`person.erased\` says so. They can hold personal data: keep this file so.`;
+
+const withoutThem = `The statements are
+not in this file, because they can hold personal data: \`curfew audit evidence --statements\` writes one that has what is
+kept of them, which is checked against these hashes.`;
+
 /** For an auditor who opens the file and has never heard of Curfew. */
-export const readmeOf = (asked: Asked, origin: string, size: number): string => `# Evidence of access
+export const readmeOf = (
+  asked: Asked,
+  origin: string,
+  size: number,
+  withStatements: boolean,
+): string => `# Evidence of access
 
 Curfew gives people access to databases for a while, after other people have approved it, and takes it away on time. Each
 step is an entry in a log that can only grow. This file holds ${what(asked)}. The log is
@@ -41,18 +55,16 @@ The exit code is 0 only where all of it holds. Otherwise the first entry that do
 | checkpoints.jsonl | signed notes (C2SP tlog-checkpoint, Ed25519), each with the proof that it goes on from the one before |
 | epochs.jsonl | signed notes about a log that was restored from a backup, and what it lost; mostly empty |
 | policies/ | the policies by which it was judged, by the SHA-256 of their text |
-| receipts.jsonl | what was read back from the databases when access was given and when it ended |
-| histories.jsonl | what Temporal recorded of each Workflow, without who called it |
+| receipts.jsonl | what was read back from the databases when access was given, when its end was moved, and when it ended |
+${withStatements ? '| statements.jsonl | what was done with access, as much of it as is kept |\n' : ''}| histories.jsonl | what Temporal recorded of each Workflow, without who called it |
 | bundles/ | the scripts that the Workflows ran, by their SHA-256 |
 
 People stand in it by ids and not by name: names are kept in one table of Curfew's, where they can be erased. Reasons are
 salted hashes for the same reason. Ask for a report if you need names: \`curfew report grants\`.
 
 Entries whose kind begins with \`session.\` tell what the database's own log said of those who used their access: when a
-session began and ended, and SHA-256 over what was done in it, from line to line of that log. The statements are not in
-this file, because they can hold personal data: \`curfew sessions REQUEST --statements\` shows what is kept of them, and
-says where it is not what these hashes are of. No such entry means that nobody used the access, or that nobody read that
-log; \`curfew report grants\` tells the two apart.
+session began and ended, and SHA-256 over what was done in it, from line to line of that log. ${withStatements ? withThem : withoutThem}
+No such entry means that nobody used the access, or that nobody read that log; \`curfew report grants\` tells the two apart.
 
 ## What it does not show
 

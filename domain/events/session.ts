@@ -13,7 +13,7 @@ type Opened = Place & {
 
 /**
  * Statements that are kept, in their order: SHA-256 over a line of RFC 8785 JSON and a newline for each, as
- * `statementLine` of store/session-log.ts makes it. Each statement is in one batch.
+ * `statementLine` of store/session-batches.ts makes it. Each statement is in one batch.
  */
 type Batch = {
   readonly from: number;

@@ -246,6 +246,8 @@ export type Written = {
   /** Of what was put into the log, and signed; those that are written where absent. */
   readonly signed?: readonly Buffer[];
   readonly receipts: readonly Buffer[];
+  /** No such member where absent. */
+  readonly statements?: readonly Buffer[];
   readonly histories: readonly { workflow: string; run: string; bytes: Buffer }[];
   readonly bundles: ReadonlyMap<string, Buffer>;
   readonly policies?: readonly { readonly hash: string; readonly text: string }[];
@@ -339,6 +341,7 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
       proof: (proofs[at] ?? []).map((hash) => hash.toString('base64')),
     })),
     receipts: log.receipts,
+    ...(log.statements && { statements: log.statements }),
     histories: log.histories,
     policies: log.policies ?? [{ hash: policyHash(policyText), text: policyText }],
     bundles: [...log.bundles].map(([hash, bytes]) => ({ hash, bytes })),
