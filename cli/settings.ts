@@ -1,6 +1,8 @@
 /** What commands get out of the environment, opened and closed around their work. */
 import { readCliConfig, type CliConfig } from '../config/cli.ts';
 import { describeProblems } from '../config/field.ts';
+import { formatSpan } from '../domain/time.ts';
+import { NotRecorded } from '../store/failures.ts';
 import { openStore, type Store } from '../store/pool.ts';
 import { exitCodes, Stopped, type Terminal } from './terminal.ts';
 
@@ -39,13 +41,25 @@ const reportTimeoutMs = 300_000;
  * The store as an auditor, who may change nothing: curfew_auditor, or a login that is a member of it. An operator who has
  * set no such login reads as curfew_admin.
  */
-export function withAuditorStore<T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> {
-  const url =
-    terminal.env[auditorVariable] === undefined && terminal.env[adminVariable] !== undefined
-      ? settings(terminal, 'adminStoreUrl').adminStoreUrl
-      : settings(terminal, 'auditorStoreUrl').auditorStoreUrl;
-  return withStore(url, work, reportTimeoutMs);
+export async function withAuditorStore<T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> {
+  const asAdmin = terminal.env[auditorVariable] === undefined && terminal.env[adminVariable] !== undefined;
+  const url = asAdmin
+    ? settings(terminal, 'adminStoreUrl').adminStoreUrl
+    : settings(terminal, 'auditorStoreUrl').auditorStoreUrl;
+  return withStore(url, work, reportTimeoutMs).catch((error: unknown) => {
+    // Nothing was to be recorded here, so that it was not is no answer.
+    throw error instanceof NotRecorded ? notRead(error, asAdmin ? adminVariable : auditorVariable) : error;
+  });
 }
+
+const notRead = ({ why }: NotRecorded, variable: string): Stopped =>
+  new Stopped(
+    why === tookTooLong
+      ? `The store was not done in ${formatSpan(reportTimeoutMs)} (${why}): ask for a shorter period.`
+      : `The store cannot be read (${why}). Does it run, and is ${variable} right, password and all?`,
+  );
+/** query_canceled: a statement's time was up. */
+const tookTooLong = '57014';
 const auditorVariable = 'CURFEW_AUDITOR_STORE_URL';
 const adminVariable = 'CURFEW_ADMIN_STORE_URL';
 

@@ -42,8 +42,8 @@ export function failureOf(error: unknown): Error {
   return new StoreError(sqlstate, typeof constraint === 'string' ? constraint : undefined, sentence);
 }
 
-/** `why`: a SQLSTATE or a socket's code, for logs. */
-class NotRecorded extends CurfewError {
+/** `why`: a SQLSTATE or a socket's code, for logs and operators. */
+export class NotRecorded extends CurfewError {
   readonly why: string;
   constructor(why: string) {
     super('NotRecorded', `The store did not take it (${why}). Not recorded: try again.`);

@@ -1,5 +1,5 @@
 /** The log leaves the store in one order, each entry once, however often the export is interrupted. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -114,6 +114,31 @@ describe('curfew audit export', () => {
     expect(readFileSync(file, 'utf8')).toBe('my diary\n');
   });
 
+  test.each(['my diary', 'my diary\nand no end', '{"index":1}\n{"metadata"', '{"index'])(
+    'cuts off nothing of a file that is no export of its format: %j',
+    async (text) => {
+      const file = join(folder, 'there');
+      writeFileSync(file, text);
+      expect(await run('export', ...everything, '--format', 'ocsf', '-o', file, '--resume')).toMatchObject({ code: 2 });
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    },
+  );
+
+  test('goes on after no place that this log has not given yet: what comes until there would be in no export', async () => {
+    const file = join(folder, 'other.jsonl');
+    writeFileSync(file, '{"index":999999}\n');
+    for (const words of [
+      ['--cursor', '999999'],
+      ['-o', file, '--resume'],
+    ])
+      expect(await run('export', ...words)).toMatchObject({
+        code: 1,
+        out: '',
+        err: expect.stringContaining('none at place 999999') as string,
+      });
+    expect(readFileSync(file, 'utf8')).toBe('{"index":999999}\n');
+  });
+
   test('an entry that committed late has a later place, and is in no export before', async () => {
     const before = (await run('export', ...everything)).out;
     let late = 0;
@@ -128,7 +153,7 @@ describe('curfew audit export', () => {
       await sequenceAll();
     });
     const waits = await run('export', ...everything);
-    expect(waits.err).toContain('1 more wait for their places');
+    expect(waits.err).toContain('1 more waits for its place');
     await sequenceAll();
     const after = (await run('export', ...everything)).out;
     expect(after.startsWith(before)).toBe(true);
@@ -202,6 +227,16 @@ describe('curfew audit export', () => {
     const bounds = { fromAt: Date.parse(from), toAt: Date.parse(to) };
     const span = await spanOf(store.as.curfew_auditor, bounds, entries * 2);
     expect(span).toEqual({ from: place('day 1'), to: place('day 29') + 1 });
+  });
+
+  test('where the store does not answer, it is said, and no empty file is left behind', async () => {
+    const file = join(folder, 'none.jsonl');
+    const env = { CURFEW_AUDITOR_STORE_URL: 'postgresql://curfew_auditor:x@127.0.0.1:1/curfew' };
+    expect(await curfew(['audit', 'export', '-o', file], { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('The store cannot be read (ECONNREFUSED)') as string,
+    });
+    expect(existsSync(file)).toBe(false);
   });
 
   test('what is no place is said', async () => {

@@ -24,6 +24,13 @@ const columns = ['index', 'id', 'at', 'login', 'kind', 'actor', 'subject', 'sent
 /** What stands above the first line; nothing where a format has no heading. */
 export const exportHead = (format: ExportFormat): string => (format === 'csv' ? csvLine(columns) : '');
 
+/** What every export in a format begins with, by which one is known that was cut in its first line. */
+export const firstBytes: Readonly<Record<ExportFormat, string>> = {
+  jsonl: '{"index":',
+  csv: exportHead('csv'),
+  ocsf: '{"metadata":',
+};
+
 /** One line for an entry, with its end. Its place is `index`, or `metadata.sequence` in an event of OCSF. */
 export function exportLine(format: ExportFormat, placed: PlacedLine): string {
   const entry = placedEntry(placed);
@@ -39,15 +46,15 @@ export function exportLine(format: ExportFormat, placed: PlacedLine): string {
  * @returns undefined for a heading, and for what is no line of one
  */
 export function placeIn(format: ExportFormat, line: string): number | undefined {
-  const text = format === 'csv' ? /^(\d{1,15}),/.exec(line)?.[1] : jsonPlace(line);
+  const text = format === 'csv' ? /^(\d{1,15}),/.exec(line)?.[1] : jsonPlace(format, line);
   const place = Number(text ?? Number.NaN);
   return Number.isSafeInteger(place) && place >= 0 ? place : undefined;
 }
 
-function jsonPlace(line: string): number | undefined {
+function jsonPlace(format: ExportFormat, line: string): number | undefined {
   try {
     const value = JSON.parse(line) as { index?: number; metadata?: { sequence?: number } };
-    return value.index ?? value.metadata?.sequence;
+    return format === 'ocsf' ? value.metadata?.sequence : value.index;
   } catch {
     return undefined;
   }

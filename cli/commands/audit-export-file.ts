@@ -1,6 +1,6 @@
 /** A file that an export is written to: never overwritten, and gone on with after its last whole line. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { placeIn, type ExportFormat } from '../../audit/report/export.ts';
+import { exportHead, firstBytes, placeIn, type ExportFormat } from '../../audit/report/export.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 
 export type ExportFile = {
@@ -49,19 +49,32 @@ function opened(path: string, flags: string): number {
   }
 }
 
-/** Cuts off what follows the last end of a line, and reads the place in the last line. */
+/**
+ * Reads the place in the last whole line, and cuts off what follows it: only once it is known to be an export, for
+ * whoever named another file by mistake still has it whole.
+ */
 function lastPlace(descriptor: number, path: string, format: ExportFormat): number {
   const { size } = fstatSync(descriptor);
   const from = Math.max(0, size - longestLine);
   const tail = Buffer.alloc(size - from);
   for (let read = 0; read < tail.length;) read += readSync(descriptor, tail, read, tail.length - read, from + read);
   const end = tail.lastIndexOf(10) + 1;
+  const place = from + end === 0 ? noPlace(format, tail) : placeOf(format, tail.subarray(0, end), from === 0);
+  if (place === undefined) throw new Stopped(`${path} is no export in the format ${format}.`, exitCodes.usage);
   if (end < tail.length) ftruncateSync(descriptor, from + end);
-  if (from + end === 0) return -1;
-  const [last = '', ...more] = tail.subarray(0, end).toString('utf8').split('\n').toReversed().slice(1);
-  const place = placeIn(format, last);
-  if (place !== undefined) return place;
-  // A heading alone has no place.
-  if (format === 'csv' && more.length === 0 && from === 0) return -1;
-  throw new Stopped(`${path} is no export in the format ${format}.`, exitCodes.usage);
+  return place;
+}
+
+/** @param isAll do these lines begin where the file does? A heading alone has no place */
+function placeOf(format: ExportFormat, lines: Buffer, isAll: boolean): number | undefined {
+  const [last = '', ...more] = lines.toString('utf8').split('\n').toReversed().slice(1);
+  const isHead = format === 'csv' && isAll && more.length === 0 && `${last}\n` === exportHead(format);
+  return isHead ? -1 : placeIn(format, last);
+}
+
+/** Of a file without a whole line: it is empty, or has the beginning of a first one. */
+function noPlace(format: ExportFormat, bytes: Buffer): number | undefined {
+  const text = bytes.toString('utf8');
+  const begins = firstBytes[format];
+  return text.startsWith(begins) || begins.startsWith(text) ? -1 : undefined;
 }

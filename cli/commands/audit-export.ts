@@ -6,6 +6,7 @@ import { sizeOf, waiting } from '../../store/log.ts';
 import { firstKept, pageAfter, type Bounds } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { keptFrom } from '../../store/reports.ts';
+import { counted } from '../counted.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -41,13 +42,17 @@ export const addAuditExport: AddAudit = (audit, terminal) => {
     .action(async (options: Options) => {
       const bounds = boundsOf(options, terminal.clock(), options.cursor !== undefined || options.resume === true);
       const after = cursorOf(options);
-      const file =
-        options.output === undefined ? undefined : openExport(options.output, options.format, options.resume === true);
-      try {
-        await withAuditorStore(terminal, (store) => write(terminal, store, { ...options, bounds, after, file }));
-      } finally {
-        file?.close();
-      }
+      const { output, format, resume } = options;
+      await withAuditorStore(terminal, async (store) => {
+        // NB. Asked first: where the store does not answer, no empty file stands in the way of the next try.
+        const size = await sizeOf(store);
+        const file = output === undefined ? undefined : openExport(output, format, resume === true);
+        try {
+          await write(terminal, store, { ...options, bounds, after, size, file });
+        } finally {
+          file?.close();
+        }
+      });
     });
 };
 
@@ -64,14 +69,20 @@ type Job = {
   readonly format: ExportFormat;
   readonly bounds: Bounds;
   readonly after: number;
+  /** Of the log. */
+  readonly size: number;
   readonly file: ExportFile | undefined;
 };
 
-async function write(terminal: Terminal, db: Db, { format, bounds, after, file }: Job): Promise<void> {
+async function write(terminal: Terminal, db: Db, { format, bounds, after, size, file }: Job): Promise<void> {
   const put = file ? (text: string) => file.write(text) : (text: string) => terminal.out(text);
   const begun = Math.max(after, file?.cursor ?? -1);
+  // NB. After a place that is yet to be given comes nothing: whoever went on from there would lack all that is before it.
+  if (begun >= size)
+    throw new Stopped(
+      `This log has ${counted(size, 'entries')} so far, and none at place ${begun}: that place is of another log, or this one came back from a backup. Begin another file without it.`,
+    );
   if (begun < 0 && (file?.empty ?? true)) put(exportHead(format));
-  const size = await sizeOf(db);
   let [count, cursor] = [0, begun];
   for (let next: number | null = begun; next !== null;) {
     const page = await pageAfter(db, bounds, next, size, pageSize);
@@ -84,11 +95,15 @@ async function write(terminal: Terminal, db: Db, { format, bounds, after, file }
   const keptFromAt = await gapOf(db, bounds, begun);
   terminal.err(
     [
-      `${count} entries${told(bounds, begun)}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
+      `${counted(count, 'entries')}${told(bounds, begun)}, which is ${keptFromAt === null ? 'all of them' : 'all that is kept'}.`,
       ...(keptFromAt === null
         ? []
         : [`NOT WHOLE: entries from before ${formatInstant(keptFromAt)} have been retired.`]),
-      ...(entries > 0 ? [`${entries} more wait for their places in the log, and come after these.`] : []),
+      ...(entries > 0
+        ? [
+            `${entries} more ${entries === 1 ? 'waits for its place' : 'wait for their places'} in the log, and ${entries === 1 ? 'comes' : 'come'} after these.`,
+          ]
+        : []),
       cursor < 0 ? 'No cursor: nothing was there.' : `cursor ${cursor}`,
       '',
     ].join('\n'),
