@@ -3,8 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { freePort } from '../dev/ports.ts';
 import { roleOf, type RequestId } from '../domain/ids.ts';
 import type { StateKind } from '../domain/request.ts';
+import { secondMs } from '../domain/time.ts';
 import type { UseCases } from '../service/contract.ts';
 import * as grants from '../store/grants.ts';
+import { of } from '../store/heartbeats.ts';
+import { reachOf } from '../store/log.ts';
 import * as projections from '../store/projections.ts';
 import { makeVerifier } from '../targets/postgres/verifier.ts';
 import { createTemporal, type Temporal } from '../temporal/connection.ts';
@@ -174,6 +177,29 @@ test('a worker for Workflows alone has no credential and serves no target', asyn
   const running = await startWorker({ CURFEW_SERVES: 'workflows' });
   await running.ready();
   expect((await running.health())?.body['queues']).toEqual({ curfew: 'RUNNING' });
+});
+
+test('a worker beside a target leaves what is the store’s to others: it relays nothing and places nothing', async () => {
+  const { company } = world;
+  const { admin } = company.store;
+  const running = await startWorker({ CURFEW_SERVES: 'targets' });
+  await running.ready();
+  expect((await running.health())?.body['queues']).toEqual({ 'target-default': 'RUNNING' });
+  const dead = company.with({
+    temporal: { ...temporal, startRequest: () => Promise.reject(new Error('killed')) },
+    clock: Date.now,
+  });
+  const waiting = async (): Promise<number> => (await company.outbox()).filter(({ done }) => !done).length;
+  const before = await waiting();
+  const { size } = await reachOf(admin);
+  const { confirmed } = ok(await dead.open(ask(company)));
+  expect(confirmed).toBe(false);
+  const openedAt = Date.now();
+  // Each of its beats is five rounds of a relay, and twenty of a sequencer.
+  const lived = async (): Promise<boolean> => ((await of(admin, 'curfew-worker'))?.at ?? 0) > openedAt + 4 * secondMs;
+  await eventually('it has lived on for seconds', lived, { withinMs: 30_000 });
+  expect(await waiting()).toBe(before + 1);
+  expect(await reachOf(admin)).toMatchObject({ size });
 });
 
 test('nothing that it logs holds a password, a verifier or a key (I12)', async () => {
