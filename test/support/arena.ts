@@ -51,10 +51,9 @@ export type Arena = {
 };
 
 export async function startArena(policy: string): Promise<Arena> {
-  const [world, real] = await Promise.all([startGranting(), startTestTemporal()]);
+  const [world, real] = await Promise.all([startGranting(undefined, policy), startTestTemporal()]);
   const { company, postgres } = world;
   const { store } = company;
-  await company.applyPolicy(policy);
   const node = { name: 'primary', host: postgres.host, port: postgres.port };
   const cluster = {
     name: 'main',

@@ -100,7 +100,8 @@ export type Company = {
 
 const id = (handle: Handle): PersonId => personIdFrom(handle);
 
-export async function startCompany(): Promise<Company> {
+/** @param policy holds from the start, as the first version of all */
+export async function startCompany(policy = policyText()): Promise<Company> {
   const store = await startStore();
   const temporal = fakeTemporal();
   let version = 1;
@@ -164,7 +165,7 @@ export async function startCompany(): Promise<Company> {
         await company.change(handle, { source: 'hr', state: 'active' });
         await company.change(handle, { state: 'active', groups, aliases });
       }
-      await company.applyPolicy(policyText());
+      await company.applyPolicy(policy);
       await company.checkTargets();
       Object.assign(temporal, { dead: false, mute: false, refusal: undefined });
       company.now = Date.now();

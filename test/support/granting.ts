@@ -57,9 +57,12 @@ export type Granting = {
 /** What the API's tickets are signed with, for a sample's installation. */
 export const grantingKeys = [{ keyId: 'k1', key: ticketKey }];
 
-/** @param two a target of two nodes, started with `grantingKeys`; the caller ends it. One of one node where absent */
-export async function startGranting(two?: TwoNodes): Promise<Granting> {
-  const [company, postgres] = await Promise.all([startCompany(), two?.on.primary ?? startPostgres()]);
+/**
+ * @param two a target of two nodes, started with `grantingKeys`; the caller ends it. One of one node where absent
+ * @param policy the company's
+ */
+export async function startGranting(two?: TwoNodes, policy?: string): Promise<Granting> {
+  const [company, postgres] = await Promise.all([startCompany(policy), two?.on.primary ?? startPostgres()]);
   if (!two) await makeSample(postgres);
   const sample = two?.sample ?? (await installSample(postgres, { ticketKeys: grantingKeys }));
   const statements: StatementEvent[] = [];
