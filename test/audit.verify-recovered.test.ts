@@ -39,6 +39,25 @@ test('a file without what was signed about the last recovery does not hold', asy
   expect(wrong(await verdictOn({ ...log.written(), ...third, openings: [opening(2, 1, 9)] }))).toEqual([silent]);
 });
 
+test('a checkpoint of fewer entries than its epoch began with, or of more than a later one did, counts for nothing', async () => {
+  const { log } = sample();
+  const later = { sizes: [3, 6], epochs: [1, 2], openings: [opening(2, 7, 9)] };
+  expect(wrong(await verdictOn({ ...log.written(), ...later }))).toEqual([
+    'checkpoints.jsonl: The checkpoint of 6 entries is of curfew/2, which began with 7.',
+  ]);
+  const lost = { sizes: [3, 6], epochs: [1, 1], openings: [opening(2, 5, 9)] };
+  expect(wrong(await verdictOn({ ...log.written(), ...lost }))).toEqual([
+    'checkpoints.jsonl: The checkpoint of 6 entries is of what was lost.',
+  ]);
+});
+
+test('one epoch has one beginning', async () => {
+  const { log } = sample();
+  const second = { ...log.written(), sizes: [3, 6], epochs: [2, 2] };
+  const twice = 'epochs.jsonl: It is signed more than once how curfew/2 began.';
+  expect(wrong(await verdictOn({ ...second, openings: [opening(2, 1, 9), opening(2, 2, 12)] }))).toEqual([twice]);
+});
+
 test('a file with it holds, and says what was lost each time', async () => {
   const { log, third } = sample();
   const openings = [opening(2, 1, 9), opening(3, 2, 12)];

@@ -25,7 +25,8 @@ export async function readCheckpoints(evidence: Evidence, keys: readonly Verifie
         continue;
       }
       const before = checkpoints.at(-1);
-      const wrong = before && whyNotAfter(before, read.checkpoint, read.proof, openings);
+      const wrong =
+        whyOutside(read.checkpoint, openings) ?? (before && whyNotAfter(before, read.checkpoint, read.proof, openings));
       if (wrong !== undefined) tally.bad(members.checkpoints, wrong);
       // Sizes and proofs say which one comes after which: a signer's clock may have been ahead, and was put right.
       if (before && read.checkpoint.at < before.at) tally.count('checkpoints older than the one before');
@@ -48,6 +49,15 @@ function checkpointOf(line: Buffer, keys: readonly Verifier[]): ReadCheckpoint |
   return { checkpoint: opened, proof: proof.flatMap((one) => one ?? []) };
 }
 
+/** Where a later epoch begins the earlier one is over, whatever it had signed; and before that the later one is not yet. */
+function whyOutside({ origin, size }: SignedCheckpoint, openings: readonly Opening[]): string | undefined {
+  const named = `The checkpoint of ${size} entries`;
+  if (openings.some((one) => originsAfter(one.origin, origin) && size > one.began))
+    return `${named} is of what was lost.`;
+  const later = openings.find((one) => one.origin === origin && size < one.began);
+  return later && `${named} is of ${origin}, which began with ${later.began}.`;
+}
+
 function whyNotAfter(
   before: SignedCheckpoint,
   after: SignedCheckpoint,
@@ -56,11 +66,8 @@ function whyNotAfter(
 ): string | undefined {
   const named = `The checkpoint of ${after.size} entries`;
   if (after.size <= before.size) return `${named} comes after one of ${before.size}.`;
-  if (after.origin !== before.origin) {
-    const opening = openings.find(({ origin }) => origin === after.origin);
-    if (!opening) return `${named} is of another log: ${after.origin} and not ${before.origin}.`;
-    if (before.size > opening.began) return `The checkpoint of ${before.size} entries is of what was lost.`;
-  }
+  const isBegun = after.origin === before.origin || openings.some(({ origin }) => origin === after.origin);
+  if (!isBegun) return `${named} is of another log: ${after.origin} and not ${before.origin}.`;
   const of = { from: before.size, to: after.size, fromRoot: before.root, toRoot: after.root };
   return checkConsistency(of, proof) ? undefined : `${named} does not begin with that of ${before.size} entries.`;
 }
@@ -72,6 +79,8 @@ async function readOpenings(evidence: Evidence, keys: readonly Verifier[], tally
       const { note } = JSON.parse(line.toString('utf8')) as { readonly note?: unknown };
       const opened = openOpening(String(note), keys);
       if ('kind' in opened) tally.bad(members.epochs, opened.says);
+      else if (openings.some(({ origin }) => origin === opened.origin))
+        tally.bad(members.epochs, `It is signed more than once how ${opened.origin} began.`);
       else openings.push(opened);
     }
   }
