@@ -126,10 +126,21 @@ test.each([
   ['its kind', `kind = 'decision.refused'`],
   ['its subject', `subject = 'another'`],
   ['its login', `login = 'curfew_worker'`],
+  ['its instant, which is none any more', `at = 'infinity'`],
   ['its instant, by a microsecond', `at = at + interval '1 microsecond'`],
 ])('an entry of which a superuser edits %s is named (F48)', async (_, change) => {
   const id = await idAt(123);
   expect(codes(await after(`update audit.entry set ${change} where id = ${id}`))).toEqual([`log-edited ${id}`]);
+});
+
+test('an entry that a superuser edits is named though the function that writes its line says what it was (F48)', async () => {
+  const id = await idAt(123);
+  const findings = await after(`create table audit.before as select e.id, audit.line(e) as line from audit.entry e;
+    alter function audit.line(audit.entry) rename to line_of_now;
+    create function audit.line(e audit.entry) returns bytea language sql stable
+      as 'select line from audit.before b where b.id = e.id';
+    update audit.entry set actor = 'somebody' where id = ${id}`);
+  expect(codes(findings)).toEqual([`log-edited ${id}`]);
 });
 
 test('an entry that a superuser deletes is named, and one that goes with its leaf leaves a gap (F48)', async () => {

@@ -1,9 +1,10 @@
 /** Whether the log's rows still are what their places in the tree say: leaf by leaf, up to every checkpoint. */
 import { frontierOf } from '../../audit/frontier.ts';
-import { rootNodes } from '../../audit/merkle.ts';
+import { leafHash, rootNodes } from '../../audit/merkle.ts';
+import { entryLine } from '../../audit/entry-line.ts';
 import { parseCheckpoint } from '../../audit/checkpoint.ts';
 import * as rows from '../../store/log-rows.ts';
-import type { LeafRow } from '../../store/log-rows.ts';
+import type { EntryRow, LeafRow } from '../../store/log-rows.ts';
 import * as tree from '../../store/log.ts';
 import type { StoredCheckpoint } from '../../store/log.ts';
 import type { Db } from '../../store/pool.ts';
@@ -16,7 +17,7 @@ export type LogFault = {
 };
 
 /** Whole tiles at a time, so that each chunk completes its own subtrees. */
-const chunk = 64 * 256;
+const chunk = 16 * 256;
 /** Whoever rewrote a log rewrote all that follows: the first ones say where. */
 const mostFaults = 20;
 
@@ -66,9 +67,10 @@ export async function faultsOf(db: Db, from: number): Promise<readonly LogFault[
   return faults.slice(0, mostFaults);
 }
 
-const faultOf = ({ index, entry, says }: LeafRow, isRetired: (id: number) => boolean): LogFault | undefined => {
-  if (says === 'same' || (says === 'gone' && isRetired(entry))) return undefined;
-  return says === 'other'
+const faultOf = (leaf: LeafRow, isRetired: (id: number) => boolean): LogFault | undefined => {
+  const { index, entry, line } = leaf;
+  if (line ? isSame(leaf, line) : isRetired(entry)) return undefined;
+  return line
     ? {
         code: 'log-edited',
         subject: String(entry),
@@ -76,6 +78,15 @@ const faultOf = ({ index, entry, says }: LeafRow, isRetired: (id: number) => boo
       }
     : { code: 'log-gone', subject: String(entry), detail: `Entry ${entry}, at place ${index}, is gone.` };
 };
+
+function isSame({ entry: id, hash }: LeafRow, row: EntryRow): boolean {
+  try {
+    return leafHash(entryLine({ id, ...row })).equals(hash);
+  } catch {
+    // No instant of an entry that was ever appended.
+    return false;
+  }
+}
 
 const gap = (from: number, to: number): LogFault => ({
   code: 'log-gap',
