@@ -46,6 +46,16 @@ describe('a grant that ends ten hours late', () => {
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
+  test('holds where its cluster went away more than once, and somebody was told within a minute each time', async () => {
+    const { log, id, endAt } = held();
+    alarm(log, endAt - minute, 'main', 'reaper-silent', 'silent');
+    over(log, endAt + hour, 'main', 'silent');
+    alarm(log, endAt + hour + 50 * second, id, 'revoke-late', 'late');
+    log.end(id, { lateMs: 10 * hour });
+    over(log, endAt + 10 * hour + second, id, 'late');
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
+
   test('holds with the alarm of any cluster where the log is older than its word on which one a target is in', async () => {
     const { log, id, endAt } = held();
     const place = log.lines.length - 1;
@@ -72,6 +82,21 @@ describe('a grant that ends ten hours late', () => {
       (log, _, endAt) => {
         alarm(log, endAt - hour / 2, 'main', 'reaper-blind', 'blind');
         over(log, endAt - hour / 3, 'main', 'blind');
+      },
+    ],
+    [
+      'a cluster that answered again hours before it ended',
+      (log, _, endAt) => {
+        alarm(log, endAt - hour / 2, 'main', 'reaper-blind', 'blind');
+        over(log, endAt + second, 'main', 'blind');
+      },
+    ],
+    [
+      'what was over, and began again hours later',
+      (log, id, endAt) => {
+        alarm(log, endAt + 40 * second, id, 'revoke-late', 'late');
+        over(log, endAt + hour, id, 'late');
+        alarm(log, endAt + 5 * hour, id, 'revoke-late', 'late');
       },
     ],
     [

@@ -59,17 +59,24 @@ export function latenessOf(one: Granted, safeAt: number, clusters: readonly Alar
   const missed = dues.filter(({ at, withinMs }) => !(endedAt - at <= withinMs));
   const shouldAt = Math.min(...dues.map(({ at }) => at));
   if (missed.length > 0) {
-    const told = ({ at }: { readonly at: number }): boolean =>
-      [...one.alarms, ...clusters.filter(isOfItsCluster(one))].some(
-        ({ raisedAt, overAt }) => raisedAt <= at + loudWithinMs && (overAt === undefined || overAt >= at),
-      );
-    return { kind: 'late', loud: missed.every(told), byMs: endedAt - shouldAt };
+    const alarms = [...one.alarms, ...clusters.filter(isOfItsCluster(one))];
+    return { kind: 'late', loud: missed.every(({ at }) => isKnown(alarms, at, endedAt)), byMs: endedAt - shouldAt };
   }
   const soon = endedAt - shouldAt <= endedWithinMs;
   return {
     kind: 'onTime',
     counted: soon ? `ended within ${endedWithinMs / secondMs} s` : 'ended within a minute of being asked to',
   };
+}
+
+/** Was somebody told within a minute of when it was due, and again within a minute each time that it seemed to be over? */
+function isKnown(alarms: readonly Alarm[], dueAt: number, endedAt: number): boolean {
+  let untilAt = -Infinity;
+  for (const { raisedAt, overAt = Infinity } of alarms.toSorted((one, other) => one.raisedAt - other.raisedAt)) {
+    if (raisedAt > Math.max(untilAt, dueAt) + loudWithinMs) break;
+    if (overAt >= dueAt) untilAt = Math.max(untilAt, overAt);
+  }
+  return untilAt + loudWithinMs >= endedAt;
 }
 
 /** NB. Older logs do not say which cluster a target is in: there the alarm of any of them counts. */
