@@ -166,6 +166,20 @@ test('statements that are not asked for are not in the file, and are counted', a
   expect(await readme(path)).not.toContain('statements.jsonl');
 });
 
+test('the README of a file names each of its members, and none that is not there', async () => {
+  for (const words of [
+    ['--request', one],
+    ['--request', one, '--statements'],
+    ['--from', '2020-01-01'],
+  ]) {
+    const { path } = await evidence(...words);
+    const named = [...(await readme(path)).matchAll(/^\| (\S+\.\w+|\w+\/) \| /gm)].map(([, name]) => name);
+    const there = [...(await membersOf(path))].map((name) => name.replace(/\/.*/, '/'));
+    // No Workflow of this sample was kept, so none ran a script.
+    expect(named.toSorted()).toEqual([...there.filter((name) => name !== 'README.md'), 'bundles/'].toSorted());
+  }
+});
+
 test('those of a period are those of everybody', async () => {
   const { verdict } = await verified('--from', '2020-01-01', '--statements');
   expect(wrongIn(verdict)).toEqual([]);

@@ -5,7 +5,7 @@ import { counted } from '../counted.ts';
 import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
-import { keyOf } from '../public-key.ts';
+import { gathered, keysOf } from '../public-key.ts';
 import { readFileOf, withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -25,27 +25,28 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
     .command('evidence')
     .summary('write a file that proves what happened, for curfew verify')
     .description(
-      'Writes one file about one request, or about a period: the entries of the log with their proofs, the signed checkpoints, the policies, receipts and Workflow histories that the entries name; with --statements also what was done with access, as much of it as is kept, which curfew verify holds against the log. Whoever has it and the public key of the log can check all of it by `curfew verify`, with nothing else.',
+      'Writes one file about one request, or about a period: the entries of the log with their proofs, the signed checkpoints, the policies, receipts, Workflow histories and their scripts that the entries name; with --statements also what was done with access, as much of it as is kept, which curfew verify holds against the log. Whoever has it and the public key of the log can check all of it by `curfew verify`, with nothing else.',
     )
     .option('--request <id>', 'about this request')
     .option('--from <instant>', 'about everything from then on')
     .option('--to <instant>', 'until then; unset: now')
     .option('--checkpoint <note>', 'a file with a checkpoint that somebody else kept, to be provable against it')
     .option(
-      '--key <key...>',
-      'public keys of the log: checkpoints that none of them signed are left out, which only who broke in puts there',
+      '--key <key>',
+      'a public key of the log, or a file with some: checkpoints that none of them signed are left out, which only who broke in puts there; may be repeated',
+      gathered,
     )
     .option('--statements', 'with what was done in each session; it can hold personal data')
     .option('-o, --output <file>', 'into this file, which must not be there yet')
     .addHelpText(
       'after',
-      '\nExamples:\n  curfew audit evidence --request 6f1c2a9e-3b7d-4a51-9c3e-0d2f6b8a7c11 -o request.zip\n  curfew audit evidence --from 2026-07-01 --to 2026-10-01 -o q3.zip',
+      '\nExamples:\n  curfew audit evidence --request 6f1c2a9e-3b7d-4a51-9c3e-0d2f6b8a7c11 -o request.zip\n  curfew audit evidence --from 2026-07-01 --to 2026-10-01 -o q3.zip\n  curfew audit evidence --request 6f1c2a9e-3b7d-4a51-9c3e-0d2f6b8a7c11 --statements -o with-statements.zip',
     )
     .action(async (options: Options) => {
       const wanted = wantedOf(options, terminal.clock());
       const given = options.checkpoint === undefined ? undefined : readFileOf(terminal, options.checkpoint);
       const path = options.output ?? nameFor(wanted);
-      const keys = options.key?.map((one) => keyOf(terminal, one));
+      const keys = options.key && keysOf(terminal, options.key);
       await withAuditorStore(terminal, async (store) => {
         const { parts, entries, size } = await gather(
           store,
@@ -76,7 +77,8 @@ function wantedOf(options: Options, now: number): Wanted {
   }
   if (options.from !== undefined || options.to !== undefined)
     throw new Stopped('Either --request or a period, not both.', exitCodes.usage);
-  if (!isUuid(request)) throw new Stopped('--request takes the id of a request.', exitCodes.usage);
+  if (!isUuid(request))
+    throw new Stopped('--request takes the whole id of a request; curfew requests lists them.', exitCodes.usage);
   return { kind: 'request', request: request as RequestId };
 }
 

@@ -1,13 +1,15 @@
 /** `curfew verify`: needs a file and a key, and neither configuration nor database nor network. */
+import { statSync } from 'node:fs';
 import { openEvidence } from '../../audit/evidence/read.ts';
 import { openReplay } from '../../audit/replay/replay.ts';
 import type { About } from '../../audit/verify/asked.ts';
 import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
+import { openNote } from '../../audit/signed-note.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { counted } from '../counted.ts';
 import type { Register } from '../program.ts';
-import { keyOf } from '../public-key.ts';
+import { gathered, keysOf } from '../public-key.ts';
 import { readFileOf } from '../settings.ts';
 import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 
@@ -18,12 +20,13 @@ export const registerVerify: Register = (program, terminal, finish) => {
     .command('verify')
     .summary('prove what an evidence file says, with nothing but the file and a public key')
     .description(
-      'Checks an evidence file of `curfew audit evidence`: (1) every entry is in the signed log, (2) every step was legal and written by who may write it, (3) every decision is what the policy says of the recorded facts, (4) every recorded Workflow replays on its recorded script, (5) every grant had its approvals and came to its end in time. Needs no configuration, no database and no network. Exit code 0 only where all of it holds.',
+      'Checks an evidence file of `curfew audit evidence`: (1) every entry is in the signed log, (2) every step was legal and written by who may write it, (3) every decision is what the policy says of the recorded facts, (4) every recorded Workflow replays on its recorded script, (5) every grant had its approvals and came to its end in time; and what was done with it, where that is in the file, is what the log has the hashes of. Needs no configuration, no database and no network. Exit code 0 only where all of it holds.',
     )
     .argument('<file>', 'the evidence')
     .requiredOption(
-      '--key <key...>',
-      'the public key of the log, or a file with one; several while one replaces another',
+      '--key <key>',
+      'the public key of the log, or a file with one a line; may be repeated, where one replaced another',
+      gathered,
     )
     .option('--checkpoint <note>', 'a file with a checkpoint that somebody else kept: the log must go on from it')
     .option('--json', 'print the verdict as JSON')
@@ -32,8 +35,9 @@ export const registerVerify: Register = (program, terminal, finish) => {
       '\nExamples:\n  curfew verify q3.zip --key curfew.pub --checkpoint 000001-0000000000010423.note',
     )
     .action(async (file: string, { key, checkpoint, json }: Options) => {
-      const keys = key.map((one) => keyOf(terminal, one));
-      const given = checkpoint === undefined ? {} : { checkpoint: readFileOf(terminal, checkpoint) };
+      const keys = keysOf(terminal, key);
+      const given = checkpoint === undefined ? {} : { checkpoint: noteOf(terminal, checkpoint) };
+      mustBeFile(file);
       const evidence = await openEvidence(file);
       if (isRefusal(evidence)) throw new Stopped(evidence.message);
       const bar = barOf(terminal);
@@ -50,6 +54,21 @@ export const registerVerify: Register = (program, terminal, finish) => {
     });
 };
 
+/** A slip of whoever called is none of the file's: a verdict is only given of what was meant. */
+function mustBeFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) throw new Stopped(`There is no file ${path}.`, exitCodes.usage);
+  if (!found.isFile()) throw new Stopped(`${path} is no file.`, exitCodes.usage);
+}
+
+function noteOf(terminal: Terminal, path: string): string {
+  const note = readFileOf(terminal, path);
+  const opened = openNote(note, []);
+  if (opened.kind === 'refused' && opened.why === 'malformed')
+    throw new Stopped(`${path} is no checkpoint that a witness kept: ${opened.says}`, exitCodes.usage);
+  return note;
+}
+
 function print(
   terminal: Terminal,
   file: string,
@@ -65,6 +84,10 @@ function print(
   for (const name of damaged) out(`DAMAGED  ${name} is not what it was when the file was written.`);
   for (const { check, title, holds: held, counts, bad, first } of checks) {
     const all = Object.entries(counts).map(([name, many]) => counted(many, name));
+    if (log === null && bad === 0) {
+      out(`unseen ${check}. ${title}: nothing is looked at that is not in a signed log.`);
+      continue;
+    }
     out(`${held ? 'holds ' : 'FAILS '} ${check}. ${title}${all.length > 0 ? `: ${all.join(', ')}` : ''}.`);
     for (const one of first) {
       out(`          ${one.index === null ? '' : `entry ${one.index}: `}${one.what}`);

@@ -6,7 +6,7 @@ const what = (asked: Asked): string =>
     : `every entry of the log from ${asked.fromAt} until before ${asked.toAt}, without a gap and with those around them, and everything about the requests that these are about`;
 
 const withThem = `What was done is
-in statements.jsonl, and checked against these hashes: each line names by its place the entry that has its hash. The texts
+in statements.jsonl, and is checked against these hashes: each line names by its place the entry that has its hash. The texts
 are as the company chose to keep them, mostly without literals. Where somebody was erased who had left, the texts are gone
 and all else is there, and an entry of the kind \`person.erased\` says so. They can hold personal data: keep this file so.`;
 
@@ -23,16 +23,18 @@ export const readmeOf = (
 ): string => `# Evidence of access
 
 Curfew gives people access to databases for a while, after other people have approved it, and takes it away on time. Each
-step is an entry in a log that can only grow. This file holds ${what(asked)}. The log is
-called ${origin} and had ${size} entries when its newest checkpoint in this file was signed.
+step is an entry in a log that can only grow. This file holds
+${what(asked)}.
+The log is called ${origin} and had ${size} entries when its newest checkpoint in this file was signed.
 
 ## How to check it
 
     curfew verify THIS-FILE --key PUBLIC-KEY
 
-It needs this file and the log's public key, and neither a network nor Curfew's database. Get the key from whoever answers
-for it, not out of this file. If somebody else has kept a checkpoint of the log (a witness), hold the file against it with
-\`--checkpoint NOTE\`: only that shows that the log was not written anew as a whole. It checks that
+It needs this file, the log's public key and the program \`curfew\` (its source on Node.js 24, or its container image), and
+neither a network nor Curfew's database. Get the key from whoever answers for it, not out of this file. If somebody else has
+kept a checkpoint of the log (a witness), hold the file against it with \`--checkpoint NOTE\`: only that shows that the log
+was not written anew as a whole. It checks that
 
 1. the checkpoints are signed, each goes on from the one before, every entry here is in the log at its place, and the
    file is about all of what it says above;
@@ -40,9 +42,12 @@ for it, not out of this file. If somebody else has kept a checkpoint of the log 
 3. every plan and every decision is what the policy says that held then, judged again from the facts that were written
    down, and each policy came to hold by the words that it takes;
 4. every Workflow's recorded history is what its recorded script does, run again by Temporal's own replayer;
-5. every grant had its approvals, and a receipt says that nothing was left of it within 30 seconds of its end.
+5. every grant, and every later end of one, had its approvals; and a receipt says that nothing was left of it within 30
+   seconds of its end, or somebody was told within a minute that it did not end. Grants that still went on are listed.
 
-The exit code is 0 only where all of it holds. Otherwise the first entry that does not hold is named by its place.
+The exit code is 0 only where all of it holds. Otherwise the first entries that do not hold are named by their places.
+Without the program: the leaf of an entry is SHA-256 over a zero byte and its line in entries.jsonl, without the newline,
+in a tree as RFC 9162 has it.
 
 ## What is in it
 
