@@ -46,17 +46,20 @@ export function openNote(note: string, verifiers: readonly Verifier[]): OpenedNo
 
   const message = Buffer.from(text, 'utf8');
   const signedBy = new Set<string>();
+  const others: string[] = [];
   for (const line of lines) {
     const signature = signatureOf(line);
     if (!signature) return refused('malformed', 'A line below this note is no signature.');
     const verifier = verifiers.find(({ name, hash }) => name === signature.name && hash === signature.hash);
+    if (!verifier) others.push(`${signature.name}+${signature.hash}`);
     if (!verifier || signedBy.has(verifier.id)) continue;
     if (!verifier.verify(message, signature.bytes)) {
       return refused('forged', `The signature of ${verifier.id} does not hold.`);
     }
     signedBy.add(verifier.id);
   }
-  if (signedBy.size === 0) return refused('unsigned', 'None of the given keys signed this note.');
+  if (signedBy.size === 0)
+    return refused('unsigned', `None of the given keys signed this note, but ${others.slice(0, 3).join(' and ')}.`);
   return { kind: 'opened', text, signedBy: [...signedBy] };
 }
 

@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkpointText } from '../audit/checkpoint.ts';
 import { rootOf } from '../audit/merkle.ts';
-import { signNote } from '../audit/signed-note.ts';
+import { newKey, signNote } from '../audit/signed-note.ts';
 import type { Verdict } from '../audit/verify/verify.ts';
 import { readNodes } from '../store/log.ts';
 import type { Db } from '../store/pool.ts';
 import { keysOf, SampleLog } from './support/evidence.ts';
+import { verifyIndependently } from './support/independent-verifier.ts';
 import { startStore, type TestStore } from './support/store.ts';
 import { pastRules, putLog, signStore } from './support/stored-log.ts';
 import { curfew } from './support/terminal.ts';
@@ -103,6 +104,19 @@ describe('evidence out of the store', () => {
     expect(verdict.checks[1]?.counts).toMatchObject({ requests: 3 });
   });
 
+  test('holds by a verifier that shares nothing with this one, too', async () => {
+    const spans = [
+      ['--from', '2020-01-01'],
+      ['--from', `${secondOf(1)}Z`, '--to', `${secondOf(10)}Z`],
+    ];
+    for (const words of [['--request', requests[1] ?? ''], ...spans]) {
+      const { path } = await evidence(...words);
+      const verdict = await verifyIndependently(path, [keys.verifier.text], kept);
+      // Whatever is picked is proved against the newest checkpoint alone, which here is the one that was kept.
+      expect(verdict, words.join(' ')).toEqual({ holds: true, open: [] });
+    }
+  });
+
   test('is said to hold in words, with what was counted', async () => {
     const { path } = await evidence('--request', requests[0] ?? '');
     await writeFile(file('curfew.pub'), `${keys.verifier.text}\n`);
@@ -126,16 +140,43 @@ describe('evidence out of the store', () => {
   });
 
   test('is refused by verify where it is none, and by another key', async () => {
-    expect(await curfew(['verify', file('nothing.zip'), '--key', keys.verifier.text])).toMatchObject({ code: 1 });
     await writeFile(file('text.zip'), 'no zip at all');
-    expect(await curfew(['verify', file('text.zip'), '--key', keys.verifier.text])).toMatchObject({ code: 1 });
-    const { path } = await evidence('--request', requests[0] ?? '');
-    expect(await curfew(['verify', path, '--key', keysOf().verifier.text])).toMatchObject({
+    expect(await curfew(['verify', file('text.zip'), '--key', keys.verifier.text])).toMatchObject({
       code: 1,
-      out: expect.stringContaining('None of the given keys') as string,
+      err: expect.stringContaining('it is no zip, or its end is missing') as string,
     });
-    expect(await curfew(['verify', path, '--key', 'nonsense+00000000+AAAA'])).toMatchObject({ code: 2 });
-    expect(await curfew(['verify', path])).toMatchObject({ code: 2 });
+    const { path } = await evidence('--request', requests[0] ?? '');
+    const { code, out } = await curfew(['verify', path, '--key', keysOf().verifier.text]);
+    expect(out).toContain(`None of the given keys signed this note, but ${keys.verifier.id}.`);
+    expect(code).toBe(1);
+    expect(out).not.toMatch(/^holds /m);
+    expect(out.match(/^unseen [2-5]\./gm)).toHaveLength(4);
+  });
+
+  test('is not judged where whoever called named something else: that is said, and what it takes', async () => {
+    const { path } = await evidence('--request', requests[0] ?? '');
+    const { verifier } = keys;
+    await writeFile(
+      file('both.pub'),
+      `# the old one\n${keysOf().verifier.text}  (does not sign any more)\n\n${verifier.text}\n`,
+    );
+    expect(await curfew(['verify', '--key', file('both.pub'), path])).toMatchObject({ code: 0 });
+    await writeFile(file('secret'), `${newKey('curfew.example').signer}\n`);
+    for (const [words, says] of [
+      [[file('nothing.zip'), '--key', verifier.text], 'There is no file'],
+      [[folder, '--key', verifier.text], 'is no file'],
+      [[path, '--key', file('secret')], `${file('secret')} is the key that signs`],
+      [[path, '--key', file('nothing.pub')], 'nothing.pub'],
+      [[path, '--key', path], 'is no public key of a log'],
+      [[path, '--key', 'nonsense+00000000+AAAA'], 'is no public key of a log'],
+      [[path, '--key', verifier.text, '--checkpoint', file('both.pub')], 'is no checkpoint that a witness kept'],
+      [[path], '--key'],
+    ] as const)
+      expect(await curfew(['verify', ...words])).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringContaining(says) as string,
+      });
   });
 });
 

@@ -67,7 +67,10 @@ export async function openEvidence(path: string): Promise<Evidence | Refusal> {
   }
 }
 
-const sayOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+function sayOf(error: unknown): string {
+  const told = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+  return told.startsWith('End of central directory') ? 'it is no zip, or its end is missing' : told;
+}
 
 async function entriesOf(zip: yauzl.ZipFile): Promise<ReadonlyMap<string, yauzl.Entry>> {
   const entries = new Map<string, yauzl.Entry>();

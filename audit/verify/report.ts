@@ -23,6 +23,7 @@ export type Bad = {
 export type CheckReport = {
   readonly check: CheckNumber;
   readonly title: string;
+  /** False also where nothing was looked at, for no checkpoint counts: then `bad` is 0. */
   readonly holds: boolean;
   readonly counts: Readonly<Record<string, number>>;
   /** How many things do not hold. */
