@@ -11,7 +11,7 @@ import { makePassword, makeVerifier } from '../api/page/scram.js';
 import { apiUrl, operatorEnvironment } from '../dev/stack/environments.ts';
 import { slackChannels } from '../dev/company/workspace.ts';
 import { elementsOf } from '../dev/slack/block-kit.ts';
-import { actions } from '../slack/ids.ts';
+import { actions, callbacks } from '../slack/ids.ts';
 import { eventually } from './support/eventually.ts';
 import { scratchFolder } from './support/folder.ts';
 import { openTheatre, type Login, type Theatre } from './support/stage.ts';
@@ -212,7 +212,7 @@ describe('bystanders', () => {
       ['rafael', 'ApproverNotEligible'],
     ] as const) {
       await stage.driver.press(who, review, actions.reviewBreakGlass);
-      await stage.driver.waitForModal(who);
+      await stage.driver.waitForModal(who, callbacks.review);
       await stage.driver.submit(who, { [actions.finding]: 'justified', [actions.note]: 'It was needed.' });
       await eventually(`${who} is refused`, async () => (await stage.refusalOf(requestId, 'review.refused')) === code);
     }
@@ -222,7 +222,7 @@ describe('bystanders', () => {
 
 describe('the grantee', () => {
   test('gets no further than the template, not to another database and not past the end (I1 I2 I4 I22; P1 P25 P27)', async () => {
-    const requestId = await stage.ask('mei', 'models-prod read 10s because checking label drift');
+    const requestId = await stage.ask('mei', 'models-prod read 20s because checking label drift');
     const login = await stage.login('mei', requestId);
     const session = await stage.connect(login);
     const { role } = login;
@@ -262,8 +262,8 @@ describe('the grantee', () => {
     // At the end it sits on its own role's row, so that nobody else can change it.
     await session.query('begin');
     await session.query(`alter role ${role} set work_mem = '1MB'`);
-    await stage.is(requestId, 'closed');
-    expect(Date.now()).toBeLessThan(login.endAt + 8_000);
+    await stage.is(requestId, 'closed', 60_000);
+    expect(Date.now()).toBeLessThan(login.endAt + 30_000);
     expect(await stage.sessionsOf(role)).toBe(0);
     await expectRefused(stage.connect({ ...login, password }), /^28/);
     await expectRefused(stage.connect(login), /^28/);

@@ -1,5 +1,5 @@
 /** Access for an incident: announced before it is there, over with the incident, and reviewed before there is more. */
-import { actions, command } from '../../slack/ids.ts';
+import { actions, callbacks, command } from '../../slack/ids.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { elementsOf } from '../slack/block-kit.ts';
 import { shownText } from '../slack/shown.ts';
@@ -115,7 +115,7 @@ async function review(stage: Stage, reviewer: string, requestId: string): Promis
     ),
   );
   await driver.press(reviewer, card, actions.reviewBreakGlass);
-  await driver.waitForModal(reviewer);
+  await driver.waitForModal(reviewer, callbacks.review);
   const { errors } = await driver.submit(reviewer, {
     [actions.finding]: 'justified',
     [actions.note]: 'The checkout was down, and the fix is in the log.',

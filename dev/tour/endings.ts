@@ -1,6 +1,6 @@
 /** All the other ways in which access ends, and what a stolen worker login cannot do. */
 import { Client, type DatabaseError } from 'pg';
-import { actions } from '../../slack/ids.ts';
+import { actions, callbacks } from '../../slack/ids.ts';
 import { controlDatabase } from '../company/targets.ts';
 import { slackChannels } from '../company/workspace.ts';
 import { elementsOf } from '../slack/block-kit.ts';
@@ -174,7 +174,7 @@ async function breakGlassEnded(stage: Stage) {
     ),
   );
   await driver.press('noor', review, actions.reviewBreakGlass);
-  await driver.waitForModal('noor');
+  await driver.waitForModal('noor', callbacks.review);
   const submitted = await driver.submit('noor', {
     [actions.finding]: 'justified',
     [actions.note]: 'The checkout was down, and the fix is in the log.',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { validateCall } from '../../slack/blocks.ts';
-import { actions, command } from '../../slack/ids.ts';
+import { actions, callbacks, command } from '../../slack/ids.ts';
 import { sampleSeed, slackChannels } from '../company/workspace.ts';
 import { startDriver, type Driver, type Message } from '../slack/driver.ts';
 import { manifestScopes } from '../slack/manifest.ts';
@@ -156,7 +156,7 @@ function stageOn(stack: Stack, workspace: Workspace, driver: Driver): Omit<Stage
     });
   const openReview: Stage['openReview'] = async (who, requestId) => {
     await driver.press(who, await cardOf(requestId), actions.review);
-    await driver.waitForModal(who);
+    await driver.waitForModal(who, callbacks.decide);
   };
   const codeFor: Stage['codeFor'] = async (who, requestId) => {
     const message = await driver.eventually('the message with Claim', async () =>

@@ -143,7 +143,7 @@ export async function startArena(policy: string): Promise<Arena> {
           const [row] = await store.admin.query<{ open: number }>(openText);
           return row?.open === 0;
         },
-        { withinMs: 90_000, everyMs: 250 },
+        { withinMs: 180_000, everyMs: 250 },
       );
     },
     records: () => readRecords(store.admin, postgres),

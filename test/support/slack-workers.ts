@@ -108,7 +108,7 @@ export async function startSlackWorkers(users: readonly Handle[]): Promise<Slack
     },
     bringForward,
     async settled() {
-      await eventually('the outbox is empty', empty, { withinMs: 60_000, everyMs: 500 });
+      await eventually('the outbox is empty', empty, { withinMs: 120_000, everyMs: 500 });
     },
     showsTheNewest: (ids) => showsTheNewest({ company, workspace, places }, ids, deleted),
     forget: (channel, ts) => void deleted.add(`${channel}/${ts}`),

@@ -129,7 +129,7 @@ function looks(stage: Stage, admin: Store) {
   const stateOf: Theatre['stateOf'] = async (requestId) =>
     (await inStore<{ state: string }>('select state from curfew.projection where request_id = $1', [requestId]))[0]
       ?.state ?? 'none';
-  const is: Theatre['is'] = (requestId, state, withinMs = 30_000) =>
+  const is: Theatre['is'] = (requestId, state, withinMs = 60_000) =>
     eventually(`${requestId} is ${state}`, async () => (await stateOf(requestId)) === state, { withinMs });
 
   const endingOf: Theatre['endingOf'] = async (requestId, holder) => {
@@ -159,7 +159,7 @@ function looks(stage: Stage, admin: Store) {
         const [row] = await inStore<{ open: number }>(openText, [sampleTargets.map(({ name }) => name)]);
         return row?.open === 0;
       },
-      { withinMs: 60_000, everyMs: 100 },
+      { withinMs: 120_000, everyMs: 100 },
     );
   };
   const adminAt = (port: number) => ({

@@ -61,7 +61,7 @@ export async function startWorkerProcess(settings: WorkerSettings): Promise<Work
     metrics: async () => (await ask('/metrics')).text(),
     ready: () =>
       eventually(`the worker is ready:\n${running.lastLines(5)}`, async () => (await worker.health())?.status === 200, {
-        withinMs: 30_000,
+        withinMs: 120_000,
         everyMs: 100,
       }),
     async end() {
