@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '../domain/bounded-text.ts';
 import type { ConditionState } from '../domain/condition.ts';
 import { secondMs } from '../domain/time.ts';
 import type { Source } from './source.ts';
@@ -29,7 +30,7 @@ export function httpSource({ base, token, timeoutMs = 2 * secondMs }: HttpSource
           redirect: 'error',
           signal: AbortSignal.timeout(timeoutMs),
         });
-        const text = await boundedText(response);
+        const text = await boundedText(response.body, largestBytes);
         failed = response.status >= 500 || response.status === 401 || response.status === 403;
         const state = response.status === 200 ? answer.safeParse(JSON.parse(text)).data?.state : undefined;
         return state === undefined ? 'unknown' : state === 'open' ? 'holds' : 'over';
@@ -40,16 +41,4 @@ export function httpSource({ base, token, timeoutMs = 2 * secondMs }: HttpSource
     },
     trouble: () => (failed ? 'The endpoint of CURFEW_CONDITIONS_URL did not answer, or not as it should.' : undefined),
   };
-}
-
-/** @throws Error for a body that is longer than any answer can be */
-async function boundedText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > largestBytes) throw new Error('an answer that is too long');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }

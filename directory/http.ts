@@ -1,3 +1,4 @@
+import { boundedText } from '../domain/bounded-text.ts';
 import { groupPattern } from '../policy/selectors.ts';
 import type { ListedPerson, Listing, PersonSource } from '../service/person-source.ts';
 import { at } from './pointer.ts';
@@ -27,7 +28,7 @@ async function listed(ask: Endpoint, spec: Pick<SourceSpec, 'domain'>): Promise<
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (response.status !== 200) return { kind: 'silent', why: `It answered with the status ${response.status}.` };
-    text = await boundedText(response);
+    text = await boundedText(response.body, largestBytes);
   } catch {
     return { kind: 'silent', why: 'It did not answer in time, or not as it should.' };
   }
@@ -79,16 +80,4 @@ function personOf(
       ? { groups: groups.filter((group) => typeof group === 'string' && groupPattern.test(group)) as string[] }
       : {}),
   };
-}
-
-/** @throws Error for a body that is longer than any answer may be */
-async function boundedText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > largestBytes) throw new Error('an answer that is too long');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }

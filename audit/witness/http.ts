@@ -3,10 +3,12 @@
  * note as text, answered by 2xx, or by 409 or 412 where it has that name; and `GET <address>/newest`, answered by the note
  * with the last name, or by 404 where it has none.
  */
+import { boundedText } from '../../domain/bounded-text.ts';
 import { noteName, type Witness } from './witness.ts';
 
 /** One that does not answer by then is behind, and holds up nothing else. */
 const patienceMs = 5_000;
+/** Bytes. What answers more is no witness. */
 const longestNote = 65_536;
 
 /** @param address with a slash at its end */
@@ -26,7 +28,7 @@ export function httpWitness(address: string, token?: string): Witness {
 
     async newest() {
       const response = await call('newest', { method: 'GET' });
-      const note = await textOf(response);
+      const note = await boundedText(response.body, longestNote);
       if (response.status === 404) return undefined;
       if (!response.ok) throw new Error(`GET newest was answered with ${response.status}`);
       return note;
@@ -38,22 +40,9 @@ export function httpWitness(address: string, token?: string): Witness {
         body: note,
         headers: { 'content-type': 'text/plain; charset=utf-8', 'if-none-match': '*' },
       });
-      await textOf(response);
+      await boundedText(response.body, longestNote);
       if (!response.ok && ![409, 412].includes(response.status))
         throw new Error(`PUT was answered with ${response.status}`);
     },
   };
-}
-
-/** @throws for more than any note has: what answers is no witness */
-async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    const bytes = chunk as Uint8Array;
-    length += bytes.byteLength;
-    if (length > longestNote) throw new Error('the answer is longer than a note');
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
