@@ -10,7 +10,7 @@ import type { Verdict } from '../audit/verify/verify.ts';
 import { superuserUrl } from '../dev/stack/environments.ts';
 import { openStore } from '../store/pool.ts';
 import { actions } from '../slack/ids.ts';
-import { eventually } from './support/eventually.ts';
+import { eventually, until } from './support/eventually.ts';
 import { signLog } from './support/proof.ts';
 import { openTheatre, type Theatre } from './support/stage.ts';
 
@@ -74,7 +74,12 @@ describe('what really happened', () => {
   let first = '';
   let second = '';
   const at: string[] = [];
-  const now = (): void => void at.push(new Date().toISOString().replace(/\.\d+Z$/, 'Z'));
+  /** The first instant of a second that has not begun: what was done before is before it, what is done after is not. */
+  const now = async (): Promise<void> => {
+    const next = (Math.floor(Date.now() / 1_000) + 1) * 1_000;
+    await until(next);
+    at.push(new Date(next).toISOString().replace('.000Z', 'Z'));
+  };
 
   test(
     'is signed, with a request that was released, one that is held, and one that waits',
@@ -84,18 +89,21 @@ describe('what really happened', () => {
       await stage.approve('priya', first);
       const session = await stage.connect(await stage.login('amara', first));
       session.on('error', () => undefined);
-      await eventually('a second has gone by', () => Promise.resolve(Date.now() % 1_000 > 900));
-      now();
+      await session.query('select count(*) from shop.orders');
+      await now();
       await stage.pressDm('amara', first, actions.release);
       await stage.is(first, 'closed');
       second = await stage.ask('diego', 'models-prod read 10m because checking label drift');
-      await eventually('another second has gone by', () => Promise.resolve(Date.now() % 1_000 > 900));
-      now();
+      await now();
       await stage.login('diego', second);
       await stage.ask('amara', 'orders-prod read 10m because INC-13 slower checkout');
       await stage.settled();
       const kept = 'select from curfew.history where request_id = $1';
       await eventually('its history is kept', async () => (await stage.inStore(kept, [first])).length > 0, {
+        withinMs: 60_000,
+      });
+      const over = `select from audit.entry where kind = 'session.closed' and subject = $1`;
+      await eventually('its session is told of', async () => (await stage.inStore(over, [first])).length > 0, {
         withinMs: 60_000,
       });
       await writeFile(file('kept.note'), await signLog(stage));
@@ -113,6 +121,18 @@ describe('what really happened', () => {
       { histories: 1, replayed: 1 },
       { grants: 1, receipts: 2, 'ended within 30 s': 1 },
     ]);
+  });
+
+  test('holds with what was done in the session, where that is asked for', { timeout: 120_000 }, async () => {
+    const one = await verify(await evidence('done.zip', '--request', first, '--statements'));
+    expect(wrong(one)).toEqual([]);
+    const { statements = 0 } = one.verdict.checks[4]?.counts ?? {};
+    expect(statements).toBeGreaterThan(0);
+    const all = await verify(await evidence('all-done.zip', '--from', '2020-01-01', '--statements'));
+    expect(wrong(all)).toEqual([]);
+    expect(all.verdict.checks[4]?.counts['statements']).toBeGreaterThanOrEqual(statements);
+    const without = await verify(await evidence('not-done.zip', '--request', first));
+    expect(without.verdict.checks[4]?.counts).toMatchObject({ 'statements that are not in this file': statements });
   });
 
   test(
