@@ -76,3 +76,36 @@ test('evidence of a period has those of requests that reach beyond it', async ()
     expect.arrayContaining([`alarm.raised main ${place - 3}`, `alarm.resolved main ${place - 1}`]),
   );
 });
+
+/** Of one request, with all that is in the log by then. */
+async function pickedFor(request: RequestId): Promise<readonly number[]> {
+  await sequence(store.as.curfew_worker, 1_000);
+  const upTo = await sizeOf(store.as.curfew_worker);
+  return (await placesFor(store.as.curfew_auditor, { kind: 'request', request }, upTo, () => true)).picked;
+}
+
+test('of two alarms about one cluster from before it that which is still open is there as well', async () => {
+  const silent = { ...blind('twice'), key: 'reaper/twice/silent', code: 'reaper-silent' };
+  await raise(store.as.curfew_reaper, blind('twice'));
+  await raise(store.as.curfew_worker, silent);
+  await resolve(store.as.curfew_worker, silent.key);
+  const { id } = await plantRequest(store, person);
+  await ended(id);
+  const opened = (await entriesAfter(store.admin, 0, 1_000)).findIndex(({ subject }) => subject === id);
+  const told = (await alarmsAt(await pickedFor(id))).filter((one) => one.includes('twice'));
+  expect(told).toEqual([
+    `alarm.raised twice ${opened - 3}`,
+    `alarm.raised twice ${opened - 2}`,
+    `alarm.resolved twice ${opened - 1}`,
+  ]);
+});
+
+test('of a request that is not over also what was told after its last entry', async () => {
+  const { id } = await plantRequest(store, person);
+  await raise(store.as.curfew_reaper, blind('since'));
+  expect((await alarmsAt(await pickedFor(id))).filter((one) => one.includes('since'))).toHaveLength(1);
+  await resolve(store.as.curfew_reaper, blind('since').key);
+  await ended(id);
+  await raise(store.as.curfew_reaper, blind('since'));
+  expect((await alarmsAt(await pickedFor(id))).filter((one) => one.includes('since'))).toHaveLength(2);
+});

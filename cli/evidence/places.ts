@@ -39,6 +39,7 @@ const personKinds = ['person.changed', 'link.made', 'link.confirmed', 'absence.m
 const ruleKinds = ['policy.proposed', 'policy.decided', 'policy.applied', 'log.retired', 'store.recovered'];
 /** Of a cluster that could not be reached, or had no reaper: what ended late meanwhile was heard of. */
 const alarmKinds = ['alarm.raised', 'alarm.resolved'];
+const overKinds: ReadonlySet<string> = new Set(['grant.ended', 'request.closed']);
 const targetKinds = ['target.checked', 'target.installed'];
 
 async function ofRequest(db: Db, request: RequestId, size: number): Promise<Places> {
@@ -46,27 +47,37 @@ async function ofRequest(db: Db, request: RequestId, size: number): Promise<Plac
   if (own.length === 0) throw new Stopped('The signed part of the log says nothing of that request.');
   const entries = await entriesAt(db, own);
   const of = { entries, size };
+  // Nobody has said of one that goes on how it ended: what is told since may be why not.
+  const untilAt = entries.some(({ kind }) => overKinds.has(kind)) ? {} : { untilAt: Infinity };
   const rested = [
     ...(await placesOfRules(db, size)),
     ...(await around(db, [...new Set(entries.flatMap(peopleOf))], personKinds, of)),
     ...(await around(db, textsOf(entries, 'target'), targetKinds, of)),
-    ...(await around(db, await everAlarmed(db, ofClusters), alarmKinds, of)),
+    ...(await around(db, await everAlarmed(db, ofClusters), alarmKinds, { ...of, ...untilAt })),
   ];
   return { span: noSpan, picked: [...new Set([...own, ...rested])].toSorted((a, b) => a - b) };
 }
 
-/** What was said of these while `entries` were written, and the last of each kind from before. */
+/** What was said of these while `entries` were written, and the last of each kind from before; of alarms, of each key. */
 async function around(
   db: Db,
   subjects: readonly string[],
   kinds: readonly string[],
-  { entries, size }: { readonly entries: readonly Found[]; readonly size: number },
+  {
+    entries,
+    size,
+    untilAt = -Infinity,
+  }: { readonly entries: readonly Found[]; readonly size: number; readonly untilAt?: number },
 ): Promise<readonly number[]> {
   const times = entries.map(({ atMs }) => atMs);
-  const [first, last] = [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), 0)];
+  const [first, last] = [
+    times.reduce((a, b) => Math.min(a, b), Infinity),
+    times.reduce((a, b) => Math.max(a, b), untilAt),
+  ];
   const found = await entriesAt(db, await placesAbout(db, subjects, size, kinds));
   const before = new Map<string, number>();
-  for (const { atMs, subject, kind, index } of found) if (atMs < first) before.set(`${subject} ${kind}`, index);
+  for (const { atMs, subject, kind, body, index } of found)
+    if (atMs < first) before.set(JSON.stringify([subject, kind, body['key']]), index);
   const within = found.filter(({ atMs }) => atMs >= first && atMs <= last).map(({ index }) => index);
   return [...before.values(), ...within];
 }
