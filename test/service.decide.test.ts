@@ -192,7 +192,7 @@ test('with Temporal dead a decision is recorded and waits in the outbox; the nex
   company.temporal.dead = false;
   expect(ok(await click(company, requestId, 'olga'))).toMatchObject({ decided: 'repeated', confirmed: true });
   await expect
-    .poll(async () => (await company.outbox()).at(-1), { timeout: 5_000 })
+    .poll(async () => (await company.outbox()).at(-1), { timeout: 30_000 })
     .toEqual({ kind: 'decide', done: true });
 });
 
@@ -211,7 +211,7 @@ test("the Workflow's own no is final: told, audited, and not sent again", async 
   expect(code(await click(company, requestId, 'olga'))).toBe('NotPending');
   expect(await lastEntry(requestId)).toMatchObject({ kind: 'decision.refused' });
   await expect
-    .poll(async () => (await company.outbox()).at(-1), { timeout: 5_000 })
+    .poll(async () => (await company.outbox()).at(-1), { timeout: 30_000 })
     .toEqual({ kind: 'decide', done: true });
 });
 

@@ -213,7 +213,7 @@ test('a break-glass is announced in the transaction that opens it, and needs no 
   expect(plan.verdict).toBe('break-glass');
   expect((await company.audit(requestId)).map(({ kind }) => kind)).toEqual(['request.opened', 'breakglass.announced']);
   await expect
-    .poll(async () => (await company.outbox()).slice(-3), { timeout: 5_000 })
+    .poll(async () => (await company.outbox()).slice(-3), { timeout: 30_000 })
     .toEqual([
       { kind: 'announce', done: false },
       { kind: 'announce-webhook', done: false },

@@ -11,7 +11,7 @@ import { isMessage, placeOf, startSlackWorkers, type SlackWorker, type SlackWork
 const users = ['ada', 'ben', 'eve', 'olga', 'omar'] as const satisfies readonly Handle[];
 const everyMs = 10;
 /** Of a call. Long enough for a busy machine: what Slack took, and nobody heard of, is said again. */
-const timeoutMs = 1_500;
+const timeoutMs = 3_000;
 
 let slack: SlackWorkers;
 let workers: SlackWorker[] = [];

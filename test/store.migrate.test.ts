@@ -28,7 +28,7 @@ beforeEach(async () => {
   const database = `fresh_${(count += 1)}`;
   await store.postgres.query('postgres', `create database ${database}`);
   adminUrl = store.adminUrl.replace(/[^/]+$/, database);
-  admin = openStore({ url: adminUrl, applicationName: 'curfew-test' });
+  admin = openStore({ url: adminUrl, applicationName: 'curfew-test', statementTimeoutMs: 30_000 });
   folder = join(await mkdtemp(join(tmpdir(), 'curfew-migrations-')), 'migrations');
   await cp(ownFolder, folder, { recursive: true });
 });

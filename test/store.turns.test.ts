@@ -57,6 +57,7 @@ test('an operator’s own login takes the turns of what it is a member of', asyn
   const ops = openStore({
     url: `postgres://ada_ops:of%20ada@${host}:${port}/${storeDatabase}`,
     applicationName: 'curfew-test',
+    statementTimeoutMs: 30_000,
   });
   try {
     await ops.transaction((tx) => take(tx, 'policy'));

@@ -48,7 +48,11 @@ async function sign({ worker, admin, signers }: Proved, origin: string): Promise
 
 /** Signs how far the log of a stack is, as its worker does each minute, and with its key. @returns the checkpoint */
 export async function signLog({ stack, inStore }: Pick<Theatre, 'stack' | 'inStore'>): Promise<string> {
-  const worker = openStore({ url: storeUrl(stack.settings, 'curfew_worker'), applicationName: 'curfew-test' });
+  const worker = openStore({
+    url: storeUrl(stack.settings, 'curfew_worker'),
+    applicationName: 'curfew-test',
+    statementTimeoutMs: 30_000,
+  });
   try {
     const { signers } = await readKeyring({ kind: 'file', path: stack.settings.log.keyFile });
     return await sign({ worker, admin: { query: inStore as Store['query'] }, signers }, originOf(logName, 1));

@@ -70,7 +70,12 @@ export async function openTheatre(options: Parameters<typeof openStage>[1] = {})
   const dataConverter = dataConverterFor([{ id: codecKeyId, key: Buffer.from(settings.secrets.codecKey, 'base64') }]);
   const { namespace } = stack.temporal;
   const temporal = new Client({ connection, namespace, identity: 'operator', dataConverter });
-  const admin = openStore({ url: storeUrl(settings, 'curfew_admin'), applicationName: 'curfew-test', max: 2 });
+  const admin = openStore({
+    url: storeUrl(settings, 'curfew_admin'),
+    applicationName: 'curfew-test',
+    max: 2,
+    statementTimeoutMs: 30_000,
+  });
   const theatre = { ...stage, ...looks(stage, admin), temporal, dataConverter };
   const claim: Theatre['claim'] = async (code) => {
     const { databases, ...login } = await claimWith({ api: apiUrl(settings), code });

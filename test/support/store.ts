@@ -21,7 +21,7 @@ export type TestStore = {
 };
 
 /** Longer than in earnest: a test of something else does not fail because its machine is busy. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /** The database in which a test's store lives. */
 export const storeDatabase = 'curfew';
