@@ -76,7 +76,10 @@ describe('what is given in certain hours only', () => {
 
 type Asking = {
   readonly number?: number;
-  readonly kind?: 'automatic' | 'asked';
+  /** Others than these two are what nobody writes. */
+  readonly kind?: string;
+  /** Of whom the facts are. */
+  readonly of?: PersonFacts;
   readonly forMs?: number;
   readonly by?: LoadedPolicy;
   readonly extension?: ExtensionId;
@@ -85,12 +88,12 @@ type Asking = {
 describe('a later end that nobody has to approve', () => {
   /** @returns the place of its asking */
   function longer(log: SampleLog, id: RequestId, fromAt: number, asking: Asking = {}) {
-    const { number = 1, kind = 'automatic', forMs = 30 * minuteMs, by = policy } = asking;
+    const { number = 1, kind = 'automatic', forMs = 30 * minuteMs, by = policy, of = people.requester } = asking;
     const { extension = uuid(0x7000 + number) as ExtensionId } = asking;
     const opened = log.opened(id);
-    const facts = { requester: people.requester, people: [people.owner, people.other] };
+    const facts = { requester: of, people: [people.owner, people.other] };
     const { target, role, durationMs, ticket } = opened;
-    const ask = { kind: 'access', requester: people.requester, target, role, ticket, startAt: null } as const;
+    const ask = { kind: 'access', requester: of, target, role, ticket, startAt: null } as const;
     const judgedMs = Math.max(durationMs, forMs);
     const { plan } = planFor(by, { ...ask, durationMs: judgedMs }, facts.people, log.at);
     const endAt = fromAt + forMs;
@@ -137,6 +140,22 @@ describe('a later end that nobody has to approve', () => {
       index: again.index,
       why: 'This extension was asked for before.',
     });
+  });
+
+  test.each(['by word of nobody', 'Automatic', ''])('is one that says so, and not one that says "%s"', async (kind) => {
+    const { log, id, endAt } = held();
+    const asked = longer(log, id, endAt, { kind });
+    settle(log, id, 'made', asked);
+    expect(wrongIn(await done(log, id, asked.endAt))).toEqual([
+      '5: It was made with 0 of 1 approvals for "data owners".',
+    ]);
+  });
+
+  test('is planned by what was known of whoever asks, and not of somebody else', async () => {
+    const { log, id, endAt } = held();
+    const asked = longer(log, id, endAt, { of: { ...people.requester, id: people.other.id } });
+    settle(log, id, 'made', asked);
+    expect(wrongIn(await done(log, id, asked.endAt))).toEqual(['3: The facts are of somebody else than who asked.']);
   });
 
   test('ends with the time for which the role may be held', async () => {

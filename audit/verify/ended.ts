@@ -1,6 +1,6 @@
 /** Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it. */
 import { roleOf } from '../../domain/ids.ts';
-import { graceOf, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
+import { graceOf, sessionsClosed, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
 import { secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import { checkApproved } from './approved.ts';
@@ -53,6 +53,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt, one, body);
     if (typeof receipt !== 'string') tally.count('receipts');
     for (const why of wrong) tally.bad(entry, why);
+    if (entry.actor !== one.entry.actor) tally.bad(entry, 'It names somebody else than who asked for it.');
     approved.granted(entry, one);
   }
 
@@ -97,9 +98,9 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const openedAt = Number(entry.body['openedAt']);
     const made = typeof one === 'number' ? undefined : one.grant?.body;
     if (typeof one === 'number') {
-      if (openedAt > one + skewMs) tally.bad(entry, 'It began after nothing was left of its grant.');
+      if (!(openedAt <= one + skewMs)) tally.bad(entry, 'It began after nothing was left of its grant.');
     } else if (!made) tally.bad(entry, 'It is a session of what was never granted.');
-    else if (openedAt < made.grantedAt - skewMs) tally.bad(entry, 'It is older than its grant.');
+    else if (!(openedAt >= made.grantedAt - skewMs)) tally.bad(entry, 'It is older than its grant.');
     if (typeof one !== 'number' && openedAt > (one.sessionAt ?? -Infinity)) one.sessionAt = openedAt;
   }
 
@@ -147,9 +148,9 @@ function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly s
       ? []
       : ['It gives another template.']),
     ...(receipt.endAt === body.endAt ? [] : ['Its receipt has another end.']),
-    ...(claim && body.endAt > claim.endAt ? ['It lasts longer than was accepted.'] : []),
-    ...(claim && claim.endAt - claim.acceptedAt > opened.durationMs ? ['It lasts longer than was approved.'] : []),
-    ...(body.endAt - body.grantedAt < grace ? ['Its end lies before its grace.'] : []),
+    ...(claim && !(body.endAt <= claim.endAt) ? ['It lasts longer than was accepted.'] : []),
+    ...(claim && !(claim.endAt - claim.acceptedAt <= opened.durationMs) ? ['It lasts longer than was approved.'] : []),
+    ...(body.endAt - body.grantedAt >= grace ? [] : ['Its end lies before its grace.']),
   ];
 }
 
@@ -167,6 +168,7 @@ function whyNotEnded(
     ...(receipt.target === body.target ? [] : ['Its receipt is of another target.']),
     ...(one === undefined || body.target === one.opened.target ? [] : ['It ended on another target than it was for.']),
     ...(receipt.verifiedAt === body.verifiedAt ? [] : ['Its receipt was verified at another instant.']),
+    ...(sessionsClosed(receipt) === body.sessionsClosed ? [] : ['Its receipt closed another number of sessions.']),
     ...(receipt.nodes.length === 0 ? ['No node said that nothing is left.'] : []),
     ...open.map(({ node }) => `${node} had something left of it.`),
   ];

@@ -11,14 +11,17 @@ export function whyNotExtended({ extensions, endAt }: Case, made: ExtensionMadeB
   if (!extension) return [];
   const { asked, words } = extension;
   const denied = words.some(({ decision }) => decision.verdict === 'deny');
-  const without = asked.kind === 'asked' && stagesOf(asked.plan).length === 0;
+  // NB. What does not say that it goes by itself has to be approved, whatever else it says.
+  const bySomebody = asked.kind !== 'automatic';
+  const without = bySomebody && stagesOf(asked.plan).length === 0;
   return [
     ...(made.endAt === asked.endAt ? [] : ['It has another end than was asked for.']),
+    ...(made.fromAt === asked.fromAt ? [] : ['It begins at another instant than was asked for.']),
     ...(asked.fromAt === endAt ? [] : ['It begins at another instant than that at which the grant would have ended.']),
     ...(asked.endAt - asked.fromAt <= asked.judgedMs ? [] : ['It adds more than was judged.']),
     ...(denied ? ['Somebody had denied it.'] : []),
     ...(without ? ['Nobody was to approve it, and it was not one that goes by itself.'] : []),
-    ...(asked.kind === 'asked' ? unmet(asked.plan, words).map((lacks) => `It was made with ${lacks}.`) : []),
+    ...(bySomebody ? unmet(asked.plan, words).map((lacks) => `It was made with ${lacks}.`) : []),
   ];
 }
 

@@ -132,6 +132,8 @@ async function judgeOpened(entry: PlacedEntry, body: OpenedBody, policies: Polic
     ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
     ...(facts.requester.id === (entry.actor as PersonId) ? [] : ['The facts are of somebody else than who asked.']),
     ...(plan.policy === body.policy ? [] : ['Its plan is of another policy.']),
+    ...(plan.verdict === body.verdict && plan.rule === body.rule ? [] : ['It says something else than its plan.']),
+    ...((kind === 'break-glass') === (plan.verdict === 'break-glass') ? [] : ['Its plan is not for what was asked.']),
     ...(body.decideByAt === openedAt + plan.limits.decideWithinMs
       ? []
       : ['It is open for longer, or less, than its plan.']),
@@ -211,6 +213,7 @@ async function judgeClaim(entry: PlacedEntry, one: Case, policies: Policies): Pr
     ...(open.length > 0 ? ['It lacked approvals that counted when it was claimed.'] : []),
     ...(denied ? ['Somebody had denied it.'] : []),
     ...(opened.startAt !== null && acceptedAt < opened.startAt ? ['It was claimed before its start.'] : []),
+    ...(endAt - acceptedAt <= opened.durationMs ? [] : ['It lasts longer than was approved.']),
     ...whyNotInHours(opened.plan.limits, acceptedAt, endAt),
   ];
   const policy = await policies(hash);

@@ -28,6 +28,7 @@ export async function judgeExtension(entry: PlacedEntry, one: Case, policies: Po
   const digest = extensionDigestOf({ extensionId, request, endAt, reasonHash: reason, plan });
   const wrong = [
     ...(entry.actor === one.entry.actor ? [] : ['It was somebody else who asked for it.']),
+    ...(facts.requester.id === entry.actor ? [] : ['The facts are of somebody else than who asked.']),
     ...(digest === body.digest ? [] : ['Its digest is not that of what was asked.']),
     ...whyNotInHours(plan.limits, askedAt, endAt),
   ];

@@ -1,0 +1,70 @@
+/** What a writer could have had signed: an entry that says one thing of its kind otherwise, or does not say it at all. */
+import { describe, expect, test } from 'vitest';
+import type { GrantReceipt } from '../domain/grant.ts';
+import { evidenceHash } from '../policy/digest.ts';
+import { canonical, people, SampleLog, uuid } from './support/evidence.ts';
+import { held, verdictOn, wrongIn } from './support/verified.ts';
+
+const hour = 3_600_000;
+
+/** The line at a place says it otherwise. */
+function lie(log: SampleLog, index: number, said: RegExp | string, instead: string): void {
+  const line = String(log.lines[index]);
+  expect(line).toMatch(said);
+  log.lines[index] = Buffer.from(line.replace(said, instead));
+}
+const indexOf = (log: SampleLog, kind: string): number =>
+  log.lines.findIndex((line) => line.includes(`"kind":"${kind}"`));
+
+describe('a claim', () => {
+  test.each([
+    ['that does not say until when', '', 'It lasts longer than was approved.'],
+    ['until no instant at all', '"endAt":"later",', 'It lasts longer than was approved.'],
+    ['until for ever', '"endAt":1e999,', 'It lasts longer than was approved.'],
+  ])('%s lets no grant last for as long as its worker likes', async (_, instead, why) => {
+    const { log, id, endAt } = held();
+    const claim = indexOf(log, 'claim.accepted');
+    lie(log, claim, /"endAt":\d+,/, instead);
+    const receipt = JSON.parse(String(log.receipts[0])) as GrantReceipt;
+    const longer = { ...receipt, endAt: endAt + 100 * hour };
+    log.receipts[0] = canonical(longer);
+    const grant = indexOf(log, 'grant.made');
+    lie(log, grant, `"endAt":${endAt}`, `"endAt":${longer.endAt}`);
+    lie(log, grant, evidenceHash(receipt), evidenceHash(longer));
+    expect(await verdictOn(log)).toMatchObject({ holds: false });
+    const { checks } = await verdictOn(log);
+    expect(checks[2]?.first[0]).toMatchObject({ index: claim, why });
+    expect(checks[4]?.first.map((one) => one.index)).toContain(grant);
+    expect(log.opened(id).durationMs).toBe(hour);
+  });
+});
+
+test('a grant is that of whoever asked for it, and of nobody else', async () => {
+  const { log } = held();
+  const index = indexOf(log, 'grant.made');
+  lie(log, index, people.requester.id, people.other.id);
+  const { checks } = await verdictOn(log);
+  expect(checks[4]?.first).toMatchObject([{ index, why: 'It names somebody else than who asked for it.' }]);
+});
+
+test.each([
+  ['another verdict', /"verdict":"approvals"\}$|"verdict":"approvals"(?=\},"id")/, '"verdict":"automatic"'],
+  ['another rule', /"rule":"[^"]+","startAt"/, '"rule":"whoever asks","startAt"'],
+])('a request that says of itself %s than its plan is named', async (_, said, instead) => {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const { index } = log.ask();
+  lie(log, index, said, instead);
+  expect(wrongIn(await verdictOn(log))).toEqual(['3: It says something else than its plan.']);
+});
+
+test('a session that does not say when it began is named, while its grant is held and when that is over', async () => {
+  for (const over of [false, true]) {
+    const { log, id } = held();
+    if (over) log.end(id);
+    const body = { cluster: 'main', node: 'a:5432', session: uuid(9), database: 'orders', openedAt: 'long ago' };
+    const session = { kind: 'session.opened', actor: 'curfew_collector', subject: id, body };
+    const index = log.append(session, 'curfew_collector');
+    expect((await verdictOn(log)).checks[4]?.first[0]).toMatchObject({ index });
+  }
+});
