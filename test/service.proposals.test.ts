@@ -26,7 +26,7 @@ beforeAll(async () => {
   company = await startCompany();
   await company.store.admin.query(`create role colleague login password 'only-in-this-test' in role curfew_admin`);
   const url = company.store.adminUrl.replace(/\/\/[^@]+@/, '//colleague:only-in-this-test@');
-  colleague = openStore({ url, applicationName: 'curfew-test', max: 1 });
+  colleague = openStore({ url, applicationName: 'curfew-test', max: 1, statementTimeoutMs: 30_000 });
 });
 afterAll(async () => {
   await colleague.close();

@@ -31,7 +31,8 @@ beforeAll(async () => {
       return workspace.botToken;
     },
     apiUrl: workspace.apiUrl,
-    timeoutMs: 500,
+    // What this machine may take over a call that is answered at once.
+    timeoutMs: 3_000,
     maxWaitMs: 5_000,
     wait: async (ms) => void waits.push(ms),
   });
@@ -94,7 +95,7 @@ test('what may succeed later is busy, and is tried once only: a message may have
     { kind: 'status', status: 500 },
     { kind: 'status', status: 503 },
     { kind: 'refused', error: 'internal_error' },
-    { kind: 'hang', forMs: 2_000 },
+    { kind: 'hang', forMs: 10_000 },
     { kind: 'reply-lost' },
   ];
   for (const fault of faults) {

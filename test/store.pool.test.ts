@@ -36,10 +36,10 @@ test('instants are epoch milliseconds, large counts numbers, and what is not exa
 });
 
 test('a slow statement is NotRecorded within its bound, and the next one works', async () => {
-  const quick = store.open('curfew_api', { statementTimeoutMs: 300, max: 1 });
+  const quick = store.open('curfew_api', { statementTimeoutMs: 1_500, max: 1 });
   const { code, ms } = await timed(quick.query('select pg_sleep(20)'));
   expect(code).toBe('NotRecorded');
-  expect(ms).toBeLessThan(1_500);
+  expect(ms).toBeLessThan(10_000);
   expect(await quick.query('select 1 as one')).toEqual([{ one: 1 }]);
   // The server stops as well, long before the 20 s: nothing that was given up goes on and takes effect later.
   const running = `select 1 from pg_stat_activity where query like '%pg_sleep(20)' and state = 'active'`;
@@ -53,7 +53,7 @@ test('waiting for a lock, or for a free connection, ends within the bound as wel
     const both = [1, 2].map(() => timed(quick.query('update public.counter set value = 2 where id = 1')));
     for (const { code, ms } of await Promise.all(both)) {
       expect(code).toBe('NotRecorded');
-      expect(ms).toBeLessThan(1_500);
+      expect(ms).toBeLessThan(1_900);
     }
   });
   await quick.close();
@@ -89,7 +89,7 @@ test('a store that is out of reach, silent, or takes no password of ours is NotR
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(password);
     }
     const { ms } = await timed(away.query('select 1'));
-    expect(ms).toBeLessThan(1_500);
+    expect(ms).toBeLessThan(1_900);
     await away.close();
   }
   for (const socket of sockets) socket.destroy();
