@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import {
   TypedSearchAttributes,
   WorkflowExecutionAlreadyStartedError,
@@ -38,8 +38,9 @@ import {
   type ExtendInput,
   type LeaveInput,
 } from '../workflows/contract.ts';
-import { dataConverterFor, type CodecKey } from './codec.ts';
+import type { CodecKey } from './codec.ts';
 import { notConfirmed, toCurfewError } from './failures.ts';
+import { openLine } from './line.ts';
 
 /** PEM. Without `ca` the system's authorities count. */
 export type TemporalTls = { readonly ca?: Buffer; readonly client?: { readonly cert: Buffer; readonly key: Buffer } };
@@ -91,13 +92,7 @@ export type Temporal = {
 /** Connects with the first call, and again whenever the line is lost. */
 export function createTemporal(settings: TemporalSettings): Temporal {
   const { deadlineMs = 2_000, queue = mainQueue } = settings;
-  const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
-  const client = new Client({
-    connection,
-    namespace: settings.namespace,
-    identity: settings.identity,
-    dataConverter: dataConverterFor(settings.codecKeys),
-  });
+  const { connection, client, within } = openLine(settings);
 
   /** Calls that nobody may be waiting for any more, and that the SDK may be about to try again. */
   const underWay = new Set<Promise<unknown>>();
@@ -108,7 +103,7 @@ export function createTemporal(settings: TemporalSettings): Temporal {
     const tooLate = pause(deadlineMs, undefined, { signal: answered.signal }).then(() => {
       throw notConfirmed(new Error(`no answer within ${deadlineMs} ms`));
     });
-    const call = connection.withDeadline(Date.now() + deadlineMs, work);
+    const call = within(deadlineMs, work);
     underWay.add(call);
     call.finally(() => underWay.delete(call)).catch(() => undefined);
     try {
@@ -206,16 +201,3 @@ const once = {
   workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
   workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
 } as const;
-
-/** TLS and API key as the SDK wants them, for clients and for workers. */
-export function secured({ tls, apiKey }: Pick<TemporalSettings, 'tls' | 'apiKey'>): {
-  tls?: true | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
-  apiKey?: string;
-} {
-  const certificates = tls && {
-    ...(tls.ca === undefined ? {} : { serverRootCACertificate: tls.ca }),
-    ...(tls.client === undefined ? {} : { clientCertPair: { crt: tls.client.cert, key: tls.client.key } }),
-  };
-  if (apiKey === undefined) return certificates ? { tls: certificates } : {};
-  return { apiKey, tls: certificates ?? true };
-}

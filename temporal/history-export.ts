@@ -1,13 +1,14 @@
 /** Reads what closed Workflows did, for whoever keeps it: Temporal forgets a history after its namespace's retention. */
-import { Client, Connection, isGrpcServiceError, type WorkflowExecutionInfo } from '@temporalio/client';
+import { isGrpcServiceError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { NamespaceNotFoundError, WorkflowNotFoundError, type Payload, type PayloadCodec } from '@temporalio/common';
 import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.js';
 import canonicalize from 'canonicalize';
 import { secondMs } from '../domain/time.ts';
 import { accessRequestType, effectiveType, leaveType, reviewType } from '../workflows/contract.ts';
-import { createCodec, readNothing } from './codec.ts';
-import { secured, type TemporalSettings } from './connection.ts';
+import { createCodec } from './codec.ts';
+import type { TemporalSettings } from './connection.ts';
 import { withoutCallers } from './history-callers.ts';
+import { openLine } from './line.ts';
 
 /** One run of a Workflow that is over, however it ended. */
 export type ClosedRun = {
@@ -56,11 +57,9 @@ const listPage = 1_000;
 
 /** Connects with the first call. */
 export function createHistories(settings: TemporalSettings): Histories {
-  const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
-  const { namespace, identity } = settings;
-  const client = new Client({ connection, namespace, identity, dataConverter: { payloadCodecs: [readNothing] } });
+  const { connection, lister: client, within } = openLine(settings);
+  const { namespace } = settings;
   const codec = createCodec(settings.codecKeys);
-  const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
 
   const find: Histories['find'] = (workflowId) =>
     within(callMs, () => client.workflow.getHandle(workflowId).describe()).then(

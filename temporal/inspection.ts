@@ -1,7 +1,6 @@
 /** What Temporal says of Workflows, for whoever compares it with the store; and the Schedule by which that is done. */
 import {
-  Client,
-  Connection,
+  type Client,
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
@@ -20,8 +19,8 @@ import {
   status,
   type WorkflowFate,
 } from '../workflows/contract.ts';
-import { dataConverterFor, readNothing } from './codec.ts';
-import { secured, type TemporalSettings } from './connection.ts';
+import type { TemporalSettings } from './connection.ts';
+import { openLine } from './line.ts';
 
 export type Inspection = {
   /**
@@ -61,16 +60,8 @@ const ended: Readonly<Record<string, WorkflowFate>> = {
 
 /** Connects with the first call. */
 export function createInspection(settings: TemporalSettings): Inspection {
-  const connection = Connection.lazy({ address: settings.address, ...secured(settings) });
-  const { namespace, identity } = settings;
-  const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(settings.codecKeys) });
-  const { workflow: listed } = new Client({
-    connection,
-    namespace,
-    identity,
-    dataConverter: { payloadCodecs: [readNothing] },
-  });
-  const within = <T>(ms: number, work: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + ms, work);
+  const { connection, client, lister, within } = openLine(settings);
+  const { workflow: listed } = lister;
   const handleOf = (id: RequestId) => client.workflow.getHandle(accessRequestId(id));
 
   return {

@@ -11,7 +11,7 @@ import { buildIdOf } from '../../audit/history/events.ts';
 import type { WorkerConfig } from '../../config/worker.ts';
 import type { Log } from '../../config/log.ts';
 import { dataConverterFor } from '../../temporal/codec.ts';
-import { secured } from '../../temporal/connection.ts';
+import { secured } from '../../temporal/line.ts';
 import { mainQueue, targetQueue } from '../../workflows/contract.ts';
 import type { WorkflowBundle } from '../bundle.ts';
 import type { Metrics } from './metrics.ts';
