@@ -176,7 +176,7 @@ test('the README of a file names each of its members, and none that is not there
     const named = [...(await readme(path)).matchAll(/^\| (\S+\.\w+|\w+\/) \| /gm)].map(([, name]) => name);
     const there = [...(await membersOf(path))].map((name) => name.replace(/\/.*/, '/'));
     // No Workflow of this sample was kept, so none ran a script.
-    expect(named.toSorted()).toEqual([...there.filter((name) => name !== 'README.md'), 'bundles/'].toSorted());
+    expect(new Set(named)).toEqual(new Set([...there.filter((name) => name !== 'README.md'), 'bundles/']));
   }
 });
 
