@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { PersonId, RequestId, TargetName } from '../domain/ids.ts';
+import * as alarms from '../store/alarms.ts';
 import { entriesOf } from '../store/audit.ts';
 import * as intents from '../store/intents.ts';
 import type { Store } from '../store/pool.ts';
@@ -165,4 +166,21 @@ test('of a leaver it tells also what somebody ended a moment before and did not 
   stopping.abort();
   expect((await endsOf(id)).map(({ body }) => body)).toMatchObject([{ cause: 'asked', nodes: [{ ended: true }] }]);
   expect(await endsOf(since.id)).toEqual([]);
+});
+
+test('that a cluster cannot be reached, which a reaper said that died since, is over once the next one reaches it (F6, F35)', async () => {
+  const blind = { key: 'reaper/orders-prod/blind', code: 'reaper-blind', subject: 'orders-prod', detail: 'x' };
+  const before = (await entriesOf(store.admin, 'orders-prod')).length;
+  await alarms.raise(store.as.curfew_reaper, blind);
+  const reaper = begin();
+  await eventually('it is over', async () => {
+    await reaper.reports.flush();
+    return (await alarms.openAmong(store.admin, [blind.key])).length === 0;
+  });
+  // Without anything that was open nothing is said of it.
+  const next = begin();
+  await eventually('it has looked', () => next.reports.backlog().waiting > 0);
+  await next.reports.flush();
+  const said = (await entriesOf(store.admin, 'orders-prod')).slice(before).map(({ kind }) => kind);
+  expect(said).toEqual(['alarm.raised', 'alarm.resolved']);
 });

@@ -47,11 +47,14 @@ export class Alarms {
   readonly #reports: Reports;
   readonly #clock: () => number;
   readonly #open = new Set<string>();
+  readonly #blind: string;
+  #hasSeen = false;
 
   constructor(cluster: string, reports: Reports, clock: () => number) {
     this.#cluster = cluster;
     this.#reports = reports;
     this.#clock = clock;
+    this.#blind = `reaper/${cluster}/blind`;
   }
 
   judge(pulse: Pulse, ending: Ending): void {
@@ -59,7 +62,12 @@ export class Alarms {
     const wanted = new Map<string, { code: string; subject: string; detail: string }>();
     if (now - (pulse.lastSuccessAt ?? pulse.startedAt) > blindMs) {
       const detail = 'The reaper cannot reach this cluster; what is due there ends by VALID UNTIL alone.';
-      wanted.set(`reaper/${this.#cluster}/blind`, { code: 'reaper-blind', subject: this.#cluster, detail });
+      wanted.set(this.#blind, { code: 'reaper-blind', subject: this.#cluster, detail });
+    }
+    // A process before this one may have said so, and died: left open it would tell of every end from then on.
+    if (!this.#hasSeen && pulse.lastSuccessAt !== null && !wanted.has(this.#blind)) {
+      this.#hasSeen = true;
+      this.#open.add(this.#blind);
     }
     for (const { grantId, sinceAt } of ending.underWay()) {
       if (now - sinceAt <= lateMs) continue;
