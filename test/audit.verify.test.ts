@@ -1,6 +1,7 @@
 /** Evidence of a log that is as it should be holds, in every form; and what each check looks at is counted. */
 import { describe, expect, test } from 'vitest';
 import type { Verdict } from '../audit/verify/verify.ts';
+import { openCheckpoint, type SignedCheckpoint } from '../audit/checkpoint.ts';
 import { signOpening } from '../audit/epoch.ts';
 import { leafHash } from '../audit/merkle.ts';
 import { checkpointOf, keysOf, people, SampleLog, uuid, type Written } from './support/evidence.ts';
@@ -230,10 +231,8 @@ describe('what is not as it should be, though it was signed', () => {
   });
 });
 
-const opening = (began: number, lost: number): string =>
-  signOpening({ origin: 'curfew/2', began, lost: { size: lost, root: leafHash(Buffer.of(9)) }, recovery: uuid(7) }, [
-    keys.signer,
-  ]);
+const opening = (began: number, lost: number, root = leafHash(Buffer.of(9))): string =>
+  signOpening({ origin: 'curfew/2', began, lost: { size: lost, root }, recovery: uuid(7) }, [keys.signer]);
 
 const two = (log: SampleLog, more: Partial<Written> = {}): Written => ({
   ...pick(log),
@@ -252,7 +251,8 @@ describe('a log that came back from a backup and went on', () => {
     other.at += 1;
     other.ask();
     const kept = await checkpointOf(other.lines, 12, keys, log.at);
-    const verdict = await verified(two(log), kept);
+    const { root } = openCheckpoint(kept, [keys.verifier]) as SignedCheckpoint;
+    const verdict = await verified(two(log, { openings: [opening(8, 12, root)] }), kept);
     expect(wrong(verdict)).toEqual([]);
     expect(verdict.checks[0]?.counts).toMatchObject({ 'entries that a recovery says are lost': 4 });
   });
@@ -263,6 +263,8 @@ describe('a log that came back from a backup and went on', () => {
     expect((await verified(two(log, { sizes: [10, 16] }))).checks[0]?.first[0]?.why).toContain('of what was lost');
     const longer = await checkpointOf(log.lines, 14, keys, log.at);
     expect((await verified(two(log), longer)).checks[0]?.first[0]?.why).toContain('nobody signed that');
+    const other = await checkpointOf(log.lines, 12, keys, log.at);
+    expect((await verified(two(log), other)).checks[0]?.first[0]?.why).toContain('this log is a fork');
     const later = await checkpointOf(log.lines, 16, keys, log.at, 'curfew/3');
     expect((await verified(two(log), later)).holds).toBe(false);
   });

@@ -79,6 +79,9 @@ async function entriesOf(zip: yauzl.ZipFile): Promise<ReadonlyMap<string, yauzl.
     if (entries.has(entry.fileName)) throw new Error(`it has ${entry.fileName} twice`);
     entries.set(entry.fileName, entry);
   }
+  // NB. Members that share their bytes unpack to any length, and each of them would be read to find what is damaged.
+  const packed = [...entries.values()].reduce((sum, { compressedSize }) => sum + compressedSize, 0);
+  if (packed > zip.fileSize) throw new Error('its members share their bytes');
   return entries;
 }
 

@@ -123,6 +123,8 @@ function compare(
   } else if (lost) {
     const said = lost.lost !== undefined && lost.lost.size >= seen.size;
     if (!said) tally.bad(named, `The log went on without what it had of ${seen.size} entries, and nobody signed that.`);
+    else if (lost.lost?.size === seen.size && !lost.lost.root.equals(seen.root))
+      tally.bad(named, `It has another root at ${seen.size} entries than is signed to be lost: this log is a fork.`);
     else tally.count('entries that a recovery says are lost', seen.size - lost.began);
   } else if (known) {
     if (!known.root.equals(seen.root))
