@@ -46,6 +46,28 @@ describe('a later end', () => {
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
+  test('holds where it was asked for in the second in which the grant ended, and is counted (F37)', async () => {
+    const { log, id } = held();
+    log.release(id);
+    log.end(id, { outcome: 'released' });
+    askMore(log, id);
+    const verdict = await verdictOn(log);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'extensions that were asked for as the grant ended': 1 });
+  });
+
+  test('does not hold where it was asked for, or made, once the grant was over', async () => {
+    const { log, id } = held();
+    log.release(id);
+    log.end(id, { outcome: 'released' });
+    const asked = askMore(log, id);
+    moreMade(log, id, asked);
+    log.at += 2 * minute;
+    askMore(log, id, 2);
+    const over = '2: The request was over by then.';
+    expect(wrongIn(await verdictOn(log)).filter((why) => why.startsWith('2'))).toEqual([over, over]);
+  });
+
   type Story = (log: SampleLog, id: RequestId, endAt: number) => number;
   const lies: readonly [string, number, RegExp, Story][] = [
     [

@@ -7,7 +7,7 @@ import { isRefusal } from '../../domain/errors.ts';
 import { stagesOf, stepsOf } from '../../domain/plan.ts';
 import { next, type Outcome, type RequestEvent, type RequestState } from '../../domain/request.ts';
 import type { DecisionId, ExtensionId } from '../../domain/ids.ts';
-import { hourMs } from '../../domain/units.ts';
+import { hourMs, minuteMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import {
   approvalOf,
@@ -24,6 +24,8 @@ import { whyNotWriter } from './writers.ts';
 
 /** The Workflow takes a word back that it did not wait for, and it may not be reached for long: a file can end before that. */
 const takenBackWithinMs = hourMs;
+/** Whoever asks for an extension saw the grant as held, and no lock holds up its end for that. */
+const crossedWithinMs = minuteMs;
 
 export type LegalCheck = {
   see(entry: PlacedEntry): void;
@@ -181,6 +183,8 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
         if (one === undefined && entry.kind === 'request.opened') tally.bad(entry, 'It cannot be read.');
         else if (typeof one === 'number' && entry.kind === 'decision.made') {
           late.set(textIn(entry, 'decision'), { entry, why: 'This request is closed.' });
+        } else if (typeof one === 'number' && entry.kind === 'extension.asked' && entry.atMs - one <= crossedWithinMs) {
+          tally.count('extensions that were asked for as the grant ended');
         } else {
           tally.bad(
             entry,
