@@ -139,3 +139,8 @@ test('an operator without an auditor’s login reads it as curfew_admin', async 
   });
   expect(ran.code).toBe(0);
 });
+
+test('of a request on which nobody has decided yet it is not said that nobody had to', async () => {
+  const waits = await plantRequest(store, requester);
+  expect((await run([waits.id])).out).toContain('on orders-prod; nobody has approved it.\nNothing was granted.\n');
+});

@@ -95,7 +95,7 @@ const logShown = ({ cluster, node, readTo, wholeSince }: Awaited<ReturnType<type
 
 function print(terminal: Terminal, found: Found): void {
   const { approvers } = found;
-  const approved = approvers.length === 0 ? 'nobody had to approve it' : `approved by ${approvers.join(', ')}`;
+  const approved = approvers.length === 0 ? 'nobody has approved it' : `approved by ${approvers.join(', ')}`;
   terminal.out(`${found.who} asked for ${found.role} on ${found.target}; ${approved}.\n`);
   if (found.sessions.length === 0) terminal.out(`${withoutSession(found.usage)}\n`);
   else printSessions(terminal, found);
