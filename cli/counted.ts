@@ -2,5 +2,5 @@
 export function counted(many: number, name: string): string {
   if (many !== 1) return `${many} ${name}`;
   const one = name.replace(/\b(\w+?)(ies|s)\b/, (_, stem: string, end: string) => (end === 'ies' ? `${stem}y` : stem));
-  return `1 ${one.replace(' were ', ' was ').replace(' are ', ' is ')}`;
+  return `1 ${one.replace(/ were\b/, ' was').replace(/ are\b/, ' is')}`;
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { askOnTerminal } from './ask.ts';
 import { runCurfew } from './program.ts';
+import { fileFault } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A Ctrl-C on the terminal is the child's to answer: psql ends its query with it, not its session. */
@@ -29,5 +30,9 @@ const terminal: Terminal = {
 };
 
 // A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`What was printed is not all of it: ${fileFault(error)}.\n`);
+  process.exit(1);
+});
 process.exitCode = await runCurfew(process.argv.slice(2), terminal);

@@ -68,10 +68,22 @@ export function readFileOf(terminal: Terminal, path: string): string {
   try {
     return terminal.readText(path);
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    throw new Stopped(
-      `${path} cannot be read (${typeof code === 'string' ? code : 'unknown error'}).`,
-      exitCodes.usage,
-    );
+    throw new Stopped(`${path} cannot be read: ${fileFault(error)}.`, exitCodes.usage);
   }
 }
+
+/** What the system says of a file, in words, and its code for whoever looks that up. */
+export function fileFault(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (typeof code !== 'string') return 'unknown error';
+  return Object.hasOwn(fileFaults, code) ? `${fileFaults[code]} (${code})` : code;
+}
+const fileFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not',
+  EPERM: 'this user may not',
+  EROFS: 'nothing can be written there',
+  ENOSPC: 'no space is left there',
+};

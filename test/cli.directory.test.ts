@@ -209,7 +209,7 @@ describe('curfew report reciprocity', () => {
     await approves(ada, ben, 3);
     await approves(ben, ada, 4);
     const ran = await run(['report', 'reciprocity']);
-    expect(ran.out).toContain('7 approvals among 2 people.\n1 pairs approved each other, 1 of them reciprocal.\n');
+    expect(ran.out).toContain('7 approvals among 2 people.\n1 pair approved each other, 1 of them reciprocal.\n');
     expect(await json(['report', 'reciprocity'])).toMatchObject({
       approvals: 7,
       people: 2,

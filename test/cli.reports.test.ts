@@ -341,6 +341,8 @@ describe('curfew report', () => {
   test('what is no instant, no format or no option of a report is said, and nothing is read', async () => {
     expect((await run(['grants', '--from', 'yesterday'])).code).toBe(2);
     expect((await run(['grants', '--format', 'xml'])).code).toBe(2);
+    expect((await run(['grants', '--format', 'csv', '--json'])).code).toBe(2);
+    expect((await run(['grants', '--from', '2099-01-01'])).err).toContain('--to, which is now where it is not given');
     expect((await run(['admins', '--target', 'orders-prod'])).code).toBe(2);
     expect((await run(['grants', '--person', 'nobody'])).err).toContain('Nobody has the handle nobody.');
   });

@@ -1,6 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { counted } from '../cli/counted.ts';
 import { harmless, type Terminal } from '../cli/terminal.ts';
 import { curfew } from './support/terminal.ts';
 
@@ -65,4 +70,36 @@ test('an empty CURFEW_CODE is no code', async () => {
   const { code: ended, err } = await curfew(['mine'], { env: { CURFEW_API: 'http://127.0.0.1:1', CURFEW_CODE: ' ' } });
   expect(ended).toBe(2);
   expect(err).toContain('/curfew code');
+});
+
+test.skipIf(!existsSync('/dev/full'))('what could not be printed is said to be missing', async () => {
+  const full = await open('/dev/full', 'w');
+  const child = spawn(process.execPath, ['cli/main.ts', '--help'], { stdio: ['ignore', full.fd, 'pipe'] });
+  let told = '';
+  child.stderr?.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  const [ended] = (await once(child, 'close')) as [number];
+  await full.close();
+  expect({ ended, told }).toEqual({
+    ended: 1,
+    told: 'What was printed is not all of it: no space is left there (ENOSPC).\n',
+  });
+});
+
+test.each([
+  [1, 'entries', '1 entry'],
+  [2, 'entries', '2 entries'],
+  [0, 'partitions are', '0 partitions are'],
+  [1, 'partitions are', '1 partition is'],
+  [1, 'policies taken into force', '1 policy taken into force'],
+  [1, 'scripts without a wall of the system', '1 script without a wall of the system'],
+])('%i %s: %s', (many, name, said) => {
+  expect(counted(many, name)).toBe(said);
+});
+
+test.each([
+  ['/nowhere/at/all', 'there is no such file or folder (ENOENT)'],
+  ['/', 'it is a folder (EISDIR)'],
+])('of %s it is said in words why it cannot be read', async (path, why) => {
+  const ran = await curfew(['verify', 'x.zip', '--key', path]);
+  expect(ran).toMatchObject({ code: 2, err: `${path} cannot be read: ${why}.\n` });
 });

@@ -168,6 +168,9 @@ test('a month that is long over is dropped as a whole: its lines are gone, and e
   expect(unsigned.out).toContain('kept: no checkpoint is signed over all of it');
   await sign();
 
+  expect((await curfew(['audit', 'retire', '--before', '2020-01-01', '--dry-run'], { env })).out).toBe(
+    'Nothing is that old.\n',
+  );
   const young = await curfew(['audit', 'retire', '--before', minuteOf(Date.now())], { env });
   expect(young).toMatchObject({ code: 2, err: expect.stringContaining('92 days') });
   expect(await curfew(['audit', 'retire', '--before', before], { env })).toMatchObject({ code: 2 });

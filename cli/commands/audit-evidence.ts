@@ -6,7 +6,7 @@ import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
 import { gathered, keysOf } from '../public-key.ts';
-import { readFileOf, withAuditorStore } from '../settings.ts';
+import { fileFault, readFileOf, withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 import { periodOf, type PeriodOptions } from './report-options.ts';
@@ -91,6 +91,6 @@ function whyNotWritten(path: string, error: unknown): unknown {
   const { code } = error as { readonly code?: unknown };
   if (code === 'EEXIST') return new Stopped(`${path} is there already: evidence is not written over.`, exitCodes.usage);
   return typeof code === 'string' && /^E[A-Z]+$/.test(code)
-    ? new Stopped(`${path} cannot be written (${code}).`, exitCodes.usage)
+    ? new Stopped(`${path} cannot be written: ${fileFault(error)}.`, exitCodes.usage)
     : error;
 }

@@ -1,6 +1,7 @@
 /** A file that an export is written to: never overwritten, and gone on with after its last whole line. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { exportHead, firstBytes, placeIn, type ExportFormat } from '../../audit/report/export.ts';
+import { fileFault } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 
 export type ExportFile = {
@@ -45,7 +46,7 @@ function opened(path: string, flags: string): number {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST')
       throw new Stopped(`${path} is there already. Go on with it by --resume, or name another.`, exitCodes.usage);
-    throw new Stopped(`${path} cannot be written (${code ?? 'unknown error'}).`, exitCodes.usage);
+    throw new Stopped(`${path} cannot be written: ${fileFault(error)}.`, exitCodes.usage);
   }
 }
 

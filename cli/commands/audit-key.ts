@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { newKey } from '../../audit/signed-note.ts';
 import { auditSettings, keyringOf } from '../audit-log.ts';
+import { fileFault } from '../settings.ts';
 import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 
@@ -43,7 +44,7 @@ function makeKey(terminal: Terminal, { output, name }: { readonly output: string
     writeFileSync(output, `${signer}\n`, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     const { code } = error as { readonly code?: unknown };
-    const why = code === 'EEXIST' ? 'is there already' : `cannot be written (${String(code)})`;
+    const why = code === 'EEXIST' ? 'is there already' : `cannot be written: ${fileFault(error)}`;
     throw new Stopped(`${output} ${why}. Nothing was made.`, exitCodes.usage);
   }
   terminal.err(`The key is in ${output}. Give auditors its public half:\n`);

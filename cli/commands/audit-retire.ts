@@ -5,7 +5,8 @@ import { describeProblems } from '../../config/field.ts';
 import { append } from '../../store/audit.ts';
 import { dropPartition, partitionsOf, type Partition } from '../../store/log-retention.ts';
 import { openStore, type Store } from '../../store/pool.ts';
-import { parseInstant } from '../instant.ts';
+import { counted } from '../counted.ts';
+import { parseDay, parseInstant } from '../instant.ts';
 import { withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -29,7 +30,7 @@ export const addAuditRetire: AddAudit = (audit, terminal) => {
     .description(
       'Drops whole partitions of the log whose entries are all older than an instant: a partition is a month, or ten million entries. What they said is gone; that they were there, and in which order, still can be proven. Export or write an evidence file first. Needs the owner of the store (CURFEW_MIGRATE_URL) and an operator (CURFEW_ADMIN_STORE_URL), whose entry says what was dropped.',
     )
-    .requiredOption('--before <instant>', 'e.g. 2026-01-01T00:00Z; at least 92 days ago')
+    .requiredOption('--before <instant>', 'a day (in UTC) or an instant, at least 92 days ago')
     .option('--dry-run', 'only say what would be dropped')
     .option('--yes', 'do not ask first')
     .option('--json', 'print it as JSON')
@@ -38,9 +39,9 @@ export const addAuditRetire: AddAudit = (audit, terminal) => {
 };
 
 async function retire(terminal: Terminal, options: Options): Promise<void> {
-  const before = parseInstant(options.before);
+  const before = parseDay(options.before) ?? parseInstant(options.before);
   if (before === undefined)
-    throw new Stopped('--before takes an instant with its zone: 2026-01-01T00:00Z.', exitCodes.usage);
+    throw new Stopped('--before takes a day (in UTC) or an instant: 2026-01-01, 2026-01-01T00:00Z.', exitCodes.usage);
   if (before > terminal.clock() - youngestMs)
     throw new Stopped('--before is less than 92 days ago: curfew doctor looks back that far.', exitCodes.usage);
   const read = readMigrateConfig(terminal.env, terminal.readText);
@@ -62,7 +63,7 @@ async function retire(terminal: Terminal, options: Options): Promise<void> {
     }
     if (options.json)
       printJson(terminal, { dryRun: options.dryRun === true, before, retired: ready, kept: old.length - ready.length });
-    else if (!options.dryRun) terminal.out(`${ready.length} partitions are dropped.\n`);
+    else if (!options.dryRun) terminal.out(`${counted(ready.length, 'partitions are')} dropped.\n`);
   } finally {
     await owner.close();
   }
@@ -98,7 +99,7 @@ function print(terminal: Terminal, old: readonly Partition[], ready: readonly Pa
 async function confirmed(terminal: Terminal, { yes }: Options, ready: readonly Partition[]): Promise<void> {
   if (yes) return;
   const entries = ready.reduce((sum, one) => sum + one.entries, 0);
-  const answer = await terminal.ask?.(`${entries} entries are dropped for ever. Go on? (yes) `);
+  const answer = await terminal.ask?.(`${counted(entries, 'entries are')} dropped for ever. Go on? (yes) `);
   if (answer === undefined)
     throw new Stopped('Nobody is here to confirm this: give --yes. Nothing was dropped.', exitCodes.usage);
   if (!/^y(?:es)?$/i.test(answer.trim())) throw new Stopped('Nothing was dropped.');

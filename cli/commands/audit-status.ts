@@ -6,6 +6,7 @@ import * as tree from '../../store/log.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
 import { auditSettings, keyringOf, lookAtWitnesses } from '../audit-log.ts';
+import { counted } from '../counted.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
@@ -78,8 +79,12 @@ async function statusOf(terminal: Terminal, store: Db) {
 
 function print(terminal: Terminal, status: Status): void {
   const { name, epoch, size, waiting, waitingMs, checkpoint, witnesses, lost } = status;
-  terminal.out(`The log ${name}/${epoch} has ${size} entries`);
-  terminal.out(waiting === 0 ? '.\n' : `; ${waiting} wait for their places, the oldest for ${spanOf(waitingMs)}.\n`);
+  terminal.out(`The log ${name}/${epoch} has ${counted(size, 'entries')}`);
+  terminal.out(
+    waiting === 0
+      ? '.\n'
+      : `; ${waiting === 1 ? '1 waits for its place' : `${waiting} wait for their places, the oldest`} for ${spanOf(waitingMs)}.\n`,
+  );
   terminal.out(
     checkpoint
       ? `Signed up to ${checkpoint.size}, ${spanOf(checkpoint.ageMs)} ago${checkpoint.signedBy ? `, by ${checkpoint.signedBy.join(' and ')}` : ''}.\n`

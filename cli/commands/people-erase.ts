@@ -3,6 +3,7 @@ import { personErased } from '../../domain/events/retention.ts';
 import { append } from '../../store/audit.ts';
 import { erasePerson, notErasable } from '../../store/erasing.ts';
 import { StoreError } from '../../store/failures.ts';
+import { counted } from '../counted.ts';
 import { settings, withStore } from '../settings.ts';
 import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
 import { loginOf } from './people-link.ts';
@@ -49,7 +50,7 @@ async function erase(terminal: Terminal, handle: string, { because, yes, json }:
         throw error;
       });
     if (json) return printJson(terminal, { person, rows });
-    terminal.out(`${handle} is erased, ${rows} rows; what the log says of them stands under ${person}.\n`);
+    terminal.out(`${handle} is erased, ${counted(rows, 'rows')}; what the log says of them stands under ${person}.\n`);
   });
 }
 

@@ -33,7 +33,7 @@ export const withPeriod = (command: Command): Command =>
 export const withFormat = (command: Command): Command =>
   command
     .addOption(new Option('--format <format>', 'how it is written; unset: table').choices(formats))
-    .option('--json', 'the same as --format json');
+    .addOption(new Option('--json', 'the same as --format json').conflicts('format'));
 
 export const formatOf = ({ format, json }: ReportOptions): Format => format ?? (json ? 'json' : 'table');
 
@@ -41,7 +41,11 @@ export const formatOf = ({ format, json }: ReportOptions): Format => format ?? (
 export function periodOf({ from, to }: PeriodOptions, now: number): Period {
   const toAt = to === undefined ? now : instantOf(to, '--to');
   const fromAt = from === undefined ? toAt - usualMs : instantOf(from, '--from');
-  if (fromAt >= toAt) throw new Stopped('--from must lie before --to.', exitCodes.usage);
+  if (fromAt >= toAt)
+    throw new Stopped(
+      `--from must lie before --to${to === undefined ? ', which is now where it is not given' : ''}.`,
+      exitCodes.usage,
+    );
   return { fromAt, toAt };
 }
 

@@ -3,6 +3,7 @@ import { cellsOf, jsonRow } from '../../audit/report/cells.ts';
 import { csvLine } from '../../audit/report/csv.ts';
 import { formatInstant } from '../../domain/time.ts';
 import type { Report, Reported } from '../../store/reports.ts';
+import { counted } from '../counted.ts';
 import { printJson, printTable, type Terminal } from '../terminal.ts';
 import type { Format, Period, ReportOptions } from './report-options.ts';
 
@@ -31,7 +32,9 @@ export function printReport(terminal: Terminal, format: Format, given: Given, fo
       columns.map(({ name }) => name.replaceAll('_', ' ')),
       found.rows.map((row) => cellsOf(columns, row)),
     );
-    terminal.out(`\n--format csv and --format json have ${report.columns.length - columns.length} columns more.\n`);
+    terminal.out(
+      `\n--format csv and --format json have ${counted(report.columns.length - columns.length, 'columns')} more.\n`,
+    );
   }
   terminal.out(query);
 }

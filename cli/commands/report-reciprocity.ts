@@ -3,6 +3,7 @@ import { csvLine } from '../../audit/report/csv.ts';
 import { formatInstant } from '../../domain/time.ts';
 import type { Store } from '../../store/pool.ts';
 import { pairs, pairsQuery, population, reciprocityRule, standsForHuman } from '../../store/reciprocity.ts';
+import { counted } from '../counted.ts';
 import { withAuditorStore } from '../settings.ts';
 import { printJson, printTable, type Terminal } from '../terminal.ts';
 import {
@@ -84,7 +85,7 @@ function printCsv(terminal: Terminal, report: Report): void {
 }
 
 const headOf = ({ from, to, approvals, people }: Report): string =>
-  `From ${from} until ${to}: ${approvals} approvals among ${people} people.\n`;
+  `From ${from} until ${to}: ${counted(approvals, 'approvals')} among ${people} people.\n`;
 
 const queryOf = ({ query }: Report): string => `\nThe statement, in UTC:\n\nset time zone 'UTC';\n${query};\n`;
 
@@ -96,7 +97,7 @@ function print(terminal: Terminal, report: Report): void {
     return;
   }
   const reciprocal = found.filter((pair) => pair.reciprocal).length;
-  terminal.out(`${found.length} pairs approved each other, ${reciprocal} of them reciprocal.\n\n`);
+  terminal.out(`${counted(found.length, 'pairs')} approved each other, ${reciprocal} of them reciprocal.\n\n`);
   printTable(
     terminal,
     ['one', 'other', 'one approved other', 'other approved one', 'reciprocal'],

@@ -75,7 +75,10 @@ function print(
   { holds, log, about, recoveries, damaged, checks, open }: Verdict,
 ): void {
   const out = (text: string): void => terminal.out(`${oneLine(text)}\n`);
-  if (log) out(`${log.origin}: ${log.size} entries, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`);
+  if (log)
+    out(
+      `${log.origin}: ${counted(log.size, 'entries')}, signed ${formatInstant(log.at)} by ${log.signedBy.join(', ')}`,
+    );
   if (about) out(aboutOf(about));
   for (const { origin, began, lost } of recoveries) {
     const left = began === null ? 'as nobody signed' : `with ${began} entries`;
