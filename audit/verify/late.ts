@@ -38,10 +38,12 @@ function noteWhere(alarms: Alarm[], entry: PlacedEntry, counts: (code: string) =
   if (open) open.overAt = atMs;
 }
 
-/** Each node has answered, and nobody can log in or is inside. */
+/** Each node has answered, and nobody can log in or is inside. NB. What a file says may be anything, and only true is true. */
 export const isNothingLeft = (nodes: readonly NodeEvidence[]): boolean =>
   nodes.length > 0 &&
-  nodes.every(({ ended, sessionsLeft, canLogin }) => ended === true && sessionsLeft === 0 && canLogin === false);
+  nodes.every(
+    ({ ended, sessionsLeft, canLogin }) => Object.is(ended, true) && sessionsLeft === 0 && Object.is(canLogin, false),
+  );
 
 /** `onTime`: what is counted. `late`: it was over so many milliseconds too late; `loud`: and somebody was told. */
 export type Lateness =
