@@ -14,6 +14,7 @@ import { oneOf, seeded } from '../dev/faults/seeded.ts';
 import { isRefusal } from '../domain/errors.ts';
 import { reaperEnded } from '../domain/events/grant.ts';
 import { checkpointOf, keysOf, SampleLog, uuid, writeSample, type Written } from './support/evidence.ts';
+import { askMore, decideMore, moreMade } from './support/extending.ts';
 import { scratchFolder } from './support/folder.ts';
 import { verifyIndependently } from './support/independent-verifier.ts';
 import { changes, membersOf, pack, pasts, type Members } from './support/tamperings.ts';
@@ -128,7 +129,21 @@ describe('two verifiers say the same', () => {
     expect(await of(restored, await checkpointOf(other, 11, keys, 0))).toEqual(agreed);
     const less = { ...restored, openings: [opening(8, 11)] };
     expect(await of(less, await checkpointOf(other, 8, keys, 0))).toEqual(agreed);
-    expect(await of(less, await checkpointOf(other, 12, keys, 0))).toMatchObject(refused);
+    for (const size of [11, 12])
+      expect(await of(less, await checkpointOf(other, size, keys, 0))).toMatchObject(refused);
+  });
+
+  test('of a grant that was extended, with the receipt of it and without', async () => {
+    const { log: longer, id } = held();
+    const asked = askMore(longer, id);
+    decideMore(longer, id, asked, 'approve');
+    moreMade(longer, id, asked);
+    longer.at = asked.endAt;
+    longer.end(id);
+    const all = longer.written();
+    expect(all.receipts).toHaveLength(3);
+    expect(await of(all)).toEqual(agreed);
+    expect(await of({ ...all, receipts: all.receipts.toSpliced(1, 1) })).toMatchObject(refused);
   });
 
   test('of a grant that goes on, of one that the reaper ended, and of one that nobody did', async () => {

@@ -117,9 +117,11 @@ export function checkpointOf(keys: readonly Key[], note: string): Checkpoint {
 }
 
 /** From how many entries on a restored log is another epoch's, and how many the one before had, as far as is known. */
-export type Opening = { readonly log: string; readonly epoch: number; readonly began: number; readonly lost: number };
-const opening = /^(\S+)\/([1-9]\d*)\nepoch begins at (\d+)\nlost (?:nothing that is known|(\d+) \S+)\nrecovery \S+\n$/;
+export type Opening = { readonly log: string; readonly epoch: number; readonly began: number; readonly lost: Head };
+const none = Buffer.alloc(32).toString('base64');
+const opening =
+  /^(\S+)\/([1-9]\d*)\nepoch begins at (\d+)\nlost (?:nothing that is known|(\d+) (\S+))\nrecovery \S+\n$/;
 export function openingOf(keys: readonly Key[], note: string): Opening {
-  const [log = '', epoch, began, lost = 0] = opened(keys, note, opening);
-  return { log, epoch: Number(epoch), began: Number(began), lost: Number(lost) };
+  const [log = '', epoch, began, size = 0, root = none] = opened(keys, note, opening);
+  return { log, epoch: Number(epoch), began: Number(began), lost: { size: Number(size), root: base64(root, 32) } };
 }

@@ -72,7 +72,10 @@ function signedIn(file: Members, keys: readonly Key[]): Signed {
 
 /** Was this one lost, as far as a later epoch says that it had been signed? */
 const isLost = (seen: Checkpoint, openings: readonly Opening[]): boolean =>
-  openings.some(({ epoch, began, lost }) => seen.epoch < epoch && seen.size > began && seen.size <= lost);
+  openings.some(({ epoch, began, lost }) => {
+    const isSaid = seen.size < lost.size || (seen.size === lost.size && seen.root.equals(lost.root));
+    return seen.epoch < epoch && seen.size > began && isSaid;
+  });
 
 type Members = {
   readonly names: readonly string[];
@@ -184,7 +187,7 @@ function namedIn(file: Members, entries: readonly Entry[]): ReadonlyMap<string |
   must(histories.length === exported.length, 'there are histories that no entry names');
 
   const receipts = file.lines('receipts.jsonl');
-  const named = entries.filter(({ kind }) => kind === 'grant.made' || kind === 'grant.ended');
+  const named = entries.filter(({ kind, body }) => kindOf(kind, body) !== undefined);
   for (const [at, { index, body }] of named.entries())
     must(
       hexOf(receipts[at] ?? Buffer.alloc(0)) === body.receipt,
@@ -193,6 +196,10 @@ function namedIn(file: Members, entries: readonly Entry[]): ReadonlyMap<string |
   must(receipts.length === named.length, 'there are receipts that no entry names');
   return new Map(receipts.map((line) => [hexOf(line), read(line) as Receipt]));
 }
+
+/** Of an entry's receipt; undefined: it has none, as older extensions have not. */
+const kindOf = (kind: string, { receipt }: Body): string | undefined =>
+  ({ 'grant.made': 'grant', 'grant.ended': 'revoke', 'extension.made': receipt && 'extension' })[kind];
 
 const isNothingLeft = ({ nodes = [] }: Receipt): boolean =>
   nodes.length > 0 && nodes.every(({ ended, sessionsLeft, canLogin }) => ended && sessionsLeft === 0 && !canLogin);
@@ -206,10 +213,10 @@ function openIn(
   const reachedAt = Math.max(signedAt - 15 * 60_000, ...entries.slice(-1).map(({ at }) => Date.parse(at)));
   const bySubject = Map.groupBy(entries, ({ subject }) => subject);
   return entries.flatMap(({ index, kind, subject, body }) => {
-    const kindOf = { 'grant.made': 'grant', 'grant.ended': 'revoke' }[kind];
+    const wanted = kindOf(kind, body);
     const receipt = receipts.get(body.receipt);
-    const fits = receipt?.kind === kindOf && receipt?.requestId === subject;
-    must(!kindOf || fits, `the receipt of entry ${index} is missing or of something else`);
+    const fits = receipt?.kind === wanted && receipt?.requestId === subject;
+    must(!wanted || fits, `the receipt of entry ${index} is missing or of something else`);
     if (kind !== 'grant.made') return [];
     const all = bySubject.get(subject) ?? [];
     const ends = all.flatMap((one) => (one.kind === 'grant.ended' ? (receipts.get(one.body.receipt) ?? []) : []));
