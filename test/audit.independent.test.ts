@@ -89,6 +89,10 @@ describe('two verifiers say the same', () => {
     expect(await of(written)).toEqual(agreed);
   });
 
+  test('of one whose end nobody signed', async () => {
+    expect(await of({ ...log, sizes: [10, 12], span: { from: 0, to: 13 } })).toMatchObject(refused);
+  });
+
   test('of one that is held against each checkpoint of it, or of another log', async () => {
     const sizes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
     for (const size of sizes)
