@@ -38,7 +38,7 @@ describe('what is given in certain hours only', () => {
     log.append(
       requestOpened(requester, id, { kind: 'access', ...what, digest, openedAt: log.at, decideByAt, ...by, facts }),
     );
-    for (const by of maintainers) log.decide(id, 'approve', by);
+    for (const maintainer of maintainers) log.decide(id, 'approve', maintainer);
     return { id, credential: uuid(0x2999) as CredentialId, facts: { ...facts, approvers: maintainers } };
   }
 
@@ -85,40 +85,40 @@ type Asking = {
   readonly extension?: ExtensionId;
 };
 
+/** @returns the place of its asking */
+function longer(log: SampleLog, id: RequestId, fromAt: number, asking: Asking = {}) {
+  const { number = 1, kind = 'automatic', forMs = 30 * minuteMs, by = policy, of = people.requester } = asking;
+  const { extension = uuid(0x7000 + number) as ExtensionId } = asking;
+  const opened = log.opened(id);
+  const facts = { requester: of, people: [people.owner, people.other] };
+  const { target, role, durationMs, ticket } = opened;
+  const ask = { kind: 'access', requester: of, target, role, ticket, startAt: null } as const;
+  const judgedMs = Math.max(durationMs, forMs);
+  const { plan } = planFor(by, { ...ask, durationMs: judgedMs }, facts.people, log.at);
+  const endAt = fromAt + forMs;
+  const said = { extension, number, kind, fromAt, endAt, askedAt: log.at, judgedMs, reason: null, plan, facts };
+  const digest = extensionDigestOf({
+    extensionId: extension,
+    request: opened.digest,
+    endAt,
+    reasonHash: null,
+    plan,
+  });
+  const actor = people.requester.id;
+  const index = log.append({ kind: 'extension.asked', actor, subject: id, body: { ...said, digest } });
+  return { index, endAt, extension, number, fromAt };
+}
+
+const settle = (log: SampleLog, id: RequestId, kind: 'made' | 'failed', body: object): number =>
+  log.append({ kind: `extension.${kind}`, actor: people.requester.id, subject: id, body }, 'curfew_worker');
+
+function done(log: SampleLog, id: RequestId, endAt: number) {
+  log.at = endAt;
+  log.end(id);
+  return verdictOn(log);
+}
+
 describe('a later end that nobody has to approve', () => {
-  /** @returns the place of its asking */
-  function longer(log: SampleLog, id: RequestId, fromAt: number, asking: Asking = {}) {
-    const { number = 1, kind = 'automatic', forMs = 30 * minuteMs, by = policy, of = people.requester } = asking;
-    const { extension = uuid(0x7000 + number) as ExtensionId } = asking;
-    const opened = log.opened(id);
-    const facts = { requester: of, people: [people.owner, people.other] };
-    const { target, role, durationMs, ticket } = opened;
-    const ask = { kind: 'access', requester: of, target, role, ticket, startAt: null } as const;
-    const judgedMs = Math.max(durationMs, forMs);
-    const { plan } = planFor(by, { ...ask, durationMs: judgedMs }, facts.people, log.at);
-    const endAt = fromAt + forMs;
-    const said = { extension, number, kind, fromAt, endAt, askedAt: log.at, judgedMs, reason: null, plan, facts };
-    const digest = extensionDigestOf({
-      extensionId: extension,
-      request: opened.digest,
-      endAt,
-      reasonHash: null,
-      plan,
-    });
-    const actor = people.requester.id;
-    const index = log.append({ kind: 'extension.asked', actor, subject: id, body: { ...said, digest } });
-    return { index, endAt, extension, number, fromAt };
-  }
-
-  const settle = (log: SampleLog, id: RequestId, kind: 'made' | 'failed', body: object): number =>
-    log.append({ kind: `extension.${kind}`, actor: people.requester.id, subject: id, body }, 'curfew_worker');
-
-  function done(log: SampleLog, id: RequestId, endAt: number) {
-    log.at = endAt;
-    log.end(id);
-    return verdictOn(log);
-  }
-
   test('holds once, and once more where nothing came of the first', async () => {
     const { log, id, endAt } = held();
     const first = longer(log, id, endAt);

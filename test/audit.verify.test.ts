@@ -263,10 +263,9 @@ describe('a log that came back from a backup and went on', () => {
     expect((await verified(two(log, { sizes: [10, 16] }))).checks[0]?.first[0]?.why).toContain('of what was lost');
     const longer = await checkpointOf(log.lines, 14, keys, log.at);
     expect((await verified(two(log), longer)).checks[0]?.first[0]?.why).toContain('nobody signed that');
-    const other = await checkpointOf(log.lines, 12, keys, log.at);
-    expect((await verified(two(log), other)).checks[0]?.first[0]?.why).toContain('this log is a fork');
-    const later = await checkpointOf(log.lines, 16, keys, log.at, 'curfew/3');
-    expect((await verified(two(log), later)).holds).toBe(false);
+    const fork = await verified(two(log), await checkpointOf(log.lines, 12, keys, log.at));
+    expect(fork.checks[0]?.first[0]?.why).toContain('this log is a fork');
+    expect((await verified(two(log), await checkpointOf(log.lines, 16, keys, log.at, 'curfew/3'))).holds).toBe(false);
   });
 });
 
