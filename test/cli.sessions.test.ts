@@ -133,6 +133,12 @@ test('what is not what the log has the hash of is named, with exit code 1; texts
   expect(erased).toMatchObject({ code: 0, out: expect.stringMatching(/1\.234 ms +- +\(erased\)$/m) });
 });
 
+test('an auditor finds the ids that it takes', async () => {
+  const ran = await curfew(['requests', '--json'], { env: { CURFEW_AUDITOR_STORE_URL: store.url('curfew_auditor') } });
+  expect(ran.code, ran.err).toBe(0);
+  expect(JSON.parse(ran.out)).toContainEqual(expect.objectContaining({ id: request.id }));
+});
+
 test('an operator without an auditor’s login reads it as curfew_admin', async () => {
   const ran = await curfew(['sessions', request.id], {
     env: { CURFEW_ADMIN_STORE_URL: store.url('curfew_admin') },

@@ -4,7 +4,7 @@ import * as people from '../../store/people.ts';
 import type { Db } from '../../store/pool.ts';
 import { recent, type FollowedRequest } from '../../store/requests.ts';
 import type { Register } from '../program.ts';
-import { withAdminStore } from '../settings.ts';
+import { withAuditorStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped } from '../terminal.ts';
 
 type Options = { readonly person?: string; readonly limit: string; readonly open?: true; readonly json?: true };
@@ -24,7 +24,7 @@ export const registerRequests: Register = (program, terminal) => {
       if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
         throw new Stopped('--limit takes a whole number from 1 to 1000.', exitCodes.usage);
       }
-      const rows = await withAdminStore(terminal, async (store) => {
+      const rows = await withAuditorStore(terminal, async (store) => {
         const person = options.person === undefined ? undefined : await personOf(store, options.person);
         const found = await recent(store, person === undefined ? { limit } : { person, limit });
         const wanted = options.open ? found.filter((request) => request.view?.state.kind !== 'closed') : found;
