@@ -171,7 +171,7 @@ test('a store that was restored grants nothing, even once it has grown past what
   expect(await mayLogin(after.requestId)).toBe(true);
   await marked();
   expect((await recover('--dry-run')).code).toBe(0);
-}, 120_000);
+}, 600_000);
 
 test('a recovery that was interrupted grants nothing, and is gone on with', async () => {
   startReaping();
@@ -196,7 +196,7 @@ test('a recovery that was interrupted grants nothing, and is gone on with', asyn
   const after = await world.claimed();
   await grant(after);
   expect(await mayLogin(after.requestId)).toBe(true);
-}, 120_000);
+}, 600_000);
 
 test('a store that came back and grew past the mark between two looks is known by its entries', async () => {
   startReaping();
@@ -218,7 +218,7 @@ test('a store that came back and grew past the mark between two looks is known b
   await isBehind();
   expect(await mark()).toBe(seen);
   expect((await recover('--no-people', '--because', 'a test')).code).toBe(0);
-}, 120_000);
+}, 600_000);
 
 test('a log that is shorter than its witness has it is recovered into a new epoch, which says what was lost, signed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-recover-'));
@@ -324,7 +324,7 @@ test('a log that is shorter than its witness has it is recovered into a new epoc
     auditEnv = {};
     await rm(folder, { recursive: true });
   }
-}, 120_000);
+}, 600_000);
 
 test('a people file that cannot be taken is told before anything has ended', async () => {
   startReaping();
@@ -397,4 +397,4 @@ test('a backup whose log was changed is signed by no recovery, but where somebod
     auditEnv = {};
     await rm(folder, { recursive: true });
   }
-}, 120_000);
+}, 600_000);

@@ -15,7 +15,7 @@ import { openTheatre, type Theatre } from './support/stage.ts';
 let stage: Theatre;
 beforeAll(async () => {
   stage = await openTheatre();
-}, 180_000);
+}, 600_000);
 afterAll(() => stage?.end());
 
 const entriesOf = (subject: string) =>
@@ -64,7 +64,7 @@ test('a request that is approved, held, extended and given back has one entry a 
     'end.asked',
     'grant.ended',
   ]);
-}, 120_000);
+}, 600_000);
 
 test('a request that is denied, and one that a leaver held, have theirs, and the checker finds each row in the log (I9, I11)', async () => {
   const denied = await stage.ask('jonas', 'orders-prod read 10m because a report of last week is wrong');
@@ -93,7 +93,7 @@ test('a request that is denied, and one that a leaver held, have theirs, and the
   ]);
   await stage.settled();
   expect((await stage.findings()).filter(({ invariant }) => invariant === 'I11')).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 test('the plan and the digest of every request and extension follow from its entry alone, and the hashes are of the receipts', async () => {
   const entries = await all();

@@ -110,7 +110,7 @@ describe('what really happened', () => {
     },
   );
 
-  test('holds by every check, for one request', { timeout: 120_000 }, async () => {
+  test('holds by every check, for one request', { timeout: 600_000 }, async () => {
     const one = await verify(await evidence('one.zip', '--request', first), '--checkpoint', file('kept.note'));
     expect(wrong(one)).toEqual([]);
     expect(one.code).toBe(0);
@@ -123,7 +123,7 @@ describe('what really happened', () => {
     ]);
   });
 
-  test('holds with what was done in the session, where that is asked for', { timeout: 120_000 }, async () => {
+  test('holds with what was done in the session, where that is asked for', { timeout: 600_000 }, async () => {
     const one = await verify(await evidence('done.zip', '--request', first, '--statements'));
     expect(wrong(one)).toEqual([]);
     const { statements = 0 } = one.verdict.checks[4]?.counts ?? {};
@@ -137,7 +137,7 @@ describe('what really happened', () => {
 
   test(
     'holds by every check, for all of it, and for a period that some of it reaches into',
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async () => {
       const all = await verify(await evidence('all.zip', '--from', '2020-01-01'), '--checkpoint', file('kept.note'));
       expect(wrong(all)).toEqual([]);
@@ -150,7 +150,7 @@ describe('what really happened', () => {
     },
   );
 
-  test('does not hold once a superuser has edited a row, and says which one (F48)', { timeout: 120_000 }, async () => {
+  test('does not hold once a superuser has edited a row, and says which one (F48)', { timeout: 600_000 }, async () => {
     const [row] = await stage.inStore<{ id: string; index: string }>(
       `select e.id, l.index from audit.entry e join audit.leaf l on l.entry = e.id where e.kind = 'decision.made' and e.subject = $1`,
       [first],

@@ -14,7 +14,7 @@ const some = ['F1', 'F3', 'F14', 'F27', 'F34d', 'F36', 'F37', 'F49'];
 let world: World;
 beforeAll(async () => {
   world = await openWorld({ step: (_name, work) => work(() => undefined), say: () => undefined });
-}, 120_000);
+}, 600_000);
 afterAll(() => world?.end(false));
 
 test.each(some)(

@@ -46,7 +46,7 @@ beforeAll(async () => {
   await world.company.restore();
   await world.check();
   worker = await startWorker();
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await worker?.end();
   await temporal?.close();
@@ -149,7 +149,7 @@ test('a request whose Workflow an operator reset after its end tells one story (
   );
   const { differences } = JSON.parse((await tell(id, '--json')).out) as Told;
   expect(differences).toEqual([]);
-}, 90_000);
+}, 600_000);
 
 const agrees = async (id: RequestId): Promise<void> => {
   await is(id, 'closed');
@@ -167,7 +167,7 @@ test('a worker that is killed as a request closes leaves its history to the next
   const { timeline, differences } = JSON.parse((await tell(id, '--json')).out) as Told;
   expect(differences).toEqual([]);
   expect(timeline.filter(({ what }) => /history/i.test(what))).toHaveLength(1);
-}, 90_000);
+}, 600_000);
 
 test('people are called by their handles, by their names where that is asked for, and by neither once they are erased', async () => {
   const { admin } = world.company.store;
@@ -243,4 +243,4 @@ test('whichever way a request ends, the two agree: withdrawn, expired after an e
   const leaving = { source: 'hr', event: 'ada-left', who: { handle: 'ada' }, state: 'left' } as const;
   ok(await use.leave({ ...leaving, version: world.company.nextVersion(), actor: 'curfew_directory' }));
   await agrees(left);
-}, 120_000);
+}, 600_000);

@@ -158,7 +158,7 @@ test('with nothing killed each story ends as the others are held against', async
     expectEnding(granting, 'diego', released),
     expectEnding(held.requestId, 'mei', expired),
   ]);
-}, 120_000);
+}, 600_000);
 
 test.each<Part>(['worker', 'API', 'Temporal', 'target', 'store'])(
   '%s killed between a decision and its Update, inside a grant and across the end of a hold (I1 I2 I5 I10 I23; F1 F8 F10)',
@@ -218,4 +218,4 @@ test('after all of it every history replays on the current code, kills and retri
 
 test('after all of it the whole log verifies, whoever was dead meanwhile (I11)', async () => {
   expect(await wrongInLog(stage)).toEqual([]);
-}, 120_000);
+}, 600_000);

@@ -9,7 +9,7 @@ import { openTheatre, type Theatre } from './support/stage.ts';
 let stage: Theatre;
 beforeAll(async () => {
   stage = await openTheatre();
-}, 120_000);
+}, 600_000);
 afterAll(() => stage?.end());
 
 const look = (): Promise<void> => stage.temporal.schedule.getHandle(reconcileScheduleId).trigger();
@@ -54,4 +54,4 @@ test('open work is counted while somebody holds access, and the login is dropped
   expect(await entriesOf(requestId)).toEqual([{ kind: 'role.dropped' }]);
   expect(await there()).toEqual([{ n: 0 }]);
   expect(await stage.findings()).toEqual([]);
-}, 120_000);
+}, 600_000);

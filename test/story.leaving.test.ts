@@ -287,8 +287,8 @@ test('in the end everybody has left, nothing is live, and the checker finds noth
   for (const { handle } of everybody) await says(handle, 'active');
   expect(await arena.findings()).toEqual([]);
   expect(arena.errors).toEqual([]);
-}, 120_000);
+}, 600_000);
 
 test('after all of it the whole log holds: every step, every judgement, every approval and every end (I11)', async () => {
   expect(await wrongInStore(arena.company.store)).toEqual([]);
-}, 120_000);
+}, 600_000);

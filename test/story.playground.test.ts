@@ -153,7 +153,7 @@ describe.skipIf(path === undefined)('the playground in a real browser', () => {
     await page.getByText('That is the whole story').waitFor();
     await right().getByText('the holder was done').first().waitFor();
     await accessible('ended');
-  }, 180_000);
+  }, 600_000);
 
   test('the keyboard alone asks by form, approves, claims and ends', async () => {
     /** With the Tab key, as somebody does who has no pointer. */
@@ -238,7 +238,7 @@ describe.skipIf(path === undefined)('the playground in a real browser', () => {
     await tabTo(button(question, "I'm done"));
     await key('Enter');
     await page.getByText('That is the whole story').waitFor();
-  }, 180_000);
+  }, 600_000);
 
   test('on a small telephone one person is shown at a time, and nothing is cut', async () => {
     await page.context().close();

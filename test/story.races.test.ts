@@ -109,4 +109,4 @@ test('in 1,000 races each request has one outcome, everybody is told, and nothin
 
 test('after all of it the whole log holds: every step, every judgement, every approval and every end (I11)', async () => {
   expect(await wrongInStore(arena.company.store)).toEqual([]);
-}, 120_000);
+}, 600_000);

@@ -95,4 +95,4 @@ test('the store comes back from a backup: nothing is granted, what is live ends 
     async () => JSON.stringify(await stage.driver.messages('curfew-ops')).includes('Over after'),
     { withinMs: 30_000 },
   );
-}, 180_000);
+}, 600_000);

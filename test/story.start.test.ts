@@ -178,7 +178,7 @@ test('it comes up, and every word of dev.json is true', async () => {
 
   await ctrlC(started);
   for (const pid of Object.values(dev.pids)) expect(isRunning(pid)).toBe(false);
-}, 240_000);
+}, 600_000);
 
 async function expectTrue(dev: DevJson): Promise<void> {
   for (const [name, url] of Object.entries(dev.store.logins)) expect(await login(url)).toEqual({ me: name });
@@ -239,7 +239,7 @@ test('a second start finds its state again, and a SIGINT to the launcher alone s
   started.child.kill('SIGINT');
   expect(await started.ended).toBe(0);
   expect(await started.processes.leftOver()).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 /** What somebody types who follows a section of the README, line by line. */
 function linesOf(section: string): readonly string[] {
@@ -282,7 +282,7 @@ test("the README's request and its proof, pasted line by line into another termi
   await proven(dev);
   started.child.kill('SIGINT');
   expect(await started.ended).toBe(0);
-}, 240_000);
+}, 600_000);
 
 async function proven(dev: DevJson): Promise<void> {
   const requestId = String((await asked(dev)).flat().at(-1));
@@ -321,7 +321,7 @@ test('a taken port is told with its mend, also when all else is up by then', asy
   } finally {
     squatter.close();
   }
-}, 120_000);
+}, 600_000);
 
 test('without any way to a Temporal server it names all of them', async () => {
   const empty = join(home, 'empty');
@@ -345,7 +345,7 @@ test('without any way to a Temporal server it names all of them', async () => {
     /no Temporal server was found[^]*PATH[^]*cache folder[^]*download[^]*go is not installed/i,
     /TEMPORAL_CLI_PATH/,
   );
-}, 120_000);
+}, 600_000);
 
 test('a broken state folder is told with its mend, and nothing in it is lost', async () => {
   const kept = join(project, '.curfew', 'state.json');

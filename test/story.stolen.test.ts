@@ -278,7 +278,7 @@ test('an outcome that it forges keeps no login alive: the reaper believes its ow
   await worker.start();
   await stage.is(requestId, 'closed');
   expect((await stage.endingOf(requestId, 'mei')).outcome).toBe('revoked');
-}, 90_000);
+}, 600_000);
 
 test('a Signal that says that an end is recorded ends the login, and nothing is called over before that is proven (I16 I17)', async () => {
   const requestId = await stage.ask('mei', 'models-prod read 10m because checking label drift');
