@@ -91,6 +91,10 @@ describe('two verifiers say the same', () => {
 
   test('of one whose end nobody signed', async () => {
     expect(await of({ ...log, sizes: [10, 12], span: { from: 0, to: 13 } })).toMatchObject(refused);
+    const asked = { kind: 'span', fromAt: '2026-03-02T08:00:00.000Z', toAt: '2026-03-02T09:00:01.000Z' } as const;
+    const begun = { ...log, ...first, span: { from: 0, to: 7 }, index: { asked } };
+    expect(await of({ ...begun, sizes: [7, 13] })).toEqual(agreed);
+    expect(await of({ ...begun, sizes: [5, 13] })).toMatchObject(refused);
   });
 
   test('of one that is held against each checkpoint of it, or of another log', async () => {
