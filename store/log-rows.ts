@@ -66,18 +66,6 @@ export const retiredIds = (db: Db): Promise<readonly { readonly firstId: number;
      where pg_input_is_valid(b ->> 'firstId', 'bigint') and pg_input_is_valid(b ->> 'lastId', 'bigint')`,
   );
 
-/**
- * The last checkpoint that was stored before an instant: from there on somebody looks. By the store's own clock, which
- * whoever writes a checkpoint does not set.
- */
-export async function sizeBefore(db: Db, at: number): Promise<number> {
-  const [row] = await db.query<{ size: number }>(
-    'select coalesce(max(size), 0) as size from audit.checkpoint where stored_at < $1',
-    [new Date(at)],
-  );
-  return row?.size ?? 0;
-}
-
 /** Of those there may be very many: the first ones say it. */
 const mostPassed = 20;
 

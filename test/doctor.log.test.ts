@@ -27,7 +27,9 @@ const name = 'curfew.test';
 const key = newKey(name);
 let store: TestStore;
 let folder: string;
-let signedAt = Date.now();
+/** An hour ago: of the columns beside a note each may say something else. */
+const beganAt = Date.now() - 60 * minuteMs;
+let signedAt = beganAt;
 
 /** A log of three checkpoints, over 300, 600 and 700 entries; a backup of it from before the last one. */
 beforeAll(async () => {
@@ -243,13 +245,31 @@ test('a horizon that a superuser moves ahead is told, and hides nothing', async 
   expect(findings).toContain('log-passed log');
 });
 
+/** After the first checkpoint was signed, and before the second. */
+const sinceAt = beganAt + 1.5 * minuteMs;
+const backdated = `update audit.checkpoint set stored_at = stored_at - interval '2 hours'`;
+
 test('what is older than the time that is looked at is taken from the tree, and what is younger is looked at', async () => {
   const [old, young] = [await idAt(100), await idAt(400)];
   const both = `update audit.entry set actor = 'somebody' where id in (${old}, ${young})`;
-  const first = `update audit.checkpoint set stored_at = stored_at - interval '1 hour' where size = 300`;
-  const sinceAt = Date.now() - 30 * minuteMs;
-  expect(codes(await after(`${both}; ${first}`, { sinceAt }))).toEqual([`log-edited ${young}`]);
+  expect(codes(await after(`${both}; ${backdated}`, { sinceAt }))).toEqual([`log-edited ${young}`]);
   expect(codes(await after(both))).toEqual([`log-edited ${old}`, `log-edited ${young}`]);
+});
+
+test('a superuser who backdates checkpoints keeps nothing from being looked at: their notes say when they were signed (F48)', async () => {
+  const young = await idAt(400);
+  const edited = `update audit.entry set actor = 'somebody' where id = ${young}`;
+  const columns = `${backdated}; update audit.checkpoint set at = at - interval '2 hours'`;
+  expect(codes(await after(`${edited}; ${columns}`, { sinceAt }))).toEqual([`log-edited ${young}`]);
+  // A note with another instant in it is no note of the key's.
+  const early = new Date(beganAt).toISOString();
+  const notes = `${columns}; update audit.checkpoint set note = regexp_replace(note, '\nat [^\n]+', E'\nat ${early}')`;
+  const known = { ...(await witnessed()), held: [] };
+  expect(codes(await after(`${edited}; ${notes}`, { sinceAt, witnessed: known }))).toEqual([`log-edited ${young}`]);
+  // What the log does not begin with any more is no reason either.
+  const forged = `update audit.entry set actor = 'somebody' where id = ${await idAt(270)}; ${remade}; ${backdated}`;
+  const [first] = await after(forged, { sinceAt });
+  expect(first?.detail).toContain('over 300 entries');
 });
 
 test('lines that were retired on purpose are missed by nobody, and others are', async () => {

@@ -1,8 +1,9 @@
 import { minuteMs } from '../../domain/time.ts';
 import { sizeOf, waiting } from '../../store/log.ts';
-import { isHorizonAhead, passedOver, sizeBefore } from '../../store/log-rows.ts';
+import { isHorizonAhead, passedOver } from '../../store/log-rows.ts';
 import { finder, type Check, type Finding } from '../finding.ts';
 import { lostOf, ownLogOf } from '../log/own-log.ts';
+import { sizeSignedBefore } from '../log/since.ts';
 import { faultsOf } from '../log/whole.ts';
 
 const found = finder('I11');
@@ -16,7 +17,7 @@ const newMs = 10 * minuteMs;
  * begins with what its witnesses have. Within the time that is looked at: what is older was looked at before.
  */
 export const logIsWhole: Check = async ({ store, sinceAt, witnessed }) => {
-  const faults = await faultsOf(store, await sizeBefore(store, sinceAt));
+  const faults = await faultsOf(store, await sizeSignedBefore(store, sinceAt, witnessed));
   return [
     ...(await late(store)),
     ...(await passed(store)),

@@ -2,12 +2,12 @@
 import { frontierOf } from '../../audit/frontier.ts';
 import { leafHash, rootNodes } from '../../audit/merkle.ts';
 import { entryLine } from '../../audit/entry-line.ts';
-import { parseCheckpoint } from '../../audit/checkpoint.ts';
 import * as rows from '../../store/log-rows.ts';
 import type { EntryRow, LeafRow } from '../../store/log-rows.ts';
 import * as tree from '../../store/log.ts';
 import type { StoredCheckpoint } from '../../store/log.ts';
 import type { Db } from '../../store/pool.ts';
+import { textIn } from './since.ts';
 
 /** `subject`: an entry's id, or `log`. */
 export type LogFault = {
@@ -106,9 +106,8 @@ const short = ({ size }: StoredCheckpoint, has: number): LogFault => ({
   detail: `The log has ${has} leaves, and a checkpoint over ${size} was signed.`,
 });
 
-/** The text alone: whether its signature holds is for whoever has the key. */
-function rootIn({ note }: StoredCheckpoint): Buffer | undefined {
-  const checkpoint = parseCheckpoint(note.slice(0, note.indexOf('\n\n') + 1));
+function rootIn(stored: StoredCheckpoint): Buffer | undefined {
+  const checkpoint = textIn(stored);
   return 'root' in checkpoint ? checkpoint.root : undefined;
 }
 
