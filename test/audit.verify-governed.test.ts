@@ -56,6 +56,24 @@ function replace(log: SampleLog, hash: PolicyHash): void {
   adopt(log, 'curfew_api', hash);
 }
 
+/** In the place of words stands something else, and then it is said that lines were retired up to before a place. */
+function without(to: number, instead: (log: SampleLog) => void = (log) => void log.ask()) {
+  const log = sample();
+  log.ask();
+  instead(log);
+  const index = adopt(log);
+  const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to, entries: 6 };
+  log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
+  return {
+    few: `${index}: It holds by the word of 0 people, and it takes 1.`,
+    written: { ...log.written(), ...both },
+  };
+}
+const proposed = (log: SampleLog): void => {
+  const body = { proposal, hash: next, base: policyHash(policyText), changes: 1 };
+  log.append({ kind: 'policy.proposed', actor: 'nora', subject: next, body }, 'nora');
+};
+
 describe('a policy that takes two', () => {
   test('holds by the words of two, or of one beside a proposer who is known', async () => {
     const log = sample();
@@ -126,11 +144,15 @@ describe('a policy that takes two', () => {
   });
 
   test('is not blamed for words that were retired', async () => {
-    const log = sample();
-    adopt(log);
-    const body = { before: '2026-03-02T00:00:00.000Z', firstId: 1, lastId: 6, from: 0, to: 6, entries: 6 };
-    log.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
-    expect(wrong(await verdictOn({ ...log.written(), ...both }))).toEqual([]);
+    expect(wrong(await verdictOn(without(3).written))).toEqual([]);
+  });
+
+  test.each<[string, ReturnType<typeof without>]>([
+    ['what came before the policy that it replaces', without(1)],
+    ['nobody knows what', without(1.5)],
+    ['what came before it was proposed', without(3, proposed)],
+  ])('is blamed for words that are missing where the log says that %s was retired', async (_, { few, written }) => {
+    expect(wrong(await verdictOn(written))).toEqual([few]);
   });
 });
 

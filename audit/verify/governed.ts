@@ -31,8 +31,17 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
   /** Words on each proposal that nothing came of yet. */
   const words = new Map<string, Word[]>();
   let isProposing = false;
-  /** Policies that came to hold with fewer words than it takes, unless those were retired. */
-  const lacking: { readonly entry: PlacedEntry; readonly why: string }[] = [];
+  /** Policies that came to hold with so many words fewer than it takes, which stood after a place, unless they were retired. */
+  const lacking: {
+    readonly entry: PlacedEntry;
+    readonly why: string;
+    readonly words: number;
+    readonly after: number;
+  }[] = [];
+  const proposedAt = new Map<string, number>();
+  let appliedAt = -1;
+  /** Entries were retired that stood before this place. */
+  let retiredTo = 0;
 
   /** @returns undefined where there is none, or this version cannot read it; why, where the file lacks it */
   async function read(hash: string | undefined): Promise<LoadedPolicy | string | undefined> {
@@ -58,7 +67,11 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
   async function applied(entry: PlacedEntry, held: string | undefined): Promise<void> {
     const proposal = textIn(entry, 'proposal');
     const said = words.get(proposal) ?? [];
+    // What is proposed is so in place of what holds: nobody has spoken of it before that did, or before it was proposed.
+    const after = Math.max(appliedAt, proposedAt.get(proposal) ?? -1);
+    appliedAt = entry.index;
     words.delete(proposal);
+    proposedAt.delete(proposal);
     const isFirst = !isProposing;
     isProposing ||= proposal !== '';
     // The first of all needs nobody else; and what is from before there were proposals says nothing of any.
@@ -66,7 +79,8 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
     if (entry.login === judging) {
       const have = humansOf(said.filter(({ verdict, hash }) => verdict === 'approve' && hash === entry.subject)).length;
       const need = said.some(({ proposer }) => proposer === null) ? 2 : 1;
-      if (have < need) lacking.push({ entry, why: `It holds by the word of ${have} people, and it takes ${need}.` });
+      const why = `It holds by the word of ${have} people, and it takes ${need}.`;
+      if (have < need) lacking.push({ entry, why, words: need - have, after });
       return;
     }
     // What held before the first that was proposed was one person's to change, whatever its text does not say of that.
@@ -80,13 +94,22 @@ export function checkGoverned(policies: Policies, inForce: InForce, tally: Tally
   return {
     see(entry) {
       const held = inForce.now();
+      if (entry.kind === 'log.retired') retiredTo = Math.max(retiredTo, retiredBy(entry));
+      if (entry.kind === 'policy.proposed') proposedAt.set(textIn(entry, 'proposal'), entry.index);
       if (entry.kind === 'policy.decided') return decided(entry, held);
       return entry.kind === 'policy.applied' ? applied(entry, held) : undefined;
     },
     finish() {
-      if (!inForce.isRetired()) for (const { entry, why } of lacking) tally.bad(entry, why);
+      for (const { entry, why, words: missing, after } of lacking)
+        if (Math.min(retiredTo, entry.index) - after - 1 < missing) tally.bad(entry, why);
     },
   };
+}
+
+/** Before which place those stood that it says were retired: none that came after it. */
+function retiredBy({ index, body }: PlacedEntry): number {
+  const to = Number(body['to']);
+  return Number.isSafeInteger(to) ? Math.min(to, index) : 0;
 }
 
 function whyNot(word: Body, before: readonly Word[], policy: LoadedPolicy): string | undefined {

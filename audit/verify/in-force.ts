@@ -14,8 +14,6 @@ export type InForce = {
   now(): string | undefined;
   /** The entry was judged by this policy. */
   judgedBy(entry: PlacedEntry, hash: string): void;
-  /** Was some of the log retired, by what came up to here? */
-  isRetired(): boolean;
   finish(): void;
 };
 
@@ -37,7 +35,6 @@ export function createInForce(tally: Tally): InForce {
       tally.count('policies taken into force');
     },
     now: () => held?.hash,
-    isRetired: () => isRetired,
     judgedBy(entry, hash) {
       if (hash === held?.hash) return;
       const overAt = until.get(hash);
