@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { endAsked, reaperEnded } from '../domain/events/grant.ts';
 import { alarmRaised, alarmResolved } from '../domain/events/operation.ts';
 import type { RequestId } from '../domain/ids.ts';
-import { people, type SampleLog } from './support/evidence.ts';
+import { people, SampleLog } from './support/evidence.ts';
 import { countsOf, held, verdictOn, wrongIn } from './support/verified.ts';
 
 const second = 1_000;
@@ -165,15 +165,59 @@ describe('the instant that the writer of an end names', () => {
 
 describe('what the reaper ended itself, with Temporal or the worker down across the end (F5, F7, F10, F11)', () => {
   const node = { node: 'a:5432', standby: false, sessionsFound: 1, sessionsLeft: 0, canLogin: false, ended: true };
-  function reaped(log: SampleLog, id: RequestId, at: number, more: Partial<typeof node> = {}): void {
+  function reaped(
+    log: SampleLog,
+    id: RequestId,
+    at: number,
+    more: Partial<typeof node> = {},
+    verifiedAt: number = at,
+  ): void {
     log.at = at;
     const said = { cluster: 'main', cause: 'due' as const, foundAt: at, grantId: id, outcome: 'disabled' };
-    const nodes = [{ ...node, verifiedAt: at, ...more }];
+    const nodes = [{ ...node, verifiedAt, ...more }];
     log.append(
-      reaperEnded('curfew_reaper', id, { ...said, startedAt: at, verifiedAt: at, sessionsClosed: 1, nodes }),
+      reaperEnded('curfew_reaper', id, { ...said, startedAt: at, verifiedAt, sessionsClosed: 1, nodes }),
       'curfew_reaper',
     );
   }
+
+  test.each([
+    ['long before its grant', -hour],
+    ['at no instant at all', Number.NaN],
+  ])('was not over where the reaper says that it saw so %s, whose entry is named (I2)', async (_, after) => {
+    const { log, id } = held();
+    const grantedAt = log.at;
+    reaped(log, id, grantedAt + minute, {}, Number.isNaN(after) ? ('then' as unknown as number) : grantedAt + after);
+    log.end(id, { lateMs: 10 * hour });
+    const { checks } = await verdictOn(log);
+    expect(checks[4]?.first[0]).toMatchObject({
+      index: log.lines.findIndex((line) => line.includes('"reaper.ended"')),
+      why: 'It ended before it was granted.',
+    });
+  });
+
+  test('was not over before its grant either where the reaper says so first', async () => {
+    const log = new SampleLog();
+    log.applyPolicy();
+    const { id } = log.ask();
+    log.decide(id);
+    log.claim(id);
+    reaped(log, id, log.at, {}, log.at - hour);
+    log.grant(id);
+    expect(wrongIn(await verdictOn(log)).join()).toMatch(/5: It ended before it was granted/);
+  });
+
+  test('may have been over a moment before the store was told that it was granted', async () => {
+    const log = new SampleLog();
+    log.applyPolicy();
+    const { id } = log.ask();
+    log.decide(id);
+    log.claim(id);
+    reaped(log, id, log.at + second);
+    log.grant(id);
+    log.end(id);
+    expect(wrongIn(await verdictOn(log))).toEqual([]);
+  });
 
   test('was over in time, however late its Workflow says so', async () => {
     const { log, id, endAt } = held();

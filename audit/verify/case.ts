@@ -56,6 +56,8 @@ export type Case = {
   readonly asked: { readonly cause: string; readonly atMs: number }[];
   /** That it does not end. */
   readonly alarms: Alarm[];
+  /** Words of the reaper that nothing was left of it, which nobody has held against its grant yet. */
+  readonly reaped: PlacedEntry[];
   /** When the reaper had seen on every node that nothing was left of it, epoch ms. */
   safeAt?: number;
   /** When the newest session of it that the collector told of began, epoch ms. */
@@ -83,7 +85,8 @@ export function createCases(): Cases {
     of: (subject) => cases.get(subject) ?? closed.at(subject),
     open(entry, opened, state) {
       const id = entry.subject as RequestId;
-      const made: Case = { id, entry, opened, state, words: new Map(), extensions: new Map(), asked: [], alarms: [] };
+      const none = { words: new Map(), extensions: new Map(), asked: [], alarms: [], reaped: [] };
+      const made: Case = { id, entry, opened, state, ...none };
       cases.set(id, made);
       return made;
     },

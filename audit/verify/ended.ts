@@ -20,6 +20,7 @@ import { isNothingLeft, latenessOf, noteClusterAlarm, saidOver, skewMs } from '.
 import type { Receipts } from './receipts.ts';
 import type { Tally } from './report.ts';
 
+const early = 'It ended before it was granted.';
 const overKinds: ReadonlySet<string> = new Set(['end.asked', 'condition.ended', 'grant.ended']);
 
 /** A grant of which the log does not say yet that it has ended. */
@@ -82,7 +83,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const { verifiedAt } = body;
     // NB. Told by the writer's clock, and stamped by the store's: whichever is earlier, nothing was left by then.
     const lateness = latenessOf(one, saidOver(one, entry, body), clusters);
-    if (!(verifiedAt >= one.grant.entry.atMs - apartMs)) tally.bad(entry, 'It ended before it was granted.');
+    if (!(verifiedAt >= one.grant.entry.atMs - apartMs)) tally.bad(entry, early);
     if (Math.abs(entry.atMs - verifiedAt) > skewMs)
       tally.count('ends that were written down over a minute from when they were verified');
     if (lateness.kind === 'onTime') tally.count(lateness.counted);
@@ -91,6 +92,12 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       const seconds = Math.round(lateness.byMs / secondMs);
       tally.bad(entry, `It ended ${seconds} s after it should have, and nobody was told.`);
     }
+  }
+
+  /** The reaper may have ended it before the store was told that it was granted, and not before it was. */
+  function reaped({ grant, reaped: words }: Granted): void {
+    for (const entry of words.splice(0))
+      if (!(Number(entry.body['verifiedAt']) >= grant.body.grantedAt - apartMs)) tally.bad(entry, early);
   }
 
   function session(entry: PlacedEntry, one: Case | number): void {
@@ -111,6 +118,7 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
       const open = typeof one === 'number' ? undefined : one;
       if (one === undefined) noteClusterAlarm(clusters, entry);
       if (open && overKinds.has(entry.kind)) approved.over(entry, open);
+      if (open && isGranted(open)) reaped(open);
       if (entry.kind === 'grant.made' && open) return granted(entry, open);
       if (entry.kind === 'grant.ended') return ended(entry, open);
       if (entry.kind === 'extension.made') return extended(entry, open);

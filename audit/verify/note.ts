@@ -61,7 +61,9 @@ function noteOf(one: Case, entry: PlacedEntry): void {
       return;
     case 'reaper.ended': {
       const { verifiedAt, nodes } = body as unknown as ReaperEndedBody;
-      if (isNothingLeft(nodes)) one.safeAt = Math.min(one.safeAt ?? Infinity, verifiedAt, atMs);
+      if (!isNothingLeft(nodes)) return;
+      one.safeAt = Math.min(one.safeAt ?? Infinity, verifiedAt, atMs);
+      one.reaped.push(entry);
       return;
     }
     case 'alarm.raised':
