@@ -14,6 +14,12 @@ export type Terminal = {
    * Asks whoever sits there for a line; `hidden`: what they type is not shown. Absent, or undefined: nobody sits there.
    */
   ask?(question: string, how?: { readonly hidden?: boolean }): Promise<string | undefined>;
+  /**
+   * Whoever ends this process by Ctrl-C, or asks it to end, has it undo first what it has half done: `undo` is called, and
+   * the process ends with 128 and the signal's number. Absent: nobody does.
+   * @returns takes that back
+   */
+  onInterrupt?(undo: () => void): () => void;
   /** Reads a file's text. @throws the system's error */
   readonly readText: ReadText;
   /**

@@ -1,7 +1,7 @@
 /** Writes an evidence file as a stream: what it is made of is asked for piece by piece, and never held whole. */
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -46,7 +46,7 @@ export type EvidenceParts = {
 const header = { mtime: new Date(1980, 0, 1), mode: 0o100644, forceDosTimestamp: true } as const;
 
 /**
- * @param path must not exist: evidence is never written over
+ * @param path of an empty file, which whoever made it takes away again where this throws: half of it proves nothing
  * @returns what was counted
  */
 export async function writeEvidence(path: string, parts: EvidenceParts): Promise<EvidenceIndex['counts']> {
@@ -54,7 +54,7 @@ export async function writeEvidence(path: string, parts: EvidenceParts): Promise
   const failed = new Promise<never>((_, reject) => {
     zip.on('error', reject);
   });
-  const written = pipeline(zip.outputStream, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  const written = pipeline(zip.outputStream, createWriteStream(path, { flags: 'r+' }));
   const broken = written.then(() => Promise.reject(new Error('the file ended early')));
   for (const one of [failed, written, broken]) one.catch(() => undefined);
   try {
@@ -65,8 +65,6 @@ export async function writeEvidence(path: string, parts: EvidenceParts): Promise
     return counts;
   } catch (error) {
     zip.outputStream.unpipe();
-    // Half of it proves nothing, and would stand in the way of the next try; but what was there before is not this one's.
-    if ((error as { readonly code?: unknown }).code !== 'EEXIST') await rm(path, { force: true });
     throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeEvidence } from '../../audit/evidence/write.ts';
@@ -36,6 +36,7 @@ export async function writeLong(ground: Ground, size: number, say: (text: string
     if (done % 50_000 === 0) say(`${done.toLocaleString('en')} entries written into the evidence`);
   };
   const { parts } = await gather(ground.as.curfew_auditor, period, undefined, tell);
+  await writeFile(path, '', { flag: 'wx' });
   await writeEvidence(path, parts);
   return { size, root, path, key: ground.key, lines: await linesOf(path) };
 }

@@ -5,8 +5,9 @@ import { counted } from '../counted.ts';
 import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
+import { newFile } from '../new-file.ts';
 import { gathered, keysOf } from '../public-key.ts';
-import { fileFault, readFileOf, withAuditorStore } from '../settings.ts';
+import { readFileOf, withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 import { periodOf, type PeriodOptions } from './report-options.ts';
@@ -47,24 +48,23 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
       const given = options.checkpoint === undefined ? undefined : readFileOf(terminal, options.checkpoint);
       const path = options.output ?? nameFor(wanted);
       const keys = options.key && keysOf(terminal, options.key);
-      await withAuditorStore(terminal, async (store) => {
-        const { parts, entries, size } = await gather(
-          store,
-          wanted,
-          given,
-          (done) => terminal.progress?.(`${done} of ${entries} entries`),
-          keys ? isSignedBy(keys) : isPlain,
-          options.statements === true,
-        );
-        const counts = await writeEvidence(path, parts).catch((error: unknown) => {
-          throw whyNotWritten(path, error);
-        });
-        terminal.progress?.('');
-        terminal.err(
-          `${path}: ${counted(counts.entries, 'entries')} of a log of ${size}, ${counted(counts.checkpoints, 'checkpoints')}, ${counted(counts.policies, 'policies')}, ${counted(counts.receipts, 'receipts')}, ${counted(counts.histories, 'histories')}, ${counts.statements === undefined ? '' : `${counted(counts.statements, 'statements')}, `}${counted(counts.bundles, 'scripts')}.\n`,
-        );
-        terminal.out(`${path}\n`);
-      });
+      const { counts, logSize } = await newFile(terminal, path, () =>
+        withAuditorStore(terminal, async (store) => {
+          const { parts, entries, size } = await gather(
+            store,
+            wanted,
+            given,
+            (done) => terminal.progress?.(`${done} of ${entries} entries`),
+            keys ? isSignedBy(keys) : isPlain,
+            options.statements === true,
+          );
+          return { logSize: size, counts: await writeEvidence(path, parts) };
+        }),
+      ).finally(() => terminal.progress?.(''));
+      terminal.err(
+        `${path}: ${counted(counts.entries, 'entries')} of a log of ${logSize}, ${counted(counts.checkpoints, 'checkpoints')}, ${counted(counts.policies, 'policies')}, ${counted(counts.receipts, 'receipts')}, ${counted(counts.histories, 'histories')}, ${counts.statements === undefined ? '' : `${counted(counts.statements, 'statements')}, `}${counted(counts.bundles, 'scripts')}.\n`,
+      );
+      terminal.out(`${path}\n`);
     });
 };
 
@@ -86,11 +86,3 @@ const nameFor = (wanted: Wanted): string =>
   wanted.kind === 'request'
     ? `curfew-${wanted.request.slice(0, 8)}.zip`
     : `curfew-${new Date(wanted.fromAt).toISOString().slice(0, 10)}.zip`;
-
-function whyNotWritten(path: string, error: unknown): unknown {
-  const { code } = error as { readonly code?: unknown };
-  if (code === 'EEXIST') return new Stopped(`${path} is there already: evidence is not written over.`, exitCodes.usage);
-  return typeof code === 'string' && /^E[A-Z]+$/.test(code)
-    ? new Stopped(`${path} cannot be written: ${fileFault(error)}.`, exitCodes.usage)
-    : error;
-}

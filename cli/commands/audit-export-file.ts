@@ -1,7 +1,7 @@
 /** A file that an export is written to: never overwritten, and gone on with after its last whole line. */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { exportHead, firstBytes, placeIn, type ExportFormat } from '../../audit/report/export.ts';
-import { fileFault } from '../settings.ts';
+import { notWritten } from '../new-file.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 
 export type ExportFile = {
@@ -9,7 +9,13 @@ export type ExportFile = {
   readonly cursor: number;
   /** Nothing is in it yet. */
   readonly empty: boolean;
+  /** @throws Stopped where it cannot be written: no space is left, for one */
   write(text: string): void;
+  /**
+   * Leaves it before its end, with whole lines alone; without any it is taken away again, where it was not there before.
+   * @returns what is left, in words
+   */
+  leave(): string;
   close(): void;
 };
 
@@ -21,15 +27,28 @@ const longestLine = 16 * 1024 * 1024;
  * @throws Stopped where the file is there and is not to be continued, or is no export of this format
  */
 export function openExport(path: string, format: ExportFormat, goOn: boolean): ExportFile {
-  const descriptor = opened(path, goOn ? 'a+' : 'wx');
+  const descriptor = opened(path, goOn ? 'a+' : 'wx+');
   try {
     const cursor = goOn ? lastPlace(descriptor, path, format) : -1;
+    let isTouched = !goOn;
     return {
       cursor,
       empty: fstatSync(descriptor).size === 0,
       write: (text) => {
         const bytes = Buffer.from(text, 'utf8');
-        for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+        isTouched = true;
+        try {
+          for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+        } catch (error) {
+          throw notWritten(path, error, true);
+        }
+      },
+      leave: () => {
+        if (!isTouched) return `Nothing was added to ${path}.`;
+        const place = lastPlace(descriptor, path, format);
+        if (place >= 0) return `${path} ends with place ${place}, and is not all of it: --resume goes on with it.`;
+        if (!goOn) rmSync(path, { force: true });
+        return `${path} has no entry yet${goOn ? '' : ', and is not kept'}.`;
       },
       close: () => closeSync(descriptor),
     };
@@ -46,7 +65,7 @@ function opened(path: string, flags: string): number {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST')
       throw new Stopped(`${path} is there already. Go on with it by --resume, or name another.`, exitCodes.usage);
-    throw new Stopped(`${path} cannot be written: ${fileFault(error)}.`, exitCodes.usage);
+    throw notWritten(path, error, true);
   }
 }
 

@@ -46,10 +46,17 @@ export const addAuditExport: AddAudit = (audit, terminal) => {
       await withAuditorStore(terminal, async (store) => {
         // NB. Asked first: where the store does not answer, no empty file stands in the way of the next try.
         const size = await sizeOf(store);
-        const file = output === undefined ? undefined : openExport(output, format, resume === true);
+        let file: ExportFile | undefined;
+        const leave = (): void => terminal.err(file ? `${file.leave()}\n` : '');
+        const release = terminal.onInterrupt?.(leave);
         try {
+          file = output === undefined ? undefined : openExport(output, format, resume === true);
           await write(terminal, store, { ...options, bounds, after, size, file });
+        } catch (error) {
+          leave();
+          throw error;
         } finally {
+          release?.();
           file?.close();
         }
       });

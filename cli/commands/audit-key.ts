@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { newKey } from '../../audit/signed-note.ts';
 import { auditSettings, keyringOf } from '../audit-log.ts';
-import { fileFault } from '../settings.ts';
+import { newFile } from '../new-file.ts';
 import { exitCodes, printJson, Stopped, type Terminal } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 
@@ -38,15 +38,12 @@ export const addAuditKey: AddAudit = (audit, terminal) => {
     });
 };
 
-function makeKey(terminal: Terminal, { output, name }: { readonly output: string; readonly name?: string }): void {
+async function makeKey(
+  terminal: Terminal,
+  { output, name }: { readonly output: string; readonly name?: string },
+): Promise<void> {
   const { signer, verifier } = newKey(nameOf(name ?? auditSettings(terminal).name));
-  try {
-    writeFileSync(output, `${signer}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    const { code } = error as { readonly code?: unknown };
-    const why = code === 'EEXIST' ? 'is there already' : `cannot be written: ${fileFault(error)}`;
-    throw new Stopped(`${output} ${why}. Nothing was made.`, exitCodes.usage);
-  }
+  await newFile(terminal, output, () => writeFileSync(output, `${signer}\n`, { flag: 'r+', flush: true }));
   terminal.err(`The key is in ${output}. Give auditors its public half:\n`);
   terminal.out(`${verifier}\n`);
 }

@@ -3,6 +3,7 @@
  * written, changed and verified without a store.
  */
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import canonicalize from 'canonicalize';
 import { checkpointText } from '../../audit/checkpoint.ts';
 import { entryLine } from '../../audit/entry-line.ts';
@@ -326,6 +327,7 @@ export async function writeSample(path: string, log: Written, keys: Keys): Promi
     counts,
     ...log.index,
   });
+  writeFileSync(path, '');
   await writeEvidence(path, {
     readme: 'A sample.\n',
     checkpoints,

@@ -1,5 +1,5 @@
 /** The log of a real stack as an auditor gets it: signed as far as it is, written into a file, and verified by a key alone. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkpointText } from '../../audit/checkpoint.ts';
@@ -76,6 +76,7 @@ export async function wrongInStore({ as, admin }: Pick<TestStore, 'as' | 'admin'
     const path = join(folder, 'all.zip');
     await sign({ worker: as.curfew_worker, admin, signers: [signer] }, 'curfew/1');
     const wanted = { kind: 'span', fromAt: 0, toAt: Date.now() + 1_000 } as const;
+    await writeFile(path, '', { flag: 'wx' });
     await writeEvidence(path, (await gather(admin, wanted, undefined, () => undefined)).parts);
     const evidence = await openEvidence(path);
     if (isRefusal(evidence)) throw new Error(evidence.message);
