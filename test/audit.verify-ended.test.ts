@@ -52,3 +52,27 @@ test('an end that says how many sessions it closed says what its receipt says', 
   log.lines[index] = Buffer.from(String(log.lines[index]).replace('"sessionsClosed":1', '"sessionsClosed":0'));
   expect(wrongIn(await verdictOn(log))).toEqual(['5: Its receipt closed another number of sessions.']);
 });
+
+/** In a log in which a request is claimed until an instant, it is granted so many milliseconds after that. */
+async function grantedAfter(afterMs: number, limits = '') {
+  const { log, id, endAt } = held();
+  log.lines.pop();
+  log.receipts.pop();
+  for (const [index, line] of log.lines.entries())
+    log.lines[index] = Buffer.from(String(line).replace('"limits":{', `"limits":{${limits}`));
+  log.at = endAt + afterMs;
+  log.grant(id);
+  return wrongIn(await verdictOn(log)).filter((why) => why.startsWith('5'));
+}
+
+test('a grant in its last second holds where the clock of the worker is two seconds ahead of that of the target', async () => {
+  expect(await grantedAfter(1_900)).toEqual([]);
+});
+
+test('one of which an attempt said so whose answer was lost, and the next one as its grace had begun, holds too', async () => {
+  expect(await grantedAfter(-60_000, '"graceMs":600000,')).toEqual([]);
+});
+
+test('a grant from after its end is none', async () => {
+  expect(await grantedAfter(3_000)).toEqual(['5: It was granted after its end.']);
+});

@@ -1,7 +1,7 @@
 /** Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it. */
 import { roleOf } from '../../domain/ids.ts';
-import { graceOf, sessionsClosed, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
-import { secondMs } from '../../domain/units.ts';
+import { sessionsClosed, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
+import { clocksApartMs, secondMs } from '../../domain/units.ts';
 import type { PlacedEntry } from '../entry-line.ts';
 import { checkApproved } from './approved.ts';
 import {
@@ -148,7 +148,6 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
 
 function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly string[] {
   const { opened, claim, id } = one;
-  const grace = claim ? graceOf(opened.plan.limits, claim.endAt - claim.acceptedAt) : 0;
   return [
     ...(receipt.role === roleOf(id) && body.role === receipt.role ? [] : ['The login is not the one of this request.']),
     ...(body.target === opened.target && receipt.target === opened.target ? [] : ['It was granted on another target.']),
@@ -158,7 +157,8 @@ function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly s
     ...(receipt.endAt === body.endAt ? [] : ['Its receipt has another end.']),
     ...(claim && !(body.endAt <= claim.endAt) ? ['It lasts longer than was accepted.'] : []),
     ...(claim && !(claim.endAt - claim.acceptedAt <= opened.durationMs) ? ['It lasts longer than was approved.'] : []),
-    ...(body.endAt - body.grantedAt >= grace ? [] : ['Its end lies before its grace.']),
+    // Not before its grace: an attempt whose answer was lost may have made it, and the next one says when it was told so.
+    ...(body.grantedAt <= body.endAt + clocksApartMs ? [] : ['It was granted after its end.']),
   ];
 }
 
