@@ -123,16 +123,6 @@ export const live = (
     [target ?? null, person ?? null],
   );
 
-/** Of these targets those whose end was before the instant and is not recorded, the oldest first, at most 1,000. */
-export const overdue = async (db: Db, targets: readonly TargetName[], at: number): Promise<readonly RequestId[]> =>
-  (
-    await db.query<{ id: RequestId }>(
-      `select request_id as id from curfew.access_grant
-       where ended_at is null and target = any ($1::text[]) and end_at < $2 order by end_at limit 1000`,
-      [targets, new Date(at)],
-    )
-  ).map(({ id }) => id);
-
 export async function byId(db: Db, requestId: RequestId): Promise<StoredGrant | undefined> {
   const [row] = await db.query<StoredGrant>(`select ${grantColumns} from curfew.access_grant where request_id = $1`, [
     requestId,

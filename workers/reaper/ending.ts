@@ -1,4 +1,3 @@
-import { minuteMs } from '../../domain/time.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
 import type { EndReceipt } from '../../targets/postgres/end.ts';
 import { createRevoker } from '../../targets/postgres/revoker.ts';
@@ -20,11 +19,7 @@ export type Ending = {
   end(grantId: string): UnderWay & { readonly begun: boolean };
   /** Those not ended yet, the oldest first. */
   underWay(): readonly UnderWay[];
-  /** Whether this process has ended it within the last ten minutes. */
-  hasEnded(grantId: string): boolean;
 };
-
-const rememberedMs = 10 * minuteMs;
 
 export type EndingOptions = {
   readonly signal: AbortSignal;
@@ -43,26 +38,12 @@ export function createEnding(target: Target, options: EndingOptions): Ending {
   const { signal, clock, onAttempt, retryMs = 1_000, attemptMs = 5_000 } = options;
   const revoker = createRevoker(target, { attemptMs, clock });
   const open = new Map<string, UnderWay>();
-  /** By grant, when; the oldest first. */
-  const over = new Map<string, number>();
-
-  function remember(grantId: string): void {
-    for (const [id, at] of over) {
-      if (at + rememberedMs > clock()) break;
-      over.delete(id);
-    }
-    over.delete(grantId);
-    over.set(grantId, clock());
-  }
 
   async function untilEnded(grantId: string): Promise<EndReceipt | undefined> {
     while (!signal.aborted) {
       try {
         const receipt = await revoker.end(grantId);
-        if (receipt.ended) {
-          remember(grantId);
-          return receipt;
-        }
+        if (receipt.ended) return receipt;
         onAttempt?.(grantId, missingOf(receipt));
       } catch (error) {
         onAttempt?.(grantId, error instanceof Error ? error.message : 'unexpected failure');
@@ -82,7 +63,6 @@ export function createEnding(target: Target, options: EndingOptions): Ending {
       return { ...begun, begun: true };
     },
     underWay: () => [...open.values()].toSorted((one, other) => one.sinceAt - other.sinceAt),
-    hasEnded: (grantId) => (over.get(grantId) ?? -Infinity) + rememberedMs > clock(),
   };
 }
 

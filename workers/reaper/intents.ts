@@ -1,7 +1,6 @@
 import { reaperEnded } from '../../domain/events/grant.ts';
 import type { PersonId, TargetName } from '../../domain/ids.ts';
 import { minuteMs } from '../../domain/time.ts';
-import { live } from '../../store/grants.ts';
 import { doubted, pending, type PendingIntent } from '../../store/intents.ts';
 import type { Store } from '../../store/pool.ts';
 import type { Target } from '../../targets/postgres/accessor.ts';
@@ -56,8 +55,7 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
       const { id, scope } = first;
       const known = unwritten.get(id) ?? new Map<string, Ended>();
       unwritten.set(id, known);
-      if (!(await (scope.kind === 'grant' ? endOne(scope.requestId, known) : endAllOf(first, scope.person, known))))
-        return;
+      if (!(await (scope.kind === 'grant' ? endOne(scope.requestId, known) : endAllOf(scope.person, known)))) return;
       closed.add(id);
       const ended = [...known.values()];
       const own = ended.filter((one) => one.own);
@@ -82,28 +80,15 @@ export function followIntents({ store, target, names, ending, onFailure }: Inten
     return true;
   }
 
-  const endEach = async (ids: readonly string[], known: Map<string, Ended>): Promise<boolean> =>
-    !(await Promise.all(ids.map((grantId) => endOne(grantId, known)))).includes(false);
-
   /** Asked of the ledger, which knows the person, and asked again, because a claim may have been under way (I9). */
-  async function endAllOf(intent: PendingIntent, person: PersonId, known: Map<string, Ended>): Promise<boolean> {
+  async function endAllOf(person: PersonId, known: Map<string, Ended>): Promise<boolean> {
     for (let asked = 0; asked < longestLeave; asked += 1) {
-      const there = await target.liveOf(person);
-      if (there.length === 0) return endEach(await untoldOf(intent, person, known), known);
-      if (!(await endEach(there, known))) return false;
+      const live = await target.liveOf(person);
+      if (live.length === 0) return true;
+      const ended = await Promise.all(live.map((grantId) => endOne(grantId, known)));
+      if (ended.includes(false)) return false;
     }
     return false; // still pending, so the next round goes on
-  }
-
-  /** What the ledger calls ended and the store does not: whoever ended it may not have lived to tell. */
-  async function untoldOf(
-    { askedAt }: PendingIntent,
-    person: PersonId,
-    known: ReadonlyMap<string, Ended>,
-  ): Promise<readonly string[]> {
-    const held = await live(store, { person });
-    const ours = held.filter((one) => names.includes(one.target) && one.grantedAt <= askedAt);
-    return ours.map(({ requestId }) => requestId).filter((id) => !known.has(id));
   }
 
   async function inDoubt(): Promise<readonly PendingIntent[]> {

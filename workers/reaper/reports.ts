@@ -1,4 +1,3 @@
-import type { AuditEntry } from '../../domain/events.ts';
 import { reaperEnded, reaperSurprised } from '../../domain/events/grant.ts';
 import type { RequestId } from '../../domain/ids.ts';
 import { raise, resolve, type Alarm } from '../../store/alarms.ts';
@@ -7,15 +6,9 @@ import { byId } from '../../store/grants.ts';
 import type { Store } from '../../store/pool.ts';
 import type { Evidence } from './evidence.ts';
 
-/** A grant that is over, with what every node said. */
-type Over = { readonly cluster: string; readonly evidence: Evidence; readonly foundAt: number };
-
-/**
- * What the reaper has to tell the store. `untold`: what it found over that the store has as live. `doubt`: the store did
- * not know the grant yet, and is asked once more.
- */
+/** What the reaper has to tell the store. `doubt`: the store did not know the grant yet, and is asked once more. */
 export type Report =
-  | ({ readonly kind: 'ended' | 'untold' } & Over)
+  | { readonly kind: 'ended'; readonly cluster: string; readonly evidence: Evidence; readonly foundAt: number }
   | {
       readonly kind: 'surprise';
       readonly cluster: string;
@@ -104,9 +97,6 @@ async function tell(store: Store, report: Report): Promise<readonly Doubt[]> {
   switch (report.kind) {
     case 'ended':
       return tellEnded(store, report);
-    case 'untold':
-      await tellUntold(store, report);
-      break;
     case 'surprise':
       await tellSurprise(store, report);
       break;
@@ -125,20 +115,13 @@ async function tell(store: Store, report: Report): Promise<readonly Doubt[]> {
   return [];
 }
 
-/** Whoever ended it may have told it meanwhile. */
-async function tellUntold(store: Store, report: Over): Promise<void> {
-  const known = await byId(store, report.evidence.grantId as RequestId);
-  if (known?.endedAt === null) await append(store, dueEntry(report));
-}
-
-const dueEntry = ({ cluster, evidence, foundAt }: Over): AuditEntry =>
-  reaperEnded(actor, evidence.grantId, { cluster, cause: 'due', foundAt, ...evidence });
-
 /** A grant that was due: its entry, and a surprise where the store had called it ended before. */
-async function tellEnded(store: Store, report: Over): Promise<readonly Doubt[]> {
-  const { cluster, evidence, foundAt } = report;
+async function tellEnded(
+  store: Store,
+  { cluster, evidence, foundAt }: Extract<Report, { kind: 'ended' }>,
+): Promise<readonly Doubt[]> {
   const known = await byId(store, evidence.grantId as RequestId);
-  await append(store, dueEntry(report));
+  await append(store, reaperEnded(actor, evidence.grantId, { cluster, cause: 'due', foundAt, ...evidence }));
   const about = { cluster, subject: evidence.grantId, outcome: evidence.outcome, foundAt };
   if (!known) return [{ kind: 'doubt', ...about }];
   // A receipt that the worker wrote while the reaper was at it is no surprise: only one from before is.

@@ -12,7 +12,6 @@ import { pace, type Bell } from './pace.ts';
 import type { Reports } from './reports.ts';
 import { sweepStandbys } from './standbys.ts';
 import { createStoreMark, type StoreMark } from './store-mark.ts';
-import { createUntold } from './untold.ts';
 
 export type WatchOptions = {
   readonly target: Target;
@@ -30,8 +29,6 @@ export type WatchOptions = {
 
 /** How often in a round the store is asked for what is new. */
 const looksARound = 4;
-/** In how many rounds once for what somebody ended and did not tell. */
-const lookForUntoldEvery = 4;
 
 export type Watch = {
   readonly pulse: () => Pulse;
@@ -101,13 +98,6 @@ export function watchCluster(options: WatchOptions): Watch {
     },
     options.asked,
   );
-  const untold = pace(
-    everyMs * lookForUntoldEvery,
-    signal,
-    createUntold({ store, target, names, ending, reports, clock }),
-    // Who is dead is told by the loops above.
-    () => undefined,
-  );
   const pulse = (): Pulse => ({ name: target.name, startedAt, lastSuccessAt, lastError });
   const alarms = new Alarms(target.name, reports, clock);
   const watched = pace(
@@ -151,7 +141,7 @@ export function watchCluster(options: WatchOptions): Watch {
       silent.add(node);
     },
   });
-  const stopped = Promise.all([due, asked, untold, watched, marked, swept]).then(() => undefined);
+  const stopped = Promise.all([due, asked, watched, marked, swept]).then(() => undefined);
   return { pulse, storeMark: () => storeMark, stopped };
 }
 
