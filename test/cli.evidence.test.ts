@@ -26,6 +26,7 @@ let atMs: readonly number[] = [];
 let kept = '';
 const keys = keysOf();
 const file = (name: string): string => join(folder, name);
+const note = (text: string): string => signNote(text, [keys.signer]);
 
 const asSuperuser = (work: (db: Db) => Promise<unknown>): Promise<void> => pastRules(store, work);
 
@@ -139,6 +140,28 @@ describe('evidence out of the store', () => {
     expect(await evidence('--from', '2020-01-01', '--to', '2020-02-01')).toMatchObject({ code: 1 });
   });
 
+  test('is not written against a note that is none, or of another log: that is said, with what it is', async () => {
+    const root = Buffer.alloc(32, 7);
+    await writeFile(file('diary'), 'my diary\n');
+    await writeFile(file('empty'), '');
+    await writeFile(
+      file('opening.note'),
+      note('curfew/2\nepoch begins at 3\nlost nothing that is known\nrecovery x\n'),
+    );
+    await writeFile(file('other.note'), note(checkpointText({ origin: 'other.log/1', size: 2, root, at: 0 })));
+    for (const [name, says] of [
+      ['diary', `${file('diary')} is no checkpoint that a witness kept: `],
+      ['empty', `${file('empty')} is no checkpoint that a witness kept: `],
+      ['opening.note', `${file('opening.note')} is no checkpoint that a witness kept: `],
+      ['nowhere', `${file('nowhere')} cannot be read: `],
+      ['other.note', 'The checkpoint is one of the log other.log, and this is the log curfew.'],
+    ] as const) {
+      const { path, ...ran } = await evidence('--from', '2020-01-01', '--checkpoint', file(name));
+      expect(ran).toMatchObject({ code: 2, out: '', err: expect.stringContaining(says) as string });
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
   test('is refused by verify where it is none, and by another key', async () => {
     await writeFile(file('text.zip'), 'no zip at all');
     expect(await curfew(['verify', file('text.zip'), '--key', keys.verifier.text])).toMatchObject({
@@ -161,6 +184,7 @@ describe('evidence out of the store', () => {
       `# the old one\n${keysOf().verifier.text}  (does not sign any more)\n\n${verifier.text}\n`,
     );
     expect(await curfew(['verify', '--key', file('both.pub'), path])).toMatchObject({ code: 0 });
+    await writeFile(file('opening'), note('curfew/2\nepoch begins at 3\n'));
     await writeFile(file('secret'), `${newKey('curfew.example').signer}\n`);
     for (const [words, says] of [
       [[file('nothing.zip'), '--key', verifier.text], 'There is no file'],
@@ -170,6 +194,7 @@ describe('evidence out of the store', () => {
       [[path, '--key', path], 'is no public key of a log'],
       [[path, '--key', 'nonsense+00000000+AAAA'], 'is no public key of a log'],
       [[path, '--key', verifier.text, '--checkpoint', file('both.pub')], 'is no checkpoint that a witness kept'],
+      [[path, '--key', verifier.text, '--checkpoint', file('opening')], 'is no checkpoint that a witness kept'],
       [[path], '--key'],
     ] as const)
       expect(await curfew(['verify', ...words])).toMatchObject({
@@ -277,9 +302,9 @@ describe('rows that a superuser changed', () => {
       const worker = store.as.curfew_worker;
       const root = await rootOf(11, (nodes) => readNodes(worker, nodes));
       const at = Date.now();
-      const note = signNote(checkpointText({ origin: 'curfew/1', size: 11, root, at }), [keys.signer]);
+      const newest = note(checkpointText({ origin: 'curfew/1', size: 11, root, at }));
       await asSuperuser((db) =>
-        db.query('insert into audit.checkpoint (size, epoch, note, at) values (11, 1, $1, now())', [note]),
+        db.query('insert into audit.checkpoint (size, epoch, note, at) values (11, 1, $1, now())', [newest]),
       );
       const { path } = await evidence('--from', '2020-01-01');
       expect(await verify(path)).toMatchObject({ code: 0 });

@@ -5,9 +5,10 @@ import { counted } from '../counted.ts';
 import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
 import { gather } from '../evidence/gather.ts';
 import type { Wanted } from '../evidence/places.ts';
+import { keptNoteOf } from '../kept-note.ts';
 import { newFile } from '../new-file.ts';
 import { gathered, keysOf } from '../public-key.ts';
-import { readFileOf, withAuditorStore } from '../settings.ts';
+import { withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 import type { AddAudit } from './audit.ts';
 import { periodOf, type PeriodOptions } from './report-options.ts';
@@ -45,7 +46,7 @@ export const addAuditEvidence: AddAudit = (audit, terminal) => {
     )
     .action(async (options: Options) => {
       const wanted = wantedOf(options, terminal.clock());
-      const given = options.checkpoint === undefined ? undefined : readFileOf(terminal, options.checkpoint);
+      const given = options.checkpoint === undefined ? undefined : keptNoteOf(terminal, options.checkpoint);
       const path = options.output ?? nameFor(wanted);
       const keys = options.key && keysOf(terminal, options.key);
       const { counts, logSize } = await newFile(terminal, path, () =>

@@ -4,13 +4,12 @@ import { openEvidence } from '../../audit/evidence/read.ts';
 import { openReplay } from '../../audit/replay/replay.ts';
 import type { About } from '../../audit/verify/asked.ts';
 import { verifyEvidence, type Verdict } from '../../audit/verify/verify.ts';
-import { openNote } from '../../audit/signed-note.ts';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { counted } from '../counted.ts';
+import { keptNoteOf } from '../kept-note.ts';
 import type { Register } from '../program.ts';
 import { gathered, keysOf } from '../public-key.ts';
-import { readFileOf } from '../settings.ts';
 import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 
 type Options = { readonly key: readonly string[]; readonly checkpoint?: string; readonly json?: true };
@@ -36,7 +35,7 @@ export const registerVerify: Register = (program, terminal, finish) => {
     )
     .action(async (file: string, { key, checkpoint, json }: Options) => {
       const keys = keysOf(terminal, key);
-      const given = checkpoint === undefined ? {} : { checkpoint: noteOf(terminal, checkpoint) };
+      const given = checkpoint === undefined ? {} : { checkpoint: keptNoteOf(terminal, checkpoint) };
       mustBeFile(file);
       const evidence = await openEvidence(file);
       if (isRefusal(evidence)) throw new Stopped(evidence.message);
@@ -59,14 +58,6 @@ function mustBeFile(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw new Stopped(`There is no file ${path}.`, exitCodes.usage);
   if (!found.isFile()) throw new Stopped(`${path} is no file.`, exitCodes.usage);
-}
-
-function noteOf(terminal: Terminal, path: string): string {
-  const note = readFileOf(terminal, path);
-  const opened = openNote(note, []);
-  if (opened.kind === 'refused' && opened.why === 'malformed')
-    throw new Stopped(`${path} is no checkpoint that a witness kept: ${opened.says}`, exitCodes.usage);
-  return note;
 }
 
 function print(

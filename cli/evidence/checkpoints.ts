@@ -12,7 +12,7 @@ import { checkpointsFrom, checkpointsUpTo, chosenCheckpoints } from '../../store
 import { readNodes, sizeOf, type StoredCheckpoint } from '../../store/log.ts';
 import { epochs } from '../../store/log-epochs.ts';
 import type { Db } from '../../store/pool.ts';
-import { Stopped } from '../terminal.ts';
+import { exitCodes, Stopped } from '../terminal.ts';
 import type { Places } from './places.ts';
 
 const mostCheckpoints = 1_000;
@@ -71,6 +71,17 @@ async function isLost(db: Db, { origin, size }: Checkpoint): Promise<boolean> {
   return (await epochs(db)).some(({ number, beganAtSize }) => number > epoch && beganAtSize < size);
 }
 
+const logOf = (note: string): string => note.slice(0, note.indexOf('\n')).replace(/\/\d+$/, '');
+
+/** A file with the checkpoints of two logs holds for neither. */
+function mustBeOfOneLog(given: string | undefined, [first]: readonly StoredCheckpoint[]): void {
+  if (given === undefined || !first || logOf(given) === logOf(first.note)) return;
+  throw new Stopped(
+    `The checkpoint is one of the log ${logOf(given)}, and this is the log ${logOf(first.note)}.`,
+    exitCodes.usage,
+  );
+}
+
 /** Those of the log, and the one that somebody else kept, each with the proof that it goes on from the one before. */
 export async function checkpointsOf(
   db: Db,
@@ -81,7 +92,7 @@ export async function checkpointsOf(
 ): Promise<readonly CheckpointLine[]> {
   const read: ReadNodes = (nodes) => readNodes(db, nodes);
   const kept = given === undefined ? undefined : parseCheckpoint(textOf(given));
-  if (isRefusal(kept)) throw new Stopped(kept.message);
+  if (isRefusal(kept)) throw new Stopped(kept.message, exitCodes.usage);
   const from = span.to > span.from ? span.from + 1 : (picked[0] ?? 0) + 1;
   const wanted = [span.to, ...(kept ? [kept.size] : [])];
   const chosen = await chosenCheckpoints(db, {
@@ -91,6 +102,7 @@ export async function checkpointsOf(
     most: mostCheckpoints,
   });
   const stored = chosen.filter(isTaken);
+  mustBeOfOneLog(given, stored);
   const isThere = kept && stored.some((one) => one.size === kept.size);
   const missing = kept && given !== undefined && kept.size < size && !isThere && !(await isLost(db, kept));
   const all = [
