@@ -68,3 +68,17 @@ test('a session that does not say when it began is named, while its grant is hel
     expect((await verdictOn(log)).checks[4]?.first[0]).toMatchObject({ index });
   }
 });
+
+test.each([
+  ['a request without a plan', 'request.opened', /"plan":/, '"plans":'],
+  ['a claim without its instants', 'claim.accepted', /"acceptedAt":\d+/, '"acceptedAt":8640000000000001'],
+  ['an end whose nodes are a number', 'grant.ended', /"receipt":"[^"]+"/, '"receipt":7'],
+  ['a decision without facts', 'decision.made', /"facts":/, '"fact":'],
+])('of %s it is said what is wrong in words of this file, and not of a program', async (_, kind, said, instead) => {
+  const { log, id } = held();
+  log.end(id);
+  lie(log, indexOf(log, kind), said, instead);
+  const found = wrongIn(await verdictOn(log));
+  expect(found).not.toEqual([]);
+  for (const why of found) expect(why).not.toMatch(/undefined|null|propert|function|Invalid|iterable|NaN|object/);
+});

@@ -23,7 +23,7 @@ import { receiptsOf } from './receipts.ts';
 import { checkRecovered, type Recovery } from './recovered.ts';
 import { checkReplayed, type OpenReplay } from './replayed.ts';
 import { tallyOf, type CheckReport, type Tally } from './report.ts';
-import { says } from './sentence.ts';
+import { says, saysNotOfItsKind } from './sentence.ts';
 import { checkStatements } from './statements.ts';
 import { walkTree, type Progress, type Proven } from './walk.ts';
 
@@ -202,7 +202,7 @@ type Step = readonly [tally: Tally, run: () => Promise<void> | undefined | void]
  */
 function inTurn(steps: readonly Step[], entry: PlacedEntry): Promise<void> | undefined {
   for (const [at, [tally, run]] of steps.entries()) {
-    const failed = (error: unknown): void => tally.bad(entry, `It does not say what its kind says: ${says(error)}`);
+    const failed = (error: unknown): void => tally.bad(entry, saysNotOfItsKind(error));
     try {
       const waited = run();
       if (waited) return waited.catch(failed).then(() => inTurn(steps.slice(at + 1), entry));
