@@ -83,7 +83,7 @@ test('an unknown command, a missing argument and a missing setting are calls gon
   expect(await curfew(['statsu'])).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean status') });
   expect((await curfew(['status'])).code).toBe(2);
   const unset = await curfew(['requests']);
-  expect(unset).toMatchObject({ code: 2, err: expect.stringMatching(/CURFEW_ADMIN_STORE_URL is not set\. Set it to/) });
+  expect(unset).toMatchObject({ code: 2, err: expect.stringMatching(/CURFEW_AUDITOR_STORE_URL is not set\. Set it to/) });
 });
 
 test('a store that is out of reach is told without its address or password', async () => {
@@ -266,7 +266,7 @@ test('the installed command is the same program, with its exit codes', () => {
   expect(run('requests')).toMatchObject({
     status: 2,
     stdout: '',
-    stderr: expect.stringContaining('CURFEW_ADMIN_STORE_URL'),
+    stderr: expect.stringContaining('CURFEW_AUDITOR_STORE_URL'),
   });
 });
 

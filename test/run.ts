@@ -27,26 +27,32 @@ type TestFile = {
   }[];
 };
 
-/** `problem`: why the run failed where no test and no file did, as by an error that nobody awaited. */
+/** `problem`: why the run failed beside its tests and files, as by an error that nobody awaited. */
 type Run = { readonly files: readonly TestFile[]; readonly problem?: string };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+const reporters = ['default', 'json', fileURLToPath(new URL('unhandled.ts', import.meta.url))].map(
+  (name) => `--reporter=${name}`,
+);
 /** More files than these did not fail by bad luck. */
 const mostAgain = 3;
 
 async function run(arguments_: readonly string[], env: Env): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-test-'));
   const output = join(folder, 'result.json');
-  const child = spawn(
-    process.execPath,
-    [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${output}`, ...arguments_],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } },
-  );
+  const unhandled = join(folder, 'unhandled.json');
+  const child = spawn(process.execPath, [vitest, 'run', ...reporters, `--outputFile.json=${output}`, ...arguments_], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env, CURFEW_TEST_UNHANDLED: unhandled },
+  });
   const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
   const problem = `vitest ${arguments_.join(' ')} ended with ${code}`;
   try {
     const { testResults: files } = JSON.parse(await readFile(output, 'utf8')) as { testResults: TestFile[] };
+    const errors = JSON.parse(await readFile(unhandled, 'utf8')) as string[];
+    if (errors.length > 0) return { files, problem: `${problem}, with what nobody awaited:\n${errors.join('\n')}` };
     return code === 0 || files.some(isFailed) ? { files } : { files, problem: `${problem}, and no test of it failed` };
   } catch {
     return { files: [], problem: `${problem} and wrote no report` };
@@ -88,7 +94,7 @@ function failures(file: TestFile): readonly string[] {
 function countsOf({ files, problem }: Run): Counts {
   const tests = files.flatMap(({ assertionResults }) => assertionResults);
   const failed = tests.filter(isFailed).length;
-  // NB. A file that cannot even be loaded, or an unhandled error, fails the run and no test.
+  // NB. A file that cannot even be loaded fails, and no test of it; nor does one by an error that nobody awaited.
   const broken = files.filter((file) => isFailed(file) && !file.assertionResults.some(isFailed)).length;
   const passed = tests.filter(({ status }) => status === 'passed').length;
   return { passed, failed: failed + broken + (problem === undefined ? 0 : 1), skipped: tests.length - passed - failed };
