@@ -22,14 +22,19 @@ export type EntryRow = {
  * its functions, and could have that one say what a row said before it was edited. Admin and auditor only.
  */
 export const leavesFrom = async (db: Db, from: number, limit: number): Promise<readonly LeafRow[]> =>
-  (
-    await db.query<Pick<LeafRow, 'index' | 'entry' | 'hash'> & { [Name in keyof EntryRow]: EntryRow[Name] | null }>(
-      `select l.index, l.entry, l.hash, e.login::text as login, e.kind, e.actor, e.subject, e.body,
-         case when e.id is not null then coalesce(to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') end as at
-       from audit.leaf l left join audit.entry e on e.id = l.entry where l.index >= $1 order by l.index limit $2`,
-      [from, limit],
-    )
-  ).map(({ index, entry, hash, ...row }) => ({ index, entry, hash, line: isThere(row) ? row : null }));
+  leaves(await db.query<Joined>(`${leafText} where l.index >= $1 order by l.index limit $2`, [from, limit]));
+
+/** The leaves of all that stands there about something; an entry that is still to get its place has none. */
+export const leavesAbout = async (db: Db, subject: string): Promise<readonly LeafRow[]> =>
+  leaves(await db.query<Joined>(`${leafText} where e.subject = $1 order by l.index`, [subject]));
+
+const leafText = `select l.index, l.entry, l.hash, e.login::text as login, e.kind, e.actor, e.subject, e.body,
+    case when e.id is not null then coalesce(to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') end as at
+  from audit.leaf l left join audit.entry e on e.id = l.entry`;
+type Joined = Pick<LeafRow, 'index' | 'entry' | 'hash'> & { [Name in keyof EntryRow]: EntryRow[Name] | null };
+
+const leaves = (rows: readonly Joined[]): readonly LeafRow[] =>
+  rows.map(({ index, entry, hash, ...row }) => ({ index, entry, hash, line: isThere(row) ? row : null }));
 
 const isThere = (row: { [Name in keyof EntryRow]: EntryRow[Name] | null }): row is EntryRow =>
   Object.values(row).every((value) => value !== null);

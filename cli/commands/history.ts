@@ -5,8 +5,10 @@ import { happeningsOf, type Happening } from '../../audit/history/happenings.ts'
 import { timelineOf, type Line, type Run } from '../../audit/history/timeline.ts';
 import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
+import { faultOf } from '../../doctor/log/whole.ts';
 import { entriesOf, type StoredEntry } from '../../store/audit.ts';
 import { historiesOf, type KeptHistory } from '../../store/histories.ts';
+import { leavesAbout } from '../../store/log-rows.ts';
 import { namesOf } from '../../store/people-names.ts';
 import type { Store } from '../../store/pool.ts';
 import type { Register } from '../program.ts';
@@ -21,7 +23,7 @@ export const registerHistory: Register = (program, terminal, finish) => {
     .command('history')
     .summary('tell what happened with one request, from the log and from its Workflow')
     .description(
-      'Tells what happened with one request, in order: what the audit log says, and what the history of its Workflow says, which Temporal wrote. Where the two differ, which they must not, it says so and exits with 1. The history is there some seconds after the Workflow has closed.',
+      'Tells what happened with one request, in order: what the audit log says, and what the history of its Workflow says, which Temporal wrote. Where the two differ, or one is not what was kept, which must not be, it says so and exits with 1. The history is there some seconds after the Workflow has closed.',
     )
     .argument('<request>', "the request's id, whole")
     .option('--names', 'call people by their names, where these were not erased, and not by their handles')
@@ -60,6 +62,7 @@ async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names
   const entries = stored.map(({ at: atMs, ...entry }): LogEntry => ({ ...entry, atMs }));
   const runs = histories.filter(({ kind }) => kind === compared).flatMap((history) => runOf(history) ?? []);
   const differences = [
+    ...(await edited(store, id)),
     ...histories.flatMap((history) => changed(history, stored)),
     ...missing(stored, histories),
     ...runs.flatMap((run) => differencesOf(entries, run.happenings, others(runs, run))),
@@ -73,6 +76,14 @@ async function read(store: Store, id: RequestId, how: 'ids' | 'handles' | 'names
     differences: differences.map((one) => ({ ...one, sentence: named(one.sentence, shown) })),
     histories,
   };
+}
+
+/** What is told here is what got its place in the log, or it is nobody's word. */
+async function edited(store: Store, id: RequestId): Promise<readonly Difference[]> {
+  return (await leavesAbout(store, id)).flatMap((leaf) => {
+    const fault = faultOf(leaf, () => false);
+    return fault ? [{ about: 'log', sentence: fault.detail, entry: leaf.entry }] : [];
+  });
 }
 
 const others = (runs: readonly Run[], run: Run): readonly Happening[] =>
@@ -150,13 +161,13 @@ function print(terminal: Terminal, { lines, differences, histories }: Told, utc:
     [`when (${zone})`, 'said by', 'what'],
     lines.map(({ at, where, what }) => [clock.format(at), where, what]),
   );
-  if (histories.length === 0) terminal.out('\nThere is no history of its Workflow yet: this is what the log says.\n');
-  else if (differences.length === 0) terminal.out('\nThe log and the history of its Workflow agree.\n');
-  else {
-    terminal.out('\nThe log and the history of its Workflow DIFFER, which they must not:\n');
+  if (differences.length > 0) {
+    terminal.out('\nThe log and the history of its Workflow DIFFER, or are not what was kept, which must not be:\n');
     for (const { sentence, entry, event } of differences)
       terminal.out(
         `- ${sentence}${entry === undefined ? '' : ` (entry ${entry})`}${event === undefined ? '' : ` (event ${event})`}\n`,
       );
-  }
+  } else if (histories.length === 0)
+    terminal.out('\nThere is no history of its Workflow yet: this is what the log says.\n');
+  else terminal.out('\nThe log and the history of its Workflow agree.\n');
 }

@@ -67,7 +67,8 @@ export async function faultsOf(db: Db, from: number): Promise<readonly LogFault[
   return faults.slice(0, mostFaults);
 }
 
-const faultOf = (leaf: LeafRow, isRetired: (id: number) => boolean): LogFault | undefined => {
+/** What is wrong with the entry of a leaf: it was edited, or is gone. */
+export const faultOf = (leaf: LeafRow, isRetired: (id: number) => boolean): LogFault | undefined => {
   const { index, entry, line } = leaf;
   if (line ? isSame(leaf, line) : isRetired(entry)) return undefined;
   return line
