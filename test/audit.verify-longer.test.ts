@@ -128,6 +128,20 @@ describe('a later end that nobody has to approve', () => {
     expect(wrongIn(await done(log, id, second.endAt))).toEqual([]);
   });
 
+  test('does not come to nothing once it was made, and so does not give the next one its turn', async () => {
+    const { log, id, endAt } = held();
+    const first = longer(log, id, endAt);
+    settle(log, id, 'made', first);
+    const lie = settle(log, id, 'failed', { ...first, cause: 'refused' });
+    const second = longer(log, id, first.endAt, { number: 2 });
+    settle(log, id, 'made', second);
+    const [, legal, judged] = (await done(log, id, second.endAt)).checks;
+    expect(legal?.first).toMatchObject([{ index: lie, why: 'It was said before what came of this extension.' }]);
+    expect(judged?.first).toMatchObject([
+      { index: second.index, why: "Only 1 go by themselves, and this one took nobody's word." },
+    ]);
+  });
+
   test('does not go again under the name of the one that went', async () => {
     const { log, id, endAt } = held();
     const first = longer(log, id, endAt);

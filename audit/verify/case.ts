@@ -30,12 +30,12 @@ export type Word = {
   voided?: { readonly atMs: number; readonly cause: string };
 };
 
-/** `failed`: nothing came of it. */
+/** `came`: the first entry that says what came of it, `extension.made` or `extension.failed`; no later one takes it back. */
 export type ExtensionCase = {
   readonly entry: PlacedEntry;
   readonly asked: ExtensionAskedBody;
   readonly words: Word[];
-  failed?: true;
+  came?: PlacedEntry;
 };
 
 /** From when to when somebody knew that something does not end, epoch ms. `subject`: the request, or the cluster. */

@@ -130,6 +130,7 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
         return;
       default:
         if (!known) tally.bad(entry, 'Nobody asked for this extension.');
+        else if (known.came !== entry) tally.bad(entry, 'It was said before what came of this extension.');
         // One that comes to nothing when the grant is over, or was never more than asked for, changes nothing.
         else if (one.state.kind === 'active') move(entry, one, { kind: 'extension-over', id });
     }

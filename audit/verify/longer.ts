@@ -51,7 +51,9 @@ export async function judgeExtension(entry: PlacedEntry, one: Case, policies: Po
 /** What nobody has to approve rests on what was approved, and goes as often as that allowed and the policy still does. */
 function whyNotByItself({ opened, extensions }: Case, plan: ExtensionAskedBody['plan']): readonly string[] {
   const allowed = Math.min(opened.plan.limits.extensions ?? 0, plan.limits.extensions ?? 0);
-  const went = [...extensions.values()].filter(({ asked, failed }) => asked.kind === 'automatic' && !failed).length;
+  const went = [...extensions.values()].filter(
+    ({ asked, came }) => asked.kind === 'automatic' && came?.kind !== 'extension.failed',
+  ).length;
   return [
     ...(went <= allowed ? [] : [`Only ${allowed} go by themselves, and this one took nobody's word.`]),
     ...(asksForMore(opened.plan, plan) ? ['The policy asked for more people by then, and it took nobody’s word.'] : []),

@@ -75,9 +75,10 @@ function noteOf(one: Case, entry: PlacedEntry): void {
       if (!one.extensions.has(asked.extension)) one.extensions.set(asked.extension, { entry, asked, words: [] });
       return;
     }
+    case 'extension.made':
     case 'extension.failed': {
-      const failed = one.extensions.get(textIn(entry, 'extension') as ExtensionId);
-      if (failed) failed.failed = true;
+      const extension = one.extensions.get(textIn(entry, 'extension') as ExtensionId);
+      if (extension) extension.came ??= entry;
       return;
     }
     case 'extension.decided': {
