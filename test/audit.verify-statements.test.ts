@@ -1,6 +1,5 @@
 /** Statements in an evidence file are what the log has the hashes of: whatever was done to one is found and named (F48). */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createHash, hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,84 +9,11 @@ import { readStatement, statementBytes, type StatementLine } from '../audit/evid
 import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
 import { isRefusal } from '../domain/errors.ts';
 import { personErased } from '../domain/events/retention.ts';
-import { sessionClosed, sessionOpened, sessionStatements } from '../domain/events/session.ts';
-import type { RequestId } from '../domain/ids.ts';
-import { canonical, people, SampleLog, writeSample, type Written } from './support/evidence.ts';
+import { people, writeSample } from './support/evidence.ts';
+import { done, salt, sample, written } from './support/statements.ts';
 import { countsOf, keys, verdictOn, wrongIn } from './support/verified.ts';
 
-const collector = 'curfew_collector';
 const openReplay = () => Promise.reject(new Error('nothing is replayed here'));
-const salt = Buffer.alloc(16, 7);
-const salted = (text: string): string => createHash('sha256').update(salt).update(text).digest('hex');
-
-type Unplaced = Omit<StatementLine, 'entry'>;
-
-/** @param text null: of which none was ever kept */
-function done(line: number, text: string | null, parameters: string | null = null): Unplaced {
-  const said = { at: 1_772_442_000_000 + line, durationUs: 40, error: null, line, via: 'statement', what: null };
-  if (text === null) return { kept: null, statement: { ...said, text: null, parameters: null } };
-  const hashes = { text: salted(text), parameters: parameters === null ? null : salted(parameters) };
-  return { kept: { parameters, salt: salt.toString('base64'), text }, statement: { ...said, ...hashes } };
-}
-
-const batchOf = (statements: readonly Unplaced[]) => ({
-  from: statements[0]?.statement.line ?? 0,
-  to: statements.at(-1)?.statement.line ?? 0,
-  count: statements.length,
-  sha256: hash('sha256', statements.map(({ statement }) => `${String(canonical(statement))}\n`).join('')),
-});
-
-/** A session, with the statements of each of its batches. @returns where its entries with hashes are, and their lines */
-function session(log: SampleLog, id: RequestId, name: string, batches: readonly (readonly Unplaced[])[]) {
-  const place = { cluster: 'main', node: 'primary', session: name };
-  const closedAt = log.at;
-  log.append(
-    sessionOpened(collector, id, { ...place, database: 'orders', openedAt: log.at, application: null }),
-    collector,
-  );
-  const lines: StatementLine[] = [];
-  for (const [at, statements] of batches.entries()) {
-    const last = batchOf(statements);
-    const all = { closedAt, ended: 'seen' as const, statements: batches.flat().length, last };
-    const isLast = at === batches.length - 1;
-    const entry = log.append(
-      isLast
-        ? sessionClosed(collector, id, { ...place, ...all })
-        : sessionStatements(collector, id, { ...place, ...last }),
-      collector,
-    );
-    lines.push(...statements.map((statement) => ({ entry, ...statement })));
-  }
-  return lines;
-}
-
-/** Two sessions of one request, and one of another; two batches in the first, and all of it told once they are over. */
-function sample() {
-  const log = new SampleLog();
-  log.applyPolicy();
-  const [one, other] = [log.ask().id, log.ask().id];
-  for (const id of [one, other]) {
-    log.decide(id);
-    log.claim(id);
-    log.grant(id);
-  }
-  const lines = [
-    ...session(log, one, '1.a', [
-      [done(2, 'select ?'), done(3, 'update orders set state = ?', '$1 = ?')],
-      [done(5, null), done(7, 'commit')],
-    ]),
-    ...session(log, one, '1.b', [[done(2, 'select now()')]]),
-    ...session(log, other, '2.a', [[done(2, 'select now()'), done(4, 'table orders')]]),
-  ];
-  log.end(one);
-  log.end(other);
-  const entries = [...new Set(lines.map(({ entry }) => entry))];
-  return { log, lines, entries };
-}
-const written = (log: SampleLog, lines: readonly StatementLine[]): Written => ({
-  ...log.written(),
-  statements: lines.map(statementBytes),
-});
 const foundIn = (verdict: Verdict) =>
   verdict.checks[4]?.first.map(({ index, what, why }) => ({ index: index ?? what, why }));
 const at = (lines: readonly StatementLine[], index: number): StatementLine => {
@@ -95,6 +21,8 @@ const at = (lines: readonly StatementLine[], index: number): StatementLine => {
   if (!line) throw new Error(`no line ${index}`);
   return line;
 };
+
+const intoSalt = (text: string): string => Buffer.concat([salt, Buffer.from(text)]).toString('base64');
 
 describe('the statements of a file', () => {
   test('hold as they were told of, and are counted', async () => {
@@ -145,6 +73,33 @@ describe('the statements of a file', () => {
           kept: { parameters: null, salt: salt.toString('base64'), text: 'update orders set state = ?' },
         }),
         bad: [[first, /^The text of its line 3 is another one/]],
+      }),
+    ],
+    [
+      'whose beginning was moved into its salt',
+      (lines, [, , third = 0]) => ({
+        lines: lines.with(4, {
+          ...at(lines, 4),
+          kept: { parameters: null, salt: intoSalt('select '), text: 'now()' },
+        }),
+        bad: [[third, /^The text of its line 2 is another one than it says\.$/]],
+      }),
+    ],
+    [
+      'whose text was moved into its salt as a whole',
+      (lines, [, , third = 0]) => ({
+        lines: lines.with(4, { ...at(lines, 4), kept: { parameters: null, salt: intoSalt('select now()'), text: '' } }),
+        bad: [[third, /^The text of its line 2 is another one than it says\.$/]],
+      }),
+    ],
+    [
+      'whose text is its own hash, beside a salt that is none',
+      (lines, [, , third = 0]) => ({
+        lines: lines.with(4, {
+          ...at(lines, 4),
+          kept: { parameters: null, salt: '?', text: at(lines, 4).statement.text ?? '' },
+        }),
+        bad: [[third, /^The text of its line 2 is another one than it says\.$/]],
       }),
     ],
     [

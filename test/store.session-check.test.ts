@@ -220,3 +220,24 @@ test('a session goes on, is over, goes on once more: nothing of that is a change
   await keep('2.b', [closed], 5);
   expect(await changes()).toEqual([]);
 });
+
+test('of a text no part counts as its salt: whoever drops the rule of its length and moves it there is named', async () => {
+  await keepBoth();
+  const { rule } =
+    (
+      await store.admin.query<{ rule: string }>(
+        `select conname as rule from pg_constraint where conrelid = 'curfew.session_text'::regclass
+       and pg_get_constraintdef(oid) like '%length(salt)%'`,
+      )
+    )[0] ?? expect.fail('no such rule');
+  await store.admin.query(`alter table curfew.session_text drop constraint "${rule}"`);
+  await store.admin.query(
+    `update curfew.session_text set salt = salt || convert_to(left(text, 3), 'UTF8'), text = substr(text, 4)
+     where session = ${first} and line in (0, 2)`,
+    [id],
+  );
+  expect(await changes()).toEqual([
+    '1.a: What its client called itself was changed.',
+    '1.a: The text of its line 2 was changed.',
+  ]);
+});
