@@ -135,6 +135,8 @@ describe('evidence out of the store', () => {
       err: expect.stringContaining('is there already') as string,
     });
     expect(await evidence('--request', '00000000-0000-4000-8000-00000000ffff')).toMatchObject({ code: 1 });
+    // In capitals it is an id too, of no request.
+    expect(await evidence('--request', '00000000-0000-4000-8000-00000000FFFF')).toMatchObject({ code: 1 });
     expect(await evidence()).toMatchObject({ code: 2 });
     expect(await evidence('--request', 'x')).toMatchObject({ code: 2 });
     expect(await evidence('--from', '2020-01-01', '--to', '2020-02-01')).toMatchObject({ code: 1 });

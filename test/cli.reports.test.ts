@@ -345,5 +345,12 @@ describe('curfew report', () => {
     expect((await run(['grants', '--from', '2099-01-01'])).err).toContain('--to, which is now where it is not given');
     expect((await run(['admins', '--target', 'orders-prod'])).code).toBe(2);
     expect((await run(['grants', '--person', 'nobody'])).err).toContain('Nobody has the handle nobody.');
+    // As of a variable that is not set: neither nothing of it, nor all of it, is what was asked for.
+    for (const name of ['grants', 'objects'])
+      expect(await run([name, '--target', ''])).toMatchObject({
+        code: 2,
+        out: '',
+        err: '--target takes the name of a target.\n',
+      });
   });
 });

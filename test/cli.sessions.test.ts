@@ -150,3 +150,24 @@ test('of a request on which nobody has decided yet it is not said that nobody ha
   const waits = await plantRequest(store, requester);
   expect((await run([waits.id])).out).toContain('on orders-prod; nobody has approved it.\nNothing was granted.\n');
 });
+
+test('an id in capitals is the same id, wherever an auditor gives one', async () => {
+  const env = {
+    CURFEW_AUDITOR_STORE_URL: store.url('curfew_auditor'),
+    CURFEW_ADMIN_STORE_URL: store.url('curfew_admin'),
+  };
+  const period = ['--from', '2020-01-01', '--to', '2099-01-01', '--json'];
+  for (const [id, ...words] of [
+    [request.id, 'sessions', '--json'],
+    [request.id, 'history', '--json'],
+    [request.id, 'status', '--json'],
+    [request.id, 'report', 'objects', '--json', '--request'],
+    [requester, 'report', 'refusals', ...period, '--person'],
+    [requester, 'report', 'reciprocity', ...period, '--person'],
+  ] as const) {
+    const small = await curfew([...words, id], { env });
+    const capital = await curfew([...words, id.toUpperCase()], { env });
+    expect({ ...capital, out: capital.out.replaceAll(id.toUpperCase(), id) }, words.join(' ')).toEqual(small);
+    expect(small, words.join(' ')).toMatchObject({ err: '' });
+  }
+});

@@ -1,5 +1,4 @@
 import type { RequestId } from '../../domain/ids.ts';
-import { isUuid } from '../../domain/ids.ts';
 import { writeEvidence } from '../../audit/evidence/write.ts';
 import { counted } from '../counted.ts';
 import { isPlain, isSignedBy } from '../evidence/checkpoints.ts';
@@ -10,6 +9,7 @@ import { newFile } from '../new-file.ts';
 import { gathered, keysOf } from '../public-key.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import type { AddAudit } from './audit.ts';
 import { periodOf, type PeriodOptions } from './report-options.ts';
 
@@ -78,9 +78,8 @@ function wantedOf(options: Options, now: number): Wanted {
   }
   if (options.from !== undefined || options.to !== undefined)
     throw new Stopped('Either --request or a period, not both.', exitCodes.usage);
-  if (!isUuid(request))
-    throw new Stopped('--request takes the whole id of a request; curfew requests lists them.', exitCodes.usage);
-  return { kind: 'request', request: request as RequestId };
+  const instead = '--request takes the whole id of a request; curfew requests lists them.';
+  return { kind: 'request', request: wholeId(request, instead) as RequestId };
 }
 
 const nameFor = (wanted: Wanted): string =>

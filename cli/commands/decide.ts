@@ -1,10 +1,10 @@
 /** `curfew approve`, `curfew deny`: one person's word on what they were shown. */
-import { isUuid } from '../../domain/ids.ts';
 import { formatInstant, formatSpan } from '../../domain/time.ts';
 import { decided, reviewed, type Reviewed } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, withCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 
 type Options = ActOptions & { readonly digest?: string; readonly reason?: string };
 
@@ -61,8 +61,8 @@ export const registerDecide: Register = (program, terminal) => {
 };
 
 function review(terminal: Terminal, id: string, options: Options): Promise<Reviewed> {
-  if (!isUuid(id)) throw new Stopped('A request is named by its whole id; curfew mine lists them.', exitCodes.usage);
-  return act(terminal, 'review', { requestId: id }, options, reviewed);
+  const requestId = wholeId(id, 'A request is named by its whole id; curfew mine lists them.');
+  return act(terminal, 'review', { requestId }, options, reviewed);
 }
 
 /** NB. What is approved is the digest of what was shown here, or before; never whatever the request is by now (I7). */

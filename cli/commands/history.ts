@@ -3,7 +3,7 @@ import { differencesOf, type Difference, type LogEntry } from '../../audit/histo
 import { parseHistory } from '../../audit/history/events.ts';
 import { happeningsOf, type Happening } from '../../audit/history/happenings.ts';
 import { timelineOf, type Line, type Run } from '../../audit/history/timeline.ts';
-import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
+import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { faultOf } from '../../doctor/log/whole.ts';
 import { entriesOf, type StoredEntry } from '../../store/audit.ts';
@@ -14,6 +14,7 @@ import type { Store } from '../../store/pool.ts';
 import type { Register } from '../program.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import { handlesOf } from './requests.ts';
 
 type Options = { readonly json?: true; readonly utc?: true; readonly names?: true };
@@ -33,11 +34,10 @@ export const registerHistory: Register = (program, terminal, finish) => {
       'after',
       '\nExamples:\n  curfew history 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69\n  curfew history 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69 --names --utc',
     )
-    .action(async (id: string, { json, utc, names }: Options) => {
-      if (!isUuid(id))
-        throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
+    .action(async (given: string, { json, utc, names }: Options) => {
+      const id = wholeId(given, 'A request is named by its whole id; curfew requests lists them.') as RequestId;
       const told = await withAuditorStore(terminal, (store) =>
-        read(store, id as RequestId, json === true ? 'ids' : names === true ? 'names' : 'handles'),
+        read(store, id, json === true ? 'ids' : names === true ? 'names' : 'handles'),
       );
       if (!told) throw new Stopped('The log has no such request; curfew requests lists them.');
       if (json) printJson(terminal, asJson(told));

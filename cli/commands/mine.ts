@@ -1,11 +1,11 @@
 /** `curfew mine`, `curfew release`, `curfew extend`: what somebody holds, and how they give it back or keep it longer. */
 import { randomUUID } from 'node:crypto';
-import { isUuid } from '../../domain/ids.ts';
 import { formatInstant, formatSpan, parseSpan } from '../../domain/time.ts';
 import { ended, extended, landing, overview, type RequestStatus } from '../act/answers.ts';
 import { act, codeHelp, withActOptions, withCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 
 type ExtendOptions = ActOptions & { readonly by?: string; readonly reason?: string };
 
@@ -86,10 +86,7 @@ export const registerMine: Register = (program, terminal) => {
 
 /** @throws Stopped where it is not clear which one is meant */
 async function held(terminal: Terminal, id: string | undefined, options: ActOptions): Promise<string> {
-  if (id !== undefined) {
-    if (!isUuid(id)) throw new Stopped('A request is named by its whole id; curfew mine lists them.', exitCodes.usage);
-    return id;
-  }
+  if (id !== undefined) return wholeId(id, 'A request is named by its whole id; curfew mine lists them.');
   const { grants } = await act(terminal, 'status', {}, options, overview);
   const [only, ...others] = grants;
   if (!only) throw new Stopped('You hold nothing.');

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { isUuid, type ProposalId } from '../../domain/ids.ts';
+import type { ProposalId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { unifiedDiff } from '../../policy/diff.ts';
 import * as proposals from '../../store/proposals.ts';
 import type { Store } from '../../store/pool.ts';
 import { withAdminStore } from '../settings.ts';
-import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import { handlesOf } from './requests.ts';
 
 type Json = { readonly json?: true };
@@ -24,10 +25,11 @@ export function addPolicyProposals(policy: Command, terminal: Terminal): void {
       'after',
       '\nExamples:\n  curfew policy proposal\n  curfew policy proposal 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69',
     )
-    .action(async (id: string | undefined, options: Json) => {
-      if (id !== undefined && !isUuid(id)) throw new Stopped('A proposal is named by its whole id.', exitCodes.usage);
+    .action(async (given: string | undefined, options: Json) => {
+      const id =
+        given === undefined ? undefined : (wholeId(given, 'A proposal is named by its whole id.') as ProposalId);
       await withAdminStore(terminal, (store) =>
-        id === undefined ? list(terminal, store, options) : show(terminal, store, id as ProposalId, options),
+        id === undefined ? list(terminal, store, options) : show(terminal, store, id, options),
       );
     });
 }

@@ -1,12 +1,12 @@
 /** What reports are asked with: a period, whose, of which target, and how they are written. */
 import { Option, type Command } from 'commander';
 import type { PersonId } from '../../domain/ids.ts';
-import { isUuid } from '../../domain/ids.ts';
 import { dayMs } from '../../domain/time.ts';
 import type { Bounds } from '../../store/log-pages.ts';
 import type { Db } from '../../store/pool.ts';
 import { parseDay, parseInstant } from '../instant.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
+import { idIn } from '../whole-id.ts';
 import { personOf } from './requests.ts';
 
 export const formats = ['table', 'csv', 'json'] as const;
@@ -69,6 +69,12 @@ function instantOf(text: string, option: string): number {
   );
 }
 
+/** @throws Stopped for an empty one, as of a variable that is not set: what is of no target is no report */
+export function targetNamed(text: string): string {
+  if (text.trim() === '') throw new Stopped('--target takes the name of a target.', exitCodes.usage);
+  return text;
+}
+
 /** The person whom a handle or an id names: an id also where they were erased, for their acts are not. */
 export const whose = async (db: Db, named: string | undefined): Promise<PersonId | null> =>
-  named === undefined ? null : isUuid(named) ? (named as PersonId) : personOf(db, named);
+  named === undefined ? null : ((idIn(named) as PersonId | undefined) ?? personOf(db, named));

@@ -15,7 +15,15 @@ import { refusalsReport } from '../../store/reports-refusals.ts';
 import { runReport, type Asked, type Report } from '../../store/reports.ts';
 import { withAuditorStore } from '../settings.ts';
 import type { Terminal } from '../terminal.ts';
-import { formatOf, periodOf, whose, withFormat, withPeriod, type ReportOptions } from './report-options.ts';
+import {
+  formatOf,
+  periodOf,
+  targetNamed,
+  whose,
+  withFormat,
+  withPeriod,
+  type ReportOptions,
+} from './report-options.ts';
 import { printReport } from './report-print.ts';
 
 type Whole = { readonly report: Report; readonly summary: string };
@@ -47,8 +55,9 @@ export function addWholeReports(command: Command, terminal: Terminal): void {
 
 async function answer(terminal: Terminal, report: Report, options: ReportOptions): Promise<void> {
   const period = periodOf(options, terminal.clock());
+  const target = options.target === undefined ? null : targetNamed(options.target);
   const found = await withAuditorStore(terminal, async (store) => {
-    const asked = { ...period, target: options.target ?? null, person: await whose(store, options.person) };
+    const asked = { ...period, target, person: await whose(store, options.person) };
     const changers = report.takes.includes('groups') ? await policyChangers(store) : {};
     return runReport(store, report, { ...asked, ...changers });
   });

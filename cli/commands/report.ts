@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
-import { isUuid, type RequestId } from '../../domain/ids.ts';
+import type { RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { leftBehind, type LeftBehind } from '../../store/cleaning.ts';
 import type { Register } from '../program.ts';
 import { withAuditorStore } from '../settings.ts';
-import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { printJson, printTable, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
+import { targetNamed } from './report-options.ts';
 import { addReportTainted } from './report-tainted.ts';
 import { addReportReciprocity } from './report-reciprocity.ts';
 import { addWholeReports } from './report-whole.ts';
@@ -35,10 +37,9 @@ function registerObjects(command: Command, terminal: Terminal): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExamples:\n  curfew report objects --target orders-prod\n  curfew report objects --json')
     .action(async ({ target, request, json }: ObjectsOptions) => {
-      if (request !== undefined && !isUuid(request)) throw new Stopped('--request takes an id.', exitCodes.usage);
       const asked = {
-        ...(target && { target }),
-        ...(request && { requestId: request as RequestId }),
+        ...(target !== undefined && { target: targetNamed(target) }),
+        ...(request !== undefined && { requestId: wholeId(request, '--request takes an id.') as RequestId }),
         limit: mostListed,
       };
       const found = await withAuditorStore(terminal, (store) => leftBehind(store, asked));

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { scimTokenMade, scimTokenRevoked } from '../../domain/events/people.ts';
-import { isUuid } from '../../domain/ids.ts';
 import { dayMs, formatInstant, parseSpan } from '../../domain/time.ts';
 import { makeToken } from '../../service/scim-secret.ts';
 import { append } from '../../store/audit.ts';
@@ -10,6 +9,7 @@ import * as tokens from '../../store/scim-tokens.ts';
 import { scimScopes, type ListedToken, type ScimScope } from '../../store/scim-tokens.ts';
 import { withAdminStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import { loginOf } from './people-link.ts';
 
 type MakeOptions = {
@@ -116,8 +116,8 @@ async function list(terminal: Terminal, store: Store, { json }: Json): Promise<v
 const stateOf = ({ revokedAt, expiresAt }: ListedToken, now: number): 'holds' | 'revoked' | 'expired' =>
   revokedAt !== null ? 'revoked' : expiresAt <= now ? 'expired' : 'holds';
 
-async function revoke(terminal: Terminal, store: Store, id: string, { json }: Json): Promise<void> {
-  if (!isUuid(id)) throw new Stopped('A token is named by its whole id: curfew scim token list.', exitCodes.usage);
+async function revoke(terminal: Terminal, store: Store, given: string, { json }: Json): Promise<void> {
+  const id = wholeId(given, 'A token is named by its whole id: curfew scim token list.');
   const revoked = await store.transaction(async (tx) => {
     const token = await tokens.revoke(tx, id);
     if (token) await append(tx, scimTokenRevoked(await loginOf(tx), id, token));

@@ -1,4 +1,4 @@
-import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
+import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { formatInstant } from '../../domain/time.ts';
 import * as decisions from '../../store/decisions.ts';
 import type { Store } from '../../store/pool.ts';
@@ -16,6 +16,7 @@ import {
 import type { Register } from '../program.ts';
 import { withAuditorStore } from '../settings.ts';
 import { exitCodes, printJson, printTable, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import { handlesOf } from './requests.ts';
 
 type Options = { readonly statements?: true; readonly json?: true };
@@ -35,10 +36,9 @@ export const registerSessions: Register = (program, terminal, finish) => {
       'after',
       '\nExamples:\n  curfew sessions 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69\n  curfew sessions 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69 --statements --json',
     )
-    .action(async (id: string, { statements, json }: Options) => {
-      if (!isUuid(id))
-        throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
-      const found = await withAuditorStore(terminal, (store) => read(store, id as RequestId, statements === true));
+    .action(async (given: string, { statements, json }: Options) => {
+      const id = wholeId(given, 'A request is named by its whole id; curfew requests lists them.') as RequestId;
+      const found = await withAuditorStore(terminal, (store) => read(store, id, statements === true));
       if (!found) throw new Stopped('There is no such request; curfew requests lists them.');
       if (json) printJson(terminal, found);
       else print(terminal, found);

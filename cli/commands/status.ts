@@ -1,5 +1,5 @@
 import { loginsStopAt, sessionsClosed } from '../../domain/grant.ts';
-import { isUuid, type PersonId, type RequestId } from '../../domain/ids.ts';
+import type { PersonId, RequestId } from '../../domain/ids.ts';
 import { formatInstant, formatSpan } from '../../domain/time.ts';
 import * as decisions from '../../store/decisions.ts';
 import * as grants from '../../store/grants.ts';
@@ -11,7 +11,8 @@ import { landing, oneStatus } from '../act/answers.ts';
 import { act, hasCode, type ActOptions } from '../act/call.ts';
 import type { Register } from '../program.ts';
 import { withAdminStore } from '../settings.ts';
-import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
+import { wholeId } from '../whole-id.ts';
 import { handlesOf } from './requests.ts';
 
 export const registerStatus: Register = (program, terminal) => {
@@ -30,11 +31,10 @@ export const registerStatus: Register = (program, terminal) => {
       'after',
       '\nExamples:\n  curfew status 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69\n  curfew status --json 0b9c6a52-6a3f-4f0e-9a55-1d2f3c4b5a69',
     )
-    .action(async (id: string, options: ActOptions) => {
-      if (!isUuid(id))
-        throw new Stopped('A request is named by its whole id; curfew requests lists them.', exitCodes.usage);
+    .action(async (given: string, options: ActOptions) => {
+      const id = wholeId(given, 'A request is named by its whole id; curfew requests lists them.') as RequestId;
       if (hasCode(terminal, options)) return await printMine(terminal, id, options);
-      const status = await withAdminStore(terminal, (store) => read(store, id as RequestId));
+      const status = await withAdminStore(terminal, (store) => read(store, id));
       if (!status) throw new Stopped('There is no such request; curfew requests lists them.');
       if (options.json) return printJson(terminal, status);
       print(terminal, status);
