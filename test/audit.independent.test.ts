@@ -79,9 +79,9 @@ async function of(written: Written, kept?: string): Promise<Words> {
   return await wordsOn(path, keys, kept);
 }
 
-const opening = (began: number, lost: number): string => {
+const opening = (began: number, lost: number, epoch = 2): string => {
   const reach = { size: lost, root: leafHash(Buffer.of(9)) };
-  return signOpening({ origin: 'curfew/2', began, lost: reach, recovery: uuid(7) }, [keys.signer]);
+  return signOpening({ origin: `curfew/${epoch}`, began, lost: reach, recovery: uuid(7) }, [keys.signer]);
 };
 
 describe('two verifiers say the same', () => {
@@ -139,6 +139,22 @@ describe('two verifiers say the same', () => {
     expect(await of(less, await checkpointOf(other, 8, keys, 0))).toEqual(agreed);
     for (const size of [11, 12])
       expect(await of(less, await checkpointOf(other, size, keys, 0))).toMatchObject(refused);
+  });
+
+  test('of a note of what was lost twice: what the first recovery says counts, in whatever order they stand', async () => {
+    const restored = { ...log, sizes: [7, 13], epochs: [1, 3] };
+    const other = [...log.lines.slice(0, 8), ...log.lines.slice(9)];
+    const note = await checkpointOf(other, 11, keys, 0);
+    const [short, long] = [opening(8, 9), opening(8, 12)];
+    for (const [second, third] of [
+      [short, opening(8, 12, 3)],
+      [long, opening(8, 9, 3)],
+    ] as const)
+      for (const openings of [
+        [second, third],
+        [third, second],
+      ])
+        expect(await of({ ...restored, openings }, note)).toMatchObject(second === long ? agreed : refused);
   });
 
   test('of a grant that was extended, with the receipt of it and without', async () => {

@@ -116,8 +116,10 @@ function compare(
 ): SignedCheckpoint | undefined {
   tally.count('witnessed checkpoints');
   const known = checkpoints.find(({ size, origin }) => size === seen.size && origin === seen.origin);
-  const later = openings.filter(({ origin }) => origin !== seen.origin && originsAfter(origin, seen.origin));
-  const lost = later.find(({ began }) => began < seen.size);
+  // NB. Whatever was lost was lost by the first recovery that went on with less; in which order they stand nobody signed.
+  const [lost] = openings
+    .filter(({ origin, began }) => originsAfter(origin, seen.origin) && began < seen.size)
+    .toSorted((one, other) => (originsAfter(one.origin, other.origin) ? 1 : -1));
   if (seen.origin !== newest.origin && !originsAfter(newest.origin, seen.origin)) {
     tally.bad(named, `It is of ${seen.origin}, and this log is ${newest.origin}: an older one, or another.`);
   } else if (lost) {

@@ -70,12 +70,12 @@ function signedIn(file: Members, keys: readonly Key[]): Signed {
   return { checkpoints, openings };
 }
 
-/** Was this one lost, as far as a later epoch says that it had been signed? */
-const isLost = (seen: Checkpoint, openings: readonly Opening[]): boolean =>
-  openings.some(({ epoch, began, lost }) => {
-    const isSaid = seen.size < lost.size || (seen.size === lost.size && seen.root.equals(lost.root));
-    return seen.epoch < epoch && seen.size > began && isSaid;
-  });
+/** Was this one lost, as far as the first later epoch that went on with less says that it had been signed? */
+function isLost(seen: Checkpoint, openings: readonly Opening[]): boolean {
+  const later = openings.filter(({ epoch, began }) => epoch > seen.epoch && began < seen.size);
+  const lost = later.toSorted((one, other) => one.epoch - other.epoch)[0]?.lost ?? { size: 0, root: seen.root };
+  return seen.size < lost.size || (seen.size === lost.size && seen.root.equals(lost.root));
+}
 
 type Members = {
   readonly names: readonly string[];
