@@ -79,6 +79,8 @@ async function of(written: Written, kept?: string): Promise<Words> {
   return await wordsOn(path, keys, kept);
 }
 
+const afterAll = Date.parse('2026-03-03T08:00:01Z');
+
 const opening = (began: number, lost: number, epoch = 2): string => {
   const reach = { size: lost, root: leafHash(Buffer.of(9)) };
   return signOpening({ origin: `curfew/${epoch}`, began, lost: reach, recovery: uuid(7) }, [keys.signer]);
@@ -155,6 +157,19 @@ describe('two verifiers say the same', () => {
         [third, second],
       ])
         expect(await of({ ...restored, openings }, note)).toMatchObject(second === long ? agreed : refused);
+  });
+
+  test('of a period before which everything was retired, as the log says, or less than that', async () => {
+    const asked = { kind: 'span', fromAt: '2026-03-02T08:00:00.000Z', toAt: '2026-03-03T08:00:00.000Z' } as const;
+    const retired = (to: number): Written => {
+      const one = sample();
+      const body = { before: asked.fromAt, firstId: 1, lastId: to, from: 0, to, entries: to };
+      one.append({ kind: 'log.retired', actor: 'curfew_admin', subject: 'log', body }, 'curfew_admin');
+      const kept = { receipts: one.receipts.slice(2), histories: one.histories.slice(1), signedAts: [0, afterAll] };
+      return { ...one.written(), ...kept, sizes: [7, 14], span: { from: 7, to: 14 }, index: { asked } };
+    };
+    expect(await of(retired(7))).toEqual(agreed);
+    expect(await of(retired(6))).toMatchObject(refused);
   });
 
   test('of a grant that was extended, with the receipt of it and without', async () => {

@@ -23,10 +23,10 @@ import {
 
 type Node = { readonly ended: boolean; readonly sessionsLeft: number; readonly canLogin: boolean };
 type Receipt = { readonly kind?: string; readonly requestId?: string; readonly nodes?: readonly Node[] };
-/** Of a body, what is looked at here: `receipt`, `sha256`, `policy`, `hash` and `bundle` are SHA-256 in hex. */
+/** Of a body, what is looked at here: `receipt`, `evidence`, `sha256`, `policy`, `hash` and `bundle` are SHA-256 in hex. */
 type Body = Receipt & {
-  readonly [hash in 'receipt' | 'sha256' | 'policy' | 'hash' | 'workflow' | 'run' | 'grantId']?: string;
-} & { readonly endAt?: number; readonly epoch?: number; readonly bundle?: string | null };
+  readonly [hash in 'receipt' | 'evidence' | 'sha256' | 'policy' | 'hash' | 'workflow' | 'run' | 'grantId']?: string;
+} & { readonly endAt?: number; readonly epoch?: number; readonly to?: number; readonly bundle?: string | null };
 type Entry = {
   readonly index: number;
   readonly at: string;
@@ -160,7 +160,9 @@ function isAbout({ asked, span }: Index, entries: readonly Entry[], { size, at }
   const [fromAt, toAt] = [Date.parse(asked.fromAt ?? ''), Date.parse(asked.toAt ?? '')];
   const atOf = (place: number): number => Date.parse(entries.find(({ index }) => index === place)?.at ?? '');
   const isWhole = atOf(span.to - 1) >= toAt || (span.to === size && toAt <= at);
-  return span.to > span.from && (span.from === 0 || atOf(span.from) < fromAt) && isWhole;
+  const isRetired = entries.some(({ kind, body }) => kind === 'log.retired' && (body.to ?? 0) >= span.from);
+  const isBegun = span.from === 0 || atOf(span.from) < fromAt || isRetired;
+  return span.to > span.from && isBegun && isWhole;
 }
 
 /** What entries name by a hash is in the file, and nothing else. @returns the receipts, by their hashes */
@@ -198,8 +200,10 @@ function namedIn(file: Members, entries: readonly Entry[]): ReadonlyMap<string |
 }
 
 /** Of an entry's receipt; undefined: it has none, as older extensions have not. */
-const kindOf = (kind: string, { receipt }: Body): string | undefined =>
-  ({ 'grant.made': 'grant', 'grant.ended': 'revoke', 'extension.made': receipt && 'extension' })[kind];
+function kindOf(kind: string, { receipt, evidence }: Body): string | undefined {
+  const isOlder = receipt === undefined && /^[0-9a-f]{64}$/.test(evidence ?? '');
+  return { 'grant.made': 'grant', 'grant.ended': 'revoke', 'extension.made': isOlder ? undefined : 'extension' }[kind];
+}
 
 const isNothingLeft = ({ nodes = [] }: Receipt): boolean =>
   nodes.length > 0 && nodes.every(({ ended, sessionsLeft, canLogin }) => ended && sessionsLeft === 0 && !canLogin);
