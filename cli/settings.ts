@@ -86,4 +86,6 @@ const fileFaults: Readonly<Record<string, string>> = {
   EPERM: 'this user may not',
   EROFS: 'nothing can be written there',
   ENOSPC: 'no space is left there',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its links lead in a circle',
 };

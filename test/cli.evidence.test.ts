@@ -3,7 +3,7 @@
  * key; and what a superuser changes in the rows meanwhile is found and named (I11, F48).
  */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -187,10 +187,13 @@ describe('evidence out of the store', () => {
     );
     expect(await curfew(['verify', '--key', file('both.pub'), path])).toMatchObject({ code: 0 });
     await writeFile(file('opening'), note('curfew/2\nepoch begins at 3\n'));
+    await symlink(file('loop'), file('loop'));
     await writeFile(file('secret'), `${newKey('curfew.example').signer}\n`);
     for (const [words, says] of [
       [[file('nothing.zip'), '--key', verifier.text], 'There is no file'],
       [[folder, '--key', verifier.text], 'is no file'],
+      [[file('loop'), '--key', verifier.text], 'cannot be read: its links lead in a circle (ELOOP)'],
+      [[file('x'.repeat(300)), '--key', verifier.text], 'cannot be read: its name is too long (ENAMETOOLONG)'],
       [[path, '--key', file('secret')], `${file('secret')} is the key that signs`],
       [[path, '--key', file('nothing.pub')], 'nothing.pub'],
       [[path, '--key', path], 'is no public key of a log'],

@@ -1,5 +1,5 @@
 /** `curfew verify`: needs a file and a key, and neither configuration nor database nor network. */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync, type Stats } from 'node:fs';
 import { openEvidence } from '../../audit/evidence/read.ts';
 import { openReplay } from '../../audit/replay/replay.ts';
 import type { About } from '../../audit/verify/asked.ts';
@@ -10,6 +10,7 @@ import { counted } from '../counted.ts';
 import { keptNoteOf } from '../kept-note.ts';
 import type { Register } from '../program.ts';
 import { gathered, keysOf } from '../public-key.ts';
+import { fileFault } from '../settings.ts';
 import { exitCodes, oneLine, printJson, Stopped, type Terminal } from '../terminal.ts';
 
 type Options = { readonly key: readonly string[]; readonly checkpoint?: string; readonly json?: true };
@@ -55,9 +56,20 @@ export const registerVerify: Register = (program, terminal, finish) => {
 
 /** A slip of whoever called is none of the file's: a verdict is only given of what was meant. */
 function mustBeFile(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = foundAt(path);
   if (!found) throw new Stopped(`There is no file ${path}.`, exitCodes.usage);
   if (!found.isFile()) throw new Stopped(`${path} is no file.`, exitCodes.usage);
+}
+
+/** @throws Stopped for what this user may not read, or nobody can */
+function foundAt(path: string): Stats | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found) accessSync(path, constants.R_OK);
+    return found;
+  } catch (error) {
+    throw new Stopped(`${path} cannot be read: ${fileFault(error)}.`, exitCodes.usage);
+  }
 }
 
 function print(
