@@ -171,14 +171,25 @@ export async function startArena(policy: string): Promise<Arena> {
   };
 }
 
-/** Messages that wait, ends that a target owes, extensions without an answer, requests between two states, and lapses. */
+/**
+ * Messages that wait, ends that a target owes, extensions without an answer, requests between two states, and lapses. And
+ * what a Workflow has answered and not told the store yet: an end that was asked for of what is not closed, and decisions
+ * that count in the store, or do not any more, and of which its view says otherwise.
+ */
 const openText = `select (select count(*) from curfew.outbox where done_at is null)::int
   + (select count(*) from curfew.revoke_intent i where not exists (select from curfew.revoke_outcome o where o.intent_id = i.id))::int
   + (select count(*) from curfew.extension e where not exists (select from curfew.extension_outcome o where o.extension_id = e.id))::int
   + (select count(*) from curfew.access_grant where ended_at is null)::int
   + (select count(*) from curfew.projection where state in ('granting', 'active', 'revoking'))::int
   + (select count(*) from curfew.request r left join curfew.projection p on p.request_id = r.id
-      where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by < now() + interval '2 seconds')::int as open`;
+      where coalesce(p.state, 'requested') in ('requested', 'awaiting') and r.decide_by < now() + interval '2 seconds')::int
+  + (select count(*) from curfew.request r left join curfew.projection p on p.request_id = r.id
+      where coalesce(p.state, 'requested') <> 'closed'
+        and (exists (select from curfew.revoke_intent i where i.request_id = r.id)
+          or array(select d.id::text from curfew.decision d where d.request_id = r.id
+               and not exists (select from curfew.decision_void v where v.decision_id = d.id) order by 1)
+            <> array(select a ->> 'decisionId' from jsonb_array_elements(
+                 coalesce(p.view -> 'state' -> 'approvals', '[]')) a order by 1)))::int as open`;
 
 const describe = (fields: object): string =>
   JSON.stringify(fields, (_key, value: unknown) => (value instanceof Error ? (value.stack ?? value.message) : value));
