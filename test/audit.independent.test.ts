@@ -182,7 +182,19 @@ describe('two verifiers say the same', () => {
     const all = longer.written();
     expect(all.receipts).toHaveLength(3);
     expect(await of(all)).toEqual(agreed);
-    expect(await of({ ...all, receipts: all.receipts.toSpliced(1, 1) })).toMatchObject(refused);
+    const without = { ...all, receipts: all.receipts.toSpliced(1, 1) };
+    expect(await of(without)).toMatchObject(refused);
+    const instead = (word: string): Written => ({
+      ...without,
+      lines: longer.lines.map((line) =>
+        line.includes('"kind":"extension.made"')
+          ? Buffer.from(String(line).replace(/,"receipt":"([0-9a-f]{64})"/, word))
+          : line,
+      ),
+    });
+    expect(await of(instead(',"evidence":"$1"'))).toEqual(agreed);
+    for (const word of ['', ',"receipt":null', ',"evidence":"none"'])
+      expect(await of(instead(word))).toMatchObject(refused);
   });
 
   test('of a grant that goes on, of one that the reaper ended, and of one that nobody did', async () => {

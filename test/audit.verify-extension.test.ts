@@ -190,6 +190,13 @@ function twice(more: Partial<ExtensionReceipt> = {}) {
 }
 const foundIn = async (log: Parameters<typeof verdictOn>[0]) => (await verdictOn(log)).checks[4]?.first;
 
+/** With a word that takes its receipt's place in the entry; the receipt is not in the file. */
+function instead(word: string) {
+  const { log, first } = twice();
+  log.lines[first] = Buffer.from(String(log.lines[first]).replace(/,"receipt":"([0-9a-f]{64})"/, word));
+  return { first, written: { ...log.written(), receipts: log.receipts.filter((_, at) => at !== 1) } };
+}
+
 describe('the receipt of a later end', () => {
   test('is in the file, and counted', async () => {
     const verdict = await verdictOn(twice().log);
@@ -239,12 +246,18 @@ describe('the receipt of a later end', () => {
     expect(await foundIn(log)).toMatchObject([{ index: first, why }]);
   });
 
-  test('is not asked of an older entry that names none: it is counted', async () => {
-    const { log, first } = twice();
-    const line = String(log.lines[first]).replace(/,"receipt":"[0-9a-f]{64}"/, '');
-    log.lines[first] = Buffer.from(line);
-    const verdict = await verdictOn({ ...log.written(), receipts: log.receipts.filter((_, at) => at !== 1) });
+  test('is not asked of an older entry, which has the hash of what was read back: it is counted', async () => {
+    const verdict = await verdictOn(instead(',"evidence":"$1"').written);
     expect(wrongIn(verdict)).toEqual([]);
     expect(countsOf(verdict)).toMatchObject({ receipts: 3, 'extensions without a receipt': 1 });
+  });
+
+  test.each([
+    ['neither', ''],
+    ['no hash', ',"evidence":"none"'],
+    ['no text', ',"evidence":{"hash":"$1"}'],
+  ])('is asked of an entry that names %s of the two', async (_, word) => {
+    const { written, first } = instead(word);
+    expect(await foundIn(written)).toMatchObject([{ index: first, why: 'It names no receipt.' }]);
   });
 });

@@ -67,6 +67,21 @@ describe('a grant that ends ten hours late', () => {
     expect(wrongIn(await verdictOn(log))).toEqual([]);
   });
 
+  test.each(['null', '7', '""', '["elsewhere"]'])(
+    'does not hold with the alarm of any cluster where its own is %s',
+    async (cluster) => {
+      const { log, id, endAt } = held();
+      const place = log.lines.length - 1;
+      log.lines[place] = Buffer.from(String(log.lines[place]).replace('"cluster":"main"', `"cluster":${cluster}`));
+      alarm(log, endAt - hour / 2, 'elsewhere', 'reaper-silent');
+      log.end(id, { lateMs: 10 * hour });
+      expect(wrongIn(await verdictOn(log))).toEqual([
+        '5: It does not say in which cluster its target is.',
+        expect.stringMatching(quiet),
+      ]);
+    },
+  );
+
   const strange: readonly [string, (log: SampleLog, id: RequestId, endAt: number) => void][] = [
     ['something else about it', (log, id, endAt) => alarm(log, endAt + second, id, 'extension-refused')],
     ['it hours later', (log, id, endAt) => alarm(log, endAt + 5 * hour, id, 'revoke-late')],

@@ -6,6 +6,7 @@ import type { PlacedEntry } from '../entry-line.ts';
 import { checkApproved } from './approved.ts';
 import {
   isGranted,
+  textIn,
   type Alarm,
   type Case,
   type Cases,
@@ -54,6 +55,9 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const wrong = typeof receipt === 'string' ? [receipt] : whyNotOf(receipt, one, body);
     if (typeof receipt !== 'string') tally.count('receipts');
     for (const why of wrong) tally.bad(entry, why);
+    const { cluster } = entry.body;
+    if (cluster !== undefined && textIn(entry, 'cluster') === '')
+      tally.bad(entry, 'It does not say in which cluster its target is.');
     if (entry.actor !== one.entry.actor) tally.bad(entry, 'It names somebody else than who asked for it.');
     approved.granted(entry, one);
   }
@@ -72,7 +76,8 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     const body = entry.body as unknown as ExtensionMadeBody;
     tally.count('extensions');
     for (const why of one ? whyNotExtended(one, body) : []) tally.bad(entry, why);
-    if (entry.body['receipt'] === undefined) return tally.count('extensions without a receipt');
+    if (entry.body['receipt'] === undefined)
+      return isOlder(entry) ? tally.count('extensions without a receipt') : tally.bad(entry, 'It names no receipt.');
     const receipt = await receipts.take(entry.subject, 'extension', body.receipt);
     if (typeof receipt === 'string') return tally.bad(entry, receipt);
     tally.count('receipts');
@@ -145,6 +150,9 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
     },
   };
 }
+
+/** Of a later end: it has the hash of what was read back, of which no receipt was kept then. */
+const isOlder = (entry: PlacedEntry): boolean => /^[0-9a-f]{64}$/.test(textIn(entry, 'evidence'));
 
 function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly string[] {
   const { opened, claim, id } = one;

@@ -83,8 +83,8 @@ function isKnown(alarms: readonly Alarm[], dueAt: number, endedAt: number): bool
 
 /** NB. Older logs do not say which cluster a target is in: there the alarm of any of them counts. */
 function isOfItsCluster({ grant }: Granted): (alarm: Alarm) => boolean {
-  const cluster = textIn(grant.entry, 'cluster');
-  return ({ subject }) => cluster === '' || subject === cluster;
+  const { cluster } = grant.entry.body;
+  return ({ subject }) => cluster === undefined || subject === cluster;
 }
 
 const duesOf = ({ grant: { entry, body }, endAt, asked }: Granted) => [
