@@ -18,6 +18,7 @@ export type NoteFailure = {
 
 const mark = '\u2014 ';
 const mostSignatures = 100;
+const longestTold = 80;
 
 /**
  * Signs a text with each of the keys: two while one key replaces another.
@@ -51,7 +52,7 @@ export function openNote(note: string, verifiers: readonly Verifier[]): OpenedNo
     const signature = signatureOf(line);
     if (!signature) return refused('malformed', 'A line below this note is no signature.');
     const verifier = verifiers.find(({ name, hash }) => name === signature.name && hash === signature.hash);
-    if (!verifier) others.push(`${signature.name}+${signature.hash}`);
+    if (!verifier) others.push(`${short(signature.name)}+${signature.hash}`);
     if (!verifier || signedBy.has(verifier.id)) continue;
     if (!verifier.verify(message, signature.bytes)) {
       return refused('forged', `The signature of ${verifier.id} does not hold.`);
@@ -62,6 +63,10 @@ export function openNote(note: string, verifiers: readonly Verifier[]): OpenedNo
     return refused('unsigned', `None of the given keys signed this note, but ${others.slice(0, 3).join(' and ')}.`);
   return { kind: 'opened', text, signedBy: [...signedBy] };
 }
+
+/** A name that somebody else chose, as it is told. */
+const short = (name: string): string =>
+  name.length <= longestTold ? name : `${name.slice(0, longestTold).toWellFormed()}…`;
 
 const refused = (why: NoteFailure['why'], says: string): NoteFailure => ({ kind: 'refused', why, says });
 

@@ -93,6 +93,17 @@ describe('notes', () => {
     expect(openNote(`${text}\n${peterLine}`, [verifier(enoch)])).toMatchObject({ kind: 'refused', why: 'unsigned' });
   });
 
+  test('that strangers signed under names of any length are told of in a few words', () => {
+    const { signer: long } = newKey('x'.repeat(100_000));
+    const { signer: wide } = newKey(`${'x'.repeat(79)}${'\u{1F511}'.repeat(1_000)}`);
+    const opened = openNote(signNote(text, [signer(long), signer(wide)]), [verifier(peter)]);
+    const says = opened.kind === 'refused' ? opened.says : '';
+    expect(says).toMatch(
+      /^None of the given keys signed this note, but x{80}…\+[0-9a-f]{8} and x{79}.…\+[0-9a-f]{8}\.$/u,
+    );
+    expect(says.isWellFormed()).toBe(true);
+  });
+
   test('are forged where a signature claims a key and does not hold', () => {
     const forged = `${text}\n${peterLine.slice(0, 60)}ABCD${peterLine.slice(60)}`;
     expect(openNote(forged, [verifier(peter)])).toMatchObject({ kind: 'refused', why: 'forged' });
