@@ -6,8 +6,10 @@ import { raise, resolve } from '../store/alarms.ts';
 import { append, entriesAfter } from '../store/audit.ts';
 import { sequence, sizeOf } from '../store/log.ts';
 import { oddEntry } from './support/entries.ts';
+import { keysOf } from './support/evidence.ts';
 import { plantPerson, plantRequest } from './support/planted.ts';
 import { startStore, type TestStore } from './support/store.ts';
+import { pastRules, signStore } from './support/stored-log.ts';
 
 let store: TestStore;
 let person: PersonId;
@@ -108,4 +110,24 @@ test('of a request that is not over also what was told after its last entry', as
   await ended(id);
   await raise(store.as.curfew_reaper, blind('since'));
   expect((await alarmsAt(await pickedFor(id))).filter((one) => one.includes('since'))).toHaveLength(2);
+});
+
+test('of a period also what was told after its last entry: one of its grants may go on in spite of it', async () => {
+  const { id } = await plantRequest(store, person);
+  await pastRules(store, (db) =>
+    db.query(`update audit.entry set at = at - interval '1 second' where kind = 'request.opened' and subject = $1`, [
+      id,
+    ]),
+  );
+  await append(store.as.curfew_worker, oddEntry({ kind: 'role.kept', actor: 'curfew_worker', subject: 'x', body: {} }));
+  await signStore(store, keysOf());
+  const signed = await sizeOf(store.as.curfew_worker);
+  await raise(store.as.curfew_reaper, blind('gone'));
+  await sequence(store.as.curfew_worker, 1_000);
+  const opened =
+    (await entriesAfter(store.admin, 0, 1_000)).find(({ subject }) => subject === id) ?? expect.fail('none');
+  const period = { kind: 'span', fromAt: opened.at, toAt: opened.at + 1 } as const;
+  const { span, picked } = await placesFor(store.as.curfew_auditor, period, signed + 1, () => true);
+  expect(span.to).toBe(signed);
+  expect(await alarmsAt(picked)).toContain(`alarm.raised gone ${signed}`);
 });

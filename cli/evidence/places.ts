@@ -123,7 +123,9 @@ async function ofSpan(
   const span = await spanWithEdges(db, exact, period, size, isTaken);
   const requests = await placesAround(db, span, size);
   const ends = await entriesAt(db, [requests[0], span.from, span.to - 1, requests.at(-1)].filter(isPlace));
-  const alarms = await around(db, await everAlarmed(db, ofClusters), alarmKinds, { entries: ends, size });
+  // One of its grants may go on: what is told since may be why.
+  const until = { entries: ends, size, untilAt: Infinity };
+  const alarms = await around(db, await everAlarmed(db, ofClusters), alarmKinds, until);
   const outside = [...(await placesOfRules(db, size)), ...alarms].filter((one) => one < span.from || one >= span.to);
   return { span, picked: [...new Set([...outside, ...requests])].toSorted((a, b) => a - b) };
 }
