@@ -1,11 +1,12 @@
 /** What a command writes is there whole, or it is not there: on a full disk, at Ctrl-C, and where something of that name is. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { writeEvidence, type EvidenceParts } from '../audit/evidence/write.ts';
+import { openExport } from '../cli/commands/audit-export-file.ts';
 import { newFile } from '../cli/new-file.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { keysOf, SampleLog } from './support/evidence.ts';
@@ -166,4 +167,31 @@ test('an export of what comes after a place that there is not leaves no file beh
   const ran = await curfew(['audit', 'export', '--cursor', '999999', '-o', path], { env: env() });
   expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('none at place 999999') as string });
   expect(readdirSync(folder)).toEqual([]);
+});
+
+describe('the file of an export that cannot go on', () => {
+  test('is left alone where somebody else wrote into it meanwhile, and that takes no place of the error that there was', () => {
+    const file = openExport(path, 'jsonl', false);
+    file.write('{"index":1}\n');
+    appendFileSync(path, 'my diary\n');
+    expect(file.leave()).toContain(`${path} is no export in the format jsonl.`);
+    expect(readFileSync(path, 'utf8')).toBe('{"index":1}\nmy diary\n');
+    file.close();
+    expect(file.leave()).toContain(`${path} is not all of it`);
+  });
+
+  test('is not kept where it was to be gone on with and was not there, and nothing is in it yet', () => {
+    const file = openExport(path, 'jsonl', true);
+    expect(file.leave()).toContain('is not kept');
+    file.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('is kept where it was there before, though nothing is in it', () => {
+    writeFileSync(path, '');
+    const file = openExport(path, 'jsonl', true);
+    file.leave();
+    file.close();
+    expect(existsSync(path)).toBe(true);
+  });
 });

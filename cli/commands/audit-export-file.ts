@@ -1,7 +1,8 @@
 /** A file that an export is written to: never overwritten, and gone on with after its last whole line. */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { exportHead, firstBytes, placeIn, type ExportFormat } from '../../audit/report/export.ts';
 import { notWritten } from '../new-file.ts';
+import { fileFault } from '../settings.ts';
 import { exitCodes, Stopped } from '../terminal.ts';
 
 export type ExportFile = {
@@ -13,7 +14,7 @@ export type ExportFile = {
   write(text: string): void;
   /**
    * Leaves it before its end, with whole lines alone; without any it is taken away again, where it was not there before.
-   * @returns what is left, in words
+   * @returns what is left, in words; it throws nothing, for whoever calls has an error of its own to tell
    */
   leave(): string;
   close(): void;
@@ -27,10 +28,10 @@ const longestLine = 16 * 1024 * 1024;
  * @throws Stopped where the file is there and is not to be continued, or is no export of this format
  */
 export function openExport(path: string, format: ExportFormat, goOn: boolean): ExportFile {
-  const descriptor = opened(path, goOn ? 'a+' : 'wx+');
+  const { descriptor, isNew } = opened(path, goOn);
   try {
-    const cursor = goOn ? lastPlace(descriptor, path, format) : -1;
-    let isTouched = !goOn;
+    const cursor = isNew ? -1 : lastPlace(descriptor, path, format);
+    let isTouched = isNew;
     return {
       cursor,
       empty: fstatSync(descriptor).size === 0,
@@ -45,10 +46,15 @@ export function openExport(path: string, format: ExportFormat, goOn: boolean): E
       },
       leave: () => {
         if (!isTouched) return `Nothing was added to ${path}.`;
-        const place = lastPlace(descriptor, path, format);
-        if (place >= 0) return `${path} ends with place ${place}, and is not all of it: --resume goes on with it.`;
-        if (!goOn) rmSync(path, { force: true });
-        return `${path} has no entry yet${goOn ? '' : ', and is not kept'}.`;
+        try {
+          const place = lastPlace(descriptor, path, format);
+          if (place >= 0) return `${path} ends with place ${place}, and is not all of it: --resume goes on with it.`;
+          if (isNew) rmSync(path, { force: true });
+          return `${path} has no entry yet${isNew ? ', and is not kept' : ''}.`;
+        } catch (error) {
+          const why = error instanceof Stopped ? error.message : `${path} cannot be read: ${fileFault(error)}.`;
+          return `${path} is not all of it, and may end in half a line. ${why}`;
+        }
       },
       close: () => closeSync(descriptor),
     };
@@ -58,9 +64,15 @@ export function openExport(path: string, format: ExportFormat, goOn: boolean): E
   }
 }
 
-function opened(path: string, flags: string): number {
+/** What is to be gone on with and is not there begins as any other does. */
+function opened(path: string, goOn: boolean): { readonly descriptor: number; readonly isNew: boolean } {
   try {
-    return openSync(path, flags, 0o600);
+    if (goOn) return { descriptor: openSync(path, constants.O_RDWR | constants.O_APPEND), isNew: false };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw notWritten(path, error, true);
+  }
+  try {
+    return { descriptor: openSync(path, 'wx+', 0o600), isNew: true };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST')
