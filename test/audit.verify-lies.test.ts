@@ -39,6 +39,24 @@ describe('a claim', () => {
   });
 });
 
+test('a claim counts once: whoever says it again with a later end moves no end', async () => {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const { id } = log.ask();
+  log.decide(id);
+  const first = log.claim(id);
+  log.at += 10 * 60_000;
+  const index = log.claim(id);
+  // What the grant and its end go by is the second one.
+  const [line] = log.lines.splice(first, 1);
+  log.grant(id);
+  log.end(id);
+  if (line) log.lines.splice(first, 0, line);
+  const [, legal, , , ended] = (await verdictOn(log)).checks;
+  expect(legal?.first[0]).toMatchObject({ index, why: 'It was claimed before.' });
+  expect(ended?.first[0]).toMatchObject({ index: index + 1 });
+});
+
 test('a grant is that of whoever asked for it, and of nobody else', async () => {
   const { log } = held();
   const index = indexOf(log, 'grant.made');

@@ -48,7 +48,8 @@ export type Case = {
   state: RequestState;
   readonly words: Map<DecisionId, Word>;
   readonly extensions: Map<ExtensionId, ExtensionCase>;
-  claim?: ClaimBody;
+  /** There is one, for ever. */
+  claim?: { readonly entry: PlacedEntry; readonly body: ClaimBody };
   /** A claim that the Workflow would not take: its end was asked for. */
   claimRefused?: boolean;
   grant?: { readonly entry: PlacedEntry; readonly body: GrantBody };

@@ -155,7 +155,8 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
 const isOlder = (entry: PlacedEntry): boolean => /^[0-9a-f]{64}$/.test(textIn(entry, 'evidence'));
 
 function whyNotOf(receipt: GrantReceipt, one: Case, body: GrantBody): readonly string[] {
-  const { opened, claim, id } = one;
+  const { opened, id } = one;
+  const claim = one.claim?.body;
   return [
     ...(receipt.role === roleOf(id) && body.role === receipt.role ? [] : ['The login is not the one of this request.']),
     ...(body.target === opened.target && receipt.target === opened.target ? [] : ['It was granted on another target.']),

@@ -142,12 +142,13 @@ export function checkLegal(cases: Cases, tally: Tally): LegalCheck {
         return word(entry, one);
       case 'claim.accepted': {
         const body = entry.body as unknown as ClaimBody;
+        if (one.claim?.entry !== entry) return tally.bad(entry, 'It was claimed before.');
         if (move(entry, one, { kind: 'claimed', credentialId: body.credential })) one.endAt = body.endAt;
         return;
       }
       case 'grant.made': {
         const body = entry.body as unknown as GrantBody;
-        if (one.claim?.credential !== body.credential)
+        if (one.claim?.body.credential !== body.credential)
           tally.bad(entry, 'It is granted on another claim than was accepted.');
         if (move(entry, one, { kind: 'granted', endAt: body.endAt })) one.endAt = body.endAt;
         return;

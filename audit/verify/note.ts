@@ -54,7 +54,7 @@ function noteOf(one: Case, entry: PlacedEntry): void {
       one.asked.push({ cause: 'condition', atMs });
       return;
     case 'claim.accepted':
-      one.claim = body as unknown as ClaimBody;
+      one.claim ??= { entry, body: body as unknown as ClaimBody };
       return;
     case 'grant.made':
       one.grant = { entry, body: body as unknown as GrantBody };
