@@ -8,9 +8,9 @@ import { openEvidence } from '../audit/evidence/read.ts';
 import { readStatement, statementBytes, type StatementLine } from '../audit/evidence/statement-line.ts';
 import { verifyEvidence, type Verdict } from '../audit/verify/verify.ts';
 import { isRefusal } from '../domain/errors.ts';
-import { personErased } from '../domain/events/retention.ts';
-import { people, writeSample } from './support/evidence.ts';
-import { done, salt, sample, written } from './support/statements.ts';
+import { logRetired, personErased } from '../domain/events/retention.ts';
+import { people, SampleLog, writeSample } from './support/evidence.ts';
+import { done, salt, sample, session, written } from './support/statements.ts';
 import { countsOf, keys, verdictOn, wrongIn } from './support/verified.ts';
 
 const openReplay = () => Promise.reject(new Error('nothing is replayed here'));
@@ -200,6 +200,22 @@ describe('the statements of a file', () => {
     const verdict = await verdictOn(written(log, erased));
     expect(wrongIn(verdict)).toEqual([]);
     expect(countsOf(verdict)).toMatchObject({ statements: 7, 'statements without the text of who was erased': 6 });
+  });
+
+  test('whose request was retired may be of somebody who was erased: they are counted', async () => {
+    const retired = async (to: number) => {
+      const log = new SampleLog();
+      log.applyPolicy();
+      const lines = session(log, log.whole(), '1.a', [[done(2, 'select ?')]]).map((line) => ({ ...line, kept: null }));
+      const from = log.lines.length - 1;
+      const said = { before: new Date(log.at).toISOString(), firstId: 1, lastId: to, from: 0, to, entries: to };
+      log.append(logRetired('curfew_admin', 'log', said), 'curfew_admin');
+      return verdictOn({ ...written(log, lines), receipts: [], span: { from, to: from + 2 }, picked: [0] });
+    };
+    const verdict = await retired(7);
+    expect(wrongIn(verdict)).toEqual([]);
+    expect(countsOf(verdict)).toMatchObject({ 'statements without a text, whose request was retired': 1 });
+    expect(wrongIn(await retired(0))).toEqual([expect.stringContaining('no entry erases their person')]);
   });
 
   test('are not excused by the erasure of somebody else', async () => {
