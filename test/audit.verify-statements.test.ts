@@ -24,6 +24,17 @@ const at = (lines: readonly StatementLine[], index: number): StatementLine => {
 
 const intoSalt = (text: string): string => Buffer.concat([salt, Buffer.from(text)]).toString('base64');
 
+/** Of a session that was told of late, once all that stood before this place was retired; the text is gone. */
+async function retired(to: number): Promise<Verdict> {
+  const log = new SampleLog();
+  log.applyPolicy();
+  const lines = session(log, log.whole(), '1.a', [[done(2, 'select ?')]]).map((line) => ({ ...line, kept: null }));
+  const from = log.lines.length - 1;
+  const said = { before: new Date(log.at).toISOString(), firstId: 1, lastId: to, from: 0, to, entries: to };
+  log.append(logRetired('curfew_admin', 'log', said), 'curfew_admin');
+  return verdictOn({ ...written(log, lines), receipts: [], span: { from, to: from + 2 }, picked: [0] });
+}
+
 describe('the statements of a file', () => {
   test('hold as they were told of, and are counted', async () => {
     const { log, lines } = sample();
@@ -203,15 +214,6 @@ describe('the statements of a file', () => {
   });
 
   test('whose request was retired may be of somebody who was erased: they are counted', async () => {
-    const retired = async (to: number) => {
-      const log = new SampleLog();
-      log.applyPolicy();
-      const lines = session(log, log.whole(), '1.a', [[done(2, 'select ?')]]).map((line) => ({ ...line, kept: null }));
-      const from = log.lines.length - 1;
-      const said = { before: new Date(log.at).toISOString(), firstId: 1, lastId: to, from: 0, to, entries: to };
-      log.append(logRetired('curfew_admin', 'log', said), 'curfew_admin');
-      return verdictOn({ ...written(log, lines), receipts: [], span: { from, to: from + 2 }, picked: [0] });
-    };
     const verdict = await retired(7);
     expect(wrongIn(verdict)).toEqual([]);
     expect(countsOf(verdict)).toMatchObject({ 'statements without a text, whose request was retired': 1 });

@@ -129,7 +129,10 @@ function batchOf({ kind, body }: PlacedEntry): Batch | undefined {
 
 const kindsRead: readonly string[] = ['request.opened', 'person.erased', 'log.retired'];
 
-/** Whose these requests are, who was erased, and whether anything was retired: read once more, for a request that is over is not kept in mind. */
+/**
+ * Whose these requests are, who was erased, and whether anything was retired: read once more, for a request that is over
+ * is not kept in mind.
+ */
 async function holdersOf(evidence: Evidence, requests: { has(request: string): boolean }) {
   const holders = new Map<string, string>();
   const erased = new Set<string>();
