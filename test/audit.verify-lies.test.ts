@@ -76,16 +76,20 @@ test.each([
   expect(wrongIn(await verdictOn(log))).toEqual(['3: It says something else than its plan.']);
 });
 
-test('a session that does not say when it began is named, while its grant is held and when that is over', async () => {
-  for (const over of [false, true]) {
-    const { log, id } = held();
-    if (over) log.end(id);
-    const body = { cluster: 'main', node: 'a:5432', session: uuid(9), database: 'orders', openedAt: 'long ago' };
-    const session = { kind: 'session.opened', actor: 'curfew_collector', subject: id, body };
-    const index = log.append(session, 'curfew_collector');
-    expect((await verdictOn(log)).checks[4]?.first[0]).toMatchObject({ index });
-  }
-});
+test.each(['long ago', null, '', true, 0.5, '1e3', undefined])(
+  'a session that does not say when it began (%s) is named, while its grant is held and when that is over',
+  async (openedAt) => {
+    for (const over of [false, true]) {
+      const { log, id } = held();
+      if (over) log.end(id);
+      const body = { cluster: 'main', node: 'a:5432', session: uuid(9), database: 'orders', openedAt };
+      const session = { kind: 'session.opened', actor: 'curfew_collector', subject: id, body };
+      const index = log.append(session, 'curfew_collector');
+      const why = 'It does not say when it began.';
+      expect((await verdictOn(log)).checks[4]?.first).toMatchObject([{ index, why }]);
+    }
+  },
+);
 
 test.each([
   ['a request without a plan', 'request.opened', /"plan":/, '"plans":'],

@@ -1,4 +1,5 @@
 /** Check 5: every grant had what its plan wants before it was made, and a receipt says that nothing was left of it. */
+import type { SessionBodies } from '../../domain/events/session.ts';
 import { roleOf } from '../../domain/ids.ts';
 import { sessionsClosed, type GrantReceipt, type RevokeReceipt } from '../../domain/grant.ts';
 import { clocksApartMs, secondMs } from '../../domain/units.ts';
@@ -107,7 +108,8 @@ export function checkEnded(cases: Cases, receipts: Receipts, tally: Tally): Ende
 
   function session(entry: PlacedEntry, one: Case | number): void {
     tally.count('sessions');
-    const openedAt = Number(entry.body['openedAt']);
+    const { openedAt } = entry.body as unknown as SessionBodies['session.opened'];
+    if (!Number.isSafeInteger(openedAt)) return tally.bad(entry, 'It does not say when it began.');
     const made = typeof one === 'number' ? undefined : one.grant?.body;
     if (typeof one === 'number') {
       if (!(openedAt <= one + skewMs)) tally.bad(entry, 'It began after nothing was left of its grant.');
