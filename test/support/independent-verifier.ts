@@ -26,7 +26,13 @@ type Receipt = { readonly kind?: string; readonly requestId?: string; readonly n
 /** Of a body, what is looked at here: `receipt`, `evidence`, `sha256`, `policy`, `hash` and `bundle` are SHA-256 in hex. */
 type Body = Receipt & {
   readonly [hash in 'receipt' | 'evidence' | 'sha256' | 'policy' | 'hash' | 'workflow' | 'run' | 'grantId']?: string;
-} & { readonly endAt?: number; readonly epoch?: number; readonly to?: number; readonly bundle?: string | null };
+} & {
+  readonly endAt?: number;
+  readonly epoch?: number;
+  readonly to?: number;
+  readonly plan?: { readonly policy?: string };
+  readonly bundle?: string | null;
+};
 type Entry = {
   readonly index: number;
   readonly at: string;
@@ -165,15 +171,27 @@ function isAbout({ asked, span }: Index, entries: readonly Entry[], { size, at }
   return span.to > span.from && isBegun && isWhole;
 }
 
+/** The policy that an entry was judged by, or that came to hold by it. */
+const policyOf: Readonly<Record<string, (body: Body) => string>> = {
+  'request.opened': ({ policy }) => String(policy),
+  'claim.accepted': ({ policy }) => String(policy),
+  'extension.asked': ({ plan }) => String(plan?.policy),
+  'policy.applied': ({ hash }) => String(hash),
+};
+
 /** What entries name by a hash is in the file, and nothing else. @returns the receipts, by their hashes */
 function namedIn(file: Members, entries: readonly Entry[]): ReadonlyMap<string | undefined, Receipt> {
   for (const name of file.names) {
     const [, hash] = /^(?:policies|bundles)\/(.*)\.(?:yaml|js)$/.exec(name) ?? [];
     must(hash === undefined || hexOf(file.bytes(name)) === hash, `${name} has another hash`);
   }
-  const judged = entries.filter(({ kind }) => ['request.opened', 'claim.accepted', 'policy.applied'].includes(kind));
-  for (const { index, body } of judged)
-    must(file.names.includes(`policies/${body.policy ?? body.hash}.yaml`), `there is no policy of entry ${index}`);
+  for (const { index, kind, body } of entries) {
+    const policy = policyOf[kind]?.(body);
+    must(
+      policy === undefined || file.names.includes(`policies/${policy}.yaml`),
+      `there is no policy of entry ${index}`,
+    );
+  }
 
   const exported = entries.filter(({ kind }) => kind === 'history.exported');
   const histories = file.lines('histories.jsonl');
