@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { signNote } from '../audit/signed-note.ts';
 import { keysOf, SampleLog, writeSample } from './support/evidence.ts';
 import { scratchFolder } from './support/folder.ts';
 import { leafOf } from './support/independent-proofs.ts';
+import { membersOf, pack } from './support/tamperings.ts';
 
 const text = readFileSync(new URL('../docs/audit.md', import.meta.url), 'utf8');
 const [leaf = '', signature = ''] = [...text.matchAll(/```sh\n(unzip -p request\.zip[^`]*)```/g)].map(([, one]) => one);
@@ -45,5 +47,26 @@ test.skipIf(missing('unzip', 'base64', 'openssl'))(
       signature.replace('sed -n 1,4p newest.note', "sed -n '1,4p' newest.note | sed 's/^6$/7/'"),
     );
     expect(changed).toMatchObject({ stdout: 'Signature Verification Failure\n', status: 1 });
+  },
+);
+
+test.skipIf(missing('unzip', 'base64', 'openssl'))(
+  'where two keys sign, whoever has the second one finds its signature on the line after, as the page says',
+  async () => {
+    const [{ cwd }, next] = [await handedOut(), keysOf()];
+    const [path, name] = [join(cwd, 'request.zip'), 'checkpoints.jsonl'];
+    const members = await membersOf(path);
+    const lines = String(members.get(name)).replaceAll(/.+/g, (line) => {
+      const one = JSON.parse(line) as { readonly note: string };
+      const [said = ''] = one.note.split('\n\n');
+      const [, mark = ''] = signNote(`${said}\n`, [next.signer]).split('\n\n');
+      return JSON.stringify({ ...one, note: one.note + mark });
+    });
+    await pack(path, new Map(members).set(name, Buffer.from(lines)));
+    writeFileSync(join(cwd, 'curfew.pub'), `${next.verifier.text}\n`);
+    expect(run(cwd, signature)).toMatchObject({ stdout: 'Signature Verification Failure\n', status: 1 });
+    expect(text).toContain('where two keys sign, `7s` takes that of the second');
+    const second = signature.replace("'6s", "'7s");
+    expect(run(cwd, second)).toMatchObject({ stdout: 'Signature Verified Successfully\n', status: 0 });
   },
 );
