@@ -4,7 +4,7 @@
  * who may decide or claim may also change a request, and a row lock takes that privilege.
  *
  * NB. Keys share places, so two strangers may wait for each other. Nobody waits in a circle as long as a transaction
- * takes all its turns of a kind in one call, holding nothing yet but rows about the same request or person.
+ * takes all the keys of a kind in one call, holding nothing yet but rows about the same request or person.
  */
 import type { Db } from './pool.ts';
 
