@@ -8,13 +8,15 @@ export type BatchAt = {
   readonly session: number;
   readonly from: number;
   readonly to: number;
+  /** How many of them are statements. */
+  readonly count: number;
 };
 
 /** Those of the entries at these places whose session is kept, in their order. */
 export const batchesAt = async (db: Db, places: readonly number[]): Promise<readonly BatchAt[]> =>
   (
     await db.query<BatchAt>(
-      `select l.index, s.id as session, b.batch -> 'from' as "from", b.batch -> 'to' as "to"
+      `select l.index, s.id as session, b.batch -> 'from' as "from", b.batch -> 'to' as "to", b.batch -> 'count' as count
        from audit.leaf l join audit.entry e on e.id = l.entry
        join lateral (select convert_from(e.body, 'UTF8')::jsonb as body
          where e.kind in ('session.statements', 'session.closed')) o on true
@@ -24,9 +26,10 @@ export const batchesAt = async (db: Db, places: readonly number[]): Promise<read
        where l.index = any ($1::bigint[]) order by l.index`,
       [places],
     )
-  ).filter(({ from, to }) => isLine(from) && isLine(to));
+  ).filter(({ from, to, count }) => isLine(from) && isLine(to) && isLine(count));
 
-const isLine = (line: unknown): boolean => typeof line === 'number' && line >= 0 && line < 2 ** 31;
+/** NB. Whoever has a collector's login says what they like, and what is said cannot be taken back. */
+const isLine = (line: number): boolean => Number.isInteger(line) && line >= 0 && line < 2 ** 31;
 
 /** Whose the requests are that the entries of these places, and of a span, are about. */
 export const holdersAt = async (

@@ -11,9 +11,11 @@ import { openEvidence } from '../audit/evidence/read.ts';
 import type { Verdict } from '../audit/verify/verify.ts';
 import { isRefusal } from '../domain/errors.ts';
 import { personErased } from '../domain/events/retention.ts';
+import { sessionStatements } from '../domain/events/session.ts';
 import type { RequestId } from '../domain/ids.ts';
 import { append } from '../store/audit.ts';
 import { erasePerson } from '../store/erasing.ts';
+import { sizeOf } from '../store/log.ts';
 import type { SessionEvent } from '../store/session-fold.ts';
 import { record } from '../store/session-log.ts';
 import { placeOf } from '../store/session-places.ts';
@@ -272,4 +274,19 @@ test('of somebody who was erased the file has no text, and the entry that says w
     expect(wrongIn(verdict), words.join(' ')).toEqual([]);
     expect(countsOf(verdict)['statements without the text of who was erased']).toBe(words[1] === one ? 3 : 5);
   }
+});
+
+test('whatever a stolen collector says of its lines, the file is written, and no more is in it than was said to be', async () => {
+  const place = { cluster: 'main', node: 'primary', session: '1.a', sha256: '0'.repeat(64) };
+  const before = await sizeOf(store.as.curfew_auditor);
+  for (const [from, to, count] of [
+    [1.5, 3, 1],
+    [2, 3, 0.5],
+    [0, 2 ** 31 - 1, 1],
+  ] as const)
+    await append(store.as.curfew_collector, sessionStatements('somebody', one, { ...place, from, to, count }));
+  await signStore(store, keys);
+  const { err, verdict } = await verified('--request', one, '--statements');
+  expect(err).toContain(', 5 statements, ');
+  expect(verdict.checks[4]?.first.map(({ index }) => index)).toEqual([before, before + 1, before + 2]);
 });
