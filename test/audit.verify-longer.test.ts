@@ -109,8 +109,11 @@ function longer(log: SampleLog, id: RequestId, fromAt: number, asking: Asking = 
   return { index, endAt, extension, number, fromAt };
 }
 
-const settle = (log: SampleLog, id: RequestId, kind: 'made' | 'failed', body: object): number =>
-  log.append({ kind: `extension.${kind}`, actor: people.requester.id, subject: id, body }, 'curfew_worker');
+/** As older entries are, of which no receipt was kept. */
+function settle(log: SampleLog, id: RequestId, kind: 'made' | 'failed', said: object): number {
+  const body = { ...said, ...(kind === 'made' && { evidence: '0'.repeat(64) }) };
+  return log.append({ kind: `extension.${kind}`, actor: people.requester.id, subject: id, body }, 'curfew_worker');
+}
 
 function done(log: SampleLog, id: RequestId, endAt: number) {
   log.at = endAt;
