@@ -83,7 +83,10 @@ test('an unknown command, a missing argument and a missing setting are calls gon
   expect(await curfew(['statsu'])).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean status') });
   expect((await curfew(['status'])).code).toBe(2);
   const unset = await curfew(['requests']);
-  expect(unset).toMatchObject({ code: 2, err: expect.stringMatching(/CURFEW_AUDITOR_STORE_URL is not set\. Set it to/) });
+  expect(unset).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/CURFEW_AUDITOR_STORE_URL is not set\. Set it to/),
+  });
 });
 
 test('a store that is out of reach is told without its address or password', async () => {
