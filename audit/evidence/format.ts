@@ -4,9 +4,13 @@
  *
  * The lines of `entries.jsonl` stand in the order of the log. First those that were picked one by one from before the
  * span, then the whole span without a gap, then those picked from after it; each picked one has its place and its proof
- * in `places.jsonl`, in the same order. Receipts, statements and histories stand in the order of the entries that name them, so that
- * a reader needs no more memory for a million entries than for one.
+ * in `places.jsonl`, in the same order. Receipts, statements and histories stand in the order of the entries that name
+ * them, so that a reader needs no more memory for a million entries than for one.
  */
+import canonicalize from 'canonicalize';
+
+/** What its hash is made of where a line has one: the form of RFC 8785. */
+export const canonicalBytes = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
 
 export const members = {
   index: 'evidence.json',

@@ -3,8 +3,8 @@
  * becomes of its texts, and beside it the texts, whose salted hashes stand in that.
  */
 import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { exactBase64 } from '../note-keys.ts';
+import { canonicalBytes } from './format.ts';
 
 /** `text` and `parameters`: SHA-256 over salt and text, hex; null where no text was kept. */
 type Hashed = {
@@ -26,10 +26,8 @@ export type StatementLine = {
   readonly statement: Hashed;
 };
 
-const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
-
 export const statementBytes = ({ entry, kept, statement }: StatementLine): Buffer =>
-  canonical({
+  canonicalBytes({
     entry,
     kept: kept && { parameters: kept.parameters, salt: kept.salt, text: kept.text },
     statement: hashed(statement),
@@ -58,7 +56,8 @@ export function readStatement(bytes: Buffer): StatementLine | undefined {
 }
 
 /** What the hash of a batch is made of, one statement after another. */
-export const hashedBytes = ({ statement }: StatementLine): Buffer => Buffer.concat([canonical(statement), newline]);
+export const hashedBytes = ({ statement }: StatementLine): Buffer =>
+  Buffer.concat([canonicalBytes(statement), newline]);
 const newline = Buffer.from('\n');
 
 /** Of every salt that a collector draws. */

@@ -66,3 +66,9 @@ async function* placesOf(
   }
   return undefined;
 }
+
+/** The lines of a member one after another, where each is held until an entry asks for it. */
+export async function* singly(batches: AsyncGenerator<readonly Buffer[]>): AsyncGenerator<Buffer, undefined> {
+  for await (const batch of batches) yield* batch;
+  return undefined;
+}

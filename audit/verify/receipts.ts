@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Receipt } from '../../domain/grant.ts';
 import { longestEntry, members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
+import { singly } from './lines.ts';
 
 type ReceiptOf<Kind extends Receipt['kind']> = Extract<Receipt, { readonly kind: Kind }>;
 
@@ -14,7 +15,7 @@ export type Receipts = {
 };
 
 export function receiptsOf(evidence: Pick<Evidence, 'lines'>): Receipts {
-  const lines = each(evidence.lines(members.receipts, longestEntry));
+  const lines = singly(evidence.lines(members.receipts, longestEntry));
   let ahead: IteratorResult<Buffer, undefined> | undefined;
   const peek = async () => (ahead ??= await lines.next());
   return {
@@ -37,11 +38,6 @@ export function receiptsOf(evidence: Pick<Evidence, 'lines'>): Receipts {
       }
     },
   };
-}
-
-async function* each(batches: AsyncGenerator<readonly Buffer[]>): AsyncGenerator<Buffer, undefined> {
-  for await (const batch of batches) yield* batch;
-  return undefined;
 }
 
 function parsed(line: Buffer): Receipt | undefined {

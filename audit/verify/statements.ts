@@ -10,7 +10,7 @@ import { parseLine, type PlacedEntry } from '../entry-line.ts';
 import { longestEntry, members } from '../evidence/format.ts';
 import type { Evidence } from '../evidence/read.ts';
 import { hashedBytes, readStatement, textsOf, type StatementLine } from '../evidence/statement-line.ts';
-import { placedLines } from './lines.ts';
+import { placedLines, singly } from './lines.ts';
 import type { Tally } from './report.ts';
 import { says } from './sentence.ts';
 
@@ -26,7 +26,7 @@ type Gone = { readonly entry: PlacedEntry; many: number };
 
 export function checkStatements(evidence: Evidence, tally: Tally): StatementsCheck {
   const isThere = evidence.names.has(members.statements);
-  const lines = each(evidence.lines(members.statements, longestEntry));
+  const lines = singly(evidence.lines(members.statements, longestEntry));
   let ahead: StatementLine | undefined;
   let isOver = !isThere;
   const gone = new Map<string, Gone>();
@@ -147,9 +147,4 @@ async function holdersOf(evidence: Evidence, requests: { has(request: string): b
       if (entry.kind === 'request.opened' && requests.has(entry.subject)) holders.set(entry.subject, entry.actor);
     }
   return { holders, erased, isCut };
-}
-
-async function* each(batches: AsyncGenerator<readonly Buffer[]>): AsyncGenerator<Buffer, undefined> {
-  for await (const batch of batches) yield* batch;
-  return undefined;
 }

@@ -1,9 +1,14 @@
 /** Gathers evidence out of the store, piece by piece as it is written. */
-import canonicalize from 'canonicalize';
 import { isRefusal } from '../../domain/errors.ts';
 import { formatInstant } from '../../domain/time.ts';
 import { parseCheckpoint } from '../../audit/checkpoint.ts';
-import { formatName, type Asked, type EvidenceIndex, type PlaceLine } from '../../audit/evidence/format.ts';
+import {
+  canonicalBytes,
+  formatName,
+  type Asked,
+  type EvidenceIndex,
+  type PlaceLine,
+} from '../../audit/evidence/format.ts';
 import type { HistoryLine } from '../../audit/evidence/history-line.ts';
 import { parseLine } from '../../audit/entry-line.ts';
 import { apartMs } from '../../audit/verify/instants.ts';
@@ -74,7 +79,9 @@ export async function gather(
     entries: seen(db, before, span, after),
     leaves: hashesOf(db, span),
     places: proofsOf(db, picked, size),
-    receipts: paged(allOf(before, span, after), pageSize, async (some) => (await receiptsAt(db, some)).map(canonical)),
+    receipts: paged(allOf(before, span, after), pageSize, async (some) =>
+      (await receiptsAt(db, some)).map(canonicalBytes),
+    ),
     ...(withStatements && { statements: statementsOf(db, allOf(before, span, after), size) }),
     histories: paged(exportsAmong(db, allOf(before, span, after)), historiesAtOnce, (some) =>
       historyLines(db, some, named.bundles),
@@ -112,7 +119,6 @@ async function until(
   return Math.min(toAt, signed.at, Math.max(reachesAt, signed.at - apartMs));
 }
 
-const canonical = (value: unknown): Buffer => Buffer.from(canonicalize(value) ?? '', 'utf8');
 const originOf = (note: string): string => note.slice(0, note.indexOf('\n'));
 
 /** Places in the order of the log, many at once. */
